@@ -1,0 +1,46 @@
+# g++ 12 compiles this project without a word and the result crashes: co_await inside the condition of an if, and temporaries of
+# a co_await expression that are destroyed twice. Refuse it here instead of failing at run time.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  message(FATAL_ERROR
+    "g++ ${CMAKE_CXX_COMPILER_VERSION} miscompiles C++ coroutines (co_await in conditions, temporaries destroyed twice), "
+    "which this program is built on. Use clang 19: apt-get install clang-19, then "
+    "cmake --preset release (or -DCMAKE_CXX_COMPILER=clang++-19).")
+endif()
+
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+set(PGTLS_SANITIZE "" CACHE STRING "Sanitizers: empty, address,undefined or thread")
+option(PGTLS_FUZZ "Build the fuzz targets (libFuzzer)" OFF)
+
+add_library(pgtls_options INTERFACE)
+target_compile_options(pgtls_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough -Werror
+  # Spelling a designated initializer out in part is how options with defaults are written here.
+  -Wno-missing-field-initializers -Wno-missing-designated-field-initializers)
+target_include_directories(pgtls_options INTERFACE ${PROJECT_SOURCE_DIR})
+if(PGTLS_SANITIZE)
+  target_compile_options(pgtls_options INTERFACE
+    -fsanitize=${PGTLS_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g1)
+  target_link_options(pgtls_options INTERFACE -fsanitize=${PGTLS_SANITIZE})
+endif()
+if(PGTLS_FUZZ)
+  target_compile_options(pgtls_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+find_program(PGTLS_LLD NAMES ld.lld-19 ld.lld)
+if(PGTLS_LLD)
+  target_link_options(pgtls_options INTERFACE --ld-path=${PGTLS_LLD})
+endif()
+
+find_program(PGTLS_CCACHE ccache)
+if(PGTLS_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${PGTLS_CCACHE})
+endif()

@@ -1,0 +1,57 @@
+# pgtls_library(base DEPS fmt::fmt): the library of this folder, from all its .cc files. A folder is a target; it links only
+# what stands below it, so an include that points upward does not link.
+function(pgtls_library name)
+  cmake_parse_arguments(arg "" "" "DEPS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  if(sources)
+    add_library(pgtls_${name} STATIC ${sources})
+    target_link_libraries(pgtls_${name} PUBLIC pgtls_options ${arg_DEPS})
+  else()
+    add_library(pgtls_${name} INTERFACE)
+    target_link_libraries(pgtls_${name} INTERFACE pgtls_options ${arg_DEPS})
+  endif()
+endfunction()
+
+# pgtls_tests(hba DEPS pgtls_hba [THREADS]): the tests of this folder, by the suffix of the file.
+#   *_test.cc    hermetic, label unit
+#   *_pgtest.cc  against real PostgreSQL servers, label pg; one ctest entry for each major version
+#   *_fuzz.cc    one libFuzzer target a file (PGTLS_FUZZ), run over its corpus testdata/<name>_corpus
+# THREADS: the unit tests cross threads and also belong to the thread sanitizer's run (label tsan).
+function(pgtls_tests name)
+  cmake_parse_arguments(arg "THREADS" "" "DEPS" ${ARGN})
+  file(GLOB unit CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cc)
+  file(GLOB pg CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_pgtest.cc)
+  file(GLOB fuzz CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_fuzz.cc)
+  if(unit)
+    add_executable(${name}_test ${unit})
+    target_link_libraries(${name}_test PRIVATE ${arg_DEPS} GTest::gmock GTest::gtest_main)
+    add_test(NAME ${name}_test COMMAND ${name}_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+    set(labels unit)
+    if(arg_THREADS)
+      list(APPEND labels tsan)
+    endif()
+    set_tests_properties(${name}_test PROPERTIES LABELS "${labels}" TIMEOUT 300)
+  endif()
+  if(pg)
+    add_executable(${name}_pgtest ${pg})
+    target_link_libraries(${name}_pgtest PRIVATE ${arg_DEPS} pgtls_support GTest::gmock GTest::gtest_main)
+    foreach(major 14 15 16 17 18)
+      add_test(NAME ${name}_pgtest_${major} COMMAND ${name}_pgtest WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+      set_tests_properties(${name}_pgtest_${major} PROPERTIES LABELS pg TIMEOUT 900 ENVIRONMENT PGTLS_TEST_MAJOR=${major})
+    endforeach()
+  endif()
+  if(PGTLS_FUZZ)
+    foreach(file ${fuzz})
+      get_filename_component(target ${file} NAME_WE)
+      add_executable(${target} ${file})
+      target_link_libraries(${target} PRIVATE ${arg_DEPS})
+      target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+      string(REGEX REPLACE "_fuzz$" "" subject ${target})
+      add_test(NAME ${target}
+               COMMAND ${target} -runs=20000 -max_len=4096 -timeout=20 ${CMAKE_CURRENT_BINARY_DIR}/${target}_new
+                       ${CMAKE_CURRENT_SOURCE_DIR}/testdata/${subject}_corpus)
+      file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/${target}_new)
+      set_tests_properties(${target} PROPERTIES LABELS fuzz TIMEOUT 300)
+    endforeach()
+  endif()
+endfunction()

@@ -1,0 +1,85 @@
+// Threads for what blocks: name resolution and libpq's connect steps, files, PKCS#12, bcrypt.
+#pragma once
+
+#include <asio.hpp>
+#include <asio/experimental/as_tuple.hpp>
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "exporter/base/deadline.h"
+
+namespace pgtls {
+
+// A small pool. Work that is abandoned (its awaiting coroutine was cancelled, or the pool was destroyed) still runs to its end and must
+// therefore own all that it touches. Run() is called on an executor's thread; the work on the pool's.
+class BlockingPool {
+ public:
+  explicit BlockingPool(std::size_t threads);
+  ~BlockingPool();  // Close()
+  BlockingPool(const BlockingPool&) = delete;
+  BlockingPool& operator=(const BlockingPool&) = delete;
+
+  // The result of `work`, or its exception. Ends at once with operation_aborted when cancelled.
+  template <typename F>
+  asio::awaitable<std::invoke_result_t<F>> Run(F work);
+
+  // No completion is delivered after this. True where every thread could be joined; false where one hangs in its work (a name that does
+  // not resolve): it is left behind, and the process must end without running static destructors under it.
+  bool Close();
+
+ private:
+  struct Shared;
+  // Queues `work`; `done` is posted to `executor` after it. Both are destroyed unrun where the pool is closed.
+  void Submit(asio::any_io_executor executor, std::function<void()> work, std::function<void()> done);
+  std::shared_ptr<Shared> shared_;
+};
+
+template <typename F>
+asio::awaitable<std::invoke_result_t<F>> BlockingPool::Run(F work) {
+  using Result = std::invoke_result_t<F>;
+  struct Job {  // owned by the work too, which may outlive everything else
+    F work;
+    std::conditional_t<std::is_void_v<Result>, std::optional<bool>, std::optional<Result>> value;
+    std::exception_ptr error;
+  };
+  struct Signal {  // owned by this coroutine alone: its timer must not outlive the executor
+    asio::steady_timer timer;
+    bool done = false;
+  };
+  auto executor = co_await asio::this_coro::executor;
+  std::shared_ptr<Job> job(new Job{std::move(work), {}, {}});
+  std::shared_ptr<Signal> signal(new Signal{asio::steady_timer(executor, Deadline::max())});
+  std::function<void()> run = [job] {
+    try {
+      if constexpr (std::is_void_v<Result>) {
+        job->work();
+        job->value = true;
+      } else {
+        job->value.emplace(job->work());
+      }
+    } catch (...) {
+      job->error = std::current_exception();
+    }
+  };
+  std::function<void()> done = [weak = std::weak_ptr<Signal>(signal)] {
+    if (const auto waiting = weak.lock()) {
+      waiting->done = true;
+      waiting->timer.cancel();
+    }
+  };
+  Submit(executor, std::move(run), std::move(done));
+  while (!signal->done) {
+    const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
+    if (cancelled != asio::cancellation_type::none) throw std::system_error(asio::error::operation_aborted);
+    co_await signal->timer.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+  }
+  if (job->error) std::rethrow_exception(job->error);
+  if constexpr (!std::is_void_v<Result>) co_return std::move(*job->value);
+}
+
+}  // namespace pgtls

@@ -1,0 +1,73 @@
+// Deadlines for everything that waits.
+#pragma once
+
+#include <asio.hpp>
+#include <asio/experimental/awaitable_operators.hpp>
+#include <chrono>
+#include <exception>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "exporter/base/error.h"
+
+namespace pgtls {
+
+// A point on the monotonic clock; never a duration, so that nested waits share what is left.
+using Deadline = std::chrono::steady_clock::time_point;
+
+inline Deadline After(std::chrono::nanoseconds duration) { return std::chrono::steady_clock::now() + duration; }
+
+namespace internal {
+
+// The outcome of a coroutine as a value. `a || b` of Asio waits for the first *success*: an exception that went through it
+// would be held back until the timer has run out and come out as a timeout.
+template <typename T>
+struct Outcome {
+  std::exception_ptr error;
+  std::optional<T> value;
+};
+template <>
+struct Outcome<void> {
+  std::exception_ptr error;
+};
+
+template <typename T>
+asio::awaitable<Outcome<T>> Caught(asio::awaitable<T> work) {
+  Outcome<T> outcome;
+  try {
+    if constexpr (std::is_void_v<T>) {
+      co_await std::move(work);
+    } else {
+      outcome.value.emplace(co_await std::move(work));
+    }
+  } catch (...) {
+    outcome.error = std::current_exception();
+  }
+  co_return outcome;
+}
+
+inline asio::awaitable<void> WaitUntil(Deadline deadline) {
+  asio::steady_timer timer(co_await asio::this_coro::executor, deadline);
+  co_await timer.async_wait(asio::use_awaitable);
+}
+
+}  // namespace internal
+
+// Runs `work` and throws TimeoutError("<what>: no answer in time") when the deadline comes first: the work is then cancelled at the
+// wait it stands in. An exception of the work itself comes out at once and as it is. The only place that races a wait with a timer.
+template <typename T>
+asio::awaitable<T> Within(Deadline deadline, std::string what, asio::awaitable<T> work) {
+  using asio::experimental::awaitable_operators::operator||;
+  auto guarded = internal::Caught<T>(std::move(work));
+  auto timer = internal::WaitUntil(deadline);
+  auto race = std::move(guarded) || std::move(timer);
+  auto first = co_await std::move(race);
+  if (first.index() == 1) throw TimeoutError(what + ": no answer in time");
+  auto& outcome = std::get<0>(first);
+  if (outcome.error) std::rethrow_exception(outcome.error);
+  if constexpr (!std::is_void_v<T>) co_return std::move(*outcome.value);
+}
+
+}  // namespace pgtls

@@ -1,0 +1,58 @@
+// The kinds of failure that the exporter tells apart. Each carries the reason under which
+// pg_tls_collector_failure_info reports it, so that nobody has to guess it from a text later.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace pgtls {
+
+// The `reason` label of pg_tls_collector_failure_info.
+enum class FailureReason { kInsufficientPrivilege, kAuthentication, kTls, kTimeout, kConnection, kError };
+
+std::string_view ToString(FailureReason reason);
+
+// A collection or a connection failed. what() is for the log: it may hold text from a server, never a password.
+class Error : public std::runtime_error {
+ public:
+  Error(FailureReason reason, const std::string& message) : std::runtime_error(message), reason_(reason) {}
+  FailureReason reason() const { return reason_; }
+
+ private:
+  FailureReason reason_;
+};
+
+// A wait came to its deadline.
+class TimeoutError : public Error {
+ public:
+  explicit TimeoutError(const std::string& message) : Error(FailureReason::kTimeout, message) {}
+};
+
+// TLS itself failed: handshake, verification, a certificate that cannot be used.
+class TlsError : public Error {
+ public:
+  explicit TlsError(const std::string& message) : Error(FailureReason::kTls, message) {}
+};
+
+// PostgreSQL answered with an error. sqlstate() is five characters, or empty where libpq gave none (a lost connection).
+class DbError : public Error {
+ public:
+  DbError(FailureReason reason, std::string sqlstate, const std::string& message)
+      : Error(reason, message), sqlstate_(std::move(sqlstate)) {}
+  const std::string& sqlstate() const { return sqlstate_; }
+
+ private:
+  std::string sqlstate_;
+};
+
+// Bad input from the operator: a file, an option, an environment variable. what() names the place and the remedy, as
+// "file:line:column: message" where there is a file (line and column count from 1).
+class ConfigError : public std::runtime_error {
+ public:
+  explicit ConfigError(const std::string& message) : std::runtime_error(message) {}
+  ConfigError(const std::string& file, int line, int column, const std::string& message)
+      : std::runtime_error(file + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + message) {}
+};
+
+}  // namespace pgtls

@@ -1,0 +1,2 @@
+#include "exporter/app.h"
+int main() { return 0; }

@@ -1,0 +1,29 @@
+// What a metric is: name, type, help, labels. Declared once, as a constexpr object beside the code that fills it; the catalogue,
+// the page, `metrics --markdown` and the tests all read it from there.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+namespace pgtls::metrics {
+
+enum class Type { kGauge, kCounter };
+
+inline constexpr std::size_t kMaxLabels = 16;
+
+struct Desc {
+  std::string_view name;
+  Type type;
+  std::string_view help;  // one line; promtool wants a full sentence's worth, and prometheus-cpp does not escape it
+  // Label names in their order on the page, `server` among them where the metric has it (always first). Unused: empty.
+  std::array<std::string_view, kMaxLabels> labels;
+
+  constexpr std::size_t label_count() const {
+    std::size_t count = 0;
+    while (count < kMaxLabels && !labels[count].empty()) ++count;
+    return count;
+  }
+};
+
+}  // namespace pgtls::metrics
