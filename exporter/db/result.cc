@@ -1,0 +1,90 @@
+#include "exporter/db/result.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "exporter/base/error.h"
+
+namespace pgtls::db {
+namespace {
+
+template <typename T>
+T Parsed(std::string_view text, const char* type) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    throw Error(FailureReason::kError, fmt::format("the server sent '{}' where {} was expected", text, type));
+  }
+  return value;
+}
+
+}  // namespace
+
+Result Result::FromRows(const std::vector<std::string>& columns,
+                        const std::vector<std::vector<std::optional<std::string>>>& rows) {
+  ResultHandle result(PQmakeEmptyPGresult(nullptr, PGRES_TUPLES_OK));
+  std::vector<PGresAttDesc> attributes;
+  for (const auto& column : columns) {
+    attributes.push_back({const_cast<char*>(column.c_str()), 0, 0, 0, 25, -1, -1});  // NOLINT: libpq copies the name
+  }
+  PQsetResultAttrs(result.get(), static_cast<int>(attributes.size()), attributes.data());
+  for (int r = 0; r < static_cast<int>(rows.size()); ++r) {
+    const auto& row = rows[static_cast<std::size_t>(r)];
+    for (int c = 0; c < static_cast<int>(row.size()); ++c) {
+      const auto& value = row[static_cast<std::size_t>(c)];
+      std::string copy = value.value_or("");
+      PQsetvalue(result.get(), r, c, value ? copy.data() : nullptr, value ? static_cast<int>(copy.size()) : -1);
+    }
+  }
+  return Result(std::move(result));
+}
+
+int Result::Column(const char* name) const {
+  const int column = PQfnumber(result_.get(), name);
+  if (column < 0) throw Error(FailureReason::kError, fmt::format("no column {} in the result", name));
+  return column;
+}
+
+std::optional<std::string_view> Result::Text(int row, int column) const {
+  if (row < 0 || row >= rows() || column < 0 || column >= columns()) {
+    throw Error(FailureReason::kError, fmt::format("no row {} column {} in the result", row, column));
+  }
+  if (PQgetisnull(result_.get(), row, column) != 0) return std::nullopt;
+  return std::string_view(PQgetvalue(result_.get(), row, column),
+                          static_cast<std::size_t>(PQgetlength(result_.get(), row, column)));
+}
+
+std::optional<std::int64_t> Result::Int(int row, int column) const {
+  const auto text = Text(row, column);
+  if (!text) return std::nullopt;
+  return Parsed<std::int64_t>(*text, "an integer");
+}
+
+std::optional<double> Result::Double(int row, int column) const {
+  const auto text = Text(row, column);
+  if (!text) return std::nullopt;
+  return Parsed<double>(*text, "a number");
+}
+
+std::optional<bool> Result::Bool(int row, int column) const {
+  const auto text = Text(row, column);
+  if (!text) return std::nullopt;
+  if (*text == "t") return true;
+  if (*text == "f") return false;
+  throw Error(FailureReason::kError, fmt::format("the server sent '{}' where a boolean was expected", *text));
+}
+
+std::optional<std::string> Result::Bytes(int row, int column) const {
+  const auto text = Text(row, column);
+  if (!text) return std::nullopt;
+  std::size_t length = 0;
+  // PQunescapeBytea wants a terminated string, which a value of a PGresult is.
+  unsigned char* bytes = PQunescapeBytea(reinterpret_cast<const unsigned char*>(text->data()), &length);
+  if (bytes == nullptr) throw Error(FailureReason::kError, "the server sent bytes that cannot be read");
+  std::string result(reinterpret_cast<const char*>(bytes), length);
+  PQfreemem(bytes);
+  return result;
+}
+
+}  // namespace pgtls::db

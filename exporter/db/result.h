@@ -1,0 +1,40 @@
+// The rows of a query, with typed reads that tell NULL from a value.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "exporter/db/pq_handle.h"
+
+namespace pgtls::db {
+
+// Text-format rows. A read of the wrong type, row or column throws Error (kError): the query and its reader disagree.
+class Result {
+ public:
+  explicit Result(ResultHandle result) : result_(std::move(result)) {}
+
+  // Rows made by hand, for tests of readers: no server, the same class.
+  static Result FromRows(const std::vector<std::string>& columns,
+                         const std::vector<std::vector<std::optional<std::string>>>& rows);
+
+  int rows() const { return PQntuples(result_.get()); }
+  int columns() const { return PQnfields(result_.get()); }
+  // The position of a column; throws where there is none of that name.
+  int Column(const char* name) const;
+
+  // nullopt: NULL. The view lives as long as the Result.
+  std::optional<std::string_view> Text(int row, int column) const;
+  std::optional<std::int64_t> Int(int row, int column) const;
+  std::optional<double> Double(int row, int column) const;
+  std::optional<bool> Bool(int row, int column) const;
+  // bytea in hex output format ("\x…").
+  std::optional<std::string> Bytes(int row, int column) const;
+
+ private:
+  ResultHandle result_;
+};
+
+}  // namespace pgtls::db

@@ -1,0 +1,123 @@
+// What a collector is: given a server, it produces samples and typed facts, once per interval.
+#pragma once
+
+#include <asio/awaitable.hpp>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <typeindex>
+#include <vector>
+
+#include "exporter/base/blocking.h"
+#include "exporter/base/deadline.h"
+#include "exporter/config/config.h"
+#include "exporter/db/session.h"
+#include "exporter/db/target.h"
+#include "exporter/metrics/desc.h"
+#include "exporter/metrics/sink.h"
+
+namespace pgtls::sampling {
+
+// Typed facts by their type: the settings, the rules, the served chain. Immutable and shared, in types of the low layers, so that other
+// collectors, the audit and the pages read facts and never samples.
+class Facts {
+ public:
+  template <typename T>
+  void Publish(std::shared_ptr<const T> fact) {
+    facts_[typeid(T)] = std::move(fact);
+  }
+  // Null where no collection has produced one, or the last that should have failed.
+  template <typename T>
+  std::shared_ptr<const T> Get() const {
+    const auto found = facts_.find(typeid(T));
+    return found == facts_.end() ? nullptr : std::static_pointer_cast<const T>(found->second);
+  }
+  void Merge(const Facts& other) {
+    for (const auto& [type, fact] : other.facts_) facts_[type] = fact;
+  }
+
+ private:
+  std::map<std::type_index, std::shared_ptr<const void>> facts_;
+};
+
+// The backends of this exporter on one server, which no collector counts. Used on the sampling loop only.
+class OwnBackends {
+ public:
+  void Add(int pid) { ++pids_[pid]; }
+  void Remove(int pid) {
+    const auto found = pids_.find(pid);
+    if (found != pids_.end() && --found->second == 0) pids_.erase(found);
+  }
+  std::vector<int> pids() const {
+    std::vector<int> result;
+    for (const auto& [pid, count] : pids_) result.push_back(pid);
+    return result;
+  }
+
+ private:
+  std::map<int, int> pids_;
+};
+
+// What one collection is given. References live as long as the collection.
+struct Context {
+  const config::ServerConfig& server;
+  const config::CollectorConfig& config;
+  const db::Target& target;
+  // Where SQL is connected now; absent while it is not (always there for a collector that needs SQL).
+  std::optional<db::Peer> peer;
+  // The session: the lane's own, or a fresh one, as CollectorType::connection says. Null for kNone.
+  db::Session* session;
+  // The facts of all collectors' latest successful runs on this server.
+  const Facts& facts;
+  OwnBackends& own_backends;
+  // When the collection must have ended. Every wait takes it.
+  Deadline deadline;
+  BlockingPool& blocking;
+  // One run outside the schedule (/probe, collect, check): what is otherwise spread over time is done now.
+  bool once;
+};
+
+// A part of the picture that this role or place may not see, though the run succeeded (pg_tls_collector_incomplete_info).
+struct IncompletePart {
+  std::string part;
+  std::string reason;
+};
+
+// What one collection produced.
+struct Output {
+  explicit Output(const std::string& server_name) : sink(server_name) {}
+
+  metrics::Sink sink;
+  Facts facts;
+  std::vector<IncompletePart> incomplete;
+  // This collector has nothing to do on this server (TLS over a Unix socket): no series and no health of its own.
+  bool unsupported = false;
+};
+
+// One instance per server and collector, kept while the server is configured: its members are what outlives a collection (counters, the last
+// rules in force). Used on the sampling loop only. A collection that fails throws Error; then its series are gone and the reason is told.
+class Collector {
+ public:
+  virtual ~Collector() = default;
+  virtual asio::awaitable<void> Collect(Context& context, Output& output) = 0;
+};
+
+// How a collector reaches the server.
+enum class ConnectionKind {
+  kPersistent,  // the session lane's connection
+  kFresh,       // session lane, on a connection of its own: a long-lived session's settings are not the server's
+  kNone         // the wire lane: no login; goes on when login fails
+};
+
+// One entry of collectors.def.
+struct CollectorType {
+  std::string_view name;
+  std::string_view help;
+  ConnectionKind connection;
+  std::span<const metrics::Desc* const> descs;
+  std::unique_ptr<Collector> (*make)();
+};
+
+}  // namespace pgtls::sampling

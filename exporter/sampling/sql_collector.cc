@@ -1,0 +1,16 @@
+#include "exporter/sampling/sql_collector.h"
+
+#include <fmt/format.h>
+
+#include "exporter/base/error.h"
+
+namespace pgtls::sampling {
+
+std::string_view SqlFor(std::span<const VersionedSql> versions, int server_version) {
+  for (const auto& [min_version, sql] : versions) {
+    if (server_version >= min_version) return sql;
+  }
+  throw Error(FailureReason::kError, fmt::format("PostgreSQL {} is older than this collector knows", server_version / 10000));
+}
+
+}  // namespace pgtls::sampling
