@@ -1,0 +1,30 @@
+#include "exporter/sessions/exemptions.h"
+
+#include <algorithm>
+
+namespace pgtls::sessions {
+namespace {
+
+bool Matches(const config::Exemption& entry, const Session& session, const Origin& origin) {
+  if (entry.user && *entry.user != session.user) return false;
+  if (entry.database && *entry.database != session.database) return false;
+  if (entry.application_name && *entry.application_name != session.application_name) return false;
+  return !entry.client_addr || (origin.address && entry.client_addr->Contains(*origin.address));
+}
+
+}  // namespace
+
+Exemptions::Exemptions(const std::vector<config::Exemption>& entries,
+                       std::chrono::sys_time<std::chrono::microseconds> now) {
+  for (const auto& entry : entries) {
+    const auto end = entry.end();
+    if (!end || now < *end) in_force_.push_back(&entry);
+  }
+}
+
+bool Exemptions::Allow(const Session& session, const Origin& origin) const {
+  return std::any_of(in_force_.begin(), in_force_.end(),
+                     [&](const config::Exemption* entry) { return Matches(*entry, session, origin); });
+}
+
+}  // namespace pgtls::sessions

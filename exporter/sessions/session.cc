@@ -1,0 +1,42 @@
+#include "exporter/sessions/session.h"
+
+namespace pgtls::sessions {
+
+std::string_view ToString(Network network) {
+  switch (network) {
+    case Network::kLocal:
+      return "local";
+    case Network::kLoopback:
+      return "loopback";
+    case Network::kRemote:
+      break;
+  }
+  return "remote";
+}
+
+std::string_view ToString(Encryption encryption) {
+  switch (encryption) {
+    case Encryption::kTls:
+      return "tls";
+    case Encryption::kGss:
+      return "gss";
+    case Encryption::kNone:
+      break;
+  }
+  return "none";
+}
+
+Origin OriginOf(const Session& session) {
+  if (session.client_addr.empty() && session.client_port.value_or(-1) == -1) return {};
+  auto address = IpAddress::Parse(session.client_addr);
+  if (address) address = address->Unmapped();
+  const bool loopback = address && address->IsLoopback();
+  return {loopback ? Network::kLoopback : Network::kRemote, address};
+}
+
+Encryption EncryptionOf(const Session& session) {
+  if (session.ssl) return Encryption::kTls;
+  return session.gss_encrypted ? Encryption::kGss : Encryption::kNone;
+}
+
+}  // namespace pgtls::sessions

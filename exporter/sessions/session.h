@@ -1,0 +1,54 @@
+// A session as PostgreSQL's statistics views show it, and what its row says about where it comes from and how it is
+// protected.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "exporter/base/net_address.h"
+
+namespace pgtls::sessions {
+
+// One client backend or walsender: pg_stat_activity joined with pg_stat_ssl and pg_stat_gssapi
+// (src/backend/utils/adt/pgstatfuncs.c, pg_stat_get_activity). The texts are views into the rows that it was read from
+// and are the server's bytes, not necessarily UTF-8; what is null there is empty here.
+struct Session {
+  int pid = 0;
+  std::int64_t backend_start_us = 0;  // microseconds since the epoch, by the server's clock
+  std::string_view database;          // empty for physical replication
+  std::string_view user;              // empty where the role was dropped meanwhile
+  std::string_view application_name;  // chosen by the client
+  std::string_view client_addr;       // numeric, without a prefix length; empty over a Unix socket
+  std::optional<int> client_port;     // -1 over a Unix socket
+  std::string_view backend_type;
+  // Has not authenticated yet (18 and later show these). `ssl` is false then, even over TLS.
+  bool authenticating = false;
+  bool ssl = false;
+  std::string_view version;
+  std::string_view cipher;
+  std::string_view bits;
+  bool client_certificate = false;
+  std::string_view client_dn;  // cut at 63 bytes by the server
+  std::string_view issuer_dn;
+  bool gss_encrypted = false;
+};
+
+// kLocal: Unix socket. kLoopback: TCP from 127.0.0.0/8 or ::1, mapped into IPv6 or not. kRemote: all else.
+enum class Network { kLocal, kLoopback, kRemote };
+enum class Encryption { kNone, kTls, kGss };
+
+std::string_view ToString(Network network);
+std::string_view ToString(Encryption encryption);
+
+struct Origin {
+  Network network = Network::kLocal;
+  // An IPv4 address that reached the server mapped into IPv6 is IPv4 here. Absent over a Unix socket, and where the
+  // text is no address: such a session counts as remote, the least harmless reading.
+  std::optional<IpAddress> address;
+};
+
+Origin OriginOf(const Session& session);
+Encryption EncryptionOf(const Session& session);
+
+}  // namespace pgtls::sessions

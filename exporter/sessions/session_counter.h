@@ -1,0 +1,60 @@
+// How many sessions there have been: the counters behind pg_tls_sessions_total and pg_tls_unencrypted_sessions_total.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+
+#include "exporter/sessions/series_cap.h"
+#include "exporter/sessions/session.h"
+#include "exporter/sessions/tally.h"
+
+namespace pgtls::sessions {
+
+// Counts each session once, by (pid, backend_start), however often it is sampled; one that ended between two samples
+// was never seen. Only sessions that began after the first collection count, by the server's clock: what was there
+// before says nothing about how often it comes. Lives as long as the server is configured; a failed collection does not
+// touch it, so what it knows carries over reconnects. Memory: the open sessions, and at most `max_series` label sets
+// plus the folded ones. Not thread-safe.
+class SessionCounter {
+ public:
+  // One collection: StartCollection, Count for each authenticated session, EndCollection. `now_us`: the server's clock,
+  // not later than the snapshot of the sessions.
+  void StartCollection(std::int64_t now_us, std::size_t max_series);
+  // `allowed` matters only where the session is unencrypted TCP.
+  void Count(const Session& session, Network network, Encryption encryption, bool allowed);
+  void EndCollection();
+
+  // By database, user, network, encryption; those of the first collection's sessions are there at 0. Never decreases: a
+  // label set that has its own series keeps it for ever, and one that came after the cap was reached is in the folded
+  // series for ever.
+  const Tally::Counts& sessions() const { return sessions_; }
+  // Those of sessions() that went to folded series.
+  std::size_t folded() const { return folded_; }
+  // Unencrypted TCP by (network, allowed); all four are there.
+  const std::map<std::pair<Network, bool>, std::size_t>& unencrypted() const { return unencrypted_; }
+
+ private:
+  struct Seen {
+    std::int64_t backend_start_us;
+    std::uint64_t collection;
+  };
+  Tally::Counts::iterator Series(const Session& session, Network network, Encryption encryption);
+
+  std::optional<std::int64_t> first_us_;
+  std::uint64_t collection_ = 0;
+  std::size_t max_series_ = 0;
+  std::unordered_map<int, Seen> open_;  // by pid
+  Tally::Counts sessions_;
+  std::size_t named_ = 0;  // label sets of sessions_ that are not folded
+  std::size_t folded_ = 0;
+  std::map<std::pair<Network, bool>, std::size_t> unencrypted_ = {{{Network::kLoopback, false}, 0},
+                                                                  {{Network::kLoopback, true}, 0},
+                                                                  {{Network::kRemote, false}, 0},
+                                                                  {{Network::kRemote, true}, 0}};
+};
+
+}  // namespace pgtls::sessions
