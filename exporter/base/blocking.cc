@@ -5,12 +5,23 @@
 #include <deque>
 #include <mutex>
 #include <thread>
-#include <vector>
 
 namespace pgtls {
+namespace {
 
-struct BlockingPool::Shared {
+// Threads beyond the pool's own that stand in for hanging ones.
+constexpr std::size_t kMaxStandIns = 64;
+
+}  // namespace
+
+// Guarded by Shared::mutex.
+struct BlockingPool::Ticket {
+  enum class State { kQueued, kRunning, kOver } state = State::kQueued;
+};
+
+struct BlockingPool::Shared : std::enable_shared_from_this<BlockingPool::Shared> {
   struct Item {
+    std::shared_ptr<Ticket> ticket;
     asio::any_io_executor executor;
     std::function<void()> work;
     std::function<void()> done;
@@ -19,9 +30,16 @@ struct BlockingPool::Shared {
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<Item> queue;
-  std::vector<std::thread> threads;
-  std::size_t running = 0;  // threads that have not left their loop
+  std::size_t running = 0;    // threads that have not left their loop
+  std::size_t stand_ins = 0;  // of these, started in place of one that hangs; the next one that is free leaves again
   bool closed = false;
+
+  // REQUIRES: mutex is held, or nobody else knows this.
+  void StartThread() {
+    ++running;
+    // Detached: one that hangs in its work can never be joined. All that a thread uses, it owns through `shared`.
+    std::thread([shared = shared_from_this()] { shared->Loop(); }).detach();
+  }
 
   void Loop() {
     std::unique_lock lock(mutex);
@@ -30,13 +48,20 @@ struct BlockingPool::Shared {
       if (closed) break;
       Item item = std::move(queue.front());
       queue.pop_front();
+      if (item.ticket->state == Ticket::State::kOver) continue;
+      item.ticket->state = Ticket::State::kRunning;
       lock.unlock();
       item.work();
       // Freed before the lock is taken and away from the loop: what the work owns may itself be slow to free.
       item.work = nullptr;
       lock.lock();
       // Under the lock, so that Close() is a border: the executor may be gone behind it.
-      if (!closed) asio::post(item.executor, std::move(item.done));
+      if (!closed && item.ticket->state == Ticket::State::kRunning) asio::post(item.executor, std::move(item.done));
+      item.ticket->state = Ticket::State::kOver;
+      if (stand_ins > 0) {
+        --stand_ins;
+        break;
+      }
     }
     --running;
     changed.notify_all();
@@ -44,19 +69,29 @@ struct BlockingPool::Shared {
 };
 
 BlockingPool::BlockingPool(std::size_t threads) : shared_(std::make_shared<Shared>()) {
-  shared_->running = threads;
-  for (std::size_t i = 0; i < threads; ++i) {
-    shared_->threads.emplace_back([shared = shared_] { shared->Loop(); });
-  }
+  const std::lock_guard lock(shared_->mutex);
+  for (std::size_t i = 0; i < threads; ++i) shared_->StartThread();
 }
 
 BlockingPool::~BlockingPool() { Close(); }
 
-void BlockingPool::Submit(asio::any_io_executor executor, std::function<void()> work, std::function<void()> done) {
+std::shared_ptr<BlockingPool::Ticket> BlockingPool::Submit(asio::any_io_executor executor, std::function<void()> work,
+                                                           std::function<void()> done) {
+  auto ticket = std::make_shared<Ticket>();
   const std::lock_guard lock(shared_->mutex);
-  if (shared_->closed) return;
-  shared_->queue.push_back({std::move(executor), std::move(work), std::move(done)});
+  if (shared_->closed) return ticket;
+  shared_->queue.push_back({ticket, std::move(executor), std::move(work), std::move(done)});
   shared_->changed.notify_one();
+  return ticket;
+}
+
+void BlockingPool::Abandon(const std::shared_ptr<Ticket>& ticket) {
+  const std::lock_guard lock(shared_->mutex);
+  const bool hangs = ticket->state == Ticket::State::kRunning;
+  ticket->state = Ticket::State::kOver;
+  if (!hangs || shared_->closed || shared_->stand_ins >= kMaxStandIns) return;
+  ++shared_->stand_ins;
+  shared_->StartThread();
 }
 
 bool BlockingPool::Close() {
@@ -66,17 +101,7 @@ bool BlockingPool::Close() {
   dropped.swap(shared_->queue);
   shared_->changed.notify_all();
   // Work in progress is almost always a matter of milliseconds; only a hanging resolver is not waited for.
-  const bool all = shared_->changed.wait_for(lock, std::chrono::milliseconds(200), [&] { return shared_->running == 0; });
-  auto threads = std::move(shared_->threads);
-  lock.unlock();
-  for (auto& thread : threads) {
-    if (all) {
-      thread.join();
-    } else {
-      thread.detach();
-    }
-  }
-  return all;
+  return shared_->changed.wait_for(lock, std::chrono::milliseconds(200), [&] { return shared_->running == 0; });
 }
 
 }  // namespace pgtls

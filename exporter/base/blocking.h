@@ -15,8 +15,8 @@
 
 namespace pgtls {
 
-// A small pool. Work that is abandoned (its awaiting coroutine was cancelled, or the pool was destroyed) still runs to its end and must
-// therefore own all that it touches. Run() is called on an executor's thread; the work on the pool's.
+// A small pool. Work that is abandoned (its awaiting coroutine was cancelled, or the pool was destroyed) still runs to
+// its end and must therefore own all that it touches. Run() is called on an executor's thread; the work on the pool's.
 class BlockingPool {
  public:
   explicit BlockingPool(std::size_t threads);
@@ -28,14 +28,18 @@ class BlockingPool {
   template <typename F>
   asio::awaitable<std::invoke_result_t<F>> Run(F work);
 
-  // No completion is delivered after this. True where every thread could be joined; false where one hangs in its work (a name that does
-  // not resolve): it is left behind, and the process must end without running static destructors under it.
+  // No completion is delivered after this. True where every thread could be joined; false where one hangs in its work
+  // (a name that does not resolve): it is left behind, and the process must end without running static destructors
+  // under it.
   bool Close();
 
  private:
   struct Shared;
+  struct Ticket;
   // Queues `work`; `done` is posted to `executor` after it. Both are destroyed unrun where the pool is closed.
-  void Submit(asio::any_io_executor executor, std::function<void()> work, std::function<void()> done);
+  std::shared_ptr<Ticket> Submit(asio::any_io_executor executor, std::function<void()> work,
+                                 std::function<void()> done);
+  void Abandon(const std::shared_ptr<Ticket>& ticket);
   std::shared_ptr<Shared> shared_;
 };
 
@@ -72,10 +76,13 @@ asio::awaitable<std::invoke_result_t<F>> BlockingPool::Run(F work) {
       waiting->timer.cancel();
     }
   };
-  Submit(executor, std::move(run), std::move(done));
+  const auto ticket = Submit(executor, std::move(run), std::move(done));
   while (!signal->done) {
     const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
-    if (cancelled != asio::cancellation_type::none) throw std::system_error(asio::error::operation_aborted);
+    if (cancelled != asio::cancellation_type::none) {
+      Abandon(ticket);
+      throw std::system_error(asio::error::operation_aborted);
+    }
     co_await signal->timer.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
   }
   if (job->error) std::rethrow_exception(job->error);

@@ -21,8 +21,8 @@ inline Deadline After(std::chrono::nanoseconds duration) { return std::chrono::s
 
 namespace internal {
 
-// The outcome of a coroutine as a value. `a || b` of Asio waits for the first *success*: an exception that went through it
-// would be held back until the timer has run out and come out as a timeout.
+// The outcome of a coroutine as a value. `a || b` of Asio waits for the first *success*: an exception that went through
+// it would be held back until the timer has run out and come out as a timeout.
 template <typename T>
 struct Outcome {
   std::exception_ptr error;
@@ -55,8 +55,9 @@ inline asio::awaitable<void> WaitUntil(Deadline deadline) {
 
 }  // namespace internal
 
-// Runs `work` and throws TimeoutError("<what>: no answer in time") when the deadline comes first: the work is then cancelled at the
-// wait it stands in. An exception of the work itself comes out at once and as it is. The only place that races a wait with a timer.
+// Runs `work` and throws TimeoutError("<what>: no answer in time") when the deadline comes first: the work is then
+// cancelled at the wait it stands in. An exception of the work itself comes out at once and as it is. The only place
+// that races a wait with a timer.
 template <typename T>
 asio::awaitable<T> Within(Deadline deadline, std::string what, asio::awaitable<T> work) {
   using asio::experimental::awaitable_operators::operator||;

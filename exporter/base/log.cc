@@ -53,8 +53,9 @@ std::string Quoted(std::string_view value) {
 }
 
 std::string LogfmtValue(std::string_view value) {
-  const bool bare = !value.empty() && value.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                                              "0123456789-_./:@+,%[]") == std::string_view::npos;
+  const bool bare = !value.empty() && value.find_first_not_of(
+                                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                          "0123456789-_./:@+,%[]") == std::string_view::npos;
   return bare ? std::string(value) : Quoted(value);
 }
 

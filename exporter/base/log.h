@@ -1,5 +1,5 @@
-// Logging: one line an event on standard error, as logfmt or JSON, with key=value fields. Values are made printable and bounded;
-// no password, conninfo or private key is ever passed here.
+// Logging: one line an event on standard error, as logfmt or JSON, with key=value fields. Values are made printable and
+// bounded; no password, conninfo or private key is ever passed here.
 #pragma once
 
 #include <initializer_list>

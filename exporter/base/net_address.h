@@ -10,12 +10,13 @@
 
 namespace pgtls {
 
-// An IPv4 or IPv6 address. An IPv4-mapped IPv6 address (::ffff:a.b.c.d) stays IPv6: PostgreSQL's pg_hba tells them apart;
-// where they should be one, call Unmapped().
+// An IPv4 or IPv6 address. An IPv4-mapped IPv6 address (::ffff:a.b.c.d) stays IPv6: PostgreSQL's pg_hba tells them
+// apart; where they should be one, call Unmapped().
 class IpAddress {
  public:
   IpAddress() = default;
-  // Numeric text only, no names; an IPv6 zone ("%eth0"), as pg_stat_activity never has, is refused. nullopt: not an address.
+  // Numeric text only, no names; an IPv6 zone ("%eth0"), as pg_stat_activity never has, is refused. nullopt: not an
+  // address.
   static std::optional<IpAddress> Parse(std::string_view text);
   static IpAddress V4(std::uint32_t host_order);
   static IpAddress V6(const std::array<std::uint8_t, 16>& network_order);

@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
-// Length of the valid UTF-8 sequence at the front of `text`, 0 where there is none (RFC 3629: no surrogates, no overlong forms).
+// Length of the valid UTF-8 sequence at the front of `text`, 0 where there is none (RFC 3629: no surrogates, no
+// overlong forms).
 std::size_t SequenceLength(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
   const auto continues = [&](std::size_t i, std::uint8_t low = 0x80, std::uint8_t high = 0xBF) {

@@ -14,8 +14,8 @@ namespace pgtls::config {
 
 using Milliseconds = std::chrono::milliseconds;
 
-// Where certificate files are read: locally, or through the server's SECURITY DEFINER functions. kAuto is kLocal over a Unix
-// socket and kSql otherwise.
+// Where certificate files are read: locally, or through the server's SECURITY DEFINER functions. kAuto is kLocal over a
+// Unix socket and kSql otherwise.
 enum class ReadVia { kAuto, kLocal, kSql };
 
 // The settings of one collector. Those that only one collector has keep their defaults in the others.
@@ -35,14 +35,14 @@ struct CollectorConfig {
 
   // certificates
   ReadVia read_via = ReadVia::kAuto;
-  std::vector<std::string> files;       // glob patterns
-  std::string pkcs12_password_file;     // for the PKCS#12 files among them
+  std::vector<std::string> files;    // glob patterns
+  std::string pkcs12_password_file;  // for the PKCS#12 files among them
 
   friend bool operator==(const CollectorConfig&, const CollectorConfig&) = default;
 };
 
-// An entry of policy.allow_unencrypted: which unencrypted sessions are allowed. Absent fields match everything; at least one of user,
-// database, client_addr is there, and application_name only beside user and client_addr.
+// An entry of policy.allow_unencrypted: which unencrypted sessions are allowed. Absent fields match everything; at
+// least one of user, database, client_addr is there, and application_name only beside user and client_addr.
 struct Exemption {
   std::string name;
   std::optional<std::string> user;
@@ -83,7 +83,8 @@ struct ServerConfig {
   friend bool operator==(const ServerConfig&, const ServerConfig&) = default;
 };
 
-// One pattern of a module's allowed_targets: an address range or a host glob ("*.db.example.com"), and a port or any ("*").
+// One pattern of a module's allowed_targets: an address range or a host glob ("*.db.example.com"), and a port or any
+// ("*").
 struct AllowedTarget {
   std::optional<Cidr> network;  // compared after resolution; absent: host_glob
   std::string host_glob;        // '*' only as the whole leftmost label

@@ -24,7 +24,8 @@ class Session {
  public:
   virtual ~Session() = default;
 
-  // Throws DbError (the server's error, or the connection was lost) and TimeoutError; after a TimeoutError the connection is closed.
+  // Throws DbError (the server's error, or the connection was lost) and TimeoutError; after a TimeoutError the
+  // connection is closed.
   virtual asio::awaitable<Result> Query(const Statement& statement, Parameters parameters, Deadline deadline) = 0;
 
   // As PQserverVersion: 150020.

@@ -11,13 +11,15 @@
 
 namespace pgtls::db {
 
-// The merged options of a connection. Values are libpq's: `host` and `port` may be comma-separated lists. No password is kept.
+// The merged options of a connection. Values are libpq's: `host` and `port` may be comma-separated lists. No password
+// is kept.
 struct Target {
   std::map<std::string, std::string, std::less<>> options;
 
   // Empty where the option is unset.
   const std::string& option(std::string_view name) const;
-  // The first host: a name, an address, a socket directory ("/…" or "@…"). libpq's default is the socket directory it was built with.
+  // The first host: a name, an address, a socket directory ("/…" or "@…"). libpq's default is the socket directory it
+  // was built with.
   std::string host() const;
   std::string port() const;
   bool is_unix_socket() const;
@@ -25,15 +27,15 @@ struct Target {
   std::string DisplayName() const;
 };
 
-// Throws ConfigError with libpq's own message for a conninfo that it does not understand (unknown option, missing service).
-// `password` never comes back in options or in an error.
+// Throws ConfigError with libpq's own message for a conninfo that it does not understand (unknown option, missing
+// service). `password` never comes back in options or in an error.
 Target ResolveTarget(const std::string& conninfo);
 
 // Where a connection really ended up.
 struct Peer {
   std::optional<IpAddress> address;  // absent over a Unix socket
   int port = 0;
-  std::string host;    // the entry of the host list that was used, as certificates are checked against it
+  std::string host;  // the entry of the host list that was used, as certificates are checked against it
   std::string user;
   std::string database;
 };

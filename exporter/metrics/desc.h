@@ -1,5 +1,5 @@
-// What a metric is: name, type, help, labels. Declared once, as a constexpr object beside the code that fills it; the catalogue,
-// the page, `metrics --markdown` and the tests all read it from there.
+// What a metric is: name, type, help, labels. Declared once, as a constexpr object beside the code that fills it; the
+// catalogue, the page, `metrics --markdown` and the tests all read it from there.
 #pragma once
 
 #include <array>

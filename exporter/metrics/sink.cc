@@ -30,7 +30,8 @@ void Sink::Add(const Desc& desc, const std::vector<std::string>& values, double 
 void Sink::AddLabels(const Desc& desc, std::vector<std::string> labels, double value) {
   if (desc.labels[0] == "server") labels.insert(labels.begin(), server_);
   if (labels.size() != desc.label_count()) {
-    throw std::logic_error(fmt::format("{}: {} label values for {} labels", desc.name, labels.size(), desc.label_count()));
+    throw std::logic_error(
+        fmt::format("{}: {} label values for {} labels", desc.name, labels.size(), desc.label_count()));
   }
   for (auto& label : labels) label = Bounded(ValidUtf8(label), kMaxLabelBytes);
   auto family = std::find_if(families_.begin(), families_.end(), [&](const Family& f) { return f.desc == &desc; });
@@ -46,8 +47,7 @@ std::vector<RenderedFamily> Sink::Render() {
   for (const auto& [desc, samples] : families_) {
     prometheus::MetricFamily family;
     family.name = desc->name;
-    family.type =
-        desc->type == Type::kCounter ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge;
+    family.type = desc->type == Type::kCounter ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge;
     for (const auto& [labels, value] : samples) {
       auto& metric = family.metric.emplace_back();
       for (std::size_t i = 0; i < labels.size(); ++i) metric.label.push_back({std::string(desc->labels[i]), labels[i]});

@@ -19,15 +19,16 @@ struct RenderedFamily {
   std::size_t series;
 };
 
-// Collects the samples of one collection on one server. Not thread-safe; made anew for each collection, so a label set that is gone
-// is gone from the page.
+// Collects the samples of one collection on one server. Not thread-safe; made anew for each collection, so a label set
+// that is gone is gone from the page.
 class Sink {
  public:
   // `server` becomes the label `server` of every sample whose descriptor has it.
   explicit Sink(std::string server);
 
-  // `values` are the labels after `server`, in the descriptor's order. They are made valid UTF-8 and cut at 1,024 bytes here.
-  // A label set that was added already for this family is refused (std::logic_error): Prometheus would refuse the whole page.
+  // `values` are the labels after `server`, in the descriptor's order. They are made valid UTF-8 and cut at 1,024 bytes
+  // here. A label set that was added already for this family is refused (std::logic_error): Prometheus would refuse the
+  // whole page.
   void Add(const Desc& desc, std::initializer_list<std::string_view> values, double value);
   void Add(const Desc& desc, const std::vector<std::string>& values, double value);
 
@@ -49,8 +50,6 @@ class Sink {
 std::string Header(const Desc& desc);
 
 // Seconds since the epoch or of a duration, as a sample's value.
-double Seconds(auto duration) {
-  return std::chrono::duration<double>(duration).count();
-}
+double Seconds(auto duration) { return std::chrono::duration<double>(duration).count(); }
 
 }  // namespace pgtls::metrics

@@ -20,8 +20,8 @@
 
 namespace pgtls::sampling {
 
-// Typed facts by their type: the settings, the rules, the served chain. Immutable and shared, in types of the low layers, so that other
-// collectors, the audit and the pages read facts and never samples.
+// Typed facts by their type: the settings, the rules, the served chain. Immutable and shared, in types of the low
+// layers, so that other collectors, the audit and the pages read facts and never samples.
 class Facts {
  public:
   template <typename T>
@@ -79,7 +79,8 @@ struct Context {
   bool once;
 };
 
-// A part of the picture that this role or place may not see, though the run succeeded (pg_tls_collector_incomplete_info).
+// A part of the picture that this role or place may not see, though the run succeeded
+// (pg_tls_collector_incomplete_info).
 struct IncompletePart {
   std::string part;
   std::string reason;
@@ -96,8 +97,9 @@ struct Output {
   bool unsupported = false;
 };
 
-// One instance per server and collector, kept while the server is configured: its members are what outlives a collection (counters, the last
-// rules in force). Used on the sampling loop only. A collection that fails throws Error; then its series are gone and the reason is told.
+// One instance per server and collector, kept while the server is configured: its members are what outlives a
+// collection (counters, the last rules in force). Used on the sampling loop only. A collection that fails throws Error;
+// then its series are gone and the reason is told.
 class Collector {
  public:
   virtual ~Collector() = default;

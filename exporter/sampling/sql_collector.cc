@@ -10,7 +10,8 @@ std::string_view SqlFor(std::span<const VersionedSql> versions, int server_versi
   for (const auto& [min_version, sql] : versions) {
     if (server_version >= min_version) return sql;
   }
-  throw Error(FailureReason::kError, fmt::format("PostgreSQL {} is older than this collector knows", server_version / 10000));
+  throw Error(FailureReason::kError,
+              fmt::format("PostgreSQL {} is older than this collector knows", server_version / 10000));
 }
 
 }  // namespace pgtls::sampling

@@ -1,0 +1,59 @@
+#include "exporter/base/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+#include "exporter/base/error.h"
+
+namespace pgtls {
+namespace {
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+}  // namespace
+
+std::string ReadFile(const std::string& path, std::size_t max_bytes) {
+  // O_NONBLOCK: opening a FIFO must not wait for a writer.
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (file.get() < 0) throw std::system_error(errno, std::generic_category(), path);
+  struct stat status{};
+  if (fstat(file.get(), &status) != 0) throw std::system_error(errno, std::generic_category(), path);
+  if (!S_ISREG(status.st_mode)) throw Error(FailureReason::kError, path + ": not a regular file");
+  std::string content;
+  std::array<char, 65536> buffer{};
+  for (;;) {
+    const ssize_t got = read(file.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw std::system_error(errno, std::generic_category(), path);
+    if (got == 0) return content;
+    content.append(buffer.data(), static_cast<std::size_t>(got));
+    if (content.size() > max_bytes)
+      throw Error(FailureReason::kError, path + ": larger than " + std::to_string(max_bytes) + " bytes");
+  }
+}
+
+std::string ReadPasswordFile(const std::string& path) {
+  std::string password = ReadFile(path, 4096);
+  if (password.ends_with('\n')) password.pop_back();
+  if (password.ends_with('\r')) password.pop_back();
+  return password;
+}
+
+}  // namespace pgtls

@@ -1,0 +1,16 @@
+// Files that an operator names. These calls block: on the loop, run them on a BlockingPool.
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+namespace pgtls {
+
+// The content of `path`. Throws std::system_error (errno), and Error for more than `max_bytes` or what is no regular
+// file (a FIFO would hang, a device has no end).
+std::string ReadFile(const std::string& path, std::size_t max_bytes);
+
+// A password: the file's content without one trailing line end.
+std::string ReadPasswordFile(const std::string& path);
+
+}  // namespace pgtls

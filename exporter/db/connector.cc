@@ -1,0 +1,165 @@
+#include "exporter/db/connector.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstdlib>
+
+#include "exporter/base/error.h"
+#include "exporter/base/file.h"
+#include "exporter/base/log.h"
+#include "exporter/base/text.h"
+#include "exporter/db/sqlstate.h"
+
+namespace pgtls::db {
+namespace {
+
+// What a step on the pool's thread may touch; it outlives an abandoned connect.
+struct Attempt {
+  ConnectOptions options;
+  ConnHandle conn;
+};
+
+void IgnoreNotice(void* /*unused*/, const PGresult* notice) {
+  const char* text = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
+  log::Debug("notice from a server", {{"message", text != nullptr ? text : ""}});
+}
+
+void Start(Attempt& attempt) {
+  std::string password;
+  if (!attempt.options.password_file.empty()) {
+    try {
+      password = ReadPasswordFile(attempt.options.password_file);
+    } catch (const std::system_error& error) {
+      throw Error(FailureReason::kAuthentication, std::string("password_file ") + error.what());
+    }
+  }
+  // Later entries win over earlier ones: a password file over a password in the string, the string over our fallbacks.
+  const std::array<const char*, 4> keywords = {"fallback_application_name", "dbname",
+                                               password.empty() ? nullptr : "password", nullptr};
+  const std::array<const char*, 4> values = {"pg_tls_exporter", attempt.options.conninfo.c_str(), password.c_str(),
+                                             nullptr};
+  attempt.conn.reset(PQconnectStartParams(keywords.data(), values.data(), 1));
+  if (!attempt.conn) throw Error(FailureReason::kError, "out of memory");
+  PQsetNoticeReceiver(attempt.conn.get(), IgnoreNotice, nullptr);
+  PQsetErrorVerbosity(attempt.conn.get(), PQERRORS_VERBOSE);
+}
+
+[[noreturn]] void ThrowConnectError(PGconn* conn) {
+  const std::string message = PQerrorMessage(conn);
+  const std::string sqlstate = SqlstateInConnectError(message);
+  const FailureReason reason = ReasonForConnectError(sqlstate, message, PQconnectionNeedsPassword(conn) != 0);
+  std::string text = message;
+  // Source lines of the server at the end of each error (verbose form) help nobody here.
+  for (std::size_t at = text.find("\nLOCATION:"); at != std::string::npos; at = text.find("\nLOCATION:", at)) {
+    text.erase(at, text.find('\n', at + 1) - at);
+  }
+  while (text.ends_with('\n')) text.pop_back();
+  for (char& c : text) {
+    if (c == '\n') c = ' ';
+  }
+  throw DbError(reason, sqlstate, Printable(text));
+}
+
+// libpq's asynchronous interface ignores connect_timeout: a silent first host would hide the second for ever. One
+// repeated SYN (3 s) is enough to know. Each step may have opened another socket.
+void BoundSyn(int socket) {
+  const int once = 1;
+  setsockopt(socket, IPPROTO_TCP, TCP_SYNCNT, &once, sizeof(once));  // fails on a Unix socket, where it is not needed
+}
+
+// What a connection needs only during its handshake: the trust store (0.8 MB a connection with a system's CA bundle)
+// and full-size buffers.
+void ReleaseTlsMemory(PGconn* conn) {
+  auto* ssl = static_cast<SSL*>(PQgetssl(conn));
+  if (ssl == nullptr) return;
+  SSL_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_cert_store(SSL_get_SSL_CTX(ssl), X509_STORE_new());
+}
+
+// Waits on a descriptor that libpq owns; it leaves the reactor before libpq touches it again, however the wait ends.
+class BorrowedSocket {
+ public:
+  BorrowedSocket(const asio::any_io_executor& executor, int socket) : descriptor_(executor, socket) {}
+  ~BorrowedSocket() { descriptor_.release(); }
+  BorrowedSocket(const BorrowedSocket&) = delete;
+  BorrowedSocket& operator=(const BorrowedSocket&) = delete;
+  asio::awaitable<void> Wait(asio::posix::stream_descriptor::wait_type type) {
+    return descriptor_.async_wait(type, asio::use_awaitable);
+  }
+
+ private:
+  asio::posix::stream_descriptor descriptor_;
+};
+
+}  // namespace
+
+void RequireEncryptionByDefault() { setenv("PGSSLMODE", "require", /*overwrite=*/0); }  // NOLINT(concurrency-mt-unsafe)
+
+// A place among the connects in progress, given to the next one that waits when it is left.
+class Connector::Turn {
+ public:
+  explicit Turn(Connector& connector) : connector_(connector) {}
+  ~Turn() {
+    ++connector_.free_;
+    while (!connector_.waiting_.empty()) {
+      const auto next = connector_.waiting_.front().lock();
+      connector_.waiting_.pop_front();
+      if (next) {
+        next->cancel();
+        break;
+      }
+    }
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  Connector& connector_;
+};
+
+asio::awaitable<void> Connector::WaitForTurn() {
+  while (free_ == 0) {
+    auto timer = std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor, Deadline::max());
+    waiting_.push_back(timer);
+    co_await timer->async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+    const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
+    if (cancelled != asio::cancellation_type::none) throw std::system_error(asio::error::operation_aborted);
+  }
+  --free_;
+}
+
+asio::awaitable<std::unique_ptr<Connection>> Connector::Connect(ConnectOptions options,
+                                                                std::chrono::milliseconds timeout) {
+  co_await WaitForTurn();
+  const Turn turn(*this);
+  auto establish = Establish(std::move(options));
+  co_return co_await Within(After(timeout), "connect", std::move(establish));
+}
+
+asio::awaitable<std::unique_ptr<Connection>> Connector::Establish(ConnectOptions options) {
+  const auto executor = co_await asio::this_coro::executor;
+  const std::shared_ptr<Attempt> attempt(new Attempt{std::move(options), nullptr});
+  co_await blocking_.Run([attempt] { Start(*attempt); });
+  PostgresPollingStatusType status =
+      PQstatus(attempt->conn.get()) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
+  while (status != PGRES_POLLING_OK) {
+    if (status == PGRES_POLLING_FAILED) ThrowConnectError(attempt->conn.get());
+    const int socket = PQsocket(attempt->conn.get());
+    BoundSyn(socket);
+    {
+      BorrowedSocket borrowed(executor, socket);
+      co_await borrowed.Wait(status == PGRES_POLLING_READING ? asio::posix::stream_descriptor::wait_read
+                                                             : asio::posix::stream_descriptor::wait_write);
+    }
+    status = co_await blocking_.Run([attempt] { return PQconnectPoll(attempt->conn.get()); });
+  }
+  PQsetErrorVerbosity(attempt->conn.get(), PQERRORS_DEFAULT);
+  ReleaseTlsMemory(attempt->conn.get());
+  co_return std::make_unique<Connection>(executor, std::move(attempt->conn));
+}
+
+}  // namespace pgtls::db

@@ -1,0 +1,46 @@
+// Opens connections without blocking the loop: libpq does all that it does (several hosts, service files,
+// target_session_attrs, prefer's retry), each of its steps on a pool's thread, the waits between them on the loop.
+#pragma once
+
+#include <asio.hpp>
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "exporter/base/blocking.h"
+#include "exporter/db/connection.h"
+
+namespace pgtls::db {
+
+struct ConnectOptions {
+  std::string conninfo;
+  std::string password_file;  // read at every connect, so that a rotated password is picked up; empty: none
+};
+
+// Makes libpq's default sslmode "require" for this process, below all that an operator says (conninfo, service file,
+// PGSSLMODE); libpq itself ignores it over Unix sockets. Call once at start, before there are threads.
+void RequireEncryptionByDefault();
+
+// Used on the sampling loop only.
+class Connector {
+ public:
+  // At most `max_concurrent` connects are in progress at once; a connect costs 7 ms of CPU, and a thousand at once
+  // would time each other out.
+  Connector(BlockingPool& blocking, std::size_t max_concurrent) : blocking_(blocking), free_(max_concurrent) {}
+
+  // Waits for its turn, then connects within `timeout`. Throws DbError, TlsError, TimeoutError, and Error for a
+  // password file that cannot be read.
+  asio::awaitable<std::unique_ptr<Connection>> Connect(ConnectOptions options, std::chrono::milliseconds timeout);
+
+ private:
+  class Turn;
+  asio::awaitable<void> WaitForTurn();
+  asio::awaitable<std::unique_ptr<Connection>> Establish(ConnectOptions options);
+
+  BlockingPool& blocking_;
+  std::size_t free_;
+  std::deque<std::weak_ptr<asio::steady_timer>> waiting_;
+};
+
+}  // namespace pgtls::db
