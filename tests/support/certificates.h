@@ -1,0 +1,60 @@
+// Certificates for tests, made on the spot: good ones and every kind of bad one.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace pgtls::support {
+
+enum class KeyType { kEc256, kEd25519, kRsa1024, kRsa2048 };
+
+struct CertificateSpec {
+  std::string common_name = "localhost";
+  std::string organization;            // empty: none
+  std::vector<std::string> dns_names;  // subjectAltName; none at all where both lists are empty
+  std::vector<std::string> ip_addresses;
+  std::chrono::seconds not_before = -std::chrono::hours(1);  // from now
+  std::chrono::seconds not_after = std::chrono::days(365);   // from now
+  KeyType key = KeyType::kEc256;
+  std::string digest = "SHA256";  // ignored for Ed25519
+  bool ca = false;
+};
+
+// PEM texts. `chain` is what a server file holds: the certificate, then its intermediates, without the root.
+struct Certificate {
+  std::string certificate;
+  std::string key;  // PKCS#8, not encrypted
+  std::string chain;
+};
+
+Certificate SelfSigned(const CertificateSpec& spec);
+
+// A certificate authority. Serial numbers are random, so two authorities of one name can be told apart. Throws
+// std::runtime_error where OpenSSL refuses.
+class TestCa {
+ public:
+  explicit TestCa(const std::string& common_name = "Test CA", CertificateSpec spec = {});
+  // An authority below this one.
+  TestCa Intermediate(const std::string& common_name, CertificateSpec spec = {}) const;
+
+  Certificate Issue(const CertificateSpec& spec) const;
+  // Names and addresses of this machine: localhost, 127.0.0.1, ::1.
+  Certificate IssueForLocalhost() const;
+
+  // The authority's own certificate and key.
+  const std::string& certificate() const { return own_.certificate; }
+  const std::string& key() const { return own_.key; }
+
+  // A certificate revocation list.
+  std::string Crl(const std::vector<Certificate>& revoked = {},
+                  std::chrono::seconds next_update = std::chrono::days(30)) const;
+
+ private:
+  explicit TestCa(Certificate own, std::string chain) : own_(std::move(own)), chain_(std::move(chain)) {}
+  Certificate own_;
+  std::string chain_;  // what its certificates need between themselves and the root
+};
+
+}  // namespace pgtls::support
