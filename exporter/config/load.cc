@@ -1,0 +1,146 @@
+#include "exporter/config/load.h"
+
+#include <charconv>
+#include <set>
+#include <system_error>
+
+#include "exporter/base/error.h"
+#include "exporter/base/file.h"
+#include "exporter/config/collectors.h"
+#include "exporter/config/policy.h"
+#include "exporter/config/yaml.h"
+
+namespace pgtls::config {
+namespace {
+
+constexpr std::size_t kMaxFileBytes = 16 << 20;
+
+std::string DirectoryOf(const std::string& path) {
+  const auto slash = path.rfind('/');
+  return slash == std::string::npos ? "" : path.substr(0, slash + 1);
+}
+
+void CheckConninfo(const Node& node, const std::string& conninfo, const ConninfoCheck& check) {
+  try {
+    check(conninfo);
+  } catch (const ConfigError& error) {
+    node.Fail(error.what());
+  }
+}
+
+std::string ParseName(const Node& node) {
+  std::string name = node.Text();
+  if (name.size() > 200) node.Fail("longer than 200 bytes");
+  for (const char c : name) {
+    if (static_cast<unsigned char>(c) < 0x20) node.Fail("a control character is not allowed");
+  }
+  return name;
+}
+
+struct Document {
+  std::string directory;
+  const ConninfoCheck& check;
+};
+
+ServerConfig ParseServer(const Node& node, const Document& document, const Config& config) {
+  ServerConfig server;
+  server.collectors = config.collectors;
+  server.policy = config.policy;
+  for (const auto& [key, value] : node.Map({"name", "conninfo", "password_file", "endpoint", "collectors"})) {
+    if (key == "name") server.name = ParseName(value);
+    if (key == "conninfo") {
+      server.conninfo = value.TextOrEmpty();
+      CheckConninfo(value, server.conninfo, document.check);
+    }
+    if (key == "password_file") server.password_file = ReadablePath(value, document.directory);
+    if (key == "endpoint") server.endpoint = ParseHostPort(value);
+    if (key == "collectors") server.collectors = ParseCollectors(value, config.collectors, document.directory);
+  }
+  if (server.name.empty()) node.Fail("a server needs a name");
+  return server;
+}
+
+Module ParseModule(const std::string& name, const Node& node, const Document& document) {
+  Module module;
+  module.name = name;
+  for (const auto& [key, value] : node.Map({"conninfo", "password_file", "collectors", "allowed_targets"})) {
+    if (key == "conninfo") {
+      module.conninfo = value.TextOrEmpty();
+      CheckConninfo(value, module.conninfo, document.check);
+    }
+    if (key == "password_file") module.password_file = ReadablePath(value, document.directory);
+    if (key == "collectors") {
+      for (const Node& collector : value.List()) {
+        const std::string text = collector.Text();
+        if (!DefaultCollectors().contains(text)) collector.Fail("no collector of this name");
+        module.collectors.push_back(text);
+      }
+    }
+    if (key == "allowed_targets") {
+      for (const Node& target : value.List()) module.allowed_targets.push_back(ParseAllowedTarget(target));
+    }
+  }
+  if (module.allowed_targets.empty()) {
+    node.Fail("allowed_targets is needed: without it every target would be refused (for example ['10.0.0.0/8:5432'])");
+  }
+  if (module.collectors.empty()) node.Fail("collectors is needed: which ones this module may run");
+  return module;
+}
+
+void ParseServers(const Node& node, const Document& document, Config& config) {
+  std::set<std::string> names;
+  for (const Node& item : node.List()) {
+    ServerConfig server = ParseServer(item, document, config);
+    if (!names.insert(server.name).second) item.Fail("the name '" + server.name + "' is given twice");
+    config.servers.push_back(std::move(server));
+  }
+}
+
+}  // namespace
+
+Config Parse(const std::string& path, const std::string& content, const ConninfoCheck& check) {
+  const Node root = ParseYaml(path, content);
+  const Document document{DirectoryOf(path), check};
+  const auto sections = root.Map({"servers", "collectors", "policy", "modules"});
+  Config config;
+  config.collectors = DefaultCollectors();
+  // Defaults and policy first, wherever they stand in the file: servers take them over.
+  for (const auto& [key, value] : sections) {
+    if (key == "collectors") config.collectors = ParseCollectors(value, DefaultCollectors(), document.directory);
+    if (key == "policy") config.policy = ParsePolicy(value);
+  }
+  for (const auto& [key, value] : sections) {
+    if (key == "servers") ParseServers(value, document, config);
+    if (key == "modules") {
+      for (const auto& [name, module] : value.Map({})) config.modules.push_back(ParseModule(name, module, document));
+    }
+  }
+  if (config.servers.empty() && config.modules.empty())
+    root.Fail("no servers (and no modules for /probe) are configured");
+  return config;
+}
+
+Config LoadFile(const std::string& path, const ConninfoCheck& check) {
+  std::string content;
+  try {
+    content = ReadFile(path, kMaxFileBytes);
+  } catch (const std::system_error& error) {
+    throw ConfigError(error.what());
+  } catch (const Error& error) {
+    throw ConfigError(error.what());
+  }
+  return Parse(path, content, check);
+}
+
+Config ForConninfo(const std::string& name, const std::string& conninfo) {
+  Config config;
+  config.collectors = DefaultCollectors();
+  ServerConfig server;
+  server.name = name;
+  server.conninfo = conninfo;
+  server.collectors = config.collectors;
+  config.servers.push_back(std::move(server));
+  return config;
+}
+
+}  // namespace pgtls::config

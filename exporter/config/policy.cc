@@ -1,0 +1,114 @@
+#include "exporter/config/policy.h"
+
+#include <charconv>
+#include <set>
+
+namespace pgtls::config {
+namespace {
+
+std::optional<int> ParseNumber(std::string_view text) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+// "host:port" at its last colon; an IPv6 host stands in brackets. A text without a port has an empty second part.
+std::pair<std::string, std::string> SplitHostPort(const Node& node, const std::string& text) {
+  if (text.starts_with('[')) {
+    const auto close = text.find(']');
+    const std::string rest = close == std::string::npos ? "" : text.substr(close + 1);
+    if (close == std::string::npos || (!rest.empty() && !rest.starts_with(':'))) node.Fail("expected [address]:port");
+    return {text.substr(1, close - 1), rest.empty() ? "" : rest.substr(1)};
+  }
+  const auto colon = text.find(':');
+  if (colon == std::string::npos) return {text, ""};
+  if (text.find(':', colon + 1) != std::string::npos) node.Fail("an IPv6 address stands in brackets: [::1]:5432");
+  return {text.substr(0, colon), text.substr(colon + 1)};
+}
+
+int ParsePort(const Node& node, std::string_view text) {
+  const auto port = ParseNumber(text);
+  if (!port || *port < 1 || *port > 65535) node.Fail("expected a port from 1 to 65535");
+  return *port;
+}
+
+std::chrono::sys_days ParseDay(const Node& node) {
+  const std::string text = node.Text();
+  if (text.size() == 10 && text[4] == '-' && text[7] == '-') {
+    const auto year = ParseNumber(std::string_view(text).substr(0, 4));
+    const auto month = ParseNumber(std::string_view(text).substr(5, 2));
+    const auto day = ParseNumber(std::string_view(text).substr(8, 2));
+    if (year && month && day && *month > 0 && *day > 0) {
+      const std::chrono::year_month_day date{std::chrono::year(*year),
+                                             std::chrono::month(static_cast<unsigned>(*month)),
+                                             std::chrono::day(static_cast<unsigned>(*day))};
+      if (date.ok()) return date;
+    }
+  }
+  node.Fail("expected a day as YYYY-MM-DD");
+}
+
+Exemption ParseExemption(const Node& node) {
+  Exemption exemption;
+  for (const auto& [key, value] : node.Map({"name", "user", "database", "client_addr", "application_name", "until"})) {
+    if (key == "name") exemption.name = value.Text();
+    if (key == "user") exemption.user = value.Text();
+    if (key == "database") exemption.database = value.Text();
+    if (key == "application_name") exemption.application_name = value.TextOrEmpty();
+    if (key == "until") exemption.until = ParseDay(value);
+    if (key == "client_addr") {
+      const auto range = Cidr::Parse(value.Text());
+      if (!range) value.Fail("expected an address range such as 10.1.2.0/24");
+      exemption.client_addr = range;
+    }
+  }
+  if (exemption.name.empty()) node.Fail("an exemption needs a name");
+  if (!exemption.user && !exemption.database && !exemption.client_addr) {
+    node.Fail("an exemption needs at least one of user, database, client_addr");
+  }
+  if (exemption.application_name && !(exemption.user && exemption.client_addr)) {
+    node.Fail("application_name counts only together with user and client_addr: clients choose it themselves");
+  }
+  return exemption;
+}
+
+}  // namespace
+
+Policy ParsePolicy(const Node& node) {
+  Policy policy;
+  std::set<std::string> names;
+  for (const auto& [key, value] : node.Map({"allow_unencrypted"})) {
+    for (const Node& item : value.List()) {
+      Exemption exemption = ParseExemption(item);
+      if (!names.insert(exemption.name).second) item.Fail("the name '" + exemption.name + "' is given twice");
+      policy.allow_unencrypted.push_back(std::move(exemption));
+    }
+  }
+  return policy;
+}
+
+HostPort ParseHostPort(const Node& node) {
+  const auto [host, port] = SplitHostPort(node, node.Text());
+  if (host.empty()) node.Fail("expected host:port");
+  return {host, port.empty() ? 5432 : ParsePort(node, port)};
+}
+
+AllowedTarget ParseAllowedTarget(const Node& node) {
+  const auto [host, port] = SplitHostPort(node, node.Text());
+  if (host.empty() || port.empty())
+    node.Fail("expected HOST:PORT, where PORT may be * and HOST a name, *.domain or a range");
+  AllowedTarget target;
+  if (port != "*") target.port = ParsePort(node, port);
+  target.network = Cidr::Parse(host);
+  if (target.network) return target;
+  const bool glob =
+      host.starts_with("*.") ? host.find('*', 1) == std::string::npos : host.find('*') == std::string::npos;
+  if (!glob || host.find('/') != std::string::npos) {
+    node.Fail("expected a host name, *.domain, an address or a range such as 10.0.0.0/8");
+  }
+  target.host_glob = host;
+  return target;
+}
+
+}  // namespace pgtls::config

@@ -1,0 +1,104 @@
+#include "exporter/config/yaml.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+
+#include "exporter/base/error.h"
+#include "exporter/base/text.h"
+
+namespace pgtls::config {
+namespace {
+
+template <typename T>
+bool ParseWhole(std::string_view text, T& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+}  // namespace
+
+void Node::Fail(const std::string& message) const {
+  const YAML::Mark mark = node_.Mark();
+  throw ConfigError(*file_, mark.line + 1, mark.column + 1, name_.empty() ? message : name_ + ": " + message);
+}
+
+std::vector<std::pair<std::string, Node>> Node::Map(std::initializer_list<std::string_view> known) const {
+  if (!node_.IsMap()) Fail("expected a mapping (key: value)");
+  std::vector<std::pair<std::string, Node>> pairs;
+  std::set<std::string> seen;
+  for (const auto& pair : node_) {
+    const Node key(*file_, pair.first, name_);
+    if (!pair.first.IsScalar()) key.Fail("a key must be a plain word");
+    const std::string word = pair.first.Scalar();
+    if (known.size() != 0 && std::find(known.begin(), known.end(), word) == known.end()) {
+      key.Fail(fmt::format("unknown key '{}'; known are: {}", Printable(word, 60), fmt::join(known, ", ")));
+    }
+    if (!seen.insert(word).second) key.Fail(fmt::format("key '{}' is given twice", Printable(word, 60)));
+    pairs.emplace_back(word, Node(*file_, pair.second, name_.empty() ? word : name_ + "." + word));
+  }
+  return pairs;
+}
+
+std::vector<Node> Node::List() const {
+  if (!node_.IsSequence()) Fail("expected a list");
+  std::vector<Node> nodes;
+  for (std::size_t i = 0; i < node_.size(); ++i) nodes.emplace_back(*file_, node_[i], fmt::format("{}[{}]", name_, i));
+  return nodes;
+}
+
+std::string Node::TextOrEmpty() const {
+  if (!node_.IsScalar()) Fail("expected a text");
+  if (node_.Scalar().find('\0') != std::string::npos) Fail("a NUL character is not allowed");
+  return node_.Scalar();
+}
+
+std::string Node::Text() const {
+  std::string text = TextOrEmpty();
+  if (text.empty()) Fail("must not be empty");
+  return text;
+}
+
+bool Node::Bool() const {
+  const std::string text = TextOrEmpty();
+  if (text == "true") return true;
+  if (text == "false") return false;
+  Fail("expected true or false");
+}
+
+int Node::Int(int least, int most) const {
+  int value = 0;
+  if (!ParseWhole(TextOrEmpty(), value) || value < least || value > most) {
+    Fail(fmt::format("expected a number from {} to {}", least, most));
+  }
+  return value;
+}
+
+std::chrono::milliseconds Node::Duration(std::chrono::milliseconds least) const {
+  static constexpr std::pair<std::string_view, std::int64_t> kUnits[] = {
+      {"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}};
+  const std::string text = TextOrEmpty();
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  std::int64_t number = 0;
+  for (const auto& [unit, factor] : kUnits) {
+    if (text.substr(digits) != unit || digits > 9 || !ParseWhole(std::string_view(text).substr(0, digits), number))
+      continue;
+    const std::chrono::milliseconds duration(number * factor);
+    if (duration < least || duration > std::chrono::days(366)) break;
+    return duration;
+  }
+  Fail(fmt::format("expected a duration such as 500ms, 15s, 5m or 1h, at least {}ms", least.count()));
+}
+
+Node ParseYaml(const std::string& file, const std::string& content) {
+  try {
+    return {file, YAML::Load(content), ""};
+  } catch (const YAML::Exception& error) {
+    throw ConfigError(file, error.mark.line + 1, error.mark.column + 1, error.msg);
+  }
+}
+
+}  // namespace pgtls::config

@@ -1,0 +1,46 @@
+// YAML with positions: every complaint says file:line:column.
+#pragma once
+
+#include <yaml-cpp/yaml.h>
+
+#include <chrono>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace pgtls::config {
+
+// A node of one file. Reads of the wrong type throw ConfigError at the node's position. A view: it lives as long as its
+// document.
+class Node {
+ public:
+  Node(const std::string& file, YAML::Node node, std::string name)
+      : file_(&file), node_(std::move(node)), name_(std::move(name)) {}
+
+  // What it is called in a message: "servers[0].conninfo".
+  const std::string& name() const { return name_; }
+  [[noreturn]] void Fail(const std::string& message) const;
+
+  // The pairs of a mapping, in the file's order. A key outside `known` (all, where it is empty) or a repeated one is an
+  // error.
+  std::vector<std::pair<std::string, Node>> Map(std::initializer_list<std::string_view> known) const;
+  std::vector<Node> List() const;
+  std::string Text() const;  // a scalar that is not empty
+  std::string TextOrEmpty() const;
+  bool Bool() const;
+  int Int(int least, int most) const;
+  // "500ms", "15s", "5m", "1h", "7d"; at least `least`.
+  std::chrono::milliseconds Duration(std::chrono::milliseconds least) const;
+
+ private:
+  const std::string* file_;
+  YAML::Node node_;
+  std::string name_;
+};
+
+// Parses `content`; syntax errors throw ConfigError with their position. `file` must outlive the nodes.
+Node ParseYaml(const std::string& file, const std::string& content);
+
+}  // namespace pgtls::config

@@ -1,0 +1,82 @@
+#include "exporter/sampling/health.h"
+
+#include <array>
+#include <set>
+
+namespace pgtls::sampling {
+namespace {
+
+using metrics::Desc;
+using metrics::Type;
+
+constexpr Desc kUp = {"pg_tls_up",
+                      Type::kGauge,
+                      "Whether the server answered the last collection over the exporter's connection (1) or not (0).",
+                      {"server"}};
+constexpr Desc kConnectionInfo = {
+    "pg_tls_exporter_connection_info",
+    Type::kGauge,
+    "How the exporter's own connection is protected, as the server sees it in pg_stat_ssl; always 1.",
+    {"server", "sslmode", "encryption", "version", "cipher"}};
+constexpr Desc kSuccess = {"pg_tls_collector_success",
+                           Type::kGauge,
+                           "Whether the collector's last run succeeded (1) or failed (0).",
+                           {"server", "collector"}};
+constexpr Desc kFailureInfo = {"pg_tls_collector_failure_info",
+                               Type::kGauge,
+                               "Why the collector's last run failed; 1 while it does.",
+                               {"server", "collector", "reason"}};
+constexpr Desc kIncompleteInfo = {"pg_tls_collector_incomplete_info",
+                                  Type::kGauge,
+                                  "A part that a successful run could not see, and why; always 1.",
+                                  {"server", "collector", "part", "reason"}};
+constexpr Desc kDuration = {"pg_tls_collector_duration_seconds",
+                            Type::kGauge,
+                            "Duration of the collector's last run.",
+                            {"server", "collector"}};
+constexpr Desc kLastSuccess = {"pg_tls_collector_last_success_timestamp_seconds",
+                               Type::kGauge,
+                               "When the collector's last successful run ended, in seconds since the epoch.",
+                               {"server", "collector"}};
+constexpr Desc kInterval = {"pg_tls_collector_interval_seconds",
+                            Type::kGauge,
+                            "The configured interval between two runs of the collector.",
+                            {"server", "collector"}};
+
+constexpr std::array<const Desc*, 8> kDescs = {&kUp,       &kConnectionInfo, &kSuccess, &kFailureInfo, &kIncompleteInfo,
+                                               &kDuration, &kLastSuccess,    &kInterval};
+
+void RenderCollector(const CollectorState& collector, metrics::Sink& sink) {
+  sink.Add(kInterval, {collector.name}, metrics::Seconds(collector.interval));
+  if (collector.last_success) {
+    sink.Add(kLastSuccess, {collector.name}, metrics::Seconds(collector.last_success->time_since_epoch()));
+  }
+  if (!collector.result) return;
+  const CollectorResult& result = *collector.result;
+  sink.Add(kSuccess, {collector.name}, result.failure ? 0 : 1);
+  sink.Add(kDuration, {collector.name}, metrics::Seconds(result.duration));
+  if (result.failure) sink.Add(kFailureInfo, {collector.name, ToString(result.failure->reason)}, 1);
+  std::set<std::pair<std::string, std::string>> told;
+  for (const auto& [part, reason] : result.incomplete) {
+    if (told.emplace(part, reason).second) sink.Add(kIncompleteInfo, {collector.name, part, reason}, 1);
+  }
+}
+
+}  // namespace
+
+std::span<const Desc* const> HealthDescs() { return kDescs; }
+
+std::vector<metrics::RenderedFamily> RenderHealth(const ServerSnapshot& snapshot) {
+  metrics::Sink sink(snapshot.name);
+  if (snapshot.up) sink.Add(kUp, {}, *snapshot.up ? 1 : 0);
+  if (snapshot.connection) {
+    const OwnConnection& own = *snapshot.connection;
+    sink.Add(kConnectionInfo, {own.sslmode, own.encryption, own.version, own.cipher}, 1);
+  }
+  for (const auto& collector : snapshot.collectors) {
+    if (!collector.result || !collector.result->unsupported) RenderCollector(collector, sink);
+  }
+  return sink.Render();
+}
+
+}  // namespace pgtls::sampling

@@ -1,0 +1,63 @@
+#include "exporter/sampling/own_connection.h"
+
+#include <algorithm>
+
+#include "exporter/base/error.h"
+
+namespace pgtls::sampling {
+namespace {
+
+const db::Statement kSetUp = {
+    "session_setup",
+    "SELECT pg_catalog.set_config('jit', 'off', false), pg_catalog.set_config('statement_timeout', $1, false), "
+    "pg_catalog.set_config('lock_timeout', $2, false), pg_catalog.set_config('search_path', 'pg_catalog', false)"};
+
+const db::Statement kDescribe = {
+    "own_connection",
+    "SELECT s.ssl, s.version, s.cipher, g.encrypted AS gss, "
+    "(SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_extension e "
+    "JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'sslinfo') AS sslinfo_schema "
+    "FROM (SELECT pg_catalog.pg_backend_pid() AS pid) me "
+    "LEFT JOIN pg_catalog.pg_stat_ssl s USING (pid) LEFT JOIN pg_catalog.pg_stat_gssapi g USING (pid)"};
+
+// quote_ident()'s result, so that the name of a schema cannot become SQL.
+db::Statement SslIsUsed(std::string_view quoted_schema) {
+  return {"ssl_is_used", "SELECT " + std::string(quoted_schema) + ".ssl_is_used()"};
+}
+
+std::string Milliseconds(std::chrono::milliseconds duration) { return std::to_string(duration.count()) + "ms"; }
+
+}  // namespace
+
+asio::awaitable<void> SetUpSession(db::Session& session, std::chrono::milliseconds statement_timeout,
+                                   Deadline deadline) {
+  const auto lock_timeout = std::min(statement_timeout, std::chrono::milliseconds(2000));
+  db::Parameters parameters = {Milliseconds(statement_timeout), Milliseconds(lock_timeout)};
+  co_await session.Query(kSetUp, std::move(parameters), deadline);
+}
+
+asio::awaitable<OwnConnection> DescribeConnection(db::Session& session, std::string sslmode, Deadline deadline) {
+  const db::Result row = co_await session.Query(kDescribe, {}, deadline);
+  OwnConnection own;
+  own.sslmode = std::move(sslmode);
+  // A session over a Unix socket has no row with ssl in use; that it is not encrypted is no fault of it.
+  const bool tls = row.Bool(0, 0).value_or(false);
+  const bool gss = row.Bool(0, 3).value_or(false);
+  own.encryption = tls ? "tls" : gss ? "gss" : "none";
+  own.version = row.Text(0, 1).value_or("");
+  own.cipher = row.Text(0, 2).value_or("");
+  const auto schema = row.Text(0, 4);
+  if (schema) {
+    const db::Statement statement = SslIsUsed(*schema);
+    try {
+      const db::Result used = co_await session.Query(statement, {}, deadline);
+      own.ssl_is_used = used.Bool(0, 0);
+    } catch (const DbError& error) {
+      // EXECUTE may be revoked: then pg_stat_ssl alone is the witness.
+      if (error.reason() != FailureReason::kInsufficientPrivilege && error.reason() != FailureReason::kError) throw;
+    }
+  }
+  co_return own;
+}
+
+}  // namespace pgtls::sampling

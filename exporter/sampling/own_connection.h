@@ -1,0 +1,21 @@
+// What happens once on every new connection of the exporter: its session settings, and how it is protected.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "exporter/db/session.h"
+#include "exporter/sampling/result.h"
+
+namespace pgtls::sampling {
+
+// JIT off (it costs more than these queries), a statement timeout (a query that the exporter has given up must not run
+// on) and a lock timeout.
+asio::awaitable<void> SetUpSession(db::Session& session, std::chrono::milliseconds statement_timeout,
+                                   Deadline deadline);
+
+// From pg_stat_ssl and pg_stat_gssapi, and from ssl_is_used() where the sslinfo extension is there. `sslmode` is the
+// option in force.
+asio::awaitable<OwnConnection> DescribeConnection(db::Session& session, std::string sslmode, Deadline deadline);
+
+}  // namespace pgtls::sampling

@@ -1,0 +1,68 @@
+// What a collection leaves behind, immutable and shared between the sampling loop and the web.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "exporter/base/error.h"
+#include "exporter/metrics/sink.h"
+#include "exporter/sampling/collector.h"
+
+namespace pgtls::sampling {
+
+struct Failure {
+  FailureReason reason;
+  std::string message;  // for logs, check and pages; may hold text from a server
+};
+
+// One run of one collector. A failed run has no families and no facts.
+struct CollectorResult {
+  std::vector<metrics::RenderedFamily> families;
+  Facts facts;
+  std::vector<IncompletePart> incomplete;
+  std::optional<Failure> failure;
+  bool unsupported = false;
+  std::chrono::nanoseconds duration{};
+};
+
+// How the exporter's own connection is protected, as the server sees it.
+struct OwnConnection {
+  std::string sslmode;     // the option in force
+  std::string encryption;  // tls, gss, none
+  std::string version;     // TLSv1.3; empty without TLS
+  std::string cipher;
+  // ssl_is_used() of the sslinfo extension; absent where it is not installed.
+  std::optional<bool> ssl_is_used;
+};
+
+// The state of one collector on one server. `result` is null before the first run.
+struct CollectorState {
+  std::string name;
+  std::chrono::milliseconds interval{};
+  std::shared_ptr<const CollectorResult> result;
+  std::optional<std::chrono::system_clock::time_point> last_success;
+};
+
+// A server at one moment, as pages, /metrics and the audit see it.
+struct ServerSnapshot {
+  std::string name;
+  std::optional<bool> up;  // absent before the first try
+  std::optional<Failure> connection_failure;
+  std::optional<OwnConnection> connection;
+  std::vector<CollectorState> collectors;  // the enabled ones
+  std::shared_ptr<const std::vector<metrics::RenderedFamily>> health;
+
+  // All collectors' facts.
+  Facts facts() const {
+    Facts all;
+    for (const auto& collector : collectors) {
+      if (collector.result) all.Merge(collector.result->facts);
+    }
+    return all;
+  }
+};
+
+}  // namespace pgtls::sampling

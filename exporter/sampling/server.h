@@ -1,0 +1,108 @@
+// One watched server: its two lanes, its schedule, its results.
+#pragma once
+
+#include <asio.hpp>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "exporter/base/blocking.h"
+#include "exporter/config/config.h"
+#include "exporter/db/connection.h"
+#include "exporter/db/connector.h"
+#include "exporter/sampling/result.h"
+
+namespace pgtls::sampling {
+
+// What all servers share. Outlives them.
+struct Runtime {
+  asio::io_context& loop;
+  BlockingPool& blocking;
+  db::Connector& connector;
+  std::span<const CollectorType* const> collectors;  // in the page's order
+};
+
+// Collects on two lanes: the session lane (SQL, one persistent connection) and the wire lane (no login; goes on when
+// SQL fails). Each collector runs at once and then on its own interval, under its own timeout; a failing one does not
+// hide another. All functions run on the loop, but Snapshot(), which any thread may call.
+class Server : public std::enable_shared_from_this<Server> {
+ public:
+  // Throws ConfigError for a conninfo that libpq does not understand.
+  Server(std::shared_ptr<const config::ServerConfig> config, Runtime& runtime);
+
+  void Start();
+  // The new settings count from each collector's next run. Connection and results stay, unless the conninfo or its
+  // password file changed; what collectors keep over time (counters) always stays. `target` is that of
+  // config->conninfo.
+  void Reconfigure(std::shared_ptr<const config::ServerConfig> config, db::Target target);
+  // Ends both lanes at once; the object may live on in their last step.
+  void Stop();
+
+  // Every enabled collector once, outside the schedule. For a server that was not started.
+  asio::awaitable<void> RunOnce();
+
+  ServerSnapshot Snapshot() const;
+  const config::ServerConfig& config() const { return *config_; }
+
+ private:
+  struct Slot {
+    const CollectorType* type;
+    std::unique_ptr<Collector> collector;
+    bool enabled = false;
+    Deadline due = Deadline::min();
+    CollectorState state;
+  };
+  enum class LaneKind { kSession, kWire };
+  struct Lane {
+    explicit Lane(asio::io_context& loop) : wake(loop) {}
+    asio::steady_timer wake;  // until the next collector is due; cancelled when the schedule changes
+    asio::cancellation_signal stop;
+  };
+
+  asio::awaitable<void> RunLane(LaneKind kind);
+  asio::awaitable<void> RunDueOnSession(bool once);
+  // The failure that cost the lane its connection, if one did.
+  asio::awaitable<std::optional<Failure>> RunPersistent(bool once);
+  // The failure to make a fresh connection, if it failed.
+  asio::awaitable<std::optional<Failure>> RunFresh(bool once, std::shared_ptr<db::Connection> fresh);
+  asio::awaitable<void> RunDueOnWire(bool once);
+  // Null where the configuration changed so much meanwhile that the result says nothing any more.
+  asio::awaitable<std::shared_ptr<const CollectorResult>> RunSlot(Slot& slot, std::shared_ptr<db::Connection> session,
+                                                                  bool once);
+  // Connects the lane's session where there is none. nullopt: connected.
+  asio::awaitable<std::optional<Failure>> EnsureConnected();
+  asio::awaitable<std::shared_ptr<db::Connection>> Connect();
+
+  void Configure(std::shared_ptr<const config::ServerConfig> config);
+  void Disconnect();
+  bool IsDue(const Slot& slot, LaneKind kind, bool once) const;
+  Deadline NextDue(LaneKind kind) const;
+  void Store(Slot& slot, std::shared_ptr<const CollectorResult> result);
+  void FailAllOnSession(const Failure& failure);
+  void LogChange(const std::string& collector, const std::optional<Failure>& before, const std::optional<Failure>& now);
+  void Publish();
+  std::chrono::milliseconds SessionTimeout() const;
+
+  Runtime& runtime_;
+  std::shared_ptr<const config::ServerConfig> config_;
+  db::Target target_;
+  std::vector<Slot> slots_;
+  Lane session_lane_;
+  Lane wire_lane_;
+  std::shared_ptr<db::Connection> connection_;  // shared with the run that uses it
+  std::optional<db::Peer> peer_;                // the last one: the wire lane goes on there when SQL is gone
+  OwnBackends own_backends_;
+  std::optional<bool> up_;
+  std::optional<Failure> connection_failure_;
+  std::optional<OwnConnection> own_connection_;
+  int failures_in_a_row_ = 0;
+  bool stopped_ = false;
+
+  mutable std::mutex mutex_;
+  ServerSnapshot published_;
+};
+
+}  // namespace pgtls::sampling
