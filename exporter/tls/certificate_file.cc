@@ -1,0 +1,147 @@
+#include "exporter/tls/certificate_file.h"
+
+#include <openssl/pem.h>
+
+namespace pgtls::tls {
+namespace {
+
+constexpr std::string_view kBegin = "-----BEGIN ";
+constexpr std::string_view kDashes = "-----";
+
+bool IsCertificate(std::string_view label) {
+  return label == PEM_STRING_X509 || label == PEM_STRING_X509_OLD || label == PEM_STRING_X509_TRUSTED;
+}
+
+class Parser {
+ public:
+  explicit Parser(CertificateFile& file) : file_(file) {}
+
+  void Pem(std::string_view bytes) {
+    for (std::size_t begin = bytes.find(kBegin); begin != std::string_view::npos && !file_.truncated;) {
+      const std::size_t label_start = begin + kBegin.size();
+      const std::size_t label_end = bytes.find(kDashes, label_start);
+      const std::size_t line_end = bytes.find('\n', label_start);
+      std::size_t next = label_start;
+      if (label_end != std::string_view::npos && (line_end == std::string_view::npos || label_end < line_end)) {
+        const std::string_view label = bytes.substr(label_start, label_end - label_start);
+        next = Block(bytes, begin, label);
+      }
+      begin = bytes.find(kBegin, next);
+    }
+  }
+
+  bool Der(std::string_view bytes) {
+    if (X509Ptr certificate = DecodeCertificate(bytes)) {
+      Add(certificate.get());
+      return true;
+    }
+    const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
+    if (const X509CrlPtr crl{d2i_X509_CRL(nullptr, &data, static_cast<long>(bytes.size()))}) {
+      file_.crls.push_back(FactsOf(crl.get()));
+      return true;
+    }
+    return false;
+  }
+
+  bool Pkcs12(std::string_view bytes, const std::optional<std::string>& password) {
+    const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
+    const Pkcs12Ptr bundle(d2i_PKCS12(nullptr, &data, static_cast<long>(bytes.size())));
+    if (bundle == nullptr) return false;
+    EVP_PKEY* key = nullptr;
+    X509* certificate = nullptr;
+    STACK_OF(X509)* others = nullptr;
+    const bool opened = password ? PKCS12_parse(bundle.get(), password->c_str(), &key, &certificate, &others) == 1
+                                 : PKCS12_parse(bundle.get(), nullptr, &key, &certificate, &others) == 1;
+    const EvpPkeyPtr key_owner(key);
+    const X509Ptr certificate_owner(certificate);
+    const X509StackPtr others_owner(others);
+    if (!opened) return false;
+    if (certificate != nullptr) Add(certificate);
+    for (int i = 0; i < sk_X509_num(others); ++i) Add(sk_X509_value(others, i));
+    return true;
+  }
+
+ private:
+  // Returns where the search for the next block goes on.
+  std::size_t Block(std::string_view bytes, std::size_t begin, std::string_view label) {
+    const bool certificate = IsCertificate(label);
+    const bool crl = label == PEM_STRING_X509_CRL;
+    if (certificate && position_ == kMaxCertificatesPerFile) {
+      file_.truncated = true;
+      return bytes.size();
+    }
+    const std::string end_line = "-----END " + std::string(label) + std::string(kDashes);
+    const std::size_t after_label = begin + kBegin.size() + label.size() + kDashes.size();
+    const std::size_t end = bytes.find(end_line, after_label);
+    const std::size_t following = bytes.find(kBegin, after_label);
+    if (end == std::string_view::npos || (following != std::string_view::npos && following < end)) {
+      // Cut short. What follows may be whole.
+      if (certificate) ++position_;
+      if (certificate || crl) ++file_.malformed;
+      return after_label;
+    }
+    const std::string_view block = bytes.substr(begin, end + end_line.size() - begin);
+    if (certificate) Certificate(block);
+    if (crl) Crl(block);
+    return begin + block.size();
+  }
+
+  void Certificate(std::string_view block) {
+    const BioPtr bio = ReadBio(block);
+    // The variant that also takes TRUSTED CERTIFICATE. Without a password callback of its own OpenSSL asks on the
+    // terminal.
+    const X509Ptr certificate(PEM_read_bio_X509_AUX(bio.get(), nullptr, NoPassword, nullptr));
+    if (certificate == nullptr) {
+      ++position_;
+      ++file_.malformed;
+      return;
+    }
+    Add(certificate.get());
+  }
+
+  void Crl(std::string_view block) {
+    const BioPtr bio = ReadBio(block);
+    if (const X509CrlPtr crl{PEM_read_bio_X509_CRL(bio.get(), nullptr, NoPassword, nullptr)}) {
+      file_.crls.push_back(FactsOf(crl.get()));
+    } else {
+      ++file_.malformed;
+    }
+  }
+
+  void Add(X509* certificate) {
+    if (position_ == kMaxCertificatesPerFile) {
+      file_.truncated = true;
+      return;
+    }
+    file_.certificates.push_back({position_++, FactsOf(certificate)});
+  }
+
+  static int NoPassword(char*, int, int, void*) { return -1; }
+
+  CertificateFile& file_;
+  std::size_t position_ = 0;
+};
+
+}  // namespace
+
+CertificateFile ParseCertificateFile(std::string_view bytes, const std::optional<std::string>& pkcs12_password) {
+  CertificateFile file;
+  if (bytes.size() > kMaxCertificateFileBytes) {
+    file.malformed = 1;
+    return file;
+  }
+  Parser parser(file);
+  // DER begins with a SEQUENCE; text that begins with '0' is no DER and falls through.
+  const bool binary =
+      !bytes.empty() && bytes.front() == '\x30' && (parser.Der(bytes) || parser.Pkcs12(bytes, pkcs12_password));
+  if (!binary) {
+    parser.Pem(bytes);
+    if (!bytes.empty() && bytes.front() == '\x30' && file.certificates.empty() && file.crls.empty()) {
+      file.malformed += file.malformed == 0 ? 1 : 0;
+    }
+  }
+  ERR_clear_error();
+  return file;
+}
+
+}  // namespace pgtls::tls

@@ -1,0 +1,35 @@
+// The certificates and revocation lists in the bytes of a file: PEM with text around its blocks, DER, PKCS#12.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "exporter/tls/x509.h"
+
+namespace pgtls::tls {
+
+// Certificates of a file beyond this are not read; CertificateFile::truncated says so.
+inline constexpr std::size_t kMaxCertificatesPerFile = 500;
+// A larger file is no certificate file.
+inline constexpr std::size_t kMaxCertificateFileBytes = std::size_t{16} << 20;
+
+struct CertificateFile {
+  struct Entry {
+    std::size_t position;  // among the file's certificates, readable or not
+    CertificateFacts facts;
+  };
+  std::vector<Entry> certificates;  // in the file's order; of a PKCS#12 file the one with the key first
+  std::vector<CrlFacts> crls;
+  // Blocks that claim to be a certificate or a list and are not, or lack their end. The others stand all the same.
+  std::size_t malformed = 0;
+  bool truncated = false;
+};
+
+// Private keys are skipped unread. `pkcs12_password`: for a PKCS#12 file; without one, none and the empty password are
+// tried. PKCS#12 takes as long as its iteration count says (5 s for 10 million): call it where blocking does not hurt.
+CertificateFile ParseCertificateFile(std::string_view bytes, const std::optional<std::string>& pkcs12_password);
+
+}  // namespace pgtls::tls

@@ -1,0 +1,82 @@
+// The first bytes of a PostgreSQL connection, as objects that do no I/O: the requests that may open one, and what the
+// server's answer proves. Source: PostgreSQL's "Message Formats" and "Message Flow", postmaster.c
+// (ProcessStartupPacket), auth.c (ClientAuthentication, auth_failed).
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace pgtls::tls {
+
+// Eight bytes each. Send one alone: a server of 17 and later hands extra bytes to OpenSSL.
+std::string SslRequest();
+std::string GssEncRequest();
+
+// ALPN of a connection that begins with TLS at once (17 and later), as RFC 7301 puts it on the wire: length,
+// "postgresql".
+inline constexpr std::string_view kAlpnWire = "\x0apostgresql";
+inline constexpr std::string_view kAlpn = "postgresql";
+
+// The answer to SSLRequest or GSSENCRequest is one byte, and no more than that byte may be read before TLS begins
+// (CVE-2021-23222). E begins an ErrorMessage whose text nobody has authenticated: it is not read at all.
+enum class Answer {
+  kYes,    // S, or G for GSSAPI
+  kNo,     // N
+  kError,  // E
+  kNone    // anything else, or the connection ended
+};
+Answer SslAnswer(std::optional<char> byte);
+Answer GssAnswer(std::optional<char> byte);
+
+// Protocol 3.0, no password. REQUIRES: no null bytes.
+std::string StartupMessage(std::string_view user, std::string_view database);
+// For after AuthenticationOk only: sent before it, the server logs a FATAL.
+std::string Terminate();
+
+// What an answer to a StartupMessage proves about pg_hba.
+enum class Admission {
+  kAdmitted,    // an authentication request or AuthenticationOk: admitted
+  kAuthFailed,  // admitted, and then refused by the method itself without asking anything (ident, peer)
+  kRefused,     // refused by pg_hba
+  kError,       // another error of the server: too many connections, starting up, a pooler's opinion …
+  kLost         // the connection ended, or what came is not PostgreSQL's protocol
+};
+
+// Reads the server's messages after a StartupMessage, in pieces of any size. An error is judged by its SQLSTATE and
+// routine alone: its text is translated, and nobody has authenticated it.
+class StartupReader {
+ public:
+  enum class State {
+    kReading,   // more bytes are needed
+    kLoggedIn,  // AuthenticationOk came: read on to kReady, for the pid, or leave with Terminate
+    kReady,     // logged in, and the server waits for a command: leave with Terminate
+    kDone       // judged; close without a word
+  };
+
+  // Consumes bytes; nothing after kReady or kDone.
+  State Feed(std::string_view bytes);
+  // The connection ended.
+  State End();
+
+  State state() const { return state_; }
+  // REQUIRES: state is not kReading.
+  Admission admission() const { return admission_; }
+  // The pid of this very backend, once BackendKeyData came.
+  std::optional<int> backend_pid() const { return backend_pid_; }
+
+ private:
+  // Messages here are small; a longer one is not PostgreSQL.
+  static constexpr std::size_t kMaxMessage = 30000;
+
+  void Message(char type, std::string_view body);
+  void Finish(Admission admission);
+
+  State state_ = State::kReading;
+  Admission admission_ = Admission::kLost;
+  std::optional<int> backend_pid_;
+  std::string buffer_;
+};
+
+}  // namespace pgtls::tls

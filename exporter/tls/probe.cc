@@ -1,0 +1,227 @@
+#include "exporter/tls/probe.h"
+
+#include <algorithm>
+#include <array>
+#include <asio.hpp>
+#include <asio/experimental/as_tuple.hpp>
+#include <utility>
+
+namespace pgtls::tls {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// How long a server may take to close its end after the last word.
+constexpr auto kLinger = std::chrono::seconds(1);
+
+// A TCP connection, or what is inside a TLS session on it. Errors are false or nullopt: the connection is of no more
+// use.
+class Channel {
+ public:
+  explicit Channel(asio::any_io_executor executor) : socket_(std::move(executor)) {}
+
+  asio::awaitable<bool> Connect(const asio::ip::tcp::endpoint& address) {
+    auto [error] = co_await socket_.async_connect(address, asio::experimental::as_tuple(asio::use_awaitable));
+    if (error) co_return false;
+    socket_.set_option(asio::ip::tcp::no_delay(true), error);
+    co_return true;
+  }
+
+  asio::awaitable<bool> SendRaw(std::string bytes) {
+    if (bytes.empty()) co_return true;
+    auto [error, sent] =
+        co_await asio::async_write(socket_, asio::buffer(bytes), asio::experimental::as_tuple(asio::use_awaitable));
+    co_return !error;
+  }
+
+  asio::awaitable<std::optional<std::string>> ReceiveRaw() {
+    std::array<char, 8192> buffer{};
+    auto [error, received] =
+        co_await socket_.async_read_some(asio::buffer(buffer), asio::experimental::as_tuple(asio::use_awaitable));
+    if (error) co_return std::nullopt;
+    co_return std::string(buffer.data(), received);
+  }
+
+  // Exactly one byte: what follows belongs to TLS.
+  asio::awaitable<std::optional<char>> ReceiveByte() {
+    char byte = 0;
+    auto [error, received] =
+        co_await socket_.async_read_some(asio::buffer(&byte, 1), asio::experimental::as_tuple(asio::use_awaitable));
+    if (error) co_return std::nullopt;
+    co_return byte;
+  }
+
+  bool HasUnreadBytes() const {
+    std::error_code error;
+    return socket_.available(error) > 0;
+  }
+
+  asio::awaitable<void> RunHandshake(TlsSession& session) {
+    tls_ = &session;
+    for (;;) {
+      const Handshake state = session.Step();
+      const bool sent = co_await SendRaw(session.TakeOutput());
+      if (state != Handshake::kRunning) co_return;
+      // A server that refuses may close before all is sent; its alert can still be read.
+      std::optional<std::string> bytes = co_await ReceiveRaw();
+      if (bytes) {
+        session.Feed(*bytes);
+      } else {
+        session.EndOfInput();
+        session.Step();
+        co_return;
+      }
+      if (!sent) session.EndOfInput();
+    }
+  }
+
+  asio::awaitable<bool> Send(std::string bytes) {
+    if (tls_ == nullptr) {
+      const bool sent = co_await SendRaw(std::move(bytes));
+      co_return sent;
+    }
+    tls_->Write(bytes);
+    const bool sent = co_await SendRaw(tls_->TakeOutput());
+    co_return sent;
+  }
+
+  // At least one byte.
+  asio::awaitable<std::optional<std::string>> Receive() {
+    for (;;) {
+      if (tls_ != nullptr) {
+        std::optional<std::string> text = tls_->Read();
+        if (!text || !text->empty()) co_return text;
+      }
+      std::optional<std::string> bytes = co_await ReceiveRaw();
+      if (!bytes || tls_ == nullptr) co_return bytes;
+      tls_->Feed(*bytes);
+    }
+  }
+
+  // close_notify where there is TLS, then waits for the server to close: an end with bytes unread would be a reset,
+  // which it logs.
+  asio::awaitable<void> Close() {
+    if (tls_ != nullptr && tls_->handshake() == Handshake::kFinished) {
+      tls_->Shutdown();
+      co_await SendRaw(tls_->TakeOutput());
+    }
+    std::error_code error;
+    socket_.shutdown(asio::ip::tcp::socket::shutdown_send, error);
+    for (;;) {
+      const std::optional<std::string> rest = co_await ReceiveRaw();
+      if (!rest) co_return;
+    }
+  }
+
+ private:
+  asio::ip::tcp::socket socket_;
+  TlsSession* tls_ = nullptr;
+};
+
+// Every probe's outline: `work` until the deadline, then a clean end for what is still open. What a probe found before
+// its time ran out is in its result.
+asio::awaitable<void> Run(Channel& channel, asio::awaitable<void> work, Deadline deadline) {
+  bool in_time = true;
+  try {
+    co_await Within(deadline, "probe", std::move(work));
+  } catch (const TimeoutError&) {
+    in_time = false;
+  }
+  if (!in_time) co_return;
+  try {
+    co_await Within(std::min(deadline, After(kLinger)), "close", channel.Close());
+  } catch (const TimeoutError&) {
+    co_return;  // closed anyway by the channel's end
+  }
+}
+
+// Sends a StartupMessage and reads until its fate is known; leaves with Terminate where the server let it in.
+asio::awaitable<void> LogIn(Channel& channel, const Login& login, std::optional<Admission>& admission) {
+  StartupReader reader;
+  const bool sent = co_await channel.Send(StartupMessage(login.user, login.database));
+  if (!sent) {
+    admission = Admission::kLost;
+    co_return;
+  }
+  bool told = false;
+  for (auto state = reader.state();
+       state == StartupReader::State::kReading || state == StartupReader::State::kLoggedIn;) {
+    const std::optional<std::string> bytes = co_await channel.Receive();
+    state = bytes ? reader.Feed(*bytes) : reader.End();
+    if (state != StartupReader::State::kReading) admission = reader.admission();
+    if (reader.backend_pid() && !told && login.on_backend) login.on_backend(*reader.backend_pid());
+    told = reader.backend_pid().has_value();
+  }
+  if (reader.state() == StartupReader::State::kReady) co_await channel.Send(Terminate());
+}
+
+asio::awaitable<void> RunTls(Channel& channel, const WireTarget& target, const TlsProbe& probe, TlsSession& session,
+                             TlsResult& result) {
+  const auto start = Clock::now();
+  result.reachable = co_await channel.Connect(target.address);
+  if (!result.reachable) co_return;
+  const auto connected = Clock::now();
+  result.connect_time = connected - start;
+  if (!probe.direct) {
+    co_await channel.SendRaw(SslRequest());
+    const std::optional<char> byte = co_await channel.ReceiveByte();
+    result.answer = SslAnswer(byte);
+    result.negotiate_time = Clock::now() - connected;
+    if (result.answer != Answer::kYes) co_return;
+    if (channel.HasUnreadBytes()) {  // nobody may speak before our ClientHello
+      result.handshake = Handshake::kBroken;
+      result.failure = "unencrypted data after the answer to SSLRequest";
+      co_return;
+    }
+  }
+  const auto negotiated = Clock::now();
+  co_await channel.RunHandshake(session);
+  result.handshake = session.handshake();
+  result.failure = session.failure();
+  if (result.handshake != Handshake::kFinished) co_return;
+  result.handshake_time = Clock::now() - negotiated;
+  result.facts = session.facts();
+  if (!probe.login) co_return;
+  co_await LogIn(channel, *probe.login, result.admission);
+  result.cut_off = result.admission == Admission::kLost && session.alert().has_value();
+}
+
+asio::awaitable<void> RunGss(Channel& channel, const WireTarget& target, std::optional<Answer>& result) {
+  const bool connected = co_await channel.Connect(target.address);
+  if (!connected) co_return;
+  co_await channel.SendRaw(GssEncRequest());
+  const std::optional<char> byte = co_await channel.ReceiveByte();
+  result = GssAnswer(byte);
+}
+
+asio::awaitable<void> RunPlaintext(Channel& channel, const WireTarget& target, const Login& login,
+                                   std::optional<Admission>& result) {
+  const bool connected = co_await channel.Connect(target.address);
+  if (connected) co_await LogIn(channel, login, result);
+}
+
+}  // namespace
+
+asio::awaitable<TlsResult> ProbeTls(WireTarget target, TlsProbe probe, Deadline deadline) {
+  TlsResult result;
+  TlsSession session(probe.context, target.host, probe.identity.get());
+  Channel channel(co_await asio::this_coro::executor);
+  co_await Run(channel, RunTls(channel, target, probe, session, result), deadline);
+  co_return result;
+}
+
+asio::awaitable<std::optional<Answer>> ProbeGss(WireTarget target, Deadline deadline) {
+  std::optional<Answer> result;
+  Channel channel(co_await asio::this_coro::executor);
+  co_await Run(channel, RunGss(channel, target, result), deadline);
+  co_return result;
+}
+
+asio::awaitable<std::optional<Admission>> ProbePlaintext(WireTarget target, Login login, Deadline deadline) {
+  std::optional<Admission> result;
+  Channel channel(co_await asio::this_coro::executor);
+  co_await Run(channel, RunPlaintext(channel, target, login, result), deadline);
+  co_return result;
+}
+
+}  // namespace pgtls::tls

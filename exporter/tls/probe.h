@@ -1,0 +1,66 @@
+// Drives the negotiation over sockets. One call is one connection, ended cleanly: a handshake is finished and closed
+// with close_notify, a session left with Terminate, so that the server logs nothing but what it refuses.
+//
+// Nothing here throws for what a peer does or fails to do in time: a result says how far it came. Used on an executor's
+// thread.
+#pragma once
+
+#include <asio/awaitable.hpp>
+#include <asio/ip/tcp.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "exporter/base/deadline.h"
+#include "exporter/tls/context.h"
+#include "exporter/tls/negotiation.h"
+#include "exporter/tls/tls_session.h"
+
+namespace pgtls::tls {
+
+// Where to connect. `host` is the name that a client would use: for SNI.
+struct WireTarget {
+  asio::ip::tcp::endpoint address;
+  std::string host;
+};
+
+// A StartupMessage to send. `on_backend`: this very backend's pid, where the server lets it in without asking for
+// anything; called as soon as it is known. May be empty.
+struct Login {
+  std::string user;
+  std::string database;
+  std::function<void(int)> on_backend;
+};
+
+struct TlsProbe {
+  ContextPtr context;
+  std::shared_ptr<const ClientIdentity> identity;  // may be null
+  bool direct = false;                             // TLS from the first byte (17 and later) instead of SSLRequest
+  std::optional<Login> login;                      // goes on with a StartupMessage
+};
+
+// Absent: not reached, or not in time.
+struct TlsResult {
+  bool reachable = false;
+  std::optional<Answer> answer;        // always absent with `direct`
+  std::optional<Handshake> handshake;  // never kRunning
+  TlsFacts facts;                      // of a handshake that finished
+  std::string failure;                 // why a handshake did not finish, for the log
+  std::optional<Admission> admission;
+  bool cut_off = false;  // after the handshake the server ended the connection with an alert (TLS 1.3 refuses a client
+                         // certificate only then)
+  std::optional<std::chrono::nanoseconds> connect_time;
+  std::optional<std::chrono::nanoseconds> negotiate_time;
+  std::optional<std::chrono::nanoseconds> handshake_time;
+};
+asio::awaitable<TlsResult> ProbeTls(WireTarget target, TlsProbe probe, Deadline deadline);
+
+// The answer to GSSENCRequest; nullopt: not reached, or none in time.
+asio::awaitable<std::optional<Answer>> ProbeGss(WireTarget target, Deadline deadline);
+
+// A StartupMessage in plaintext; nullopt: not reached, or no answer in time.
+asio::awaitable<std::optional<Admission>> ProbePlaintext(WireTarget target, Login login, Deadline deadline);
+
+}  // namespace pgtls::tls

@@ -1,0 +1,50 @@
+// Verification of a server's certificate as libpq does it (PostgreSQL 15: fe-secure-openssl.c, fe-secure-common.c),
+// apart from the handshake: a certificate that fails is still reported whole, with all that is wrong with it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "exporter/tls/openssl.h"
+
+namespace pgtls::tls {
+
+// sslrootcert with sslcrl and sslcrldir. Immutable, may be shared between threads.
+class TrustStore {
+ public:
+  // Blocks on files. Throws TlsError where the root file holds no certificate that OpenSSL can load, as libpq fails
+  // then. CRLs that cannot be loaded are silently left out, as libpq does it. Empty: none.
+  static std::shared_ptr<const TrustStore> Load(const std::string& root_file, const std::string& crl_file,
+                                                const std::string& crl_directory);
+  // The same, shared with everyone who has one from the same unchanged files.
+  static std::shared_ptr<const TrustStore> LoadShared(const std::string& root_file, const std::string& crl_file,
+                                                      const std::string& crl_directory);
+
+  X509_STORE* get() const { return store_.get(); }
+
+ private:
+  explicit TrustStore(X509StorePtr store) : store_(std::move(store)) {}
+  X509StorePtr store_;
+};
+
+// All that is wrong with the chain, in OpenSSL's order, each once; empty: verified. One of expired, not_yet_valid,
+// self_signed, unknown_ca, revoked, crl_missing, crl_expired, too_weak, wrong_purpose, invalid_ca, bad_signature,
+// name_constraint, no_certificate, other. `chain`: DER, the server's certificate first, as it was sent.
+// `security_level`: of the context that a client would use (SSL_CTX_get_security_level).
+std::vector<std::string_view> VerifyChain(const std::vector<std::string>& chain, const TrustStore& trust,
+                                          int security_level);
+
+// Does the certificate name this host? nullopt: yes; else one of mismatch, no_host_name (libpq refuses verify-full with
+// hostaddr alone), malformed_name (a null byte in a name, an address of a strange length), no_certificate.
+// dNSName and iPAddress entries are compared, the common name only where there is no entry of the host's own kind; a
+// wildcard only as the whole leftmost label.
+std::optional<std::string_view> VerifyHostName(std::string_view certificate_der, const std::string& host);
+
+// An address by libpq's measure: inet_aton, which takes "127.1" too, or IPv6. No SNI is sent for those that look like
+// one.
+bool IsAddress(const std::string& host);
+
+}  // namespace pgtls::tls

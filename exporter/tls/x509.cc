@@ -1,0 +1,168 @@
+#include "exporter/tls/x509.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <openssl/sha.h>
+
+#include <array>
+#include <ctime>
+
+#include "exporter/base/text.h"
+
+namespace pgtls::tls {
+namespace {
+
+constexpr std::size_t kMaxSanBytes = 1024;
+
+std::optional<std::chrono::sys_seconds> TimeOf(const ASN1_TIME* time) {
+  std::tm fields{};
+  // ASN1_TIME_to_tm reads "now" from a null pointer.
+  if (time == nullptr || ASN1_TIME_to_tm(time, &fields) != 1) return std::nullopt;
+  using namespace std::chrono;
+  const auto date = year(fields.tm_year + 1900) / month(static_cast<unsigned>(fields.tm_mon + 1)) /
+                    day(static_cast<unsigned>(fields.tm_mday));
+  return sys_days(date) + hours(fields.tm_hour) + minutes(fields.tm_min) + seconds(fields.tm_sec);
+}
+
+std::string Hex(std::string_view bytes) {
+  std::string result;
+  for (const char c : bytes) result += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  return result;
+}
+
+std::string NameText(const X509_NAME* name) {
+  const BioPtr bio(BIO_new(BIO_s_mem()));
+  // RFC 2253's form, which RFC 4514 keeps, without its escaping of bytes above 127: names stay readable UTF-8.
+  X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB));
+  return DrainBio(bio.get());
+}
+
+std::string SerialText(const ASN1_INTEGER* serial) {
+  const std::unique_ptr<BIGNUM, OpensslDeleter<BN_free>> number(ASN1_INTEGER_to_BN(serial, nullptr));
+  if (number == nullptr) return "";
+  char* const text = BN_bn2hex(number.get());
+  std::string result = text == nullptr ? "" : text;
+  OPENSSL_free(text);
+  return result;
+}
+
+std::string ObjectText(const ASN1_OBJECT* object) {
+  std::array<char, 128> text{};
+  const int length = OBJ_obj2txt(text.data(), static_cast<int>(text.size()), object, 0);
+  return length > 0 ? std::string(text.data()) : "";
+}
+
+std::string AddressText(const ASN1_OCTET_STRING* address) {
+  const unsigned char* const data = ASN1_STRING_get0_data(address);
+  const int length = ASN1_STRING_length(address);
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (length == 4 || length == 16) {
+    inet_ntop(length == 4 ? AF_INET : AF_INET6, data, text.data(), text.size());
+    return text.data();
+  }
+  return "#" + Hex({reinterpret_cast<const char*>(data), static_cast<std::size_t>(length)});
+}
+
+// A name as one entry: control characters and commas of its own must not look like a second one.
+std::string Escaped(const ASN1_STRING* text) {
+  const std::string_view bytes(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                               static_cast<std::size_t>(ASN1_STRING_length(text)));
+  std::string result;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    result += byte < 0x20 || byte == 0x7F || c == ',' || c == '\\' ? fmt::format("\\x{:02x}", byte) : std::string(1, c);
+  }
+  return result;
+}
+
+std::string SanText(const X509* certificate) {
+  const GeneralNamesPtr names(
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  std::string result;
+  for (int i = 0; names != nullptr && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* const name = sk_GENERAL_NAME_value(names.get(), i);
+    if (!result.empty()) result += ',';
+    switch (name->type) {
+      case GEN_DNS:
+        result += "DNS:" + Escaped(name->d.dNSName);
+        break;
+      case GEN_IPADD:
+        result += "IP:" + AddressText(name->d.iPAddress);
+        break;
+      case GEN_EMAIL:
+        result += "email:" + Escaped(name->d.rfc822Name);
+        break;
+      case GEN_URI:
+        result += "URI:" + Escaped(name->d.uniformResourceIdentifier);
+        break;
+      case GEN_DIRNAME:
+        result += "DirName:" + NameText(name->d.directoryName);
+        break;
+      default:
+        result += "other";
+    }
+  }
+  return Bounded(ValidUtf8(result), kMaxSanBytes);
+}
+
+}  // namespace
+
+CertificateFacts FactsOf(X509* certificate) {
+  CertificateFacts facts;
+  facts.not_before = TimeOf(X509_get0_notBefore(certificate));
+  facts.not_after = TimeOf(X509_get0_notAfter(certificate));
+  facts.subject = NameText(X509_get_subject_name(certificate));
+  facts.issuer = NameText(X509_get_issuer_name(certificate));
+  facts.serial = SerialText(X509_get0_serialNumber(certificate));
+
+  unsigned char* der = nullptr;
+  const int length = i2d_X509(certificate, &der);
+  if (length > 0) facts.der.assign(reinterpret_cast<char*>(der), static_cast<std::size_t>(length));
+  OPENSSL_free(der);
+  std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
+  SHA256(reinterpret_cast<const unsigned char*>(facts.der.data()), facts.der.size(), digest.data());
+  facts.fingerprint_sha256 = Hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
+
+  if (EVP_PKEY* const key = X509_get0_pubkey(certificate)) {
+    const char* const name = EVP_PKEY_get0_type_name(key);
+    facts.key_algorithm = name == nullptr ? "" : name;
+    facts.key_size = std::to_string(EVP_PKEY_get_bits(key));
+    facts.self_signed = X509_verify(certificate, key) == 1;
+  } else {
+    ASN1_OBJECT* algorithm = nullptr;
+    X509_PUBKEY_get0_param(&algorithm, nullptr, nullptr, nullptr, X509_get_X509_PUBKEY(certificate));
+    facts.key_algorithm = ObjectText(algorithm);
+  }
+  const X509_ALGOR* signature = nullptr;
+  X509_get0_signature(nullptr, &signature, certificate);
+  const ASN1_OBJECT* object = nullptr;
+  X509_ALGOR_get0(&object, nullptr, nullptr, signature);
+  facts.signature_algorithm = ObjectText(object);
+  facts.san = SanText(certificate);
+  ERR_clear_error();
+  return facts;
+}
+
+X509Ptr DecodeCertificate(std::string_view der) {
+  const auto* data = reinterpret_cast<const unsigned char*>(der.data());
+  X509Ptr certificate(d2i_X509(nullptr, &data, static_cast<long>(der.size())));
+  ERR_clear_error();
+  if (certificate != nullptr && data != reinterpret_cast<const unsigned char*>(der.data()) + der.size()) return nullptr;
+  return certificate;
+}
+
+std::optional<CertificateFacts> ParseCertificate(std::string_view der) {
+  const X509Ptr certificate = DecodeCertificate(der);
+  if (certificate == nullptr) return std::nullopt;
+  return FactsOf(certificate.get());
+}
+
+CrlFacts FactsOf(X509_CRL* crl) {
+  CrlFacts facts;
+  facts.issuer = NameText(X509_CRL_get_issuer(crl));
+  facts.this_update = TimeOf(X509_CRL_get0_lastUpdate(crl));
+  facts.next_update = TimeOf(X509_CRL_get0_nextUpdate(crl));
+  return facts;
+}
+
+}  // namespace pgtls::tls

@@ -1,0 +1,47 @@
+// What the exporter says of a certificate or a revocation list, read from its DER encoding (RFC 5280).
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "exporter/tls/openssl.h"
+
+namespace pgtls::tls {
+
+// Independent of any verification: an expired, unknown or half-broken certificate has all its facts. Texts come from
+// the certificate and are data: bounded and made valid where they become labels.
+struct CertificateFacts {
+  std::optional<std::chrono::sys_seconds> not_before;  // absent where the time cannot be read
+  std::optional<std::chrono::sys_seconds> not_after;
+  std::string subject;  // RFC 4514, UTF-8 as it is: "CN=db1,O=Example"
+  std::string issuer;
+  std::string serial;               // upper-case hexadecimal, as `openssl x509 -serial` prints it
+  std::string fingerprint_sha256;   // of the DER encoding, lower-case hexadecimal without separators
+  std::string key_algorithm;        // "RSA", "EC", "ED25519" …
+  std::string key_size;             // bits; empty where OpenSSL cannot read the key
+  std::string signature_algorithm;  // OpenSSL's long name, "sha256WithRSAEncryption", or the OID
+  std::string san;                  // "DNS:localhost,IP:127.0.0.1", control characters escaped, at most 1,024 bytes
+  bool self_signed = false;         // its own key verifies its signature; equal names prove nothing
+  std::string der;
+
+  friend bool operator==(const CertificateFacts&, const CertificateFacts&) = default;
+};
+
+CertificateFacts FactsOf(X509* certificate);
+
+// nullopt: not one certificate, or something after it.
+std::optional<CertificateFacts> ParseCertificate(std::string_view der);
+X509Ptr DecodeCertificate(std::string_view der);
+
+struct CrlFacts {
+  std::string issuer;
+  std::optional<std::chrono::sys_seconds> this_update;
+  std::optional<std::chrono::sys_seconds> next_update;  // absent where the list has none
+  friend bool operator==(const CrlFacts&, const CrlFacts&) = default;
+};
+
+CrlFacts FactsOf(X509_CRL* crl);
+
+}  // namespace pgtls::tls
