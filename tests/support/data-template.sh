@@ -28,6 +28,7 @@ if [ ! -d "$target" ]; then
     trap 'rm -rf "$work"' EXIT
     trap 'exit 1' INT TERM
     [ -z "$as" ] || chown postgres:postgres "$work"
+    # shellcheck disable=SC2086  # a command with its options
     (cd / && env -u LC_ALL -u LANG $as "$bin/initdb" --pgdata="$work/data" --auth=trust --username=postgres --encoding="$2" \
       --locale="$locale" --wal-segsize=1 --no-sync >"$work/log" 2>&1) || { cat "$work/log" >&2; exit 1; }
     mv "$work/data" "$target"

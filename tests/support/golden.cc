@@ -31,6 +31,7 @@ namespace pgtls::support {
 
 std::string Masked(const std::string& text, const std::vector<std::pair<std::string, std::string>>& replacements) {
   std::vector<std::pair<std::regex, std::string>> compiled;
+  compiled.reserve(replacements.size());
   for (const auto& [pattern, replacement] : replacements) compiled.emplace_back(std::regex(pattern), replacement);
   std::istringstream in(text);
   std::string out;

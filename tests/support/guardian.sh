@@ -9,6 +9,7 @@ while
   pids=$(find /proc -maxdepth 2 -name cwd -lname "$dir/data" 2>/dev/null | sed -n 's,^/proc/\([0-9]*\)/cwd$,\1,p')
   [ -n "$pids" ]
 do
+  # shellcheck disable=SC2086  # a list
   kill -KILL $pids 2>/dev/null
   sleep 0.02
 done

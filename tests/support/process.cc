@@ -21,13 +21,14 @@ std::vector<std::string> Environment(const std::map<std::string, std::string>& c
     if (!changes.contains(text.substr(0, text.find('=')))) environment.push_back(text);
   }
   for (const auto& [name, value] : changes) {
-    if (!value.empty()) environment.push_back(name + "=" + value);
+    if (!value.empty()) environment.push_back(std::string(name).append("=").append(value));
   }
   return environment;
 }
 
 std::vector<char*> Pointers(std::vector<std::string>& strings) {
   std::vector<char*> pointers;
+  pointers.reserve(strings.size() + 1);
   for (std::string& text : strings) pointers.push_back(text.data());
   pointers.push_back(nullptr);
   return pointers;

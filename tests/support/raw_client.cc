@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -197,11 +198,13 @@ std::string RawClient::Read(std::size_t size) {
   std::string bytes(size, '\0');
   std::size_t got = 0;
   while (got < size) {
-    errno = 0;
+    if (ssl_) ERR_clear_error();
     const ssize_t n = ssl_ ? SSL_read(ssl_.get(), bytes.data() + got, static_cast<int>(size - got))
                            : recv(fd_, bytes.data() + got, size - got, 0);
     if (n <= 0) {
-      if (errno == EAGAIN || errno == EWOULDBLOCK) throw std::runtime_error("raw client: no answer in time");
+      // An end is an answer; silence is not.
+      pollfd ready{.fd = fd_, .events = POLLIN, .revents = 0};
+      if (poll(&ready, 1, 0) == 0) throw std::runtime_error("raw client: no answer in time");
       break;
     }
     got += static_cast<std::size_t>(n);

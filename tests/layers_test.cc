@@ -1,0 +1,91 @@
+// Includes point downward only. A folder is a layer; this is the whole list of what each may include.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace {
+
+using Layers = std::map<std::string, std::set<std::string>>;
+
+const Layers& Allowed() {
+  static const Layers layers = {
+      {"base", {}},
+      {"metrics", {"base"}},
+      {"config", {"base"}},
+      {"db", {"base"}},
+      {"tls", {"base"}},
+      {"hba", {"base"}},
+      {"sessions", {"base", "config", "metrics"}},
+      {"sampling", {"base", "config", "db", "hba", "metrics", "tls"}},
+      {"audit", {"base", "config", "db", "hba", "metrics", "sampling", "tls"}},
+      {"http", {"base", "config", "db", "hba", "metrics", "sampling", "tls"}},
+      {"collectors", {"base", "config", "db", "hba", "metrics", "sampling", "sessions", "tls"}},
+      {"app", {"audit", "base", "collectors", "config", "db", "hba", "http", "metrics", "sampling", "sessions", "tls"}},
+      {"main", {"app"}},
+  };
+  return layers;
+}
+
+// The layer of a path relative to the repository's root: exporter/tls/probe.h is tls, exporter/app.cc app,
+// collectors/x.h collectors.
+std::string LayerOf(const std::filesystem::path& path) {
+  std::vector<std::string> parts(path.begin(), path.end());
+  if (parts[0] == "collectors") return parts[0];
+  if (parts[0] != "exporter" || parts.size() < 2) return "";
+  if (parts.size() > 2) return parts[1];
+  return parts[1].starts_with("main") ? "main" : "app";
+}
+
+std::vector<std::string> IncludesOf(const std::filesystem::path& file) {
+  static const std::regex include(R"re(^\s*#\s*include\s+"([^"]+)".*)re");
+  std::vector<std::string> names;
+  std::ifstream in(file);
+  std::smatch match;
+  for (std::string line; std::getline(in, line);) {
+    if (std::regex_match(line, match, include)) names.push_back(match[1]);
+  }
+  return names;
+}
+
+TEST(Layers, IncludesPointDownward) {
+  int seen = 0;
+  for (const char* root : {"exporter", "collectors"}) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(root)) {
+      const std::string extension = entry.path().extension();
+      if (extension != ".h" && extension != ".cc") continue;
+      const std::string layer = LayerOf(entry.path());
+      const auto allowed = Allowed().find(layer);
+      ASSERT_NE(allowed, Allowed().end()) << entry.path() << " is in no known layer";
+      for (const std::string& name : IncludesOf(entry.path())) {
+        ++seen;
+        const std::string target = LayerOf(name);
+        EXPECT_TRUE(target == layer || allowed->second.contains(target))
+            << entry.path().string() << " (" << layer << ") includes " << name << " (" << target << ")";
+        EXPECT_TRUE(std::filesystem::exists(name) || name.ends_with(".def") || target == "app")
+            << entry.path().string() << " includes " << name << ": name the path from the root";
+      }
+    }
+  }
+  EXPECT_GT(seen, 100) << "run this test from the repository's root";
+}
+
+TEST(Layers, TheListItselfPointsDownward) {
+  // A layer's list holds the lists of all that it names: no arrow can be added that turns back.
+  for (const auto& [layer, below] : Allowed()) {
+    if (layer == "main") continue;  // sees the application's face alone
+    for (const std::string& lower : below) {
+      for (const std::string& lowest : Allowed().at(lower)) {
+        EXPECT_TRUE(below.contains(lowest)) << layer << " includes " << lower << ", which includes " << lowest;
+      }
+      EXPECT_FALSE(Allowed().at(lower).contains(layer)) << layer << " and " << lower << " include each other";
+    }
+  }
+}
+
+}  // namespace
