@@ -1,1 +1,124 @@
 #include "exporter/app.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+
+#include "collectors/registry.h"
+#include "exporter/base/blocking.h"
+#include "exporter/base/error.h"
+#include "exporter/base/log.h"
+#include "exporter/catalogue.h"
+#include "exporter/config/load.h"
+#include "exporter/db/connector.h"
+#include "exporter/db/target.h"
+#include "exporter/http/exporter_metrics.h"
+#include "exporter/http/metrics_page.h"
+#include "exporter/sampling/once.h"
+
+namespace pgtls {
+namespace {
+
+constexpr int kServerDown = 1;
+constexpr int kBadConfiguration = 2;
+
+config::Config ForConninfo(const std::string& where, const std::string& conninfo) {
+  try {
+    return config::ForConninfo(db::ResolveTarget(conninfo).DisplayName(), conninfo);
+  } catch (const ConfigError& error) {
+    throw ConfigError(where + ": " + error.what());
+  }
+}
+
+// A process with a loop of its own for one collection.
+std::vector<sampling::ServerSnapshot> Once(const config::CommandLine& line) {
+  const config::Config config = LoadConfig(line);
+  asio::io_context loop(1);
+  BlockingPool blocking(4);
+  db::Connector connector(blocking, 8);
+  sampling::Runtime runtime{loop, blocking, connector, collectors::All()};
+  return sampling::CollectOnce(config, runtime);
+}
+
+int ConfigCheck(const config::CommandLine& line) {
+  const config::Config config = LoadConfig(line);
+  std::cout << line.config_file << ": " << config.servers.size() << " servers, " << config.modules.size()
+            << " modules, " << config.policy.allow_unencrypted.size() << " exemptions: ok\n";
+  return EXIT_SUCCESS;
+}
+
+int Collect(const config::CommandLine& line) {
+  const auto servers = Once(line);
+  http::ReloadStatus reload;
+  reload.Set(true);
+  const http::RequestCounter no_requests;
+  const auto catalogue = Catalogue();
+  const http::Body page =
+      http::MetricsPage(catalogue, servers, http::RenderExporter(reload, no_requests), http::PageFilter{});
+  for (const auto& chunk : page.chunks()) std::cout << *chunk;
+  std::cout.flush();
+  for (const auto& server : servers) {
+    if (!server.up.value_or(true)) return kServerDown;
+  }
+  return EXIT_SUCCESS;
+}
+
+int Dispatch(const config::CommandLine& line) {
+  switch (line.command) {
+    case config::Command::kServe:
+      return Serve(line);
+    case config::Command::kConfigCheck:
+      return ConfigCheck(line);
+    case config::Command::kCollect:
+      return Collect(line);
+    case config::Command::kMetrics:
+      std::cout << CatalogueText(line.markdown);
+      return EXIT_SUCCESS;
+    case config::Command::kCheck:
+    case config::Command::kExplain:
+      throw ConfigError("not available in this build");
+  }
+  return kBadConfiguration;
+}
+
+}  // namespace
+
+config::Config LoadConfig(const config::CommandLine& line) {
+  config::Config config;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in this process writes the environment once there are threads
+  const char* data_source = std::getenv("DATA_SOURCE_NAME");
+  if (!line.config_file.empty()) {
+    config = config::LoadFile(line.config_file, [](const std::string& conninfo) { db::ResolveTarget(conninfo); });
+  } else if (line.dsn) {
+    config = ForConninfo("--dsn", *line.dsn);
+  } else if (data_source != nullptr && *data_source != '\0') {
+    config = ForConninfo("DATA_SOURCE_NAME", data_source);
+  } else {
+    config = ForConninfo("libpq's environment", "");
+  }
+  for (const auto& [name, enabled] : line.collectors) {
+    config.collectors.at(name).enabled = enabled;
+    for (auto& server : config.servers) server.collectors.at(name).enabled = enabled;
+  }
+  return config;
+}
+
+int RunApp(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  config::HideDsn(argc, argv);
+  const config::ParsedCommandLine parsed = config::ParseCommandLine(arguments, http::VersionText());
+  std::cout << parsed.out;
+  std::cerr << parsed.err;
+  if (!parsed.command_line) return parsed.exit_code;
+  const config::CommandLine& line = *parsed.command_line;
+  log::Configure(line.log_level, line.log_format);
+  db::RequireEncryptionByDefault();
+  try {
+    return Dispatch(line);
+  } catch (const ConfigError& error) {
+    std::cerr << "pg_tls_exporter: " << error.what() << '\n';
+    return kBadConfiguration;
+  }
+}
+
+}  // namespace pgtls

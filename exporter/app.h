@@ -1,0 +1,22 @@
+// The composition root: from a command line to an exit code. All that main() does.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "exporter/config/command_line.h"
+#include "exporter/config/config.h"
+
+namespace pgtls {
+
+// Exit codes: 0 well, 1 a server was down (collect), 2 bad usage or configuration; check and explain have their own.
+int RunApp(int argc, char** argv);
+
+// The configuration that the command line names: a file, --dsn, DATA_SOURCE_NAME, or libpq's environment alone. Throws
+// ConfigError. Blocks.
+config::Config LoadConfig(const config::CommandLine& line);
+
+// The exporter itself: watches and serves until SIGTERM or SIGINT. SIGHUP reloads.
+int Serve(const config::CommandLine& line);
+
+}  // namespace pgtls

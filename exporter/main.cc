@@ -1,2 +1,3 @@
 #include "exporter/app.h"
-int main() { return 0; }
+
+int main(int argc, char** argv) { return pgtls::RunApp(argc, argv); }

@@ -7,9 +7,12 @@
 namespace pgtls::sampling {
 namespace {
 
+// client_encoding: names in shared catalogs are in whatever encoding their creator's database had; a conversion would
+// fail on one that is not valid in this database's. SQL_ASCII means the bytes as they are.
 const db::Statement kSetUp = {
     "session_setup",
-    "SELECT pg_catalog.set_config('jit', 'off', false), pg_catalog.set_config('statement_timeout', $1, false), "
+    "SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', false), pg_catalog.set_config('jit', 'off', false), "
+    "pg_catalog.set_config('statement_timeout', $1, false), "
     "pg_catalog.set_config('lock_timeout', $2, false), pg_catalog.set_config('search_path', 'pg_catalog', false)"};
 
 const db::Statement kDescribe = {

@@ -1,0 +1,16 @@
+#include "collectors/registry.h"
+
+#include "collectors/sessions.h"
+
+namespace pgtls::collectors {
+
+std::span<const sampling::CollectorType* const> All() {
+  static const std::vector<const sampling::CollectorType*> kAll = {
+#define PGTLS_COLLECTOR(name) &name##Collector(),
+#include "collectors/collectors.def"
+#undef PGTLS_COLLECTOR
+  };
+  return kAll;
+}
+
+}  // namespace pgtls::collectors

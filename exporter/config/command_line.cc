@@ -1,0 +1,142 @@
+#include "exporter/config/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <cstring>
+#include <sstream>
+#include <string_view>
+
+#include "exporter/config/config.h"
+
+namespace pgtls::config {
+namespace {
+
+constexpr const char* kFooter =
+    "With neither --config.file nor --dsn the server is taken from DATA_SOURCE_NAME, else from libpq's environment\n"
+    "(PGHOST, PGUSER, PGSSLMODE, PGSERVICE, PGPASSFILE ...). Nothing listens wider than 127.0.0.1 unless told so.";
+
+void AddSource(CLI::App& app, CommandLine& line) {
+  app.add_option("--config.file", line.config_file, "Configuration file (YAML)");
+  app.add_option("--dsn", line.dsn, "One server, as libpq conninfo (key=value or postgresql://)");
+}
+
+void AddLogging(CLI::App& app, CommandLine& line) {
+  static const std::map<std::string, log::Level> kLevels = {{"debug", log::Level::kDebug},
+                                                            {"info", log::Level::kInfo},
+                                                            {"warn", log::Level::kWarn},
+                                                            {"error", log::Level::kError}};
+  static const std::map<std::string, log::Format> kFormats = {{"logfmt", log::Format::kLogfmt},
+                                                              {"json", log::Format::kJson}};
+  app.add_option("--log.level", line.log_level, "Only log lines of this severity or above")
+      ->transform(CLI::CheckedTransformer(kLevels))
+      ->option_text("debug|info|warn|error");
+  app.add_option("--log.format", line.log_format, "How log lines look")
+      ->transform(CLI::CheckedTransformer(kFormats))
+      ->option_text("logfmt|json");
+}
+
+void AddCollectors(CLI::App& app, CommandLine& line) {
+  for (const auto& [name, defaults] : DefaultCollectors()) {
+    app.add_flag_callback(
+        "--collector." + name, [&line, key = name] { line.collectors[key] = true; },
+        "Run the " + name + " collector (default)");
+    app.add_flag_callback(
+        "--no-collector." + name, [&line, key = name] { line.collectors[key] = false; },
+        "Do not run it, on any server");
+  }
+}
+
+void AddServe(CLI::App& app, CommandLine& line) {
+  app.add_option("--web.listen-address", line.listen_addresses,
+                 "ADDRESS:PORT to listen on, repeatable [127.0.0.1:9743]")
+      ->allow_extra_args(false);
+  app.add_option("--web.config.file", line.web_config_file,
+                 "TLS and authentication, in the format of Prometheus' exporter-toolkit");
+  app.add_option("--web.telemetry-path", line.telemetry_path, "Where the metrics are")->capture_default_str();
+  app.add_flag("--web.enable-lifecycle", line.enable_lifecycle, "Allow POST /-/reload");
+}
+
+void AddExplain(CLI::App& app, CommandLine& line) {
+  ExplainOptions& explain = line.explain;
+  app.add_option("--user", explain.user, "Role that connects")->required();
+  app.add_option("--database", explain.database, "Database it asks for")->required();
+  app.add_option("--address", explain.address, "Client address; without it, a Unix socket");
+  app.add_option("--encryption", explain.encryption, "How the connection is encrypted")
+      ->check(CLI::IsMember({"none", "tls", "gss"}))
+      ->capture_default_str();
+  app.add_flag("--replication", explain.replication, "A physical replication connection");
+  app.add_flag("--client-certificate", explain.client_certificate,
+               "The client presents a certificate that the server trusts");
+}
+
+}  // namespace
+
+ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments, const std::string& version) {
+  ParsedCommandLine parsed;
+  CommandLine line;
+  std::string format = "text";
+  CLI::App app("Prometheus exporter for the encryption of PostgreSQL connections", "pg_tls_exporter");
+  app.footer(kFooter);
+  app.set_version_flag("--version", version);
+  app.require_subcommand(0, 1);
+  AddSource(app, line);
+  AddLogging(app, line);
+  AddCollectors(app, line);
+  AddServe(app, line);
+
+  const auto subcommand = [&](const std::string& name, const std::string& help, Command command) -> CLI::App& {
+    CLI::App* sub = app.add_subcommand(name, help);
+    sub->footer(kFooter);
+    sub->callback([&line, command] { line.command = command; });
+    AddLogging(*sub, line);
+    return *sub;
+  };
+  CLI::App& config_check = subcommand("config-check", "Check a configuration file", Command::kConfigCheck);
+  config_check.add_option("--config.file", line.config_file, "Configuration file (YAML)")->required();
+  CLI::App& collect = subcommand("collect", "Collect everything once and print it", Command::kCollect);
+  AddSource(collect, line);
+  AddCollectors(collect, line);
+  CLI::App& check = subcommand("check", "Audit servers: findings, reasons, remedies", Command::kCheck);
+  AddSource(check, line);
+  check.add_option("--format", format, "How the report looks")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  CLI::App& explain = subcommand("explain", "Which pg_hba rule decides about a connection", Command::kExplain);
+  AddSource(explain, line);
+  AddExplain(explain, line);
+  CLI::App& metrics = subcommand("metrics", "Print the catalogue of metrics", Command::kMetrics);
+  metrics.add_flag("--markdown", line.markdown, "As a Markdown table");
+
+  try {
+    // CLI11 takes a vector from its back.
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+    if (!line.config_file.empty() && line.dsn) {
+      throw CLI::ValidationError("--config.file and --dsn exclude each other");
+    }
+    if (!line.telemetry_path.starts_with('/') || line.telemetry_path == "/") {
+      throw CLI::ValidationError("--web.telemetry-path must begin with / and be more than that");
+    }
+    line.json = format == "json";
+    parsed.command_line = std::move(line);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out;
+    std::ostringstream err;
+    parsed.exit_code = app.exit(error, out, err) == 0 ? 0 : 2;
+    parsed.out = out.str();
+    parsed.err = err.str();
+  }
+  return parsed;
+}
+
+void HideDsn(int argc, char** argv) {
+  constexpr std::string_view kOption = "--dsn";
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    if (argument == kOption && i + 1 < argc) {
+      std::memset(argv[i + 1], 'x', std::strlen(argv[i + 1]));
+    } else if (argument.starts_with("--dsn=")) {
+      std::memset(argv[i] + kOption.size() + 1, 'x', argument.size() - kOption.size() - 1);
+    }
+  }
+}
+
+}  // namespace pgtls::config

@@ -1,0 +1,55 @@
+// The command line, as METRICS documents it.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "exporter/base/log.h"
+
+namespace pgtls::config {
+
+enum class Command { kServe, kConfigCheck, kCollect, kCheck, kExplain, kMetrics };
+
+// The connection that `explain` asks about.
+struct ExplainOptions {
+  std::string user;
+  std::string database;
+  std::string address;  // empty: a Unix socket
+  std::string encryption = "none";
+  bool replication = false;
+  bool client_certificate = false;
+};
+
+struct CommandLine {
+  Command command = Command::kServe;
+  std::string config_file;
+  std::optional<std::string> dsn;
+  std::vector<std::string> listen_addresses;  // empty: the default
+  std::string web_config_file;
+  std::string telemetry_path = "/metrics";
+  bool enable_lifecycle = false;
+  std::map<std::string, bool> collectors;  // --collector.NAME, --no-collector.NAME
+  log::Level log_level = log::Level::kInfo;
+  log::Format log_format = log::Format::kLogfmt;
+  bool json = false;      // check --format=json
+  bool markdown = false;  // metrics --markdown
+  ExplainOptions explain;
+};
+
+// Either a command line, or what to print and the code to exit with (--help, --version: 0; a mistake: 2).
+struct ParsedCommandLine {
+  std::optional<CommandLine> command_line;
+  int exit_code = 0;
+  std::string out;
+  std::string err;
+};
+
+ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments, const std::string& version);
+
+// Overwrites what follows --dsn in the process's own argument list: a password there is visible to everyone who may
+// list processes.
+void HideDsn(int argc, char** argv);
+
+}  // namespace pgtls::config

@@ -1,0 +1,81 @@
+#include "exporter/http/exporter_metrics.h"
+
+#include <fmt/format.h>
+#include <libpq-fe.h>
+#include <openssl/crypto.h>
+
+#include <array>
+
+#include "exporter/metrics/process.h"
+
+#ifndef PGTLS_VERSION
+#error "the build sets PGTLS_VERSION and PGTLS_REVISION"
+#endif
+
+namespace pgtls::http {
+namespace {
+
+using metrics::Desc;
+using metrics::Type;
+
+constexpr Desc kBuildInfo = {"pg_tls_exporter_build_info",
+                             Type::kGauge,
+                             "What this exporter was built from and runs with; always 1.",
+                             {"version", "revision", "compiler", "libpq", "openssl"}};
+constexpr Desc kReloadSuccessful = {"pg_tls_exporter_config_last_reload_successful",
+                                    Type::kGauge,
+                                    "Whether the last load of the configuration succeeded (1) or was refused (0).",
+                                    {}};
+constexpr Desc kReloadTime = {"pg_tls_exporter_config_last_reload_success_timestamp_seconds",
+                              Type::kGauge,
+                              "When the configuration in force was loaded, in seconds since the epoch.",
+                              {}};
+constexpr Desc kRequests = {"pg_tls_exporter_http_requests_total",
+                            Type::kCounter,
+                            "HTTP requests answered, by handler and status code.",
+                            {"handler", "code"}};
+constexpr std::array<const Desc*, 4> kDescs = {&kBuildInfo, &kReloadSuccessful, &kReloadTime, &kRequests};
+
+constexpr std::string_view kCompiler = __VERSION__;
+
+std::string LibpqVersion() {
+  const int version = PQlibVersion();
+  return fmt::format("{}.{}", version / 10000, version % 10000);
+}
+
+std::string OpensslVersion() { return OpenSSL_version(OPENSSL_VERSION_STRING); }
+
+}  // namespace
+
+void ReloadStatus::Set(bool successful) {
+  const std::lock_guard lock(mutex_);
+  state_.successful = successful;
+  if (successful) state_.last_success = std::chrono::system_clock::now();
+}
+
+ReloadStatus::State ReloadStatus::Get() const {
+  const std::lock_guard lock(mutex_);
+  return state_;
+}
+
+std::span<const Desc* const> ExporterDescs() { return kDescs; }
+
+std::vector<metrics::RenderedFamily> RenderExporter(const ReloadStatus& reload, const RequestCounter& requests) {
+  metrics::Sink sink("");
+  sink.Add(kBuildInfo, {PGTLS_VERSION, PGTLS_REVISION, kCompiler, LibpqVersion(), OpensslVersion()}, 1);
+  const ReloadStatus::State state = reload.Get();
+  sink.Add(kReloadSuccessful, {}, state.successful ? 1 : 0);
+  if (state.last_success) sink.Add(kReloadTime, {}, metrics::Seconds(state.last_success->time_since_epoch()));
+  for (const auto& [key, count] : requests.Snapshot()) {
+    sink.Add(kRequests, {key.first, std::to_string(key.second)}, static_cast<double>(count));
+  }
+  metrics::AddProcess(sink);
+  return sink.Render();
+}
+
+std::string VersionText() {
+  return fmt::format("pg_tls_exporter {} (revision {}, {}, libpq {}, OpenSSL {})", PGTLS_VERSION, PGTLS_REVISION,
+                     kCompiler, LibpqVersion(), OpensslVersion());
+}
+
+}  // namespace pgtls::http

@@ -1,0 +1,37 @@
+// What the exporter says about itself as a whole: its build, its configuration, its requests, its process.
+#pragma once
+
+#include <chrono>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "exporter/http/request_counter.h"
+#include "exporter/metrics/sink.h"
+
+namespace pgtls::http {
+
+// How the last reload of the configuration went. Thread-safe.
+class ReloadStatus {
+ public:
+  struct State {
+    bool successful = false;
+    std::optional<std::chrono::system_clock::time_point> last_success;
+  };
+  void Set(bool successful);
+  State Get() const;
+
+ private:
+  mutable std::mutex mutex_;
+  State state_;
+};
+
+std::span<const metrics::Desc* const> ExporterDescs();
+
+std::vector<metrics::RenderedFamily> RenderExporter(const ReloadStatus& reload, const RequestCounter& requests);
+
+// "pg_tls_exporter 0.1.0 (revision …) …": also what --version prints.
+std::string VersionText();
+
+}  // namespace pgtls::http

@@ -1,0 +1,27 @@
+// GET /metrics: reads results, never waits for a database.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "exporter/http/message.h"
+#include "exporter/metrics/desc.h"
+#include "exporter/metrics/sink.h"
+#include "exporter/sampling/result.h"
+
+namespace pgtls::http {
+
+// Where the page comes from. Called from worker threads, several at once.
+struct MetricsSource {
+  std::vector<const metrics::Desc*> catalogue;
+  std::function<std::vector<sampling::ServerSnapshot>()> servers;
+  std::function<std::vector<metrics::RenderedFamily>()> exporter;
+};
+
+// `?server=NAME` (repeatable) narrows the page to these servers, without the exporter's own families; `?collect[]=NAME`
+// to these collectors. An unknown name is a 404 that names it: a scrape that silently finds nothing reads as an
+// all-clear.
+Handler MetricsHandler(MetricsSource source);
+
+}  // namespace pgtls::http

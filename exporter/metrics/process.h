@@ -1,0 +1,15 @@
+// The usual process_* metrics of this process, from /proc and getrusage(2).
+#pragma once
+
+#include <span>
+
+#include "exporter/metrics/sink.h"
+
+namespace pgtls::metrics {
+
+std::span<const Desc* const> ProcessDescs();
+
+// What cannot be read is absent.
+void AddProcess(Sink& sink);
+
+}  // namespace pgtls::metrics
