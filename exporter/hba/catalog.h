@@ -1,0 +1,51 @@
+// What the evaluation of rules needs to know of a server beside its rules: roles, memberships, databases, and the
+// answers of the server's own regular expressions.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace pgtls::hba {
+
+// The roles of a cluster and their memberships. Immutable after the last Add…; then safe to read from several threads.
+class Catalog {
+ public:
+  void AddRole(std::string name) { groups_[std::move(name)]; }
+  // `member` was granted `group` (pg_auth_members, whatever its options: pg_hba asks for membership, not for
+  // privileges).
+  void AddMembership(const std::string& member, const std::string& group);
+  void AddDatabase(std::string name) { databases_.insert(std::move(name)); }
+
+  bool RoleExists(const std::string& name) const { return groups_.contains(name); }
+  // A role is a member of itself. A superuser is a member of nothing by that alone (is_member_of_role_nosuper in
+  // acl.c).
+  bool IsMember(const std::string& role, const std::string& group) const;
+  // All groups that `role` is in, directly or not, itself among them; empty where there is no such role.
+  std::set<std::string> GroupsOf(const std::string& role) const;
+  const std::map<std::string, std::set<std::string>>& roles() const { return groups_; }  // name → direct groups
+  const std::set<std::string>& databases() const { return databases_; }
+
+  friend bool operator==(const Catalog&, const Catalog&) = default;
+
+ private:
+  std::map<std::string, std::set<std::string>> groups_;
+  std::set<std::string> databases_;
+};
+
+// Does `name` match the regular expression? PostgreSQL's flavour is its own, so the server answers.
+class RegexAnswers {
+ public:
+  void Add(const std::string& pattern, const std::string& name, bool matches) { answers_[{pattern, name}] = matches; }
+  // nullopt: the server was not asked.
+  std::optional<bool> Get(const std::string& pattern, const std::string& name) const;
+  friend bool operator==(const RegexAnswers&, const RegexAnswers&) = default;
+
+ private:
+  std::map<std::pair<std::string, std::string>, bool> answers_;
+};
+
+}  // namespace pgtls::hba

@@ -1,0 +1,215 @@
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "exporter/hba/classes.h"
+
+namespace pgtls::hba {
+namespace {
+
+using Kind = NameMatch::Kind;
+
+// What the entries of one field (database or user) ask of a name, turned around: for each name, group or pattern its
+// rules.
+struct FieldIndex {
+  explicit FieldIndex(std::size_t rules) : all(rules), same_user(rules), same_role(rules), replication(rules) {}
+
+  void Add(std::size_t rule, const std::vector<NameMatch>& matches, std::size_t rules) {
+    for (const NameMatch& match : matches) {
+      switch (match.kind) {
+        case Kind::kAll:
+          all.Set(rule);
+          break;
+        case Kind::kSameUser:
+          same_user.Set(rule);
+          break;
+        case Kind::kSameRole:
+          same_role.Set(rule);
+          break;
+        case Kind::kReplication:
+          replication.Set(rule);
+          break;
+        case Kind::kGroup:
+          groups.try_emplace(match.text, rules).first->second.Set(rule);
+          break;
+        case Kind::kRegex:
+          patterns.try_emplace(match.text, rules).first->second.Set(rule);
+          break;
+        case Kind::kName:
+          names.try_emplace(match.text, rules).first->second.Set(rule);
+          break;
+      }
+    }
+  }
+
+  MatchBits all, same_user, same_role, replication;
+  std::map<std::string, MatchBits> groups, patterns, names;
+};
+
+// What `name` (absent: any other) matches by itself. `groups` are those that it is a member of.
+MatchBits BitsOf(const FieldIndex& index, const std::optional<std::string>& name, const std::set<std::string>& groups,
+                 const RegexAnswers& regexes) {
+  MatchBits bits = index.all;
+  if (name) {
+    const auto literal = index.names.find(*name);
+    if (literal != index.names.end()) bits |= literal->second;
+  }
+  for (const auto& [group, rules] : index.groups) {
+    if (groups.contains(group)) bits |= rules;
+  }
+  for (const auto& [pattern, rules] : index.patterns) {
+    const auto answer = name ? regexes.Get(pattern, *name) : std::nullopt;
+    if (!answer) bits.possible |= rules.possible;
+    if (answer.value_or(false)) bits |= rules;
+  }
+  return bits;
+}
+
+// Names that match the same rules. With `any_other`, all that neither the cluster nor the rules know are among them.
+struct SideClass {
+  MatchBits matches;
+  std::vector<std::string> names;
+  bool any_other = false;
+};
+
+class Side {
+ public:
+  void Add(const std::optional<std::string>& name, MatchBits matches) {
+    const auto [at, is_new] = by_bits_.try_emplace(matches, classes_.size());
+    if (is_new) classes_.push_back({std::move(matches), {}, false});
+    SideClass& one = classes_[at->second];
+    if (name) {
+      one.names.push_back(*name);
+      of_name_[*name] = at->second;
+    } else {
+      one.any_other = true;
+      other_ = at->second;
+    }
+  }
+  const std::vector<SideClass>& classes() const { return classes_; }
+  bool Has(const std::string& name) const { return of_name_.contains(name); }
+  // The class of a name; of any other name where it is none of ours.
+  std::size_t Of(const std::string& name) const {
+    const auto found = of_name_.find(name);
+    return found == of_name_.end() ? other_ : found->second;
+  }
+  std::size_t other() const { return other_; }
+  const std::map<std::string, std::size_t>& names() const { return of_name_; }
+
+ private:
+  std::map<MatchBits, std::size_t> by_bits_;
+  std::vector<SideClass> classes_;
+  std::map<std::string, std::size_t> of_name_;
+  std::size_t other_ = 0;
+};
+
+// How a user and a database belong together, which `sameuser` and `samerole` ask.
+struct Relation {
+  std::size_t user_class, database_class;
+  bool same_user, same_role;
+  auto operator<=>(const Relation&) const = default;
+};
+using Pair = std::pair<std::optional<std::string>, std::optional<std::string>>;
+
+// Every related pair by its classes and relation with an example, and how many there are of each pair of finite
+// classes.
+struct Relations {
+  std::map<Relation, Pair> examples;
+  std::map<std::pair<std::size_t, std::size_t>, std::size_t> counts;
+};
+
+Relations FindRelations(const Side& users, const Side& databases, const Catalog& catalog) {
+  Relations relations;
+  const auto add = [&](std::size_t user_class, const std::string& user, const std::string& database, bool same_role) {
+    const std::size_t database_class = databases.Of(database);
+    relations.examples.try_emplace({user_class, database_class, user == database, same_role}, Pair{user, database});
+    if (users.Has(user) && databases.Has(database)) ++relations.counts[{user_class, database_class}];
+  };
+  for (const auto& [user, user_class] : users.names()) {
+    const std::set<std::string> groups = catalog.GroupsOf(user);
+    for (const std::string& group : groups) add(user_class, user, group, true);
+    if (groups.empty()) add(user_class, user, user, false);
+  }
+  // A user of another name asks for the database of that name.
+  for (const auto& [database, database_class] : databases.names()) {
+    if (!users.Has(database)) add(users.other(), database, database, false);
+  }
+  relations.examples.try_emplace({users.other(), databases.other(), true, false}, Pair{});
+  return relations;
+}
+
+// A pair of the two classes that is not related in any way; nullopt where all are.
+std::optional<Pair> Unrelated(const SideClass& user, const SideClass& database, const Catalog& catalog,
+                              std::size_t related) {
+  if (user.any_other && database.any_other) return Pair{};
+  if (user.any_other) return Pair{std::nullopt, database.names.front()};
+  if (database.any_other) return Pair{user.names.front(), std::nullopt};
+  if (related == user.names.size() * database.names.size()) return std::nullopt;
+  for (const std::string& u : user.names) {
+    const std::set<std::string> groups = catalog.GroupsOf(u);
+    for (const std::string& d : database.names) {
+      if (u != d && !groups.contains(d)) return Pair{u, d};
+    }
+  }
+  return std::nullopt;
+}
+
+Side SideOf(const FieldIndex& index, std::set<std::string> names, const Catalog* memberships,
+            const RegexAnswers& regexes) {
+  for (const auto& [name, bits] : index.names) names.insert(name);
+  Side side;
+  for (const std::string& name : names) {
+    const auto groups = memberships != nullptr ? memberships->GroupsOf(name) : std::set<std::string>{};
+    side.Add(name, BitsOf(index, name, groups, regexes));
+  }
+  side.Add(std::nullopt, BitsOf(index, std::nullopt, {}, regexes));
+  return side;
+}
+
+}  // namespace
+
+std::optional<std::vector<NameClass>> NameClasses(const RuleSet& set, const Catalog& catalog,
+                                                  const RegexAnswers& regexes, std::size_t max_pairs) {
+  const std::size_t count = set.rules.size();
+  FieldIndex user_index(count);
+  FieldIndex database_index(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    user_index.Add(i, set.rules[i].users, count);
+    database_index.Add(i, set.rules[i].databases, count);
+  }
+  std::set<std::string> roles;
+  for (const auto& [role, groups] : catalog.roles()) roles.insert(role);
+  const Side users = SideOf(user_index, std::move(roles), &catalog, regexes);
+  const Side databases = SideOf(database_index, catalog.databases(), nullptr, regexes);
+  if (users.classes().size() * (databases.classes().size() + 1) > max_pairs) return std::nullopt;
+
+  std::map<MatchBits, NameClass> classes;
+  const auto add = [&](std::size_t user_class, MatchBits bits, const Pair& pair, bool replication) {
+    bits &= users.classes()[user_class].matches;
+    classes.try_emplace(bits, NameClass{pair.first, pair.second, replication, bits});
+  };
+  const Relations relations = FindRelations(users, databases, catalog);
+  for (std::size_t u = 0; u < users.classes().size(); ++u) {
+    const SideClass& user = users.classes()[u];
+    add(u, database_index.replication, {user.any_other ? std::nullopt : std::optional(user.names.front()), {}}, true);
+    for (std::size_t d = 0; d < databases.classes().size(); ++d) {
+      const SideClass& database = databases.classes()[d];
+      const auto related = relations.counts.find({u, d});
+      const auto pair = Unrelated(user, database, catalog, related == relations.counts.end() ? 0 : related->second);
+      if (pair) add(u, database.matches, *pair, false);
+    }
+  }
+  for (const auto& [relation, example] : relations.examples) {
+    MatchBits bits = databases.classes()[relation.database_class].matches;
+    if (relation.same_user) bits |= database_index.same_user;
+    if (relation.same_role) bits |= database_index.same_role;
+    add(relation.user_class, std::move(bits), example, false);
+  }
+  std::vector<NameClass> result;
+  result.reserve(classes.size());
+  for (auto& [bits, one] : classes) result.push_back(std::move(one));
+  return result;
+}
+
+}  // namespace pgtls::hba

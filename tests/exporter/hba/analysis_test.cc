@@ -1,0 +1,212 @@
+#include "exporter/hba/analysis.h"
+
+#include <gmock/gmock.h>
+
+#include <set>
+
+#include "tests/exporter/hba/hba_text.h"
+#include "tests/exporter/hba/random_rules.h"
+
+namespace pgtls::hba {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+Catalog Cluster() {
+  Catalog catalog;
+  for (const char* role : {"erp", "anna", "bob", "ops", "staff", "all", "replication", "+ops", "/erp", "a b"})
+    catalog.AddRole(role);
+  catalog.AddMembership("anna", "ops");
+  catalog.AddMembership("ops", "staff");
+  catalog.AddMembership("bob", "erp");
+  for (const char* database : {"erp", "ops", "all", "sameuser", "replication", "postgres", "/erp", "a b"}) {
+    catalog.AddDatabase(database);
+  }
+  return catalog;
+}
+
+Analysis Analysed(const std::vector<std::string>& lines) { return Analyse(Rules(lines), Cluster(), {}).value(); }
+
+TEST(Analyse, FindsWhatNobodyReaches) {
+  EXPECT_THAT(Analysed({"host all all all reject", "host all all 10.0.0.0/8 md5"}).shadowed, ElementsAre(1u));
+  EXPECT_THAT(Analysed({"host all all 10.0.0.0/8 md5", "host all all all reject"}).shadowed, IsEmpty());
+  EXPECT_THAT(Analysed({"local all all peer", "local erp erp md5", "host erp erp all md5"}).shadowed, ElementsAre(1u));
+}
+
+TEST(Analyse, PutsSeveralRulesTogether) {
+  EXPECT_THAT(Analysed({"hostssl all all all md5", "hostnossl all all all reject", "host all all all md5"}).shadowed,
+              ElementsAre(2u));
+  EXPECT_THAT(
+      Analysed({"host all all 0.0.0.0/1 md5", "host all all 128.0.0.0/1 md5", "host all all 0.0.0.0/0 md5"}).shadowed,
+      ElementsAre(2u));
+  EXPECT_THAT(Analysed({"host all all 0.0.0.0/0 md5", "host all all all md5"}).shadowed, IsEmpty());  // IPv6 is left
+  EXPECT_THAT(Analysed({"host all all 0.0.0.0/0 md5", "host all all ::/0 md5", "host all all all md5"}).shadowed,
+              ElementsAre(2u));
+  EXPECT_THAT(Analysed({"host all,replication all 0.0.0.0/0 md5", "host all,replication all ::/0 md5",
+                        "host all all all md5", "host replication all all md5"})
+                  .shadowed,
+              ElementsAre(2u, 3u));
+}
+
+TEST(Analyse, KeepsReplicationApart) {
+  EXPECT_THAT(Analysed({"host all all all md5", "host replication all all md5"}).shadowed, IsEmpty());
+  EXPECT_THAT(Analysed({"host replication all all md5", "host replication erp all md5"}).shadowed, ElementsAre(1u));
+}
+
+TEST(Analyse, KnowsMembers) {
+  EXPECT_THAT(Analysed({"host all +ops all md5", "host all anna all md5"}).shadowed, ElementsAre(1u));
+  EXPECT_THAT(Analysed({"host all anna all md5", "host all +ops all md5"}).shadowed, IsEmpty());
+  EXPECT_THAT(Analysed({"host all +nobody all md5"}).shadowed, ElementsAre(0u));  // there is no such role
+}
+
+TEST(Analyse, KnowsPairsOfUserAndDatabase) {
+  EXPECT_THAT(Analysed({"host sameuser all all md5", "host erp erp all md5", "host erp bob all md5"}).shadowed,
+              ElementsAre(1u));
+  EXPECT_THAT(Analysed({"host samerole all all md5", "host erp bob all md5", "host void void all md5"}).shadowed,
+              ElementsAre(1u));
+  EXPECT_THAT(Analysed({"host erp,ops erp all md5", "host sameuser erp all md5"}).shadowed, ElementsAre(1u));
+  EXPECT_THAT(Analysed({"host sameuser all all md5", "host \"all\" all all md5"}).shadowed, IsEmpty());
+}
+
+TEST(Analyse, DoesNotCallARuleUnreachableBehindOneThatMayMatch) {
+  EXPECT_THAT(Analysed({"host all all samehost reject", "host all all all md5"}).shadowed, IsEmpty());
+  EXPECT_THAT(Analysed({"host all /x all reject", "host all all all md5"}).shadowed, IsEmpty());
+}
+
+struct Path {
+  std::size_t rule;
+  Network network;
+  bool certain;
+  bool operator==(const Path&) const = default;
+};
+
+std::vector<Path> PlaintextOf(const std::vector<std::string>& lines) {
+  std::vector<Path> paths;
+  for (const PlaintextPath& path : Analysed(lines).plaintext) paths.push_back({path.rule, path.network, path.certain});
+  return paths;
+}
+
+TEST(Analyse, FindsThePlaintextThatIsAdmitted) {
+  EXPECT_THAT(PlaintextOf({"local all all trust", "hostssl all all all md5", "hostgssenc all all all gss"}), IsEmpty());
+  EXPECT_THAT(PlaintextOf({"host all all 10.0.0.0/8 md5"}), ElementsAre(Path{0, Network::kRemote, true}));
+  EXPECT_THAT(PlaintextOf({"hostnossl all all 127.0.0.1/32 md5"}), ElementsAre(Path{0, Network::kLoopback, true}));
+  EXPECT_THAT(PlaintextOf({"hostnogssenc all all ::1/128 md5"}), ElementsAre(Path{0, Network::kLoopback, true}));
+  EXPECT_THAT(PlaintextOf({"host all all localhost md5"}), ElementsAre(Path{0, Network::kLoopback, false}));
+  EXPECT_THAT(PlaintextOf({"host all all all md5"}),
+              ElementsAre(Path{0, Network::kLoopback, true}, Path{0, Network::kRemote, true}));
+}
+
+TEST(Analyse, KnowsThatARejectionStopsPlaintext) {
+  EXPECT_THAT(PlaintextOf({"hostnossl all all all reject", "host all all all md5"}), IsEmpty());
+  // "all" is no replication.
+  EXPECT_THAT(PlaintextOf({"hostnossl all all all reject", "host all,replication all all md5"}),
+              ElementsAre(Path{1, Network::kLoopback, true}, Path{1, Network::kRemote, true}));
+  EXPECT_THAT(PlaintextOf({"hostnossl all,replication all all reject", "host all,replication all all md5"}), IsEmpty());
+  EXPECT_THAT(PlaintextOf({"hostnossl all,replication all samenet reject", "host all all 10.0.0.0/8 md5"}),
+              ElementsAre(Path{1, Network::kRemote, false}));
+}
+
+TEST(Analyse, GivesAConnectionAsEvidence) {
+  const Analysis analysis = Analysed({"host all,replication all 0.0.0.0/0 reject", "host erp anna fe80::/10 md5"});
+  ASSERT_EQ(analysis.plaintext.size(), 1u);
+  EXPECT_EQ(analysis.plaintext[0].user, "anna");
+  EXPECT_EQ(analysis.plaintext[0].database, "erp");
+  EXPECT_EQ(analysis.plaintext[0].address->ToString(), "fe80::");
+}
+
+TEST(Analyse, KnowsNothingPastItsLimits) {
+  const RuleSet set = Rules({"host all all 0.0.0.1 0.0.0.255 md5"});
+  EXPECT_EQ(Analyse(set, Cluster(), {}), std::nullopt);  // 2^24 ranges
+  const RuleSet small = Rules({"host erp erp 10.0.0.0/8 md5"});
+  EXPECT_TRUE(Analyse(small, Cluster(), {}).has_value());
+  EXPECT_EQ(Analyse(small, Cluster(), {}, {.max_ranges = 4}), std::nullopt);
+  EXPECT_EQ(Analyse(small, Cluster(), {}, {.max_pairs = 3}), std::nullopt);
+  EXPECT_EQ(Analyse(small, Cluster(), {}, {.max_work = 3}), std::nullopt);
+}
+
+// Every connection of a small world, judged one by one.
+struct OneByOne {
+  std::set<std::size_t> reached;
+  std::set<std::pair<std::size_t, Network>> plaintext;
+
+  OneByOne(const RuleSet& set, const Catalog& catalog) {
+    std::vector<std::optional<IpAddress>> addresses = {std::nullopt};
+    for (const std::string_view address : RandomRules::kAddresses) addresses.push_back(IpAddress::Parse(address));
+    for (const char* remote : {"10.1.1.1", "8.8.8.1", "8.8.8.8", "fe80::1", "2001:db8::1"}) {
+      addresses.push_back(IpAddress::Parse(remote));
+    }
+    // A database may be named as any user or group is, whether or not it exists.
+    std::set<std::string_view> databases = {"staff"};
+    databases.insert(std::begin(RandomRules::kDatabases), std::end(RandomRules::kDatabases));
+    databases.insert(std::begin(RandomRules::kUsers), std::end(RandomRules::kUsers));
+    for (const std::string_view user : RandomRules::kUsers) {
+      for (const std::string_view database : databases) {
+        for (const auto& address : addresses) {
+          for (const Encryption encryption : {Encryption::kNone, Encryption::kTls, Encryption::kGss}) {
+            for (const bool replication : {false, true}) {
+              Judge({std::string(user), std::string(database), address, encryption, replication}, set, catalog);
+            }
+          }
+        }
+      }
+    }
+  }
+
+ private:
+  void Judge(const Connection& connection, const RuleSet& set, const Catalog& catalog) {
+    const Verdict verdict = Evaluate(set, connection, catalog, {});
+    std::vector<std::size_t> rules = verdict.may_match;
+    if (verdict.rule) rules.push_back(*verdict.rule);
+    reached.insert(rules.begin(), rules.end());
+    if (connection.encryption != Encryption::kNone || !connection.address) return;
+    const Network network = connection.address->IsLoopback() ? Network::kLoopback : Network::kRemote;
+    for (const std::size_t rule : rules) {
+      if (!set.rules[rule].rejects()) plaintext.insert({rule, network});
+    }
+  }
+};
+
+// One mask of the random rules stands for 2^24 ranges.
+std::vector<std::string> WithoutLongMasks(std::vector<std::string> lines) {
+  for (std::string& line : lines) {
+    const auto at = line.find("0.0.0.1 0.0.0.255");
+    if (at != std::string::npos) line.replace(at, 17, "127.0.0.1 255.255.0.255");
+  }
+  return lines;
+}
+
+TEST(Analyse, AgreesWithTheEvaluatorOverRandomRules) {
+  constexpr std::uint64_t kSeed = 20261124;
+  RandomRules random(kSeed, 150000);  // regular expressions would need a server
+  const Catalog catalog = Cluster();
+  for (std::size_t round = 0; round < 60; ++round) {
+    const std::vector<std::string> lines = WithoutLongMasks(random.Lines(1 + round % 12));
+    SCOPED_TRACE(testing::Message() << "seed " << kSeed << " round " << round << "\n" << testing::PrintToString(lines));
+    const RuleSet set = Rules(lines, 150000);
+    const auto analysis = Analyse(set, catalog, {});
+    ASSERT_TRUE(analysis.has_value());
+    const OneByOne expected(set, catalog);
+
+    for (std::size_t rule = 0; rule < set.rules.size(); ++rule) {
+      const bool shadowed = std::ranges::find(analysis->shadowed, rule) != analysis->shadowed.end();
+      EXPECT_NE(shadowed, expected.reached.contains(rule)) << rule;
+    }
+    std::set<std::pair<std::size_t, Network>> plaintext;
+    for (const PlaintextPath& path : analysis->plaintext) {
+      plaintext.insert({path.rule, path.network});
+      // Its own example takes it.
+      const Connection example{path.user.value_or("another"),
+                               path.database.value_or(path.user ? "no database" : "another"), path.address,
+                               Encryption::kNone, path.replication};
+      const Verdict verdict = Evaluate(set, example, catalog, {});
+      const bool may = std::ranges::find(verdict.may_match, path.rule) != verdict.may_match.end();
+      const bool decides = verdict.rule == path.rule && verdict.may_match.empty();
+      EXPECT_TRUE(path.certain ? decides : may || verdict.rule == path.rule) << path.rule;
+    }
+    EXPECT_EQ(plaintext, expected.plaintext);
+  }
+}
+
+}  // namespace
+}  // namespace pgtls::hba
