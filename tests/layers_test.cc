@@ -67,7 +67,7 @@ TEST(Layers, IncludesPointDownward) {
         const std::string target = LayerOf(name);
         EXPECT_TRUE(target == layer || allowed->second.contains(target))
             << entry.path().string() << " (" << layer << ") includes " << name << " (" << target << ")";
-        EXPECT_TRUE(std::filesystem::exists(name) || name.ends_with(".def") || target == "app")
+        EXPECT_TRUE(std::filesystem::exists(name) || name.ends_with(".def"))
             << entry.path().string() << " includes " << name << ": name the path from the root";
       }
     }
