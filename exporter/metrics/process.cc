@@ -1,9 +1,11 @@
 #include "exporter/metrics/process.h"
 
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -39,23 +41,20 @@ std::optional<double> OpenFds() {
   return static_cast<double>(std::distance(entries, std::filesystem::directory_iterator{})) - 1;  // its own
 }
 
-// Boot time plus the start in ticks since then (proc(5): btime in /proc/stat, field 22 of /proc/self/stat).
+// The start in ticks since boot (proc(5), field 22 of /proc/self/stat), reckoned back from now: btime of /proc/stat is
+// wrong where the clock was set after boot.
 std::optional<double> StartTime() {
   std::ifstream stat("/proc/self/stat");
   std::string text((std::istreambuf_iterator<char>(stat)), std::istreambuf_iterator<char>());
   const auto name_end = text.rfind(')');
   if (name_end == std::string::npos) return std::nullopt;
-  text = text.substr(name_end + 1);
-  std::size_t at = 0;
-  for (int field = 2; field < 22 && at != std::string::npos; ++field) at = text.find(' ', at + 1);
-  std::ifstream boot("/proc/stat");
-  std::string word;
-  double btime = 0;
-  while (boot >> word) {
-    if (word == "btime" && boot >> btime) break;
-  }
-  if (at == std::string::npos || btime == 0) return std::nullopt;
-  return btime + std::stod(text.substr(at)) / static_cast<double>(sysconf(_SC_CLK_TCK));
+  std::size_t at = name_end + 1;
+  for (int field = 3; field < 22 && at != std::string::npos; ++field) at = text.find(' ', at + 1);
+  timespec since_boot{};
+  if (at == std::string::npos || clock_gettime(CLOCK_BOOTTIME, &since_boot) != 0) return std::nullopt;
+  const double started = std::stod(text.substr(at)) / static_cast<double>(sysconf(_SC_CLK_TCK));
+  const double age = static_cast<double>(since_boot.tv_sec) + static_cast<double>(since_boot.tv_nsec) / 1e9 - started;
+  return Seconds(std::chrono::system_clock::now().time_since_epoch()) - age;
 }
 
 }  // namespace

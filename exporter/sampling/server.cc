@@ -333,7 +333,7 @@ void Server::FailAllOnSession(const Failure& failure) {
   }
   const milliseconds backoff =
       Spread(std::min(shortest, milliseconds(500) * (1 << std::min(failures_in_a_row_, 10))), 0.5);
-  LogChange("", connection_failure_, failure);
+  LogChange("all", connection_failure_, failure);
   up_ = false;
   connection_failure_ = failure;
   for (Slot& slot : slots_) {
@@ -361,13 +361,12 @@ void Server::Store(Slot& slot, std::shared_ptr<const CollectorResult> result) {
 void Server::LogChange(const std::string& collector, const std::optional<Failure>& before,
                        const std::optional<Failure>& now) {
   if (now && (!before || before->reason != now->reason)) {
-    log::Warn(collector.empty() ? "the server cannot be queried" : "a collector failed",
-              {{"server", config_->name},
-               {"collector", collector},
-               {"reason", ToString(now->reason)},
-               {"error", now->message}});
+    log::Warn("collection failed", {{"server", config_->name},
+                                    {"collector", collector},
+                                    {"reason", ToString(now->reason)},
+                                    {"error", now->message}});
   } else if (before && !now) {
-    log::Info("a collector recovered", {{"server", config_->name}, {"collector", collector}});
+    log::Info("collection recovered", {{"server", config_->name}, {"collector", collector}});
   }
 }
 
