@@ -1,0 +1,232 @@
+#include "exporter/http/connection.h"
+
+#include <array>
+#include <asio/experimental/as_tuple.hpp>
+#include <exception>
+#include <utility>
+
+#include "exporter/base/log.h"
+#include "exporter/http/response_writer.h"
+
+namespace pgtls::http {
+namespace {
+
+constexpr auto kAsTuple = asio::experimental::as_tuple(asio::use_awaitable);
+constexpr std::size_t kReadBytes = 2048;
+constexpr std::size_t kRelayBytes = std::size_t{64} * 1024;
+// What a refused client may still send before the connection is cut: a close with bytes unread would take our answer
+// with it.
+constexpr std::size_t kLingerBytes = std::size_t{1024} * 1024;
+constexpr std::chrono::milliseconds kLinger{2000};
+
+// Takes a port out of the register before the socket that holds it is closed.
+class Registration {
+ public:
+  Registration(Peers& peers, std::uint16_t port, std::shared_ptr<Peer> peer) : peers_(peers), port_(port) {
+    peers_.Register(port, std::move(peer));
+  }
+  ~Registration() { peers_.Unregister(port_); }
+  Registration(const Registration&) = delete;
+  Registration& operator=(const Registration&) = delete;
+
+ private:
+  Peers& peers_;
+  std::uint16_t port_;
+};
+
+// The loopback socket, bound but not connected yet.
+class SocketHolder {
+ public:
+  SocketHolder(asio::ip::tcp::socket& socket, const std::string& address) : socket_(socket) {
+    socket_.open(asio::ip::tcp::v4());
+    socket_.bind({asio::ip::make_address_v4(address), 0});
+  }
+  ~SocketHolder() {
+    asio::error_code ignored;
+    socket_.close(ignored);
+  }
+  SocketHolder(const SocketHolder&) = delete;
+  SocketHolder& operator=(const SocketHolder&) = delete;
+
+ private:
+  asio::ip::tcp::socket& socket_;
+};
+
+class SlotHolder {
+ public:
+  explicit SlotHolder(WorkerSlots& slots) : slots_(slots) {}
+  ~SlotHolder() { slots_.Release(); }
+  SlotHolder(const SlotHolder&) = delete;
+  SlotHolder& operator=(const SlotHolder&) = delete;
+
+ private:
+  WorkerSlots& slots_;
+};
+
+}  // namespace
+
+Connection::Connection(asio::ip::tcp::socket socket, SSL_CTX* tls, FrontShared& shared)
+    : shared_(shared), transport_(std::move(socket), tls), inner_(transport_.executor()) {
+  Enter(Phase::kHead, shared_.limits.head);
+}
+
+void Connection::Enter(Phase phase, std::chrono::milliseconds limit) {
+  if (phase_ == Phase::kClosed) return;
+  phase_ = phase;
+  since_ = last_progress_ = Clock::now();
+  deadline_ = since_ + limit;
+}
+
+std::chrono::milliseconds Connection::TimeLeft() const {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now());
+}
+
+void Connection::Abort() {
+  if (phase_ == Phase::kClosed) return;
+  phase_ = Phase::kClosed;
+  transport_.Close();
+  // Ends the wait on inner_ too. That socket stays open until its port is out of the register.
+  cancellation_.emit(asio::cancellation_type::terminal);
+}
+
+asio::awaitable<void> Connection::Run(std::shared_ptr<Connection> self) {
+  try {
+    co_await self->Talk();
+  } catch (const std::exception& error) {
+    // Cancelled, or out of memory or descriptors: it ends either way.
+    log::Debug("connection ended", {{"client", self->transport_.client()}, {"err", error.what()}});
+  }
+  self->transport_.ShutdownSend();
+  self->transport_.Close();
+  self->phase_ = Phase::kClosed;
+}
+
+asio::awaitable<void> Connection::Talk() {
+  const auto handshaken = co_await transport_.Handshake();
+  if (handshaken == Transport::Handshaken::kNo) co_return;
+  if (handshaken == Transport::Handshaken::kPlainHttp) {
+    Response response = PlainResponse(400);
+    response.body = "This port speaks HTTPS.\n";
+    co_await Refuse(std::move(response), false);
+    co_return;
+  }
+  for (;;) {
+    const auto head = co_await ReadRequest();
+    if (!head) co_return;
+    const Next next = co_await Serve(*head);
+    if (next == Next::kEnd) co_return;
+    Enter(Phase::kHead, shared_.limits.idle);
+  }
+}
+
+// Leaves the request, and what came after it, in received_.
+asio::awaitable<std::optional<RequestHead>> Connection::ReadRequest() {
+  bool begun = false;
+  std::optional<RequestHead> head;
+  for (;;) {
+    // RFC 9112, 2.2: empty lines before a request are ignored.
+    while (received_.starts_with("\r\n")) received_.erase(0, 2);
+    if (!head && !received_.empty() && received_ != "\r") {
+      if (!begun) Enter(Phase::kHead, shared_.limits.head);
+      begun = true;
+      auto parsed = ParseRequestHead(received_);
+      if (!parsed) {
+        co_await Refuse(PlainResponse(parsed.error()), false);
+        co_return std::nullopt;
+      }
+      head = std::move(*parsed);
+      if (head && head->expects_continue && received_.size() < head->head_bytes + head->body_bytes) {
+        const bool written = co_await Write("HTTP/1.1 100 Continue\r\n\r\n");
+        if (!written) co_return std::nullopt;
+      }
+    }
+    if (head && received_.size() >= head->head_bytes + head->body_bytes) co_return head;
+    std::array<char, kReadBytes> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by Read
+    const std::size_t bytes = co_await transport_.Read(buffer);
+    if (bytes == 0) co_return std::nullopt;
+    received_.append(buffer.data(), bytes);
+  }
+}
+
+asio::awaitable<Connection::Next> Connection::Serve(const RequestHead& head) {
+  Enter(Phase::kServing, shared_.limits.total);
+  const std::size_t bytes = head.head_bytes + head.body_bytes;
+  std::string request = received_.substr(0, bytes);
+  received_.erase(0, bytes);
+  received_.shrink_to_fit();
+  const bool turn = co_await shared_.slots.Acquire(Clock::now() + shared_.limits.queue);
+  if (!turn) {
+    co_await Refuse(PlainResponse(503), head.head_only);
+    co_return Next::kEnd;
+  }
+  const Next next = co_await Relay(head, std::move(request));
+  co_return next;
+}
+
+asio::awaitable<Connection::Next> Connection::Relay(const RequestHead& head, std::string request) {
+  const auto peer = std::make_shared<Peer>();
+  peer->client = transport_.client();
+  peer->keep_alive = head.keep_alive;
+  bool begun = false;
+  {
+    const SlotHolder slot(shared_.slots);
+    const SocketHolder socket(inner_, shared_.peers.address());
+    const Registration registration(shared_.peers, inner_.local_endpoint().port(), peer);
+    const bool sent = co_await SendRequest(request, shared_.inner_port);
+    const auto buffer = std::make_unique_for_overwrite<char[]>(kRelayBytes);
+    while (sent) {
+      const auto [error, bytes] = co_await inner_.async_read_some(asio::buffer(buffer.get(), kRelayBytes), kAsTuple);
+      if (error) break;
+      if (!begun) Enter(Phase::kResponding, TimeLeft());
+      begun = true;
+      const bool written = co_await Write({buffer.get(), bytes});
+      if (!written) co_return Next::kEnd;
+    }
+  }
+  if (peer->complete) co_return head.keep_alive ? Next::kRequest : Next::kEnd;
+  if (!begun) co_await Refuse(PlainResponse(500), head.head_only);
+  co_return Next::kEnd;
+}
+
+asio::awaitable<bool> Connection::SendRequest(std::string_view request, std::uint16_t port) {
+  const asio::ip::tcp::endpoint endpoint(asio::ip::address_v4::loopback(), port);
+  const auto [refused] = co_await inner_.async_connect(endpoint, kAsTuple);
+  if (refused) co_return false;
+  const auto [error, bytes] =
+      co_await asio::async_write(inner_, asio::buffer(request.data(), request.size()), kAsTuple);
+  co_return !error && bytes == request.size();
+}
+
+asio::awaitable<void> Connection::Refuse(Response response, bool head_only) {
+  if (shared_.counter) shared_.counter->Count(RequestCounter::kFront, response.status);
+  Exchange exchange;
+  exchange.head_only = head_only;
+  std::string bytes;
+  WriteResponse(response, exchange, [&bytes](std::string_view text) {
+    bytes += text;
+    return true;
+  });
+  Enter(Phase::kHead, kLinger);
+  const bool written = co_await Write(bytes);
+  if (!written) co_return;
+  transport_.ShutdownSend();
+  std::size_t drained = 0;
+  std::array<char, kReadBytes> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by Read
+  while (drained < kLingerBytes) {
+    const std::size_t more = co_await transport_.Read(buffer);
+    if (more == 0) co_return;
+    drained += more;
+  }
+}
+
+asio::awaitable<bool> Connection::Write(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t bytes = co_await transport_.WriteSome(text);
+    if (bytes == 0) co_return false;
+    last_progress_ = Clock::now();
+    text.remove_prefix(bytes);
+  }
+  co_return true;
+}
+
+}  // namespace pgtls::http

@@ -1,0 +1,90 @@
+// One client of the front.
+#pragma once
+
+#include <asio.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "exporter/http/message.h"
+#include "exporter/http/peers.h"
+#include "exporter/http/request_counter.h"
+#include "exporter/http/request_head.h"
+#include "exporter/http/transport.h"
+#include "exporter/http/worker_slots.h"
+
+namespace pgtls::http {
+
+struct FrontLimits {
+  std::size_t max_connections = 512;
+  std::chrono::milliseconds head{10'000};   // from the first byte of a request to its last
+  std::chrono::milliseconds idle{60'000};   // from the end of a response to the next request's first byte
+  std::chrono::milliseconds total{60'000};  // from the last byte of a request to the last of its response
+  std::chrono::milliseconds queue{10'000};  // for a worker
+};
+
+// What the connections of one front share. Used on its executor.
+struct FrontShared {
+  FrontLimits limits;
+  Peers& peers;
+  std::uint16_t inner_port = 0;
+  std::shared_ptr<RequestCounter> counter;  // may be null
+  WorkerSlots slots;
+};
+
+// Reads whole requests, takes each to the inner server over a loopback connection of its own, and carries the response
+// back at the client's pace. Nothing of a request goes further before all of it has come, so a slow sender costs its
+// socket and up to 80 KiB; a worker is held while its response is written, not between requests.
+class Connection {
+ public:
+  using Clock = std::chrono::steady_clock;
+  enum class Phase {
+    kHead,        // waits for a handshake or a request
+    kServing,     // waits for a worker or for its handler
+    kResponding,  // waits for the client to read
+    kClosed,
+  };
+
+  // `tls` null: plain.
+  Connection(asio::ip::tcp::socket socket, SSL_CTX* tls, FrontShared& shared);
+
+  // The connection's life. `self` keeps it.
+  static asio::awaitable<void> Run(std::shared_ptr<Connection> self);
+  // Ends it: every wait returns. Not to be called from within Run().
+  void Abort();
+  asio::cancellation_signal& cancellation() { return cancellation_; }
+
+  Phase phase() const { return phase_; }
+  Clock::time_point since() const { return since_; }        // of the phase
+  Clock::time_point deadline() const { return deadline_; }  // whoever owns the connection calls Abort() after it
+  Clock::time_point last_progress() const { return last_progress_; }  // when the client last took something
+
+ private:
+  enum class Next { kRequest, kEnd };
+
+  void Enter(Phase phase, std::chrono::milliseconds limit);
+  std::chrono::milliseconds TimeLeft() const;
+  asio::awaitable<void> Talk();
+  asio::awaitable<std::optional<RequestHead>> ReadRequest();
+  asio::awaitable<Next> Serve(const RequestHead& head);
+  asio::awaitable<Next> Relay(const RequestHead& head, std::string request);
+  asio::awaitable<bool> SendRequest(std::string_view request, std::uint16_t port);
+  asio::awaitable<void> Refuse(Response response, bool head_only);
+  asio::awaitable<bool> Write(std::string_view text);
+
+  FrontShared& shared_;
+  Transport transport_;
+  asio::ip::tcp::socket inner_;
+  asio::cancellation_signal cancellation_;
+  std::string received_;  // of the request that is coming, and what was sent after it
+  Phase phase_ = Phase::kHead;
+  Clock::time_point since_;
+  Clock::time_point deadline_;
+  Clock::time_point last_progress_;
+};
+
+}  // namespace pgtls::http

@@ -1,0 +1,41 @@
+// The front: every connection from outside comes here first. On its own thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "exporter/http/peers.h"
+#include "exporter/http/request_counter.h"
+
+namespace pgtls::http {
+
+struct FrontLimits;
+
+// Accepts every listener, plain or TLS, and lets through whole requests only, one after the other, as many at once as
+// there are workers. Bounded: at most max_connections (the one that waits longest for its request gives way to a new
+// one); 16 KiB of head in 10 s; 60 s for a response; and where all workers are busy, whoever has read nothing for
+// longest is cut.
+class Front {
+ public:
+  // Listens, but accepts nobody before Start(). Throws ConfigError (an address that cannot be used). REQUIRES: `peers`
+  // outlives this.
+  Front(const std::vector<std::string>& listen_addresses, const FrontLimits& limits, int workers, Peers& peers,
+        std::shared_ptr<RequestCounter> counter);
+  ~Front();  // Stop()
+  Front(const Front&) = delete;
+  Front& operator=(const Front&) = delete;
+
+  // "127.0.0.1:9743", with the port that was got.
+  const std::vector<std::string>& addresses() const;
+  void Start(std::uint16_t inner_port);
+  // Cuts every connection and joins the thread. Idempotent.
+  void Stop();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pgtls::http

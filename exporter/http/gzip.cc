@@ -1,0 +1,88 @@
+#include "exporter/http/gzip.h"
+
+#include <strings.h>
+#include <zlib.h>
+
+#include <array>
+#include <cstdlib>
+#include <new>
+#include <optional>
+
+namespace pgtls::http {
+namespace {
+
+std::string_view Trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+// "q=0.5" → 0.5. A weight that cannot be read counts as a refusal: plain text is always right.
+double Weight(std::string_view parameter) {
+  parameter = Trimmed(parameter);
+  if (!parameter.starts_with("q=") && !parameter.starts_with("Q=")) return 1;
+  const std::string digits(parameter.substr(2));
+  char* end = nullptr;
+  const double weight = std::strtod(digits.c_str(), &end);
+  if (digits.empty() || *end != '\0' || !(weight >= 0 && weight <= 1)) return 0;
+  return weight;
+}
+
+bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
+}
+
+}  // namespace
+
+bool PrefersGzip(std::string_view accept_encoding) {
+  std::optional<double> gzip;
+  std::optional<double> any;
+  double identity = 0;
+  while (!accept_encoding.empty()) {
+    const auto comma = accept_encoding.find(',');
+    const std::string_view item = accept_encoding.substr(0, comma);
+    accept_encoding.remove_prefix(comma == std::string_view::npos ? accept_encoding.size() : comma + 1);
+    const auto semicolon = item.find(';');
+    const std::string_view coding = Trimmed(item.substr(0, semicolon));
+    const double weight = semicolon == std::string_view::npos ? 1 : Weight(item.substr(semicolon + 1));
+    if (EqualsIgnoringCase(coding, "gzip") || EqualsIgnoringCase(coding, "x-gzip")) gzip = weight;
+    if (EqualsIgnoringCase(coding, "identity")) identity = weight;
+    if (coding == "*") any = weight;
+  }
+  const double weight = gzip.value_or(any.value_or(0));
+  return weight > 0 && weight >= identity;
+}
+
+struct GzipStream::State {
+  z_stream stream{};
+};
+
+GzipStream::GzipStream() : state_(std::make_unique<State>()) {
+  constexpr int kGzipWindow = 15 + 16;  // zlib: 16 asks for gzip's header and trailer
+  constexpr int kMemoryLevel = 8;
+  if (deflateInit2(&state_->stream, Z_BEST_SPEED, Z_DEFLATED, kGzipWindow, kMemoryLevel, Z_DEFAULT_STRATEGY) != Z_OK) {
+    throw std::bad_alloc();
+  }
+}
+
+GzipStream::~GzipStream() { deflateEnd(&state_->stream); }
+
+void GzipStream::Append(std::string_view text, std::string& out) { Run(text, Z_NO_FLUSH, out); }
+void GzipStream::Finish(std::string& out) { Run({}, Z_FINISH, out); }
+
+void GzipStream::Run(std::string_view text, int flush, std::string& out) {
+  z_stream& stream = state_->stream;
+  // zlib does not write through next_in; its type only says so under ZLIB_CONST.
+  stream.next_in =
+      reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));  // NOLINT(cppcoreguidelines-pro-type-const-cast)
+  stream.avail_in = static_cast<uInt>(text.size());
+  std::array<char, 16384> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by deflate
+  do {
+    stream.next_out = reinterpret_cast<Bytef*>(buffer.data());
+    stream.avail_out = static_cast<uInt>(buffer.size());
+    deflate(&stream, flush);
+    out.append(buffer.data(), buffer.size() - stream.avail_out);
+  } while (stream.avail_out == 0);
+}
+
+}  // namespace pgtls::http

@@ -1,0 +1,32 @@
+// Compression of response bodies (zlib).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace pgtls::http {
+
+// Whether an Accept-Encoding field's value lets a response be gzip, and does not prefer it plain (RFC 9110, 12.5.3).
+bool PrefersGzip(std::string_view accept_encoding);
+
+// Text in, gzip out, piece by piece, at zlib's fastest level: pages are compressed anew at each scrape. Not
+// thread-safe.
+class GzipStream {
+ public:
+  GzipStream();  // throws std::bad_alloc
+  ~GzipStream();
+  GzipStream(const GzipStream&) = delete;
+  GzipStream& operator=(const GzipStream&) = delete;
+
+  // Appends to `out` what has become ready. Finish() once, at the end.
+  void Append(std::string_view text, std::string& out);
+  void Finish(std::string& out);
+
+ private:
+  struct State;
+  void Run(std::string_view text, int flush, std::string& out);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace pgtls::http

@@ -1,0 +1,147 @@
+#include "exporter/http/probe_handler.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <future>
+
+#include "exporter/base/error.h"
+#include "exporter/base/text.h"
+#include "exporter/http/metrics_page.h"
+#include "exporter/http/probe_target.h"
+
+namespace pgtls::http {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kDefaultTimeout{10'000};
+constexpr milliseconds kLongestTimeout{120'000};
+// The response must be on its way when Prometheus gives up, not when the last collector does.
+constexpr milliseconds kOffset{500};
+
+struct Busy {
+  explicit Busy(std::atomic<int>& count) : count_(count), place_(++count) {}
+  ~Busy() { --count_; }
+  Busy(const Busy&) = delete;
+  Busy& operator=(const Busy&) = delete;
+  int place() const { return place_; }
+
+ private:
+  std::atomic<int>& count_;
+  int place_;
+};
+
+Response Refusal(int status, const std::string& text) {
+  Response response;
+  response.status = status;
+  response.body = text + "\n";
+  return response;
+}
+
+const std::string* Single(const Request& request, std::string_view parameter) {
+  const auto [first, last] = request.query.equal_range(parameter);
+  return first != last && std::next(first) == last ? &first->second : nullptr;
+}
+
+// X-Prometheus-Scrape-Timeout-Seconds less the offset; at least half of it, where it is shorter than that.
+milliseconds Timeout(const Request& request) {
+  const std::string* header = request.Header("X-Prometheus-Scrape-Timeout-Seconds");
+  double seconds = 0;
+  if (header == nullptr) return kDefaultTimeout - kOffset;
+  const auto [end, error] = std::from_chars(header->data(), header->data() + header->size(), seconds);
+  if (error != std::errc() || end != header->data() + header->size() || !(seconds > 0))
+    return kDefaultTimeout - kOffset;
+  const milliseconds whole(
+      static_cast<std::int64_t>(std::min(seconds * 1000, static_cast<double>(kLongestTimeout.count()))));
+  return std::max(whole - kOffset, whole / 2);
+}
+
+config::ServerConfig ServerFor(const config::Config& config, const config::Module& module, const std::string& name,
+                               std::string conninfo, milliseconds timeout) {
+  config::ServerConfig server;
+  server.name = name;
+  server.conninfo = std::move(conninfo);
+  server.password_file = module.password_file;
+  server.policy = config.policy;
+  server.collectors = config.collectors;
+  for (auto& [collector, settings] : server.collectors) {
+    settings.enabled =
+        std::find(module.collectors.begin(), module.collectors.end(), collector) != module.collectors.end();
+    settings.timeout = std::min(settings.timeout, timeout);
+  }
+  return server;
+}
+
+asio::awaitable<void> RunWithin(std::shared_ptr<sampling::Server> server, Deadline deadline) {
+  auto run = server->RunOnce();
+  bool late = false;
+  try {
+    co_await Within(deadline, "probe", std::move(run));
+  } catch (const TimeoutError&) {
+    late = true;
+  }
+  if (late) server->FailUnfinished({FailureReason::kTimeout, "the scrape's time was over"});
+}
+
+// Waits for the loop's thread. False where the program is stopping.
+bool Run(const ProbeSource& source, const std::shared_ptr<sampling::Server>& server, Deadline deadline) {
+  auto done = asio::co_spawn(source.runtime.loop, RunWithin(server, deadline), asio::use_future);
+  while (done.wait_for(milliseconds(100)) != std::future_status::ready) {
+    if (source.stopping) return false;
+  }
+  done.get();
+  return true;
+}
+
+Response Probe(const ProbeSource& source, const Request& request) {
+  const Deadline deadline = After(Timeout(request));
+  const auto config = source.config();
+  const std::string* text = Single(request, "target");
+  const std::string* module_name = Single(request, "module");
+  if (config->modules.empty()) return Refusal(404, "/probe is off: no modules are configured");
+  if (text == nullptr || module_name == nullptr) return Refusal(400, "one target and one module parameter are needed");
+  const auto module = std::find_if(config->modules.begin(), config->modules.end(),
+                                   [&](const auto& candidate) { return candidate.name == *module_name; });
+  if (module == config->modules.end()) return Refusal(400, "no module named '" + Printable(*module_name, 100) + "'");
+  const auto target = ParseProbeTarget(*text);
+  if (!target) return Refusal(400, "target must be HOST or HOST:PORT");
+
+  std::string hostaddr;
+  const Admission admission = Admit(module->allowed_targets, *target);
+  if (admission == Admission::kByAddress) {
+    // The address that was checked is the one that is connected to: a name may mean another a moment later.
+    const auto addresses = AllowedAddresses(module->allowed_targets, *target);
+    if (!addresses.empty()) hostaddr = addresses.front();
+  }
+  if (admission == Admission::kRefused || (admission == Admission::kByAddress && hostaddr.empty())) {
+    return Refusal(403, "the module does not allow this target");
+  }
+  const auto left = std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
+  auto server_config = std::make_shared<const config::ServerConfig>(ServerFor(
+      *config, *module, *text, ConninfoFor(module->conninfo, *target, hostaddr), std::max(left, milliseconds(1))));
+  const auto server = std::make_shared<sampling::Server>(std::move(server_config), source.runtime);
+  if (!Run(source, server, deadline)) return Refusal(503, "stopping");
+  PageFilter filter;
+  filter.exporter = false;
+  Response response;
+  response.content_type = kExpositionType;
+  response.body = MetricsPage(source.catalogue, {server->Snapshot()}, {}, filter);
+  return response;
+}
+
+}  // namespace
+
+Handler ProbeHandler(ProbeSource source) {
+  struct State {
+    ProbeSource source;
+    std::atomic<int> running{0};
+  };
+  return [state = std::shared_ptr<State>(new State{std::move(source)})](const Request& request) {
+    const Busy busy(state->running);
+    if (busy.place() > state->source.concurrency) return Refusal(503, "too many probes at once");
+    return Probe(state->source, request);
+  };
+}
+
+}  // namespace pgtls::http

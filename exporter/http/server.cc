@@ -1,0 +1,46 @@
+#include "exporter/http/server.h"
+
+#include <memory>
+#include <utility>
+
+#include "exporter/base/log.h"
+#include "exporter/http/connection.h"
+#include "exporter/http/front.h"
+#include "exporter/http/inner_server.h"
+#include "exporter/http/peers.h"
+#include "exporter/http/router.h"
+
+namespace pgtls::http {
+
+struct Server::Parts {
+  Peers peers;
+  Router router;
+  // The front first: what is wrong with the options shows there. It goes first too: a worker may wait for it.
+  std::unique_ptr<Front> front;
+  std::unique_ptr<InnerServer> inner;
+};
+
+Server::Server(const ServerOptions& options, std::vector<Route> routes, std::shared_ptr<RequestCounter> counter)
+    : parts_(new Parts{.router = Router(std::move(routes), counter)}) {
+  FrontLimits limits;
+  limits.max_connections = options.max_connections;
+  limits.head = options.head_timeout;
+  limits.idle = options.idle_timeout;
+  limits.total = options.total_timeout;
+  limits.queue = options.queue_timeout;
+  parts_->front = std::make_unique<Front>(options.listen_addresses, limits, options.workers, parts_->peers, counter);
+  parts_->inner = std::make_unique<InnerServer>(options.workers, parts_->router, parts_->peers);
+  parts_->front->Start(parts_->inner->port());
+  for (const auto& address : addresses()) log::Info("listening", {{"address", address}});
+}
+
+Server::~Server() { Stop(); }
+
+const std::vector<std::string>& Server::addresses() const { return parts_->front->addresses(); }
+
+void Server::Stop() {
+  parts_->front->Stop();
+  parts_->inner.reset();
+}
+
+}  // namespace pgtls::http
