@@ -1,8 +1,11 @@
 // The exporter as a service: the sampling loop on the calling thread, the web on its own.
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
+#include <future>
 #include <memory>
+#include <mutex>
 
 #include "collectors/registry.h"
 #include "exporter/app.h"
@@ -11,9 +14,11 @@
 #include "exporter/base/log.h"
 #include "exporter/catalogue.h"
 #include "exporter/db/connector.h"
+#include "exporter/http/discovery.h"
 #include "exporter/http/exporter_metrics.h"
 #include "exporter/http/metrics_handler.h"
 #include "exporter/http/pages.h"
+#include "exporter/http/probe_handler.h"
 #include "exporter/http/server.h"
 #include "exporter/sampling/fleet.h"
 
@@ -22,6 +27,7 @@ namespace {
 
 constexpr std::size_t kBlockingThreads = 4;
 constexpr std::size_t kConcurrentConnects = 8;
+constexpr int kProbes = 8;  // at once
 constexpr int kHttpWorkers = 8;
 
 class Service {
@@ -35,11 +41,11 @@ class Service {
         requests_(std::make_shared<http::RequestCounter>()) {}
 
   int Run() {
-    fleet_.Apply(LoadConfig(line_));
-    reload_.Set(true);
+    Adopt(LoadConfig(line_));
     StartWeb();
     WaitForSignal();
     loop_.run();
+    stopping_ = true;
     web_->Stop();
     return End();
   }
@@ -47,7 +53,10 @@ class Service {
  private:
   void StartWeb();
   void WaitForSignal();
-  asio::awaitable<void> Reload();
+  std::vector<http::Route> Routes();
+  http::Response ReloadNow();
+  asio::awaitable<std::string> Reload();
+  void Adopt(config::Config config);
   int End();
 
   const config::CommandLine& line_;
@@ -59,26 +68,67 @@ class Service {
   asio::signal_set signals_;
   http::ReloadStatus reload_;
   std::shared_ptr<http::RequestCounter> requests_;
+  std::atomic<bool> stopping_{false};
+  std::mutex config_mutex_;
+  std::shared_ptr<const config::Config> config_;  // for the web's threads
   std::unique_ptr<http::Server> web_;
 };
 
+void Service::Adopt(config::Config config) {
+  fleet_.Apply(config);
+  reload_.Set(true);
+  const std::lock_guard lock(config_mutex_);
+  config_ = std::make_shared<const config::Config>(std::move(config));
+}
+
+std::vector<http::Route> Service::Routes() {
+  const auto config = [this] {
+    const std::lock_guard lock(config_mutex_);
+    return config_;
+  };
+  http::MetricsSource metrics;
+  metrics.catalogue = Catalogue();
+  metrics.servers = [this] { return fleet_.Snapshots(); };
+  metrics.exporter = [this] { return http::RenderExporter(reload_, *requests_); };
+  http::ProbeSource probe{Catalogue(), config, runtime_, kProbes, stopping_};
+  const auto names = [config] {
+    std::vector<std::string> result;
+    for (const auto& server : config()->servers) result.push_back(server.name);
+    return result;
+  };
+  return {
+      {line_.telemetry_path, {"GET"}, http::MetricsHandler(std::move(metrics)), "metrics"},
+      {"/probe", {"GET"}, http::ProbeHandler(std::move(probe)), "probe"},
+      {"/sd", {"GET"}, http::DiscoveryHandler(names, line_.telemetry_path), "sd"},
+      {"/-/healthy", {"GET"}, [](const http::Request&) { return http::PlainResponse(200); }, "healthy"},
+      {"/-/ready", {"GET"}, [this](const http::Request&) { return http::ReadyPage(fleet_.TriedOnce()); }, "ready"},
+      {"/-/reload", {"POST"}, [this](const http::Request&) { return ReloadNow(); }, "reload"},
+      {"/", {"GET"}, [this](const http::Request&) { return http::LandingPage(line_.telemetry_path); }, "landing"},
+  };
+}
+
 void Service::StartWeb() {
-  http::MetricsSource source;
-  source.catalogue = Catalogue();
-  source.servers = [this] { return fleet_.Snapshots(); };
-  source.exporter = [this] { return http::RenderExporter(reload_, *requests_); };
-  std::vector<http::Route> routes;
-  routes.push_back({line_.telemetry_path, {"GET"}, http::MetricsHandler(std::move(source)), "metrics"});
-  routes.push_back({"/-/healthy", {"GET"}, [](const http::Request&) { return http::PlainResponse(200); }, "healthy"});
-  routes.push_back(
-      {"/-/ready", {"GET"}, [this](const http::Request&) { return http::ReadyPage(fleet_.TriedOnce()); }, "ready"});
-  routes.push_back(
-      {"/", {"GET"}, [this](const http::Request&) { return http::LandingPage(line_.telemetry_path); }, "landing"});
   http::ServerOptions options;
   if (!line_.listen_addresses.empty()) options.listen_addresses = line_.listen_addresses;
-  options.workers = kHttpWorkers;
-  web_ = std::make_unique<http::Server>(options, std::move(routes), requests_);
+  options.workers = kProbes + kHttpWorkers;
+  web_ = std::make_unique<http::Server>(options, Routes(), requests_);
   for (const auto& address : web_->addresses()) log::Info("listening", {{"address", address}, {"tls", "false"}});
+}
+
+// On a worker's thread; the reload itself runs on the loop.
+http::Response Service::ReloadNow() {
+  http::Response response;
+  response.status = 403;
+  response.body = "reloading over HTTP is off; --web.enable-lifecycle allows it, SIGHUP always works\n";
+  if (!line_.enable_lifecycle) return response;
+  auto done = asio::co_spawn(loop_, Reload(), asio::use_future);
+  while (done.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready) {
+    if (stopping_) return http::PlainResponse(503);
+  }
+  const std::string error = done.get();
+  response.status = error.empty() ? 200 : 500;
+  response.body = (error.empty() ? "reloaded" : error) + "\n";
+  return response;
 }
 
 void Service::WaitForSignal() {
@@ -95,16 +145,19 @@ void Service::WaitForSignal() {
   });
 }
 
-asio::awaitable<void> Service::Reload() {
+// What was wrong, empty where nothing was. Two at once follow each other in Adopt(); the later one counts.
+asio::awaitable<std::string> Service::Reload() {
+  std::string problem;
   try {
     config::Config config = co_await blocking_.Run([line = line_] { return LoadConfig(line); });
-    fleet_.Apply(config);
-    reload_.Set(true);
-    log::Info("configuration reloaded", {{"servers", std::to_string(config.servers.size())}});
+    Adopt(std::move(config));
+    log::Info("configuration reloaded", {{"servers", std::to_string(fleet_.Snapshots().size())}});
   } catch (const ConfigError& error) {
     reload_.Set(false);
     log::Error("the configuration was refused; the one before stays in force", {{"error", error.what()}});
+    problem = error.what();
   }
+  co_return problem;
 }
 
 int Service::End() {

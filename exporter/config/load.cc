@@ -1,6 +1,6 @@
 #include "exporter/config/load.h"
 
-#include <charconv>
+#include <cstring>
 #include <set>
 #include <system_error>
 
@@ -25,6 +25,20 @@ void CheckConninfo(const Node& node, const std::string& conninfo, const Conninfo
     check(conninfo);
   } catch (const ConfigError& error) {
     node.Fail(error.what());
+  }
+}
+
+// The target supplies the host. A module that named one would still send its password to wherever that is.
+void CheckModuleConninfo(const Node& node, const std::string& conninfo) {
+  if (conninfo.find("://") != std::string::npos) node.Fail("a module's conninfo has the form key=value");
+  for (const char* key : {"host", "hostaddr", "port", "service"}) {
+    for (std::size_t at = conninfo.find(key); at != std::string::npos; at = conninfo.find(key, at + 1)) {
+      const std::size_t end = conninfo.find_first_not_of(' ', at + std::strlen(key));
+      const bool starts = at == 0 || conninfo[at - 1] == ' ';
+      if (starts && end != std::string::npos && conninfo[end] == '=') {
+        node.Fail(std::string("a module's conninfo must not name ") + key + ": the target of a probe does");
+      }
+    }
   }
 }
 
@@ -66,6 +80,7 @@ Module ParseModule(const std::string& name, const Node& node, const Document& do
   for (const auto& [key, value] : node.Map({"conninfo", "password_file", "collectors", "allowed_targets"})) {
     if (key == "conninfo") {
       module.conninfo = value.TextOrEmpty();
+      CheckModuleConninfo(value, module.conninfo);
       CheckConninfo(value, module.conninfo, document.check);
     }
     if (key == "password_file") module.password_file = ReadablePath(value, document.directory);

@@ -25,7 +25,12 @@ milliseconds Spread(milliseconds duration, double least) {
                                                 std::uniform_real_distribution<double>(least, 1.0)(random)));
 }
 
-bool Aborted(const std::system_error& error) { return error.code() == asio::error::operation_aborted; }
+// This coroutine was cancelled (Stop(), or a probe whose time is over): no failure of the server's, and to be passed
+// on.
+bool IsCancellation(const std::exception& error) {
+  const auto* system = dynamic_cast<const std::system_error*>(&error);
+  return system != nullptr && system->code() == asio::error::operation_aborted;
+}
 
 Failure AsFailure(const std::exception& error) {
   const auto* known = dynamic_cast<const Error*>(&error);
@@ -77,6 +82,7 @@ void Server::Reconfigure(std::shared_ptr<const config::ServerConfig> config, db:
   const bool elsewhere = config->conninfo != config_->conninfo || config->password_file != config_->password_file ||
                          config->endpoint != config_->endpoint || target.options != target_.options;
   if (elsewhere) {
+    ++place_;
     target_ = std::move(target);
     Disconnect();
     peer_.reset();
@@ -103,10 +109,8 @@ void Server::Start() {
                    asio::bind_cancellation_slot(lane.stop.slot(), [name = config_->name](std::exception_ptr error) {
                      try {
                        if (error) std::rethrow_exception(error);
-                     } catch (const std::system_error& e) {
-                       if (!Aborted(e)) log::Error("a lane ended", {{"server", name}, {"error", e.what()}});
                      } catch (const std::exception& e) {
-                       log::Error("a lane ended", {{"server", name}, {"error", e.what()}});
+                       if (!IsCancellation(e)) log::Error("a lane ended", {{"server", name}, {"error", e.what()}});
                      }
                    }));
   }
@@ -156,10 +160,21 @@ asio::awaitable<void> Server::RunOnce() {
   co_await RunDueOnWire(true);
 }
 
+void Server::FailUnfinished(const Failure& failure) {
+  for (Slot& slot : slots_) {
+    if (!slot.enabled || slot.state.result) continue;
+    if (NeedsSql(*slot.type) && !up_) up_ = false;
+    auto result = std::make_shared<CollectorResult>();
+    result->failure = failure;
+    Store(slot, std::move(result));
+  }
+}
+
 asio::awaitable<void> Server::RunDueOnSession(bool once) {
   const bool any = std::any_of(slots_.begin(), slots_.end(),
                                [&](const Slot& slot) { return IsDue(slot, LaneKind::kSession, once); });
   if (!any) co_return;
+  const auto place = place_;
   const bool reused = connection_ != nullptr;
   std::optional<Failure> failure = co_await EnsureConnected();
   if (!failure) failure = co_await RunPersistent(once);
@@ -168,19 +183,24 @@ asio::awaitable<void> Server::RunDueOnSession(bool once) {
     failure = co_await EnsureConnected();
     if (!failure) failure = co_await RunPersistent(once);
   }
+  // A failure of the place before says nothing about this one.
+  if (place != place_) co_return;
   if (failure) {
     FailAllOnSession(*failure);
     co_return;
   }
   failures_in_a_row_ = 0;
-  connection_failure_.reset();
+  if (connection_failure_) {
+    connection_failure_.reset();
+    Publish();
+  }
   // A connection that was just made is as fresh as another.
   failure = co_await RunFresh(once, reused ? nullptr : connection_);
   const bool only_fresh = std::none_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
     return slot.enabled && slot.type->connection == ConnectionKind::kPersistent;
   });
   // Where nothing else uses SQL, a connection that cannot be made is the only sign that the server is gone.
-  if (failure && only_fresh) {
+  if (failure && only_fresh && place == place_) {
     Disconnect();
     FailAllOnSession(*failure);
   }
@@ -195,7 +215,7 @@ asio::awaitable<std::optional<Failure>> Server::RunPersistent(bool once) {
     if (!result || connection != connection_) continue;
     if (!connection->usable()) {
       Disconnect();
-      co_return result->failure;
+      co_return result->failure.value_or(Failure{FailureReason::kConnection, "the connection was lost"});
     }
     up_ = true;
     Store(slot, std::move(result));
@@ -204,6 +224,7 @@ asio::awaitable<std::optional<Failure>> Server::RunPersistent(bool once) {
 }
 
 asio::awaitable<std::optional<Failure>> Server::RunFresh(bool once, std::shared_ptr<db::Connection> fresh) {
+  const auto place = place_;
   std::optional<Owned> owned;
   std::optional<Failure> failure;
   for (Slot& slot : slots_) {
@@ -218,12 +239,13 @@ asio::awaitable<std::optional<Failure>> Server::RunFresh(bool once, std::shared_
       }
       result = co_await RunSlot(slot, fresh, once);
     } catch (const std::exception& error) {
-      if (stopped_) throw;
+      if (IsCancellation(error)) throw;
       failure = AsFailure(error);
       auto failed = std::make_shared<CollectorResult>();
       failed->failure = failure;
       result = std::move(failed);
     }
+    if (place != place_) co_return std::nullopt;
     if (result) Store(slot, std::move(result));
   }
   co_return failure;
@@ -242,6 +264,7 @@ asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& sl
                                                                         bool once) {
   // Held for the whole run: a reload may put others in their place meanwhile.
   const auto config = config_;
+  const auto place = place_;
   const db::Target target = target_;
   const Facts facts = Snapshot().facts();
   const config::CollectorConfig& settings = config->collector(slot.type->name);
@@ -259,29 +282,29 @@ asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& sl
     result->incomplete = std::move(output.incomplete);
     result->unsupported = output.unsupported;
   } catch (const std::exception& error) {
-    if (stopped_) throw;
+    if (IsCancellation(error)) throw;
     result->failure = AsFailure(error);
   }
   result->duration = steady_clock::now() - started;
-  const bool outdated = config->conninfo != config_->conninfo || !config_->collector(slot.type->name).enabled;
+  const bool outdated = place != place_ || !config_->collector(slot.type->name).enabled;
   co_return outdated ? nullptr : result;
 }
 
 asio::awaitable<std::optional<Failure>> Server::EnsureConnected() {
   if (connection_) co_return std::nullopt;
   try {
+    const auto place = place_;
     const std::shared_ptr<db::Connection> connection = co_await Connect();
-    const auto config = config_;
     const Owned owned(own_backends_, connection->backend_pid());
     const Deadline deadline = After(SessionTimeout());
     co_await SetUpSession(*connection, SessionTimeout(), deadline);
     OwnConnection own = co_await DescribeConnection(*connection, target_.option("sslmode"), deadline);
-    if (config->conninfo != config_->conninfo) throw Error(FailureReason::kConnection, "the configuration changed");
+    if (place != place_) throw Error(FailureReason::kConnection, "the configuration changed");
     own_backends_.Add(connection->backend_pid());
     connection_ = connection;
     own_connection_ = std::move(own);
   } catch (const std::exception& error) {
-    if (stopped_) throw;
+    if (IsCancellation(error)) throw;
     co_return AsFailure(error);
   }
   up_ = true;
@@ -303,11 +326,11 @@ asio::awaitable<std::optional<Failure>> Server::EnsureConnected() {
 }
 
 asio::awaitable<std::shared_ptr<db::Connection>> Server::Connect() {
-  const auto config = config_;
-  db::ConnectOptions options{config->conninfo, config->password_file};
+  const auto place = place_;
+  db::ConnectOptions options{config_->conninfo, config_->password_file};
   auto connect = runtime_.connector.Connect(std::move(options), SessionTimeout());
   auto connection = co_await std::move(connect);
-  if (config->conninfo != config_->conninfo) throw Error(FailureReason::kConnection, "the configuration changed");
+  if (place != place_) throw Error(FailureReason::kConnection, "the configuration changed");
   co_return connection;
 }
 

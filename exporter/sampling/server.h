@@ -2,6 +2,7 @@
 #pragma once
 
 #include <asio.hpp>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -43,6 +44,8 @@ class Server : public std::enable_shared_from_this<Server> {
 
   // Every enabled collector once, outside the schedule. For a server that was not started.
   asio::awaitable<void> RunOnce();
+  // After a RunOnce() that was cut short: what has no result yet has failed with this.
+  void FailUnfinished(const Failure& failure);
 
   ServerSnapshot Snapshot() const;
   const config::ServerConfig& config() const { return *config_; }
@@ -99,6 +102,7 @@ class Server : public std::enable_shared_from_this<Server> {
   std::optional<Failure> connection_failure_;
   std::optional<OwnConnection> own_connection_;
   int failures_in_a_row_ = 0;
+  std::uint64_t place_ = 0;  // counts the changes of where, or as whom, this server is reached
   bool stopped_ = false;
 
   mutable std::mutex mutex_;
