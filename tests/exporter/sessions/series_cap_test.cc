@@ -20,8 +20,8 @@ Tally Of(std::initializer_list<std::tuple<std::string_view, std::string_view, in
   return tally;
 }
 
-auto Series(std::string name, std::string network, std::size_t count) {
-  return Pair(ElementsAre(std::move(name), std::move(network)), count);
+auto Series(const std::string& name, const std::string& network, std::size_t count) {
+  return Pair(ElementsAre(name, network), count);
 }
 
 TEST(SeriesCap, AtTheCapNothingIsFolded) {

@@ -1,0 +1,343 @@
+#include "collectors/sessions.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "exporter/base/error.h"
+#include "exporter/sampling/sql_collector.h"
+#include "exporter/sessions/address_label.h"
+#include "exporter/sessions/exemptions.h"
+#include "exporter/sessions/series_cap.h"
+#include "exporter/sessions/session.h"
+#include "exporter/sessions/session_counter.h"
+#include "exporter/sessions/summary.h"
+#include "exporter/sessions/tally.h"
+
+namespace pgtls::collectors {
+namespace {
+
+using metrics::Desc;
+using metrics::Sink;
+using metrics::Type;
+using sessions::Encryption;
+using sessions::Labels;
+using sessions::Network;
+using sessions::Session;
+
+// ---- SQL
+
+// One statement, so that privilege, clock and sessions are of one moment. The three views read one snapshot of the
+// backends, in which a pid is unique; pg_stat_ssl leaves out backends without a client. $1 are the pids of this
+// exporter's own backends. The first row is always there, with nulls for a session where there is none.
+constexpr std::array kSql = {sampling::VersionedSql{120000, R"(
+WITH me AS MATERIALIZED (
+  SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all,
+         (extract(epoch FROM pg_catalog.statement_timestamp()) * 1000000)::pg_catalog.int8 AS now_us
+)
+SELECT me.sees_all,
+       CASE WHEN NOT me.sees_all THEN pg_catalog.quote_ident(current_user) END AS blind_role,
+       me.now_us,
+       a.pid,
+       (extract(epoch FROM a.backend_start) * 1000000)::pg_catalog.int8 AS backend_start_us,
+       a.datname,
+       a.usename,
+       a.application_name,
+       a.client_addr,
+       a.client_port,
+       a.backend_type,
+       a.state IS NOT DISTINCT FROM 'starting' AS authenticating,
+       s.ssl,
+       s.version,
+       s.cipher,
+       s.bits,
+       s.client_serial IS NOT NULL AS client_certificate,
+       s.client_dn,
+       s.issuer_dn,
+       coalesce(g.encrypted, false) AS gss_encrypted
+FROM me
+LEFT JOIN (pg_catalog.pg_stat_activity a
+           JOIN pg_catalog.pg_stat_ssl s ON s.pid = a.pid
+           LEFT JOIN pg_catalog.pg_stat_gssapi g ON g.pid = a.pid)
+  ON me.sees_all
+ AND a.backend_type IN ('client backend', 'walsender')
+ AND a.pid <> ALL ($1::pg_catalog.int4[])
+)"}};
+
+// 18 shows sessions from the start of their authentication on.
+constexpr int kShowsAuthenticating = 180000;
+
+// ---- Descriptors
+
+constexpr Desc kConnections = {"pg_tls_connections",
+                               Type::kGauge,
+                               "Open client connections by how they are protected.",
+                               {"server", "database", "user", "client_addr", "network", "backend_type", "encryption"}};
+constexpr Desc kUnencrypted = {
+    "pg_tls_unencrypted_connections",
+    Type::kGauge,
+    "Open TCP connections with neither TLS nor GSS encryption, by who they are and whether the policy allows them.",
+    {"server", "database", "user", "client_addr", "application_name", "network", "allowed"}};
+constexpr Desc kUnencryptedByNetwork = {
+    "pg_tls_unencrypted_connections_by_network",
+    Type::kGauge,
+    "Open TCP connections with neither TLS nor GSS encryption; present at 0 where there are none.",
+    {"server", "network", "allowed"}};
+constexpr Desc kAuthenticating = {"pg_tls_authenticating_connections",
+                                  Type::kGauge,
+                                  "Connections that have not authenticated yet, as PostgreSQL 18 and later shows them.",
+                                  {"server", "network"}};
+constexpr Desc kCiphers = {"pg_tls_cipher_connections",
+                           Type::kGauge,
+                           "Open TLS connections by protocol version and cipher suite.",
+                           {"server", "version", "cipher", "bits"}};
+constexpr Desc kClientCertificates = {"pg_tls_client_certificate_connections",
+                                      Type::kGauge,
+                                      "Open TLS connections that presented a client certificate.",
+                                      {"server", "user", "client_dn", "issuer_dn"}};
+constexpr Desc kSessions = {"pg_tls_sessions_total",
+                            Type::kCounter,
+                            "Sessions seen that began after the first collection, each counted once.",
+                            {"server", "database", "user", "network", "encryption"}};
+constexpr Desc kUnencryptedSessions = {
+    "pg_tls_unencrypted_sessions_total",
+    Type::kCounter,
+    "TCP sessions with neither TLS nor GSS encryption that began after the first collection, each counted once.",
+    {"server", "network", "allowed"}};
+constexpr Desc kOldestUnencrypted = {
+    "pg_tls_oldest_unencrypted_connection_start_timestamp_seconds",
+    Type::kGauge,
+    "Start of the oldest open remote connection that is unencrypted and not allowed by the policy.",
+    {"server"}};
+constexpr Desc kFolded = {"pg_tls_folded_connections",
+                          Type::kGauge,
+                          "Connections (of a counter: sessions) that the cap on series folded into __other__.",
+                          {"server", "metric"}};
+constexpr Desc kExemptionEnd = {"pg_tls_policy_exemption_end_timestamp_seconds",
+                                Type::kGauge,
+                                "When the policy's exemption ends.",
+                                {"server", "exemption"}};
+
+constexpr std::array kDescs = {
+    &kConnections, &kUnencrypted,         &kUnencryptedByNetwork, &kAuthenticating, &kCiphers,     &kClientCertificates,
+    &kSessions,    &kUnencryptedSessions, &kOldestUnencrypted,    &kFolded,         &kExemptionEnd};
+
+// ---- Reader
+
+struct Snapshot {
+  std::int64_t now_us = 0;        // the server's clock
+  std::vector<Session> sessions;  // views into the rows
+};
+
+Snapshot Read(const db::Result& rows) {
+  const int pid = rows.Column("pid");
+  const int backend_start = rows.Column("backend_start_us");
+  const int database = rows.Column("datname");
+  const int user = rows.Column("usename");
+  const int application_name = rows.Column("application_name");
+  const int client_addr = rows.Column("client_addr");
+  const int client_port = rows.Column("client_port");
+  const int backend_type = rows.Column("backend_type");
+  const int authenticating = rows.Column("authenticating");
+  const int ssl = rows.Column("ssl");
+  const int version = rows.Column("version");
+  const int cipher = rows.Column("cipher");
+  const int bits = rows.Column("bits");
+  const int client_certificate = rows.Column("client_certificate");
+  const int client_dn = rows.Column("client_dn");
+  const int issuer_dn = rows.Column("issuer_dn");
+  const int gss_encrypted = rows.Column("gss_encrypted");
+
+  if (!rows.Bool(0, rows.Column("sees_all")).value()) {
+    const std::string role(rows.Text(0, rows.Column("blind_role")).value());
+    throw Error(FailureReason::kInsufficientPrivilege,
+                fmt::format("the role cannot see other sessions: GRANT pg_read_all_stats TO {}", role));
+  }
+  Snapshot snapshot{rows.Int(0, rows.Column("now_us")).value(), {}};
+  snapshot.sessions.reserve(static_cast<std::size_t>(rows.rows()));
+  for (int row = 0; row < rows.rows(); ++row) {
+    const auto has_pid = rows.Int(row, pid);
+    if (!has_pid) continue;
+    const auto port = rows.Int(row, client_port);
+    snapshot.sessions.push_back({
+        .pid = static_cast<int>(*has_pid),
+        .backend_start_us = rows.Int(row, backend_start).value(),
+        .database = rows.Text(row, database).value_or(""),
+        .user = rows.Text(row, user).value_or(""),
+        .application_name = rows.Text(row, application_name).value_or(""),
+        .client_addr = rows.Text(row, client_addr).value_or(""),
+        .client_port = port ? std::optional(static_cast<int>(*port)) : std::nullopt,
+        .backend_type = rows.Text(row, backend_type).value_or(""),
+        .authenticating = rows.Bool(row, authenticating).value(),
+        .ssl = rows.Bool(row, ssl).value(),
+        .version = rows.Text(row, version).value_or(""),
+        .cipher = rows.Text(row, cipher).value_or(""),
+        .bits = rows.Text(row, bits).value_or(""),
+        .client_certificate = rows.Bool(row, client_certificate).value(),
+        .client_dn = rows.Text(row, client_dn).value_or(""),
+        .issuer_dn = rows.Text(row, issuer_dn).value_or(""),
+        .gss_encrypted = rows.Bool(row, gss_encrypted).value(),
+    });
+  }
+  return snapshot;
+}
+
+// ---- Render
+
+// What outlives a collection: who has a series, and the counters.
+struct State {
+  sessions::SeriesCap connections, unencrypted, ciphers, client_certificates;
+  sessions::SessionCounter counter;
+};
+
+// What folding leaves of each metric's labels. An address that is not shown, or that there is none of, stays empty.
+Labels Folded(Labels labels, std::initializer_list<std::size_t> names) {
+  for (const std::size_t name : names) labels[name] = sessions::kOther;
+  return labels;
+}
+Labels FoldConnections(const Labels& labels) {
+  return labels[2].empty() ? Folded(labels, {0, 1}) : Folded(labels, {0, 1, 2});
+}
+Labels FoldUnencrypted(const Labels& labels) { return Folded(labels, {0, 1, 2, 3}); }
+Labels FoldCiphers(const Labels& labels) { return Folded(labels, {1, 2}); }
+Labels FoldClientCertificates(const Labels& labels) { return Folded(labels, {0, 1, 2}); }
+
+std::string_view ToString(bool allowed) { return allowed ? "true" : "false"; }
+
+// The sessions of one snapshot, counted for each metric.
+struct Counts {
+  sessions::Tally connections, unencrypted, ciphers, client_certificates;
+  std::map<std::pair<Network, bool>, std::size_t> unencrypted_by_network = {{{Network::kLoopback, false}, 0},
+                                                                            {{Network::kLoopback, true}, 0},
+                                                                            {{Network::kRemote, false}, 0},
+                                                                            {{Network::kRemote, true}, 0}};
+  std::map<Network, std::size_t> authenticating = {
+      {Network::kLocal, 0}, {Network::kLoopback, 0}, {Network::kRemote, 0}};
+  sessions::Summary summary;
+};
+
+Counts Count(const Snapshot& snapshot, const config::CollectorConfig& config, const sessions::Exemptions& exemptions,
+             sessions::SessionCounter& counter) {
+  const sessions::AddressBuckets buckets = {config.ipv4_prefix, config.ipv6_prefix};
+  Counts counts;
+  counter.StartCollection(snapshot.now_us, config.max_series);
+  for (const auto& session : snapshot.sessions) {
+    const sessions::Origin origin = OriginOf(session);
+    if (session.authenticating) {
+      ++counts.authenticating[origin.network];
+      continue;
+    }
+    const Encryption encryption = EncryptionOf(session);
+    const bool unencrypted = encryption == Encryption::kNone && origin.network != Network::kLocal;
+    const bool allowed = unencrypted && exemptions.Allow(session, origin);
+    std::string address;
+    if (unencrypted || config.client_addr) address = AddressLabel(session, origin, buckets);
+
+    counts.connections.Add({session.database, session.user, config.client_addr ? address : "", ToString(origin.network),
+                            session.backend_type, ToString(encryption)});
+    ++counts.summary.connections[{origin.network, encryption}];
+    counter.Count(session, origin.network, encryption, allowed);
+    if (encryption == Encryption::kTls) {
+      counts.ciphers.Add({session.version, session.cipher, session.bits});
+      if (session.client_certificate) {
+        counts.client_certificates.Add({session.user, session.client_dn, session.issuer_dn});
+      }
+    }
+    if (!unencrypted) continue;
+    counts.unencrypted.Add({session.database, session.user, address, session.application_name, ToString(origin.network),
+                            ToString(allowed)});
+    ++counts.unencrypted_by_network[{origin.network, allowed}];
+    auto& oldest = counts.summary.oldest_unencrypted_us;
+    if (origin.network == Network::kRemote && !allowed) {
+      oldest = std::min(oldest.value_or(session.backend_start_us), session.backend_start_us);
+    }
+  }
+  counter.EndCollection();
+  return counts;
+}
+
+void RenderCapped(const Desc& desc, const sessions::SeriesCap::Capped& capped, Sink& sink) {
+  for (const auto& [labels, count] : capped.series) sink.Add(desc, labels, static_cast<double>(count));
+  sink.Add(kFolded, {desc.name}, static_cast<double>(capped.folded));
+}
+
+void RenderByNetwork(const Desc& desc, const std::map<std::pair<Network, bool>, std::size_t>& counts, Sink& sink) {
+  for (const auto& [labels, count] : counts) {
+    sink.Add(desc, {ToString(labels.first), ToString(labels.second)}, static_cast<double>(count));
+  }
+}
+
+void RenderExemptions(const config::Policy& policy, Sink& sink) {
+  for (const auto& exemption : policy.allow_unencrypted) {
+    if (const auto end = exemption.end())
+      sink.Add(kExemptionEnd, {exemption.name}, metrics::Seconds(end->time_since_epoch()));
+  }
+}
+
+sessions::Summary Render(const Snapshot& snapshot, const config::CollectorConfig& config, const config::Policy& policy,
+                         int server_version, State& state, Sink& sink) {
+  const std::chrono::sys_time<std::chrono::microseconds> now{std::chrono::microseconds(snapshot.now_us)};
+  const sessions::Exemptions exemptions(policy.allow_unencrypted, now);
+  Counts counts = Count(snapshot, config, exemptions, state.counter);
+
+  const std::size_t cap = config.max_series;
+  const auto unencrypted = state.unencrypted.Apply(counts.unencrypted, cap, FoldUnencrypted);
+  RenderCapped(kConnections, state.connections.Apply(counts.connections, cap, FoldConnections), sink);
+  RenderCapped(kUnencrypted, unencrypted, sink);
+  RenderByNetwork(kUnencryptedByNetwork, counts.unencrypted_by_network, sink);
+  if (server_version >= kShowsAuthenticating) {
+    for (const auto& [network, count] : counts.authenticating) {
+      sink.Add(kAuthenticating, {ToString(network)}, static_cast<double>(count));
+    }
+  }
+  RenderCapped(kCiphers, state.ciphers.Apply(counts.ciphers, cap, FoldCiphers), sink);
+  RenderCapped(kClientCertificates,
+               state.client_certificates.Apply(counts.client_certificates, cap, FoldClientCertificates), sink);
+  for (const auto& [labels, count] : state.counter.sessions()) sink.Add(kSessions, labels, static_cast<double>(count));
+  sink.Add(kFolded, {kSessions.name}, static_cast<double>(state.counter.folded()));
+  RenderByNetwork(kUnencryptedSessions, state.counter.unencrypted(), sink);
+  if (const auto oldest = counts.summary.oldest_unencrypted_us) {
+    sink.Add(kOldestUnencrypted, {}, metrics::Seconds(std::chrono::microseconds(*oldest)));
+  }
+  RenderExemptions(policy, sink);
+
+  for (const auto& [l, count] : unencrypted.series) {
+    counts.summary.unencrypted.push_back({l[0], l[1], l[2], l[3],
+                                          l[4] == ToString(Network::kLoopback) ? Network::kLoopback : Network::kRemote,
+                                          l[5] == ToString(true), count});
+  }
+  return std::move(counts.summary);
+}
+
+// ---- Factory
+
+class Collector : public sampling::Collector {
+ public:
+  asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
+    const int server_version = context.session->server_version();
+    const db::Statement statement = {"sessions", std::string(sampling::SqlFor(kSql, server_version))};
+    db::Parameters parameters = {fmt::format("{{{}}}", fmt::join(context.own_backends.pids(), ","))};
+    const db::Result rows = co_await context.session->Query(statement, std::move(parameters), context.deadline);
+    auto summary = std::make_shared<const sessions::Summary>(
+        Render(Read(rows), context.config, context.server.policy, server_version, state_, output.sink));
+    output.facts.Publish(std::move(summary));
+  }
+
+ private:
+  State state_;
+};
+
+constexpr sampling::CollectorType kType = {"sessions", "Who is connected, and how protected",
+                                           sampling::ConnectionKind::kPersistent, kDescs,
+                                           [] { return std::unique_ptr<sampling::Collector>(new Collector()); }};
+
+}  // namespace
+
+const sampling::CollectorType& SessionsCollector() { return kType; }
+
+}  // namespace pgtls::collectors

@@ -1,0 +1,165 @@
+-- The role with which pg_tls_exporter logs in, with the least that it needs. PostgreSQL 14 to 18; run as a superuser, in the database
+-- that the exporter will connect to:
+--
+--   psql -X -v ON_ERROR_STOP=1 -d postgres -f monitoring_role.sql
+--
+-- Safe to run again: it puts everything into the state described here. Plain SQL without psql's commands, in one transaction.
+--
+-- The role is called tls_exporter because PostgreSQL reserves names that begin with pg_. Set its password yourself (\password
+-- tls_exporter), or let it log in with a client certificate.
+--
+-- Never grant it EXECUTE on pg_read_file or pg_read_binary_file, or membership in pg_read_server_files: these read server.key and the
+-- password hashes of pg_authid.
+
+BEGIN;
+
+-- ---- The role
+
+DO $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'tls_exporter') THEN
+    CREATE ROLE tls_exporter LOGIN;
+  END IF;
+END
+$$;
+ALTER ROLE tls_exporter WITH LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
+ALTER ROLE tls_exporter SET search_path = pg_catalog;
+COMMENT ON ROLE tls_exporter IS 'pg_tls_exporter: watches how connections are protected';
+
+-- pg_monitor: other sessions' encryption (pg_stat_ssl, pg_stat_activity, pg_stat_gssapi), the settings of files and certificates, the
+-- upstream of a standby. This much is enough for the sessions and settings collectors.
+GRANT pg_monitor TO tls_exporter;
+
+-- ---- Functions for what pg_monitor may not see
+
+-- They live in a schema of their own, belong to the superuser that runs this file, and only tls_exporter may execute them. Each is
+-- SECURITY DEFINER with SET search_path = pg_catalog, takes no path or query from its caller, and returns nothing secret. A section
+-- drops its function before it creates it, so that a change of its columns goes through and its owner is certain, and ends with
+--   REVOKE ALL ON FUNCTION … FROM PUBLIC;
+--   GRANT EXECUTE ON FUNCTION … TO tls_exporter;
+
+CREATE SCHEMA IF NOT EXISTS tls_exporter;
+ALTER SCHEMA tls_exporter OWNER TO CURRENT_USER;
+REVOKE ALL ON SCHEMA tls_exporter FROM PUBLIC;
+GRANT USAGE ON SCHEMA tls_exporter TO tls_exporter;
+
+-- ---- The configuration files (settings collector)
+
+-- What stands in the files, for those settings alone that have to do with encryption: the values of all others (ssl_passphrase_command,
+-- primary_conninfo …) stay null.
+DROP FUNCTION IF EXISTS tls_exporter.file_settings();
+CREATE FUNCTION tls_exporter.file_settings(
+    OUT seqno integer, OUT sourcefile text, OUT sourceline integer, OUT name text, OUT setting text, OUT error text)
+  RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
+AS $$
+  SELECT seqno, sourcefile, sourceline, name,
+         CASE WHEN (name ~ '^(ssl|gss_|krb_)'
+                    OR name IN ('password_encryption', 'scram_iterations', 'md5_password_warnings', 'log_connections',
+                                'log_disconnections', 'log_hostname', 'trace_connection_negotiation', 'db_user_namespace',
+                                'oauth_validator_libraries', 'listen_addresses', 'port', 'unix_socket_directories', 'hba_file',
+                                'ident_file', 'hosts_file', 'data_directory'))
+               AND name <> 'ssl_passphrase_command'
+              THEN setting END,
+         error
+  FROM pg_file_settings
+$$;
+REVOKE ALL ON FUNCTION tls_exporter.file_settings() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tls_exporter.file_settings() TO tls_exporter;
+
+-- ---- pg_hba.conf (hba collector)
+
+-- The rules as pg_hba_file_rules shows them, with each line's own first fields: the view drops the quotes that tell a name from a keyword.
+-- The text is cut behind the address, before any option that may be secret (ldapbindpasswd, radiussecrets …); of the options only clientcert
+-- comes out, and a message is cut where it would quote the line.
+DROP FUNCTION IF EXISTS tls_exporter.hba_rules();
+CREATE FUNCTION tls_exporter.hba_rules(
+    OUT ordinality bigint, OUT file text, OUT line_number integer, OUT rule_number integer, OUT type text, OUT databases text,
+    OUT users text, OUT address text, OUT netmask text, OUT auth_method text, OUT clientcert text, OUT error text, OUT raw bytea)
+  RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
+AS $$
+  WITH rule AS MATERIALIZED (
+    SELECT r.*, coalesce(to_jsonb(r) ->> 'file_name', current_setting('hba_file')) AS file,
+           (to_jsonb(r) ->> 'rule_number')::integer AS number
+    FROM pg_hba_file_rules() WITH ORDINALITY r
+  ), encoding AS (
+    SELECT CASE WHEN getdatabaseencoding() IN ('UTF8', 'SQL_ASCII') THEN 'LATIN1' ELSE getdatabaseencoding() END AS name
+  ), physical AS (
+    SELECT f.file, t.n, rtrim(t.line, E'\r') AS line
+    FROM (SELECT DISTINCT file FROM rule) f
+    CROSS JOIN encoding e
+    CROSS JOIN LATERAL string_to_table(
+      convert_from(pg_read_binary_file(f.file, 0, (pg_stat_file(f.file)).size, true), e.name), E'\n')
+      WITH ORDINALITY AS t(line, n)
+  ), numbered AS (
+    SELECT file, n, line, right(line, 1) = E'\\' AS continues,
+           coalesce(lag(right(line, 1) = E'\\') OVER (PARTITION BY file ORDER BY n), false) AS continued
+    FROM physical
+  ), logical AS (
+    SELECT file, min(n) AS line_number,
+           string_agg(CASE WHEN continues THEN left(line, -1) ELSE line END, '' ORDER BY n) AS line
+    FROM (SELECT *, count(*) FILTER (WHERE NOT continued) OVER (PARTITION BY file ORDER BY n) AS record FROM numbered) n
+    GROUP BY file, record
+  )
+  SELECT r.ordinality, r.file, r.line_number, r.number AS rule_number, r.type,
+         array_to_string(r.database, E'\n') AS databases, array_to_string(r.user_name, E'\n') AS users,
+         r.address, r.netmask, r.auth_method,
+         (SELECT substr(o, 12) FROM unnest(r.options) o WHERE o LIKE 'clientcert=%') AS clientcert,
+         regexp_replace(split_part(r.error, ': ', 1), '((?:LDAP|RADIUS)[^"]*).*', '\1') AS error,
+         CASE WHEN r.type IS NOT NULL THEN convert_to(substring(l.line FROM CASE r.type
+           WHEN 'local' THEN '^[ \t\r,]*((?:[^ \t\r,#"]|"[^"]*(?:"|$))+(?:,[ \t\r,]*(?:[^ \t\r,#"]|"[^"]*(?:"|$))+)*(?:[ \t\r][ \t\r,]*(?:[^ \t\r,#"]|"[^"]*(?:"|$))+(?:,[ \t\r,]*(?:[^ \t\r,#"]|"[^"]*(?:"|$))+)*){2})'
+           ELSE '^[ \t\r,]*((?:[^ \t\r,#"]|"[^"]*(?:"|$))+(?:,[ \t\r,]*(?:[^ \t\r,#"]|"[^"]*(?:"|$))+)*(?:[ \t\r][ \t\r,]*(?:[^ \t\r,#"]|"[^"]*(?:"|$))+(?:,[ \t\r,]*(?:[^ \t\r,#"]|"[^"]*(?:"|$))+)*){3})'
+         END), (SELECT name FROM encoding)) END AS raw
+  FROM rule r
+  LEFT JOIN logical l ON l.file = r.file AND l.line_number = r.line_number
+  ORDER BY r.ordinality
+$$;
+REVOKE ALL ON FUNCTION tls_exporter.hba_rules() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tls_exporter.hba_rules() TO tls_exporter;
+
+-- The files and directories that pg_hba.conf consists of, and when each last changed (modification or change, whichever is later).
+DROP FUNCTION IF EXISTS tls_exporter.hba_files();
+CREATE FUNCTION tls_exporter.hba_files(OUT path text, OUT changed double precision)
+  RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
+AS $$
+  WITH RECURSIVE encoding AS (
+    SELECT CASE WHEN getdatabaseencoding() IN ('UTF8', 'SQL_ASCII') THEN 'LATIN1' ELSE getdatabaseencoding() END AS name
+  ), file(path, depth) AS (
+    SELECT current_setting('hba_file') COLLATE "C", 0
+    UNION
+    SELECT p.path, f.depth + 1
+    FROM file f
+    CROSS JOIN encoding e
+    CROSS JOIN LATERAL pg_stat_file(f.path, true) s
+    CROSS JOIN LATERAL string_to_table(
+      regexp_replace(CASE WHEN NOT s.isdir THEN convert_from(pg_read_binary_file(f.path, 0, s.size, true), e.name) END,
+                     E'\\\\\r*\n', '', 'g'), E'\n') AS t(line)
+    CROSS JOIN LATERAL (
+      SELECT array_agg(m[1] ORDER BY n) AS words
+      FROM regexp_matches(t.line, '(?:[^ \t\r,#"]|"[^"]*(?:"|$))+|#.*', 'g') WITH ORDINALITY AS x(m, n) WHERE m[1] NOT LIKE '#%'
+    ) w
+    CROSS JOIN LATERAL (
+      SELECT replace(substr(word, 2), '"', '') AS name, false AS is_dir FROM unnest(w.words) word WHERE word LIKE '@_%'
+      UNION ALL
+      SELECT replace(w.words[2], '"', ''), replace(w.words[1], '"', '') = 'include_dir'
+      WHERE current_setting('server_version_num')::integer >= 160000 AND cardinality(w.words) = 2
+        AND replace(w.words[1], '"', '') IN ('include', 'include_if_exists', 'include_dir')
+    ) r
+    CROSS JOIN LATERAL (
+      SELECT CASE WHEN r.name LIKE '/%' THEN r.name ELSE regexp_replace(f.path, '[^/]*$', '') || r.name END AS path
+    ) a
+    CROSS JOIN LATERAL (
+      SELECT a.path
+      UNION ALL
+      SELECT a.path || '/' || entry
+      FROM pg_ls_dir(CASE WHEN r.is_dir AND (pg_stat_file(a.path, true)).isdir THEN a.path END, true, false) entry
+      WHERE entry LIKE '%.conf' AND entry NOT LIKE '.%'
+    ) p
+    WHERE f.depth < 10
+  )
+  SELECT DISTINCT f.path, extract(epoch FROM greatest(s.modification, s.change))::float8 AS changed
+  FROM file f CROSS JOIN LATERAL pg_stat_file(f.path, true) s WHERE s.modification IS NOT NULL ORDER BY f.path
+$$;
+REVOKE ALL ON FUNCTION tls_exporter.hba_files() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tls_exporter.hba_files() TO tls_exporter;
+
+COMMIT;

@@ -1,0 +1,36 @@
+// What one collection found, as a fact for those who judge it: the audit and the status page.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "exporter/sessions/session.h"
+
+namespace pgtls::sessions {
+
+// Unencrypted TCP connections that have these in common. What the cap folded is a group whose names and address are
+// kOther.
+struct UnencryptedGroup {
+  std::string database;
+  std::string user;
+  std::string client_addr;  // an address, or a CIDR when bucketed
+  std::string application_name;
+  Network network = Network::kRemote;
+  bool allowed = false;
+  std::size_t connections = 0;
+};
+
+struct Summary {
+  // Open connections; a pair without any is not there.
+  std::map<std::pair<Network, Encryption>, std::size_t> connections;
+  std::vector<UnencryptedGroup> unencrypted;
+  // backend_start of the oldest remote one that is not allowed, in microseconds since the epoch.
+  std::optional<std::int64_t> oldest_unencrypted_us;
+};
+
+}  // namespace pgtls::sessions

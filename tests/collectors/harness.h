@@ -1,0 +1,110 @@
+// Runs a collector against rows made by hand or a real server, and shows what it would put on the page.
+#pragma once
+
+#include <asio.hpp>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "exporter/db/connector.h"
+#include "exporter/metrics/sink.h"
+#include "exporter/sampling/collector.h"
+#include "exporter/sampling/own_connection.h"
+
+namespace pgtls::collectors {
+
+// Answers each statement by its name with the rows that the test has set. Asked for another, it throws
+// (std::out_of_range).
+class FakeSession : public db::Session {
+ public:
+  using Rows = std::vector<std::vector<std::optional<std::string>>>;
+
+  asio::awaitable<db::Result> Query(const db::Statement& statement, db::Parameters parameters,
+                                    Deadline /*it answers at once*/) override {
+    last_parameters = std::move(parameters);
+    const auto& [columns, rows] = answers.at(statement.name);
+    co_return db::Result::FromRows(columns, rows);
+  }
+  int server_version() const override { return version; }
+  int backend_pid() const override { return 1; }
+
+  int version = 180000;
+  std::map<std::string, std::pair<std::vector<std::string>, Rows>, std::less<>> answers;
+  db::Parameters last_parameters;
+};
+
+// One collector on one server called "db".
+class Harness {
+ public:
+  explicit Harness(const sampling::CollectorType& type) : type_(type), collector_(type.make()) {
+    server.name = "db";
+    server.collectors = config::DefaultCollectors();
+    config = server.collector(type.name);
+  }
+
+  // One collection. What it throws comes out.
+  sampling::Output Collect() {
+    sampling::Output output(server.name);
+    sampling::Context context{.server = server,
+                              .config = config,
+                              .target = target,
+                              .peer = std::nullopt,
+                              .session = type_.connection == sampling::ConnectionKind::kNone ? nullptr : session,
+                              .facts = facts,
+                              .own_backends = own_backends,
+                              .deadline = After(std::chrono::seconds(60)),
+                              .blocking = blocking_,
+                              .once = false};
+    Run(collector_->Collect(context, output));
+    return output;
+  }
+  // One collection as it stands on the page.
+  std::string CollectPage() {
+    sampling::Output output = Collect();
+    std::string page;
+    for (const auto& family : output.sink.Render()) page += metrics::Header(*family.desc) + family.text;
+    return page;
+  }
+
+  // Logs in as the exporter does. Collections ask this server from now on; its backend is one of the exporter's own.
+  void Connect(const std::string& conninfo) {
+    Run(Establish(conninfo));
+    session = connection_.get();
+  }
+
+  config::ServerConfig server;
+  config::CollectorConfig config;
+  db::Target target;
+  FakeSession fake;
+  db::Session* session = &fake;  // until Connect()
+  sampling::Facts facts;
+  sampling::OwnBackends own_backends;
+
+ private:
+  void Run(asio::awaitable<void> work) {
+    auto future = asio::co_spawn(loop_, std::move(work), asio::use_future);
+    loop_.restart();
+    loop_.run();
+    future.get();
+  }
+  asio::awaitable<void> Establish(std::string conninfo) {
+    if (connection_) own_backends.Remove(connection_->backend_pid());
+    const db::ConnectOptions options = {.conninfo = std::move(conninfo)};
+    connection_ = co_await connector_.Connect(options, std::chrono::seconds(30));
+    own_backends.Add(connection_->backend_pid());
+    co_await sampling::SetUpSession(*connection_, std::chrono::seconds(60), After(std::chrono::seconds(60)));
+  }
+
+  asio::io_context loop_;
+  BlockingPool blocking_{1};
+  db::Connector connector_{blocking_, 1};
+  std::unique_ptr<db::Connection> connection_;
+  const sampling::CollectorType& type_;
+  std::unique_ptr<sampling::Collector> collector_;
+};
+
+}  // namespace pgtls::collectors

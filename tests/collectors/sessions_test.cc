@@ -1,0 +1,273 @@
+#include "collectors/sessions.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "exporter/base/error.h"
+#include "exporter/sessions/summary.h"
+#include "tests/collectors/harness.h"
+#include "tests/support/golden.h"
+
+namespace pgtls::collectors {
+namespace {
+
+using support::Families;
+using testing::HasSubstr;
+using testing::Not;
+using Text = std::optional<std::string>;
+
+const std::vector<std::string> kColumns = {
+    "sees_all",  "blind_role",       "now_us",      "pid",         "backend_start_us",   "datname",
+    "usename",   "application_name", "client_addr", "client_port", "backend_type",       "authenticating",
+    "ssl",       "version",          "cipher",      "bits",        "client_certificate", "client_dn",
+    "issuer_dn", "gss_encrypted"};
+
+constexpr std::int64_t kSecond = 1'000'000;
+constexpr std::int64_t kNow = 1'800'000'000 * kSecond;  // 2027-01-15 08:00:00 UTC
+
+// A row of the statement. The default: an unencrypted client from elsewhere.
+struct Row {
+  int pid = 100;
+  std::int64_t start = kNow - 60 * kSecond;
+  Text database = "shop";
+  Text user = "app";
+  Text application_name = "";
+  Text address = "10.1.2.3";
+  int port = 40000;
+  std::string backend_type = "client backend";
+  bool authenticating = false;
+  Text version, cipher, bits;  // TLS where version is there
+  Text client_dn, issuer_dn;   // a client certificate where client_dn is there
+  bool gss = false;
+};
+
+const Row kTls13 = {.version = "TLSv1.3", .cipher = "TLS_AES_256_GCM_SHA384", .bits = "256"};
+const Row kTls12 = {.version = "TLSv1.2", .cipher = "ECDHE-ECDSA-AES128-GCM-SHA256", .bits = "128"};
+
+Text Bool(bool value) { return value ? "t" : "f"; }
+
+class SessionsTest : public testing::Test {
+ protected:
+  void Show(const std::vector<Row>& rows, std::int64_t now = kNow) {
+    FakeSession::Rows table;
+    for (const Row& row : rows) {
+      table.push_back({"t",
+                       std::nullopt,
+                       std::to_string(now),
+                       std::to_string(row.pid),
+                       std::to_string(row.start),
+                       row.database,
+                       row.user,
+                       row.application_name,
+                       row.address,
+                       std::to_string(row.port),
+                       row.backend_type,
+                       Bool(row.authenticating),
+                       Bool(row.version.has_value()),
+                       row.version,
+                       row.cipher,
+                       row.bits,
+                       Bool(row.client_dn.has_value()),
+                       row.client_dn,
+                       row.issuer_dn,
+                       Bool(row.gss)});
+    }
+    if (rows.empty()) table.push_back(NoSession("t", std::nullopt, now));
+    harness_.fake.answers["sessions"] = {kColumns, table};
+  }
+  // What the server answers where there is no session, or the role may not see them.
+  static std::vector<Text> NoSession(const std::string& sees_all, Text blind_role, std::int64_t now) {
+    std::vector<Text> row(kColumns.size());
+    row[0] = sees_all;
+    row[1] = std::move(blind_role);
+    row[2] = std::to_string(now);
+    row[11] = "f";
+    row[16] = "f";
+    row[19] = "f";
+    return row;
+  }
+  std::string Page(const std::vector<Row>& rows, std::int64_t now = kNow) {
+    Show(rows, now);
+    return harness_.CollectPage();
+  }
+
+  Harness harness_{SessionsCollector()};
+};
+
+Row With(Row row, const std::function<void(Row&)>& change) {
+  change(row);
+  return row;
+}
+
+TEST_F(SessionsTest, GoldenPage) {
+  harness_.server.policy.allow_unencrypted = {
+      {.name = "legacy-erp",
+       .user = "erp",
+       .client_addr = Cidr::Parse("10.9.0.0/16"),
+       .until = std::chrono::sys_days(std::chrono::year{2027} / 1 / 31)},
+      {.name = "ended", .user = "old", .until = std::chrono::sys_days(std::chrono::year{2027} / 1 / 14)},
+      {.name = "endless", .database = "public"}};
+  const std::vector<Row> rows = {
+      With(kTls13, [](Row& r) { r.pid = 1; }),
+      With(kTls13, [](Row& r) { r.pid = 2, r.address = "::ffff:10.1.2.3"; }),
+      With(kTls13, [](Row& r) { r.pid = 3, r.database = {}, r.user = "standby", r.backend_type = "walsender"; }),
+      With(kTls12, [](Row& r) { r.pid = 4, r.client_dn = "/CN=app\"\\", r.issuer_dn = "/CN=Test CA"; }),
+      {.pid = 5, .address = {}, .port = -1},
+      {.pid = 6, .gss = true},
+      {.pid = 7, .start = kNow - 10 * kSecond - 250'000, .application_name = "psql"},
+      {.pid = 8, .start = kNow - 90 * kSecond, .address = "2001:db8::7"},
+      {.pid = 9, .start = kNow - 900 * kSecond, .user = "erp", .address = "10.9.1.1"},
+      {.pid = 10, .user = "erp", .address = "10.10.1.1"},
+      {.pid = 11, .user = "old"},
+      {.pid = 12, .database = "public", .address = "127.0.0.1"},
+      {.pid = 13, .start = kNow - 990 * kSecond, .address = "127.0.5.5"},
+      {.pid = 14, .database = "a\"b\\c\nd", .user = "\xff", .address = "::1"},
+      {.pid = 15, .database = "a\"b\\c\nd", .user = "\xfe", .address = "::1"},
+      {.pid = 16, .user = {}, .address = "10.0.0.1"},
+      {.pid = 17, .database = {}, .user = {}, .authenticating = true},
+      {.pid = 18, .database = {}, .user = {}, .address = {}, .port = -1, .authenticating = true},
+  };
+  Page({rows.begin(), rows.begin() + 8}, kNow - 30 * kSecond);
+  std::vector<Row> later = rows;
+  later[8].start = later[9].start = later[13].start = kNow - 5 * kSecond;
+  later.push_back(With(kTls13, [](Row& r) { r.pid = 19, r.start = kNow - 5 * kSecond; }));
+  EXPECT_TRUE(support::MatchesGolden("tests/collectors/testdata/sessions.prom", Page(later)));
+}
+
+TEST_F(SessionsTest, NobodyConnectedIsSaidAndNotSilence) {
+  const std::string page = Page({});
+  EXPECT_THAT(
+      page,
+      HasSubstr("pg_tls_unencrypted_connections_by_network{server=\"db\",network=\"remote\",allowed=\"false\"} 0\n"));
+  EXPECT_THAT(page,
+              HasSubstr("pg_tls_unencrypted_sessions_total{server=\"db\",network=\"remote\",allowed=\"false\"} 0\n"));
+  EXPECT_THAT(page, HasSubstr("pg_tls_authenticating_connections{server=\"db\",network=\"remote\"} 0\n"));
+  EXPECT_THAT(page, Not(HasSubstr("pg_tls_connections{")));
+  EXPECT_THAT(page, Not(HasSubstr("pg_tls_oldest_")));
+}
+
+TEST_F(SessionsTest, BlindRoleIsAFailureThatNamesTheGrant) {
+  harness_.fake.answers["sessions"] = {kColumns, {NoSession("f", "\"Mon itor\"", kNow)}};
+  try {
+    harness_.Collect();
+    FAIL() << "a role that sees nothing must not report counts";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.reason(), FailureReason::kInsufficientPrivilege);
+    EXPECT_THAT(error.what(), HasSubstr("GRANT pg_read_all_stats TO \"Mon itor\""));
+  }
+}
+
+TEST_F(SessionsTest, CountersOutliveAFailure) {
+  Show({}, kNow);
+  harness_.Collect();
+  Page({With(kTls13, [](Row& r) { r.start = kNow + kSecond; })}, kNow + 2 * kSecond);
+  harness_.fake.answers["sessions"] = {kColumns, {NoSession("f", "monitor", kNow + 3 * kSecond)}};
+  EXPECT_THROW(harness_.Collect(), Error);
+  EXPECT_THAT(Page({With(kTls13, [](Row& r) { r.start = kNow + kSecond; })}, kNow + 4 * kSecond),
+              HasSubstr("pg_tls_sessions_total{server=\"db\",database=\"shop\",user=\"app\",network=\"remote\","
+                        "encryption=\"tls\"} 1\n"));
+}
+
+TEST_F(SessionsTest, ServersThatDoNotShowAuthenticationSayNothingAboutIt) {
+  harness_.fake.version = 170000;
+  EXPECT_THAT(Page({}), Not(HasSubstr("pg_tls_authenticating_connections")));
+}
+
+TEST_F(SessionsTest, ServersTooOldAreRefused) {
+  harness_.fake.version = 110000;
+  Show({});
+  EXPECT_THROW(harness_.Collect(), Error);
+}
+
+TEST_F(SessionsTest, TellsTheServerItsOwnBackends) {
+  Show({});
+  harness_.own_backends.Add(12);
+  harness_.own_backends.Add(7);
+  harness_.Collect();
+  EXPECT_EQ(harness_.fake.last_parameters, db::Parameters{"{7,12}"});
+}
+
+TEST_F(SessionsTest, AddressesAreBucketedAndShownWhenAsked) {
+  harness_.config.client_addr = true;
+  harness_.config.ipv4_prefix = 24;
+  const std::string page = Page({{.pid = 1}, {.pid = 2, .address = "10.1.2.9"}, {.pid = 3, .address = {}, .port = -1}});
+  EXPECT_EQ(
+      Families(page, "pg_tls_connections{"),
+      "pg_tls_connections{server=\"db\",database=\"shop\",user=\"app\",client_addr=\"\",network=\"local\","
+      "backend_type=\"client backend\",encryption=\"none\"} 1\n"
+      "pg_tls_connections{server=\"db\",database=\"shop\",user=\"app\",client_addr=\"10.1.2.0/24\",network=\"remote\","
+      "backend_type=\"client backend\",encryption=\"none\"} 2\n");
+  EXPECT_EQ(Families(page, "pg_tls_unencrypted_connections{"),
+            "pg_tls_unencrypted_connections{server=\"db\",database=\"shop\",user=\"app\",client_addr=\"10.1.2.0/24\","
+            "application_name=\"\",network=\"remote\",allowed=\"false\"} 2\n");
+}
+
+TEST_F(SessionsTest, TheCapFoldsNamesAndNeverWhatMatters) {
+  harness_.config.max_series = 1;
+  const std::string page =
+      Page({{.pid = 1},
+            {.pid = 2},
+            {.pid = 3, .user = "b", .address = "10.0.0.9", .port = 1},
+            {.pid = 4, .user = "c", .address = "127.0.0.1", .port = 1},
+            With(kTls13, [](Row& r) { r.pid = 5; }),
+            With(kTls13, [](Row& r) { r.pid = 6, r.client_dn = "/CN=a"; }),
+            With(kTls12, [](Row& r) { r.pid = 7, r.client_dn = "/CN=b", r.issuer_dn = "/CN=ca"; })});
+  EXPECT_EQ(Families(page, "pg_tls_unencrypted_connections{"),
+            "pg_tls_unencrypted_connections{server=\"db\",database=\"__other__\",user=\"__other__\",client_addr=\"__"
+            "other__\","
+            "application_name=\"__other__\",network=\"loopback\",allowed=\"false\"} 1\n"
+            "pg_tls_unencrypted_connections{server=\"db\",database=\"__other__\",user=\"__other__\",client_addr=\"__"
+            "other__\","
+            "application_name=\"__other__\",network=\"remote\",allowed=\"false\"} 1\n"
+            "pg_tls_unencrypted_connections{server=\"db\",database=\"shop\",user=\"app\",client_addr=\"10.1.2.3\","
+            "application_name=\"\",network=\"remote\",allowed=\"false\"} 2\n");
+  EXPECT_EQ(
+      Families(page, "pg_tls_connections{"),
+      "pg_tls_connections{server=\"db\",database=\"__other__\",user=\"__other__\",client_addr=\"\",network="
+      "\"loopback\","
+      "backend_type=\"client backend\",encryption=\"none\"} 1\n"
+      "pg_tls_connections{server=\"db\",database=\"__other__\",user=\"__other__\",client_addr=\"\",network=\"remote\","
+      "backend_type=\"client backend\",encryption=\"none\"} 3\n"
+      "pg_tls_connections{server=\"db\",database=\"shop\",user=\"app\",client_addr=\"\",network=\"remote\","
+      "backend_type=\"client backend\",encryption=\"tls\"} 3\n");
+  EXPECT_EQ(Families(page, "pg_tls_cipher_connections{"),
+            "pg_tls_cipher_connections{server=\"db\",version=\"TLSv1.2\",cipher=\"__other__\",bits=\"__other__\"} 1\n"
+            "pg_tls_cipher_connections{server=\"db\",version=\"TLSv1.3\",cipher=\"TLS_AES_256_GCM_SHA384\",bits="
+            "\"256\"} 2\n");
+  EXPECT_EQ(Families(page, "pg_tls_client_certificate_connections{"),
+            "pg_tls_client_certificate_connections{server=\"db\",user=\"__other__\",client_dn=\"__other__\",issuer_dn="
+            "\"__other__\"} 1\n"
+            "pg_tls_client_certificate_connections{server=\"db\",user=\"app\",client_dn=\"/CN=a\",issuer_dn=\"\"} 1\n");
+  EXPECT_EQ(Families(page, "pg_tls_folded_connections{"),
+            "pg_tls_folded_connections{server=\"db\",metric=\"pg_tls_cipher_connections\"} 1\n"
+            "pg_tls_folded_connections{server=\"db\",metric=\"pg_tls_client_certificate_connections\"} 1\n"
+            "pg_tls_folded_connections{server=\"db\",metric=\"pg_tls_connections\"} 4\n"
+            "pg_tls_folded_connections{server=\"db\",metric=\"pg_tls_sessions_total\"} 0\n"
+            "pg_tls_folded_connections{server=\"db\",metric=\"pg_tls_unencrypted_connections\"} 2\n");
+}
+
+TEST_F(SessionsTest, PublishesWhatItFound) {
+  harness_.server.policy.allow_unencrypted = {{.name = "erp", .user = "erp"}};
+  Show({{.pid = 1},
+        {.pid = 2, .address = "127.0.0.1"},
+        With(kTls13, [](Row& r) { r.pid = 3; }),
+        {.pid = 4, .start = kNow - 300 * kSecond, .user = "erp"},
+        {.pid = 5, .start = kNow - 30 * kSecond}});
+  const auto summary = harness_.Collect().facts.Get<sessions::Summary>();
+  ASSERT_TRUE(summary);
+  using sessions::Encryption;
+  using sessions::Network;
+  EXPECT_EQ(summary->connections.at({Network::kRemote, Encryption::kTls}), 1u);
+  EXPECT_EQ(summary->connections.at({Network::kRemote, Encryption::kNone}), 3u);
+  ASSERT_EQ(summary->unencrypted.size(), 3u);
+  EXPECT_EQ(summary->unencrypted[0].client_addr, "10.1.2.3");
+  EXPECT_EQ(summary->unencrypted[0].network, Network::kRemote);
+  EXPECT_EQ(summary->unencrypted[0].connections, 2u);
+  EXPECT_FALSE(summary->unencrypted[0].allowed);
+  EXPECT_EQ(summary->unencrypted[1].network, Network::kLoopback);
+  EXPECT_TRUE(summary->unencrypted[2].allowed);
+  EXPECT_EQ(summary->oldest_unencrypted_us, kNow - 60 * kSecond);
+}
+
+}  // namespace
+}  // namespace pgtls::collectors

@@ -1,0 +1,73 @@
+// deploy/sql/monitoring_role.sql gives what it promises and nothing that could read a secret.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/support/postgres_server.h"
+
+namespace pgtls {
+namespace {
+
+using support::Client;
+using support::PostgresServer;
+using testing::HasSubstr;
+
+constexpr const char* kRoleFile = "deploy/sql/monitoring_role.sql";
+
+class MonitoringRoleTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    server_.RunSqlFile(kRoleFile);
+    server_.RunSqlFile(kRoleFile);  // as safe the second time
+  }
+
+  PostgresServer server_;
+};
+
+TEST_F(MonitoringRoleTest, SeesAllSessionsAndFilePaths) {
+  const Client other(server_.Conninfo());
+  Client exporter(server_.Conninfo("user=tls_exporter"));
+  EXPECT_EQ(exporter.Value("SELECT ssl FROM pg_stat_ssl WHERE pid = " + std::to_string(other.pid())), "f");
+  EXPECT_NE(exporter.Value("SELECT setting FROM pg_settings WHERE name = 'hba_file'"), "");
+}
+
+TEST_F(MonitoringRoleTest, ReadsNoSecretAndChangesNothing) {
+  Client exporter(server_.Conninfo("user=tls_exporter"));
+  for (const char* sql : {"SELECT rolpassword FROM pg_authid", "SELECT passwd FROM pg_shadow",
+                          "SELECT pg_read_file('server.key')", "SELECT pg_read_binary_file('server.key')",
+                          "SELECT lo_import('server.key')", "COPY (SELECT 1) TO PROGRAM 'true'",
+                          "CREATE TEMP TABLE t (x text); COPY t FROM '/etc/passwd'", "ALTER SYSTEM SET ssl = off",
+                          "CREATE ROLE another", "SELECT pg_reload_conf()", "CREATE TABLE tls_exporter.t (x int)"}) {
+    EXPECT_THAT(([&] {
+                  try {
+                    exporter.Query(sql);
+                    return std::string("no error");
+                  } catch (const std::runtime_error& error) {
+                    return std::string(error.what());
+                  }
+                })(),
+                testing::AnyOf(HasSubstr("permission denied"), HasSubstr("must be superuser")))
+        << sql;
+    exporter.Query("ROLLBACK");
+  }
+}
+
+TEST_F(MonitoringRoleTest, ItsFunctionsAreItsOwn) {
+  server_.Execute("CREATE ROLE stranger LOGIN");
+  // Every function in the schema: SECURITY DEFINER, a fixed search_path, executable by no one else.
+  const auto rows = server_.Query(
+      "SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'tls_exporter'::regnamespace AND NOT "
+      "(p.prosecdef AND p.proconfig @> '{search_path=pg_catalog}' AND has_function_privilege('tls_exporter', p.oid, "
+      "'EXECUTE') AND NOT has_function_privilege('stranger', p.oid, 'EXECUTE'))");
+  EXPECT_TRUE(rows.empty()) << rows[0][0].value_or("");
+  EXPECT_EQ(server_.Query("SELECT has_schema_privilege('stranger', 'tls_exporter', 'USAGE')")[0][0], "f");
+}
+
+TEST_F(MonitoringRoleTest, TakesBackWhatDoesNotBelongToIt) {
+  server_.Execute("ALTER ROLE tls_exporter SUPERUSER CREATEROLE NOLOGIN");
+  server_.RunSqlFile(kRoleFile);
+  Client exporter(server_.Conninfo("user=tls_exporter"));
+  EXPECT_EQ(exporter.Value("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"), "f");
+}
+
+}  // namespace
+}  // namespace pgtls
