@@ -2,6 +2,8 @@
 
 #include <openssl/pem.h>
 
+#include "exporter/tls/pkcs12.h"
+
 namespace pgtls::tls {
 namespace {
 
@@ -43,22 +45,11 @@ class Parser {
     return false;
   }
 
-  bool Pkcs12(std::string_view bytes, const std::optional<std::string>& password) {
-    const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-    const Pkcs12Ptr bundle(d2i_PKCS12(nullptr, &data, static_cast<long>(bytes.size())));
-    if (bundle == nullptr) return false;
-    EVP_PKEY* key = nullptr;
-    X509* certificate = nullptr;
-    STACK_OF(X509)* others = nullptr;
-    const bool opened = password ? PKCS12_parse(bundle.get(), password->c_str(), &key, &certificate, &others) == 1
-                                 : PKCS12_parse(bundle.get(), nullptr, &key, &certificate, &others) == 1;
-    const EvpPkeyPtr key_owner(key);
-    const X509Ptr certificate_owner(certificate);
-    const X509StackPtr others_owner(others);
-    if (!opened) return false;
-    if (certificate != nullptr) Add(certificate);
-    for (int i = 0; i < sk_X509_num(others); ++i) Add(sk_X509_value(others, i));
-    return true;
+  bool Pkcs12(std::string_view bytes, const std::optional<std::string>& password, long max_iterations) {
+    const Pkcs12Certificates found = ReadPkcs12(bytes, password, max_iterations);
+    for (const X509Ptr& certificate : found.certificates) Add(certificate.get());
+    file_.malformed += found.opened ? 0 : 1;
+    return found.is_pkcs12;
   }
 
  private:
@@ -124,22 +115,18 @@ class Parser {
 
 }  // namespace
 
-CertificateFile ParseCertificateFile(std::string_view bytes, const std::optional<std::string>& pkcs12_password) {
+CertificateFile ParseCertificateFile(std::string_view bytes, const std::optional<std::string>& pkcs12_password,
+                                     long max_pkcs12_iterations) {
   CertificateFile file;
   if (bytes.size() > kMaxCertificateFileBytes) {
     file.malformed = 1;
     return file;
   }
   Parser parser(file);
-  // DER begins with a SEQUENCE; text that begins with '0' is no DER and falls through.
+  // DER begins with a SEQUENCE; so may text, which then is neither.
   const bool binary =
-      !bytes.empty() && bytes.front() == '\x30' && (parser.Der(bytes) || parser.Pkcs12(bytes, pkcs12_password));
-  if (!binary) {
-    parser.Pem(bytes);
-    if (!bytes.empty() && bytes.front() == '\x30' && file.certificates.empty() && file.crls.empty()) {
-      file.malformed += file.malformed == 0 ? 1 : 0;
-    }
-  }
+      bytes.starts_with('\x30') && (parser.Der(bytes) || parser.Pkcs12(bytes, pkcs12_password, max_pkcs12_iterations));
+  if (!binary) parser.Pem(bytes);
   ERR_clear_error();
   return file;
 }

@@ -16,6 +16,10 @@ inline constexpr std::size_t kMaxCertificatesPerFile = 500;
 // A larger file is no certificate file.
 inline constexpr std::size_t kMaxCertificateFileBytes = std::size_t{16} << 20;
 
+// A PKCS#12 file that asks for more iterations of key derivation is not opened: 10 million take 5 s, and the number is
+// the file's to choose.
+inline constexpr long kMaxPkcs12Iterations = 10'000'000;
+
 struct CertificateFile {
   struct Entry {
     std::size_t position;  // among the file's certificates, readable or not
@@ -29,7 +33,8 @@ struct CertificateFile {
 };
 
 // Private keys are skipped unread. `pkcs12_password`: for a PKCS#12 file; without one, none and the empty password are
-// tried. PKCS#12 takes as long as its iteration count says (5 s for 10 million): call it where blocking does not hurt.
-CertificateFile ParseCertificateFile(std::string_view bytes, const std::optional<std::string>& pkcs12_password);
+// tried. PKCS#12 can take seconds: call it where blocking does not hurt.
+CertificateFile ParseCertificateFile(std::string_view bytes, const std::optional<std::string>& pkcs12_password,
+                                     long max_pkcs12_iterations = kMaxPkcs12Iterations);
 
 }  // namespace pgtls::tls

@@ -14,6 +14,12 @@ using Clock = std::chrono::steady_clock;
 // How long a server may take to close its end after the last word.
 constexpr auto kLinger = std::chrono::seconds(1);
 
+// A deadline that came is no answer of the peer's: it must not look like the end of a connection.
+bool Failed(const std::error_code& error) {
+  if (error == asio::error::operation_aborted) throw std::system_error(error);
+  return static_cast<bool>(error);
+}
+
 // A TCP connection, or what is inside a TLS session on it. Errors are false or nullopt: the connection is of no more
 // use.
 class Channel {
@@ -22,7 +28,7 @@ class Channel {
 
   asio::awaitable<bool> Connect(const asio::ip::tcp::endpoint& address) {
     auto [error] = co_await socket_.async_connect(address, asio::experimental::as_tuple(asio::use_awaitable));
-    if (error) co_return false;
+    if (Failed(error)) co_return false;
     socket_.set_option(asio::ip::tcp::no_delay(true), error);
     co_return true;
   }
@@ -31,14 +37,14 @@ class Channel {
     if (bytes.empty()) co_return true;
     auto [error, sent] =
         co_await asio::async_write(socket_, asio::buffer(bytes), asio::experimental::as_tuple(asio::use_awaitable));
-    co_return !error;
+    co_return !Failed(error);
   }
 
   asio::awaitable<std::optional<std::string>> ReceiveRaw() {
     std::array<char, 8192> buffer{};
     auto [error, received] =
         co_await socket_.async_read_some(asio::buffer(buffer), asio::experimental::as_tuple(asio::use_awaitable));
-    if (error) co_return std::nullopt;
+    if (Failed(error)) co_return std::nullopt;
     co_return std::string(buffer.data(), received);
   }
 
@@ -47,7 +53,7 @@ class Channel {
     char byte = 0;
     auto [error, received] =
         co_await socket_.async_read_some(asio::buffer(&byte, 1), asio::experimental::as_tuple(asio::use_awaitable));
-    if (error) co_return std::nullopt;
+    if (Failed(error)) co_return std::nullopt;
     co_return byte;
   }
 
