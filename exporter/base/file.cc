@@ -51,8 +51,8 @@ std::string ReadFile(const std::string& path, std::size_t max_bytes) {
 
 std::string ReadPasswordFile(const std::string& path) {
   std::string password = ReadFile(path, 4096);
-  if (password.ends_with('\n')) password.pop_back();
-  if (password.ends_with('\r')) password.pop_back();
+  const std::size_t line_end = password.ends_with("\r\n") ? 2 : password.ends_with('\n') ? 1 : 0;
+  password.resize(password.size() - line_end);
   return password;
 }
 

@@ -10,7 +10,7 @@ namespace pgtls {
 // file (a FIFO would hang, a device has no end).
 std::string ReadFile(const std::string& path, std::size_t max_bytes);
 
-// A password: the file's content without one trailing line end.
+// A password: the file's content without one trailing line end (LF or CRLF). At most 4,096 bytes.
 std::string ReadPasswordFile(const std::string& path);
 
 }  // namespace pgtls

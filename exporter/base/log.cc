@@ -14,6 +14,8 @@
 namespace pgtls::log {
 namespace {
 
+constexpr std::size_t kMaxValueBytes = 1000;
+
 std::atomic<Level> g_level{Level::kInfo};
 std::atomic<Format> g_format{Format::kLogfmt};
 
@@ -45,7 +47,7 @@ std::string_view LevelName(Level level) {
 
 std::string Quoted(std::string_view value) {
   std::string result = "\"";
-  for (const char c : Printable(value, 1000)) {
+  for (const char c : Printable(value, kMaxValueBytes)) {
     if (c == '"' || c == '\\') result += '\\';
     result += c;
   }
@@ -53,9 +55,10 @@ std::string Quoted(std::string_view value) {
 }
 
 std::string LogfmtValue(std::string_view value) {
-  const bool bare = !value.empty() && value.find_first_not_of(
-                                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                          "0123456789-_./:@+,%[]") == std::string_view::npos;
+  const bool bare = !value.empty() && value.size() <= kMaxValueBytes &&
+                    value.find_first_not_of(
+                        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                        "0123456789-_./:@+,%[]") == std::string_view::npos;
   return bare ? std::string(value) : Quoted(value);
 }
 

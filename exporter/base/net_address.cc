@@ -109,7 +109,9 @@ std::optional<Cidr> Cidr::Parse(std::string_view text) {
   if (slash != std::string_view::npos) {
     const std::string_view digits = text.substr(slash + 1);
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), prefix);
-    if (error != std::errc() || end != digits.data() + digits.size() || prefix < 0 || prefix > address->bits()) {
+    // from_chars takes "-0".
+    if (digits.starts_with('-') || error != std::errc() || end != digits.data() + digits.size() ||
+        prefix > address->bits()) {
       return std::nullopt;
     }
   }

@@ -70,12 +70,17 @@ std::string Bounded(std::string_view text, std::size_t max_bytes) {
 
 std::string Printable(std::string_view text, std::size_t max_bytes) {
   std::string result;
-  for (const char c : ValidUtf8(text)) {
-    const auto byte = static_cast<std::uint8_t>(c);
-    if (byte < 0x20 || byte == 0x7F) {
+  const std::string valid = ValidUtf8(text);
+  for (std::size_t i = 0; i < valid.size(); ++i) {
+    const auto byte = static_cast<std::uint8_t>(valid[i]);
+    // U+0080 … U+009F are C2 80 … C2 9F: terminals obey some of them (CSI is U+009B).
+    const bool c1 = byte == 0xC2 && static_cast<std::uint8_t>(valid[i + 1]) < 0xA0;
+    if (c1) {
+      result += fmt::format("\\x{:02x}", static_cast<std::uint8_t>(valid[++i]));
+    } else if (byte < 0x20 || byte == 0x7F) {
       result += fmt::format("\\x{:02x}", byte);
     } else {
-      result += c;
+      result += valid[i];
     }
   }
   return Bounded(result, max_bytes);

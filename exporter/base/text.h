@@ -16,7 +16,7 @@ std::string ValidUtf8(std::string_view text);
 // that what was distinct stays distinct. Shorter text as it is. REQUIRES: max_bytes >= 32.
 std::string Bounded(std::string_view text, std::size_t max_bytes);
 
-// For log lines: control characters (newline, escape …) as \xHH, valid UTF-8, at most `max_bytes`.
+// For log lines: control characters (newline, escape, U+009B …) as \xHH, valid UTF-8, at most `max_bytes`.
 std::string Printable(std::string_view text, std::size_t max_bytes = 500);
 
 }  // namespace pgtls

@@ -1,0 +1,59 @@
+#include "exporter/metrics/process.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <map>
+
+namespace pgtls::metrics {
+namespace {
+
+std::map<std::string, double> Samples() {
+  Sink sink("");
+  AddProcess(sink);
+  std::map<std::string, double> samples;
+  for (const auto& family : sink.Render()) {
+    const auto space = family.text.find(' ');
+    samples[family.text.substr(0, space)] = std::stod(family.text.substr(space));
+  }
+  return samples;
+}
+
+TEST(ProcessTest, HasAllItsMetrics) {
+  const auto samples = Samples();
+  EXPECT_EQ(samples.size(), ProcessDescs().size());
+  for (const Desc* desc : ProcessDescs()) EXPECT_TRUE(samples.contains(std::string(desc->name))) << desc->name;
+}
+
+TEST(ProcessTest, CountsDescriptorsExactly) {
+  const double before = Samples().at("process_open_fds");
+  const int one = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  const int two = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  EXPECT_EQ(Samples().at("process_open_fds"), before + 2);
+  close(one);
+  close(two);
+  EXPECT_EQ(Samples().at("process_open_fds"), before);
+}
+
+TEST(ProcessTest, StartTimeIsThatOfTheProcess) {
+  const double now = Seconds(std::chrono::system_clock::now().time_since_epoch());
+  const double start = Samples().at("process_start_time_seconds");
+  EXPECT_LE(start, now);
+  EXPECT_GT(start, now - 3'600);
+  EXPECT_EQ(Samples().at("process_start_time_seconds"), start);
+}
+
+TEST(ProcessTest, CpuGrowsWithWork) {
+  const double before = Samples().at("process_cpu_seconds_total");
+  const auto more = [&] { return Samples().at("process_cpu_seconds_total") > before; };
+  while (!more()) {
+  }
+  EXPECT_GT(Samples().at("process_resident_memory_bytes"), 1e6);
+  EXPECT_GE(Samples().at("process_virtual_memory_bytes"), Samples().at("process_resident_memory_bytes"));
+}
+
+}  // namespace
+}  // namespace pgtls::metrics

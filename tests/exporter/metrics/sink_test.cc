@@ -1,0 +1,147 @@
+#include "exporter/metrics/sink.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <stdexcept>
+
+#include "tests/support/process.h"
+
+namespace pgtls::metrics {
+namespace {
+
+constexpr Desc kPlain = {"pg_tls_plain", Type::kGauge, "A metric of the exporter alone.", {}};
+constexpr Desc kServer = {"pg_tls_server", Type::kGauge, "A metric of one server.", {"server"}};
+constexpr Desc kLabelled = {"pg_tls_labelled", Type::kGauge, "A metric with labels.", {"server", "user", "database"}};
+constexpr Desc kCounted = {"pg_tls_counted_total", Type::kCounter, "A counter with a label.", {"server", "kind"}};
+
+std::string Text(Sink& sink) {
+  std::string text;
+  for (const auto& family : sink.Render()) text += family.text;
+  return text;
+}
+
+std::string OneLabel(const std::string& value) {
+  Sink sink("s");
+  sink.Add(kCounted, {value}, 1);
+  return Text(sink);
+}
+
+TEST(SinkTest, PutsTheServerFirst) {
+  Sink sink("db");
+  sink.Add(kPlain, {}, 1);
+  sink.Add(kServer, {}, 2);
+  sink.Add(kLabelled, {"app", "shop"}, 3);
+  EXPECT_EQ(Text(sink),
+            "pg_tls_plain 1\n"
+            "pg_tls_server{server=\"db\"} 2\n"
+            "pg_tls_labelled{server=\"db\",user=\"app\",database=\"shop\"} 3\n");
+}
+
+TEST(SinkTest, FamiliesInOrderOfArrivalSamplesByLabel) {
+  Sink sink("db");
+  sink.Add(kCounted, {"b"}, 1);
+  sink.Add(kServer, {}, 2);
+  sink.Add(kCounted, std::vector<std::string>{"a"}, 3);
+  const auto families = sink.Render();
+  ASSERT_EQ(families.size(), 2u);
+  EXPECT_EQ(families[0].desc, &kCounted);
+  EXPECT_EQ(families[0].series, 2u);
+  EXPECT_EQ(families[0].text,
+            "pg_tls_counted_total{server=\"db\",kind=\"a\"} 3\n"
+            "pg_tls_counted_total{server=\"db\",kind=\"b\"} 1\n");
+  EXPECT_EQ(families[1].desc, &kServer);
+  EXPECT_EQ(families[1].series, 1u);
+}
+
+TEST(SinkTest, RenderEmptiesIt) {
+  Sink sink("db");
+  EXPECT_TRUE(sink.Render().empty());
+  sink.Add(kServer, {}, 1);
+  EXPECT_EQ(sink.Render().size(), 1u);
+  EXPECT_TRUE(sink.Render().empty());
+  sink.Add(kServer, {}, 1);  // no duplicate any more
+  EXPECT_EQ(sink.Render().size(), 1u);
+}
+
+TEST(SinkTest, RefusesALabelSetTwice) {
+  Sink sink("db");
+  sink.Add(kLabelled, {"a", "b"}, 1);
+  sink.Add(kLabelled, {"b", "a"}, 1);
+  EXPECT_THROW(sink.Add(kLabelled, {"a", "b"}, 2), std::logic_error);
+  EXPECT_EQ(sink.Render()[0].series, 2u);
+}
+
+TEST(SinkTest, RefusesAWrongNumberOfLabels) {
+  Sink sink("db");
+  EXPECT_THROW(sink.Add(kLabelled, {"a"}, 1), std::logic_error);
+  EXPECT_THROW(sink.Add(kLabelled, {"a", "b", "c"}, 1), std::logic_error);
+  EXPECT_THROW(sink.Add(kPlain, {"a"}, 1), std::logic_error);
+}
+
+TEST(SinkTest, EscapesLabels) {
+  EXPECT_EQ(OneLabel("a\"b\\c\nd"), "pg_tls_counted_total{server=\"s\",kind=\"a\\\"b\\\\c\\nd\"} 1\n");
+  EXPECT_EQ(OneLabel("\xE9\uFFFD"), "pg_tls_counted_total{server=\"s\",kind=\"\uFFFDxe9\uFFFD\uFFFD\"} 1\n");
+  EXPECT_EQ(OneLabel("}\t{"), "pg_tls_counted_total{server=\"s\",kind=\"}\t{\"} 1\n");
+}
+
+TEST(SinkTest, BoundsLabelsAndKeepsThemDistinct) {
+  Sink sink("s");
+  const std::string common(5'000, 'x');
+  sink.Add(kCounted, {common + "1"}, 1);
+  sink.Add(kCounted, {common + "2"}, 1);
+  const auto families = sink.Render();
+  EXPECT_EQ(families[0].series, 2u);
+  EXPECT_LT(families[0].text.size(), 2'300u);
+  // The limit is that of the page: bytes that are written as more than one count as written.
+  Sink bad("s");
+  bad.Add(kCounted, {std::string(1'024, '\xFF')}, 1);
+  EXPECT_LT(bad.Render()[0].text.size(), 1'100u);
+}
+
+TEST(SinkTest, WritesNumbersInFull) {
+  const std::pair<double, const char*> cases[] = {
+      {0, "0"},
+      {-1, "-1"},
+      {1786000000.5, "1786000000.5"},
+      {9007199254740992, "9007199254740992"},
+      {std::numeric_limits<double>::infinity(), "+Inf"},
+      {-std::numeric_limits<double>::infinity(), "-Inf"},
+      {std::numeric_limits<double>::quiet_NaN(), "Nan"},
+  };
+  for (const auto& [value, text] : cases) {
+    Sink sink("s");
+    sink.Add(kServer, {}, value);
+    EXPECT_EQ(Text(sink), std::string("pg_tls_server{server=\"s\"} ") + text + "\n");
+  }
+}
+
+TEST(SinkTest, HeaderNamesTheType) {
+  EXPECT_EQ(Header(kServer), "# HELP pg_tls_server A metric of one server.\n# TYPE pg_tls_server gauge\n");
+  EXPECT_EQ(Header(kCounted),
+            "# HELP pg_tls_counted_total A counter with a label.\n# TYPE pg_tls_counted_total counter\n");
+}
+
+TEST(SinkTest, PrometheusReadsEveryByteInALabel) {
+  std::string page = Header(kCounted);
+  Sink sink("a \"server\"\\\n\xFF");
+  for (int byte = 0; byte < 256; ++byte) sink.Add(kCounted, {std::string(1, static_cast<char>(byte))}, byte);
+  sink.Add(kServer, {}, std::numeric_limits<double>::quiet_NaN());
+  const auto families = sink.Render();
+  EXPECT_EQ(families[0].series, 256u);
+  page += families[0].text + Header(kServer) + families[1].text;
+  support::Process promtool({"promtool", "check", "metrics"}, {.input = page});
+  EXPECT_EQ(promtool.Wait(), 0) << promtool.Err();
+  EXPECT_EQ(promtool.Err(), "");
+}
+
+TEST(DescTest, CountsItsLabels) {
+  static_assert(kPlain.label_count() == 0);
+  static_assert(kLabelled.label_count() == 3);
+  constexpr Desc kFull = {
+      "x", Type::kGauge, "x", {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p"}};
+  static_assert(kFull.label_count() == kMaxLabels);
+}
+
+}  // namespace
+}  // namespace pgtls::metrics
