@@ -19,6 +19,12 @@ using Deadline = std::chrono::steady_clock::time_point;
 
 inline Deadline After(std::chrono::nanoseconds duration) { return std::chrono::steady_clock::now() + duration; }
 
+// This coroutine was cancelled from outside: no failure of what it did, and to be passed on.
+inline bool IsCancellation(const std::exception& error) {
+  const auto* system = dynamic_cast<const std::system_error*>(&error);
+  return system != nullptr && system->code() == asio::error::operation_aborted;
+}
+
 namespace internal {
 
 // The outcome of a coroutine as a value. `a || b` of Asio waits for the first *success*: an exception that went through

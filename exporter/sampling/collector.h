@@ -67,7 +67,7 @@ struct Context {
   const db::Target& target;
   // Where SQL is connected now; absent while it is not (always there for a collector that needs SQL).
   std::optional<db::Peer> peer;
-  // The session: the lane's own, or a fresh one, as CollectorType::connection says. Null for kNone.
+  // The session lane's connection, as fresh as CollectorType::connection says. Null for kNone.
   db::Session* session;
   // The facts of all collectors' latest successful runs on this server.
   const Facts& facts;
@@ -109,7 +109,7 @@ class Collector {
 // How a collector reaches the server.
 enum class ConnectionKind {
   kPersistent,  // the session lane's connection
-  kFresh,       // session lane, on a connection of its own: a long-lived session's settings are not the server's
+  kFresh,       // the same, made anew after each reload of the server: an older session's settings are not the server's
   kNone         // the wire lane: no login; goes on when login fails
 };
 
@@ -121,5 +121,7 @@ struct CollectorType {
   std::span<const metrics::Desc* const> descs;
   std::unique_ptr<Collector> (*make)();
 };
+
+inline bool NeedsSql(const CollectorType& type) { return type.connection != ConnectionKind::kNone; }
 
 }  // namespace pgtls::sampling

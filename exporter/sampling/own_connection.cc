@@ -23,6 +23,8 @@ const db::Statement kDescribe = {
     "FROM (SELECT pg_catalog.pg_backend_pid() AS pid) me "
     "LEFT JOIN pg_catalog.pg_stat_ssl s USING (pid) LEFT JOIN pg_catalog.pg_stat_gssapi g USING (pid)"};
 
+const db::Statement kLoadTime = {"config_load_time", "SELECT pg_catalog.pg_conf_load_time()"};
+
 // quote_ident()'s result, so that the name of a schema cannot become SQL.
 db::Statement SslIsUsed(std::string_view quoted_schema) {
   return {"ssl_is_used", "SELECT " + std::string(quoted_schema) + ".ssl_is_used()"};
@@ -61,6 +63,11 @@ asio::awaitable<OwnConnection> DescribeConnection(db::Session& session, std::str
     }
   }
   co_return own;
+}
+
+asio::awaitable<std::string> ConfigLoadTime(db::Session& session, Deadline deadline) {
+  const db::Result row = co_await session.Query(kLoadTime, {}, deadline);
+  co_return std::string(row.Text(0, 0).value_or(""));
 }
 
 }  // namespace pgtls::sampling

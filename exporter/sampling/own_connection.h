@@ -18,4 +18,9 @@ asio::awaitable<void> SetUpSession(db::Session& session, std::chrono::millisecon
 // option in force.
 asio::awaitable<OwnConnection> DescribeConnection(db::Session& session, std::string sslmode, Deadline deadline);
 
+// pg_conf_load_time(), as the server writes it: when this session last took the configuration over. A session takes a
+// reload over before its next query, with the files as they are *then*: later edits read as loaded. So what should be
+// the server's view is read on a connection that has seen no reload.
+asio::awaitable<std::string> ConfigLoadTime(db::Session& session, Deadline deadline);
+
 }  // namespace pgtls::sampling

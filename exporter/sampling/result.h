@@ -18,6 +18,11 @@ struct Failure {
   std::string message;  // for logs, check and pages; may hold text from a server
 };
 
+inline Failure AsFailure(const std::exception& error) {
+  const auto* known = dynamic_cast<const Error*>(&error);
+  return {known != nullptr ? known->reason() : FailureReason::kError, error.what()};
+}
+
 // One run of one collector. A failed run has no families and no facts.
 struct CollectorResult {
   std::vector<metrics::RenderedFamily> families;

@@ -69,8 +69,11 @@ class Server : public std::enable_shared_from_this<Server> {
   asio::awaitable<void> RunDueOnSession(bool once);
   // The failure that cost the lane its connection, if one did.
   asio::awaitable<std::optional<Failure>> RunPersistent(bool once);
-  // The failure to make a fresh connection, if it failed.
-  asio::awaitable<std::optional<Failure>> RunFresh(bool once, std::shared_ptr<db::Connection> fresh);
+  // As RunPersistent. Connects anew where the server has reloaded its configuration since this connection was made.
+  asio::awaitable<std::optional<Failure>> RunFresh(bool once);
+  // False, and nothing stored, where the configuration was reloaded before or meanwhile. Throws when the connection is
+  // lost.
+  asio::awaitable<bool> RunFreshOn(std::shared_ptr<db::Connection> connection, bool once);
   asio::awaitable<void> RunDueOnWire(bool once);
   // Null where the configuration changed so much meanwhile that the result says nothing any more.
   asio::awaitable<std::shared_ptr<const CollectorResult>> RunSlot(Slot& slot, std::shared_ptr<db::Connection> session,
@@ -101,6 +104,7 @@ class Server : public std::enable_shared_from_this<Server> {
   std::optional<bool> up_;
   std::optional<Failure> connection_failure_;
   std::optional<OwnConnection> own_connection_;
+  std::string config_load_time_;  // pg_conf_load_time() when the connection was made
   int failures_in_a_row_ = 0;
   std::uint64_t place_ = 0;  // counts the changes of where, or as whom, this server is reached
   bool stopped_ = false;

@@ -1,0 +1,208 @@
+// How a server's collectors run: the connection they need, what its loss means, and when it must be made anew.
+#include <utility>
+#include <vector>
+
+#include "exporter/base/error.h"
+#include "exporter/base/log.h"
+#include "exporter/sampling/own_connection.h"
+#include "exporter/sampling/server.h"
+
+namespace pgtls::sampling {
+namespace {
+
+using std::chrono::steady_clock;
+
+// A backend of the exporter, known by its pid while this lives.
+class Owned {
+ public:
+  Owned(OwnBackends& backends, int pid) : backends_(backends), pid_(pid) { backends_.Add(pid_); }
+  ~Owned() { backends_.Remove(pid_); }
+  Owned(const Owned&) = delete;
+  Owned& operator=(const Owned&) = delete;
+
+ private:
+  OwnBackends& backends_;
+  int pid_;
+};
+
+}  // namespace
+
+asio::awaitable<void> Server::RunDueOnSession(bool once) {
+  const bool any = std::any_of(slots_.begin(), slots_.end(),
+                               [&](const Slot& slot) { return IsDue(slot, LaneKind::kSession, once); });
+  if (!any) co_return;
+  const auto place = place_;
+  std::optional<Failure> failure;
+  bool reused = true;
+  while (reused) {
+    reused = connection_ != nullptr;
+    failure = co_await EnsureConnected();
+    if (!failure) failure = co_await RunPersistent(once);
+    if (!failure) failure = co_await RunFresh(once);
+    // The server was restarted between two collections: that is no failure, if it answers on a new connection.
+    if (!failure || failure->reason != FailureReason::kConnection || place != place_) break;
+  }
+  // A failure of the place before says nothing about this one.
+  if (place != place_) co_return;
+  if (failure) {
+    FailAllOnSession(*failure);
+    co_return;
+  }
+  failures_in_a_row_ = 0;
+  if (connection_failure_) {
+    connection_failure_.reset();
+    Publish();
+  }
+}
+
+asio::awaitable<std::optional<Failure>> Server::RunPersistent(bool once) {
+  for (Slot& slot : slots_) {
+    if (slot.type->connection != ConnectionKind::kPersistent || !IsDue(slot, LaneKind::kSession, once)) continue;
+    const std::shared_ptr<db::Connection> connection = connection_;
+    if (!connection) co_return std::nullopt;  // Reconfigure() dropped it; the next turn makes another
+    auto result = co_await RunSlot(slot, connection, once);
+    if (!result || connection != connection_) continue;
+    if (!connection->usable()) {
+      Disconnect();
+      co_return result->failure.value_or(Failure{FailureReason::kConnection, "the connection was lost"});
+    }
+    up_ = true;
+    Store(slot, std::move(result));
+  }
+  co_return std::nullopt;
+}
+
+asio::awaitable<std::optional<Failure>> Server::RunFresh(bool once) {
+  constexpr int kMostReloads = 3;
+  for (int reloads = 0; reloads < kMostReloads; ++reloads) {
+    const bool any = std::any_of(slots_.begin(), slots_.end(), [&](const Slot& slot) {
+      return slot.type->connection == ConnectionKind::kFresh && IsDue(slot, LaneKind::kSession, once);
+    });
+    if (!any) co_return std::nullopt;
+    auto failure = co_await EnsureConnected();
+    if (failure) co_return failure;
+    const auto connection = connection_;
+    try {
+      const bool fresh = co_await RunFreshOn(connection, once);
+      if (fresh || connection != connection_) co_return std::nullopt;
+    } catch (const std::exception& error) {
+      if (IsCancellation(error)) throw;
+      failure = AsFailure(error);
+    }
+    if (connection == connection_) Disconnect();
+    if (failure) co_return failure;
+    log::Debug("the server reloaded its configuration: connecting anew", {{"server", config_->name}});
+  }
+  co_return Failure{FailureReason::kError, "the server reloads its configuration without pause"};
+}
+
+asio::awaitable<bool> Server::RunFreshOn(std::shared_ptr<db::Connection> connection, bool once) {
+  // Every backend takes a reload over before its next query, so an unchanged load time says that this session's view is
+  // still the server's.
+  const std::string before = co_await ConfigLoadTime(*connection, After(SessionTimeout()));
+  if (before != config_load_time_) co_return false;
+  std::vector<std::pair<Slot*, std::shared_ptr<const CollectorResult>>> results;
+  for (Slot& slot : slots_) {
+    if (slot.type->connection != ConnectionKind::kFresh || !IsDue(slot, LaneKind::kSession, once)) continue;
+    auto result = co_await RunSlot(slot, connection, once);
+    if (!connection->usable()) {
+      const Failure lost{FailureReason::kConnection, "the connection was lost"};
+      const Failure failure = result && result->failure ? *result->failure : lost;
+      throw Error(failure.reason, failure.message);
+    }
+    if (result) results.emplace_back(&slot, std::move(result));
+  }
+  const std::string after = co_await ConfigLoadTime(*connection, After(SessionTimeout()));
+  if (after != before) co_return false;
+  if (connection == connection_) {
+    for (auto& [slot, result] : results) Store(*slot, std::move(result));
+  }
+  co_return true;
+}
+
+asio::awaitable<void> Server::RunDueOnWire(bool once) {
+  for (Slot& slot : slots_) {
+    if (!IsDue(slot, LaneKind::kWire, once)) continue;
+    auto result = co_await RunSlot(slot, nullptr, once);
+    if (result) Store(slot, std::move(result));
+  }
+}
+
+asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& slot,
+                                                                        std::shared_ptr<db::Connection> session,
+                                                                        bool once) {
+  // Held for the whole run: a reload may put others in their place meanwhile.
+  const auto config = config_;
+  const auto place = place_;
+  const db::Target target = target_;
+  const Facts facts = Snapshot().facts();
+  const config::CollectorConfig& settings = config->collector(slot.type->name);
+  const auto started = steady_clock::now();
+  auto result = std::make_shared<CollectorResult>();
+  Output output(config->name);
+  Context context{*config,           settings, target,        peer_,
+                  session.get(),     facts,    own_backends_, started + settings.timeout,
+                  runtime_.blocking, once};
+  try {
+    auto work = slot.collector->Collect(context, output);
+    co_await Within(context.deadline, std::string(slot.type->name), std::move(work));
+    result->families = output.sink.Render();
+    result->facts = std::move(output.facts);
+    result->incomplete = std::move(output.incomplete);
+    result->unsupported = output.unsupported;
+  } catch (const std::exception& error) {
+    if (IsCancellation(error)) throw;
+    result->failure = AsFailure(error);
+  }
+  result->duration = steady_clock::now() - started;
+  const bool outdated = place != place_ || !config_->collector(slot.type->name).enabled;
+  co_return outdated ? nullptr : result;
+}
+
+asio::awaitable<std::optional<Failure>> Server::EnsureConnected() {
+  if (connection_) co_return std::nullopt;
+  try {
+    const auto place = place_;
+    const std::shared_ptr<db::Connection> connection = co_await Connect();
+    const Owned owned(own_backends_, connection->backend_pid());
+    const Deadline deadline = After(SessionTimeout());
+    co_await SetUpSession(*connection, SessionTimeout(), deadline);
+    OwnConnection own = co_await DescribeConnection(*connection, target_.option("sslmode"), deadline);
+    std::string load_time = co_await ConfigLoadTime(*connection, deadline);
+    if (place != place_) throw Error(FailureReason::kConnection, "the configuration changed");
+    own_backends_.Add(connection->backend_pid());
+    connection_ = connection;
+    own_connection_ = std::move(own);
+    config_load_time_ = std::move(load_time);
+  } catch (const std::exception& error) {
+    if (IsCancellation(error)) throw;
+    co_return AsFailure(error);
+  }
+  up_ = true;
+  peer_ = connection_->peer();
+  const OwnConnection& own = *own_connection_;
+  log::Info("connected", {{"server", config_->name},
+                          {"encryption", own.encryption},
+                          {"version", own.version},
+                          {"cipher", own.cipher},
+                          {"sslmode", own.sslmode},
+                          {"ssl_is_used", own.ssl_is_used ? (*own.ssl_is_used ? "true" : "false") : "unknown"},
+                          {"backend_pid", std::to_string(connection_->backend_pid())}});
+  if (own.ssl_is_used && *own.ssl_is_used != (own.encryption == "tls")) {
+    log::Warn("pg_stat_ssl and ssl_is_used() disagree about the exporter's own connection",
+              {{"server", config_->name}});
+  }
+  wire_lane_.wake.cancel();
+  co_return std::nullopt;
+}
+
+asio::awaitable<std::shared_ptr<db::Connection>> Server::Connect() {
+  const auto place = place_;
+  db::ConnectOptions options{config_->conninfo, config_->password_file};
+  auto connect = runtime_.connector.Connect(std::move(options), SessionTimeout());
+  auto connection = co_await std::move(connect);
+  if (place != place_) throw Error(FailureReason::kConnection, "the configuration changed");
+  co_return connection;
+}
+
+}  // namespace pgtls::sampling
