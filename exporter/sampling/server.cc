@@ -183,6 +183,12 @@ void Server::Store(Slot& slot, std::shared_ptr<const CollectorResult> result) {
   const bool first = slot.state.result == nullptr;
   const std::optional<Failure> before = first ? std::nullopt : slot.state.result->failure;
   if (up_.value_or(true)) LogChange(slot.state.name, before, result->failure);
+  for (const auto& [part, reason] : result->incomplete) {
+    // Once: a managed server will never show its files, and its operator need not read so every minute.
+    if (!slot.told.emplace(part, reason).second) continue;
+    log::Info("a part of the picture cannot be seen",
+              {{"server", config_->name}, {"collector", slot.state.name}, {"part", part}, {"reason", reason}});
+  }
   if (!result->failure) slot.state.last_success = std::chrono::system_clock::now();
   slot.state.result = std::move(result);
   // The second run comes early by chance, the others at their interval: what began together drifts apart.

@@ -7,7 +7,9 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "exporter/base/blocking.h"
@@ -57,6 +59,7 @@ class Server : public std::enable_shared_from_this<Server> {
     bool enabled = false;
     Deadline due = Deadline::min();
     CollectorState state;
+    std::set<std::pair<std::string, std::string>> told;  // incomplete parts that are in the log already
   };
   enum class LaneKind { kSession, kWire };
   struct Lane {
