@@ -1,0 +1,145 @@
+// Everything that expires, in its order, and what is wrong with certificates and keys.
+local p = import 'lib/panels.libsonnet';
+local of = p.of;
+
+local left(matchers) = '%s - time()' % of('pg_tls_certificate_not_after_timestamp_seconds', matchers);
+local server_column = { label: 'server', name: 'server', link: p.to_server };
+local exporter_column = { label: 'instance', name: 'exporter' };
+
+p.dashboard(
+  'pg-tls-certificates',
+  'Certificates',
+  'Everything that expires: certificates as served and on disk, authorities, revocation lists, exemptions.',
+  [
+    {
+      title: 'Now',
+      panels: [
+        p.stat('Expired', 'Server certificates that have expired.', 'count(%s <= 0) or 0 * count(%s)' % [left('role!="ca"'), left('role!="ca"')], thresholds=p.bad_from_one),
+        p.stat('Under 7 days', 'Server certificates that expire within 7 days.', 'count(%s < 7 * 86400 > 0) or 0 * count(%s)' % [left('role!="ca"'), left('role!="ca"')], thresholds=p.bad_from_one),
+        p.stat('Under 30 days', 'Server certificates that expire within 30 days.', 'count(%s < 30 * 86400 > 0) or 0 * count(%s)' % [left('role!="ca"'), left('role!="ca"')], thresholds=p.bad_from_one),
+        p.stat(
+          'Do not verify',
+          "Servers whose certificate fails libpq's verification.",
+          'count(group by (instance, server) (%s == 0)) or 0 * count(%s)' % [of('pg_tls_certificate_verified'), of('pg_tls_certificate_verified')],
+          thresholds=p.bad_from_one,
+        ),
+        p.stat(
+          'Served is not the file',
+          'Servers that serve another certificate than their file holds.',
+          'count(%s == 0) or 0 * count(%s)' % [of('pg_tls_served_certificate_matches_file'), of('pg_tls_served_certificate_matches_file')],
+          thresholds=p.bad_from_one,
+        ),
+        p.stat(
+          'Will not restart',
+          'Servers that will refuse their private key at the next start.',
+          'count(group by (instance, server) (%s == 0)) or 0 * count(%s)' % [of('pg_tls_private_key_ok'), of('pg_tls_private_key_ok')],
+          thresholds=p.bad_from_one,
+        ),
+      ],
+    },
+    {
+      title: 'What expires, in order',
+      panels: [
+        p.table(
+          'Certificates',
+          'Served: on the wire, position 0 is the leaf. File: on disk. Negative: expired.',
+          [
+            p.instant('min by (instance, server, source, role, path, position, subject) (%s)' % left('')),
+            p.instant('min by (instance, server, source, role, path, position, subject) (%s - time())' % of('pg_tls_certificate_not_before_timestamp_seconds')),
+          ],
+          [
+            { value: 'A', name: 'expires in', unit: 'dtdurations', thresholds: p.days_left },
+            server_column,
+            exporter_column,
+            { label: 'subject', name: 'subject' },
+            { label: 'source', name: 'source' },
+            { label: 'role', name: 'role' },
+            { label: 'position', name: 'position' },
+            { label: 'path', name: 'path' },
+            { value: 'B', name: 'valid from', unit: 'dtdurations' },
+          ],
+          sort='expires in',
+          height=14,
+        ),
+        p.table(
+          'Revocation lists',
+          'When the next update of each CRL is due. The server refuses every client certificate after that.',
+          [p.instant('%s - time()' % of('pg_tls_crl_next_update_timestamp_seconds'))],
+          [
+            { value: 'A', name: 'due in', unit: 'dtdurations', thresholds: p.days_left },
+            server_column,
+            { label: 'issuer', name: 'issuer' },
+            { label: 'path', name: 'path' },
+          ],
+          sort='due in',
+          width=12,
+        ),
+        p.table(
+          'Exemptions',
+          'When each exemption for unencrypted connections ends.',
+          [p.instant('%s - time()' % of('pg_tls_policy_exemption_end_timestamp_seconds'))],
+          [
+            { value: 'A', name: 'ends in', unit: 'dtdurations', thresholds: p.days_left },
+            server_column,
+            { label: 'exemption', name: 'exemption' },
+          ],
+          sort='ends in',
+          width=12,
+        ),
+      ],
+    },
+    {
+      title: 'What is wrong',
+      panels: [
+        p.table(
+          'Verification',
+          "What fails by libpq's rules, and why.",
+          [p.instant(of('pg_tls_certificate_verify_error_info') + ' == 1')],
+          [server_column, exporter_column, { label: 'check', name: 'check' }, { label: 'reason', name: 'reason' }],
+          width=8,
+        ),
+        p.table(
+          'Files that cannot be read',
+          'What is in these files is not known.',
+          [p.instant(of('pg_tls_certificate_file_error_info') + ' == 1')],
+          [server_column, { label: 'role', name: 'role' }, { label: 'path', name: 'path' }, { label: 'reason', name: 'reason' }],
+          width=8,
+        ),
+        p.table(
+          'Private keys',
+          'Keys as PostgreSQL will judge them at its next start. Only where the exporter can look.',
+          [p.instant(of('pg_tls_private_key_ok'))],
+          [server_column, { label: 'path', name: 'path' }, { label: 'check', name: 'check' }, { value: 'A', name: 'ok', mappings: p.yes_is_good }],
+          sort='ok',
+          width=8,
+        ),
+      ],
+    },
+    {
+      title: 'What they are made of',
+      panels: [
+        p.pie(
+          'Keys',
+          'Served leaf certificates by key.',
+          'count by (key_algorithm, key_size) (%s)' % of('pg_tls_certificate_info', 'source="served",position="0"'),
+          '{{key_algorithm}} {{key_size}}',
+          width=8,
+        ),
+        p.pie(
+          'Signatures',
+          'Served leaf certificates by signature algorithm.',
+          'count by (signature_algorithm) (%s)' % of('pg_tls_certificate_info', 'source="served",position="0"'),
+          '{{signature_algorithm}}',
+          width=8,
+        ),
+        p.pie(
+          'Issuers',
+          'Served leaf certificates by issuer.',
+          'count by (issuer) (%s)' % of('pg_tls_certificate_info', 'source="served",position="0"'),
+          '{{issuer}}',
+          width=8,
+        ),
+      ],
+    },
+  ],
+)

@@ -1,0 +1,240 @@
+// All servers at a glance: who is not encrypted, what expires, which protocols, and what cannot be seen.
+local p = import 'lib/panels.libsonnet';
+local of = p.of;
+
+// By server and exporter: two exporters may watch one server.
+local by = 'max by (instance, server) ';
+local worst_days = 'min by (instance, server) (%s - time())' % of('pg_tls_certificate_not_after_timestamp_seconds', 'role!="ca"');
+local server_column = { label: 'server', name: 'server', link: p.to_server };
+local exporter_column = { label: 'instance', name: 'exporter' };
+
+p.dashboard(
+  'pg-tls-fleet',
+  'Fleet',
+  'How the connections to all PostgreSQL servers are protected. What is not known is not shown as fine: see "Blind".',
+  [
+    {
+      title: 'Now',
+      panels: [
+        p.stat('Servers', 'Servers that an exporter watches.', 'count(group by (server) (%s))' % of('pg_tls_collector_success')),
+        p.stat(
+          'Down',
+          'Servers that do not answer the exporter over SQL. Nothing is known about their sessions.',
+          'count(%s == 0) or 0 * count(%s)' % [of('pg_tls_up'), of('pg_tls_up')],
+          thresholds=p.bad_from_one,
+        ),
+        p.stat(
+          'Unencrypted, not allowed',
+          'Connections from other hosts with neither TLS nor GSS encryption that no exemption allows.',
+          'sum(%s)' % of('pg_tls_unencrypted_connections_by_network', 'network="remote",allowed="false"'),
+          thresholds=p.bad_from_one,
+        ),
+        p.stat(
+          'Encrypted',
+          'Share of the connections from other hosts that are encrypted.',
+          '1 - sum(%s) / sum(%s)' % [
+            of('pg_tls_unencrypted_connections_by_network', 'network="remote"'),
+            of('pg_tls_connections', 'network="remote"'),
+          ],
+          unit='percentunit',
+          thresholds=p.share,
+          no_value='no connections',
+        ),
+        p.stat(
+          'Next expiry',
+          'Time until the first server certificate of the fleet expires. Negative: it has.',
+          'min(%s - time())' % of('pg_tls_certificate_not_after_timestamp_seconds', 'role!="ca"'),
+          unit='dtdurations',
+          thresholds=p.days_left,
+        ),
+        p.stat(
+          'Blind',
+          'Collectors that fail at the moment: what they would say is unknown.',
+          'count(%s == 0) or 0 * count(%s)' % [of('pg_tls_collector_success'), of('pg_tls_collector_success')],
+          thresholds=p.bad_from_one,
+        ),
+      ],
+    },
+    {
+      title: 'Who is not encrypted',
+      panels: [
+        p.series(
+          'Unencrypted connections, not allowed, by server',
+          'Open connections from other hosts, the twenty largest.',
+          [p.range(
+            'topk(20, sum by (instance, server) (%s))' % of('pg_tls_unencrypted_connections_by_network', 'network="remote",allowed="false"'),
+            '{{server}}',
+          )],
+        ),
+        p.series(
+          'Unencrypted sessions begun, not allowed, by server',
+          'Sessions that began, the short-lived ones too, which no open connection shows.',
+          [p.range(
+            'topk(20, sum by (instance, server) (increase(%s[$__rate_interval])))' % of('pg_tls_unencrypted_sessions_total', 'network="remote",allowed="false"'),
+            '{{server}}',
+          )],
+        ),
+        p.table(
+          'By server',
+          'Connections from other hosts without encryption. The dashboard of the server says who they are.',
+          [
+            p.instant('sum by (instance, server) (%s)' % of('pg_tls_unencrypted_connections_by_network', 'network="remote",allowed="false"')),
+            p.instant('sum by (instance, server) (%s)' % of('pg_tls_unencrypted_connections_by_network', 'network="remote",allowed="true"')),
+            p.instant('time() - min by (instance, server) (%s)' % of('pg_tls_oldest_unencrypted_connection_start_timestamp_seconds')),
+            p.instant('sum by (instance, server) (%s)' % of('pg_tls_connections', 'network="remote",encryption!="none"')),
+          ],
+          [
+            server_column,
+            exporter_column,
+            { value: 'A', name: 'not allowed', thresholds: p.bad_from_one },
+            { value: 'B', name: 'allowed' },
+            { value: 'C', name: 'oldest for', unit: 'dtdurations' },
+            { value: 'D', name: 'encrypted' },
+          ],
+          sort='not allowed',
+          descending=true,
+        ),
+      ],
+    },
+    {
+      title: 'Posture',
+      panels: [
+        p.table(
+          'By server',
+          'What each server answers on the wire and what its rules admit. An empty cell is unknown.',
+          [
+            p.instant(by + '(%s)' % of('pg_tls_up')),
+            p.instant(by + '(%s)' % of('pg_tls_ssl_request_answer', 'answer="S"')),
+            p.instant(by + '(%s)' % of('pg_tls_plaintext_accepted')),
+            p.instant(by + '(%s)' % of('pg_tls_hba_plaintext_admitted', 'network="remote"')),
+            p.instant('min by (instance, server) (%s)' % of('pg_tls_certificate_verified')),
+            p.instant('min by (instance, server) (%s)' % of('pg_tls_sslmode_connects', 'sslmode="verify-full"')),
+            p.instant(by + '(%s)' % of('pg_tls_protocol_accepted', 'version=~"TLSv1|TLSv1\\\\.1"')),
+            p.instant(worst_days),
+          ],
+          [
+            server_column,
+            exporter_column,
+            { value: 'A', name: 'up', mappings: p.yes_is_good },
+            { value: 'B', name: 'offers TLS', mappings: p.yes_is_good },
+            { value: 'C', name: 'accepts plaintext', mappings: p.yes_is_bad },
+            { value: 'D', name: 'hba admits plaintext', mappings: p.yes_is_bad },
+            { value: 'E', name: 'certificate verifies', mappings: p.yes_is_good },
+            { value: 'F', name: 'verify-full works', mappings: p.yes_is_good },
+            { value: 'G', name: 'old TLS accepted', mappings: p.yes_is_bad },
+            { value: 'H', name: 'expires in', unit: 'dtdurations', thresholds: p.days_left },
+          ],
+          sort='expires in',
+          height=10,
+        ),
+      ],
+    },
+    {
+      title: 'Protocols',
+      panels: [
+        p.pie('TLS versions', 'Open TLS connections by protocol version.', 'sum by (version) (%s)' % of('pg_tls_cipher_connections'), '{{version}}'),
+        p.pie('Cipher suites', 'Open TLS connections by cipher suite.', 'sum by (cipher) (%s)' % of('pg_tls_cipher_connections'), '{{cipher}}'),
+        p.series(
+          'Connections by encryption',
+          'Open connections of all servers, over TCP.',
+          [p.range('sum by (encryption) (%s)' % of('pg_tls_connections', 'network!="local"'), '{{encryption}}')],
+          stacked=true,
+        ),
+      ],
+    },
+    {
+      title: 'Blind',
+      panels: [
+        p.table(
+          'Collectors that fail',
+          'Nothing is known of what these collectors report.',
+          [p.instant(of('pg_tls_collector_failure_info') + ' == 1')],
+          [server_column, exporter_column, { label: 'collector', name: 'collector' }, { label: 'reason', name: 'reason' }],
+          sort='server',
+          width=12,
+        ),
+        p.table(
+          'Collectors that see a part',
+          'They run, but some part is closed to the exporter.',
+          [p.instant(of('pg_tls_collector_incomplete_info') + ' == 1')],
+          [
+            server_column,
+            { label: 'collector', name: 'collector' },
+            { label: 'part', name: 'part' },
+            { label: 'reason', name: 'reason' },
+          ],
+          sort='server',
+          width=12,
+        ),
+        p.series(
+          'Age of the data, in intervals',
+          'Time since the last success of each collector, in its own intervals; the twenty oldest. More than three is an alert.',
+          [p.range(
+            'topk(20, (time() - %s) / on (job, instance, server, collector) %s)' % [
+              of('pg_tls_collector_last_success_timestamp_seconds'),
+              of('pg_tls_collector_interval_seconds'),
+            ],
+            '{{server}} {{collector}}',
+          )],
+          unit='none',
+        ),
+        p.series(
+          'Folded connections',
+          'Connections whose names and addresses were folded into __other__ by the cap on series. Their numbers stay exact.',
+          [p.range('topk(20, sum by (server, metric) (%s))' % of('pg_tls_folded_connections'), '{{server}} {{metric}}')],
+        ),
+      ],
+    },
+    {
+      title: 'Exporters',
+      panels: [
+        p.table(
+          'Exporters',
+          'The exporters themselves.',
+          [
+            p.instant(p.exporter('pg_tls_exporter_build_info')),
+            p.instant('max by (instance) (%s)' % p.exporter('pg_tls_exporter_config_last_reload_successful')),
+            p.instant('time() - max by (instance) (%s)' % p.exporter('pg_tls_exporter_config_last_reload_success_timestamp_seconds')),
+            p.instant('time() - max by (instance) (%s)' % p.exporter('process_start_time_seconds')),
+          ],
+          [
+            exporter_column,
+            { label: 'version', name: 'version' },
+            { label: 'revision', name: 'revision' },
+            { label: 'compiler', name: 'compiler' },
+            { label: 'libpq', name: 'libpq' },
+            { label: 'openssl', name: 'openssl' },
+            { value: 'B', name: 'configuration good', mappings: p.yes_is_good },
+            { value: 'C', name: 'loaded', unit: 'dtdurations' },
+            { value: 'D', name: 'running for', unit: 'dtdurations' },
+          ],
+          height=5,
+        ),
+        p.series('CPU', 'Cores that the exporter uses.', [p.range('rate(%s[$__rate_interval])' % p.exporter('process_cpu_seconds_total'), '{{instance}}')], unit='none', width=6),
+        p.series(
+          'Memory',
+          'Memory of the exporter.',
+          [
+            p.range(p.exporter('process_resident_memory_bytes'), '{{instance}} resident'),
+            p.range(p.exporter('process_virtual_memory_bytes'), '{{instance}} virtual'),
+          ],
+          unit='bytes',
+          width=6,
+        ),
+        p.series(
+          'File descriptors',
+          'Open descriptors, and how many there may be.',
+          [p.range(p.exporter('process_open_fds'), '{{instance}} open'), p.range(p.exporter('process_max_fds'), '{{instance}} limit')],
+          width=6,
+        ),
+        p.series(
+          'Requests',
+          'HTTP requests a second, by handler and status.',
+          [p.range('sum by (handler, code) (rate(%s[$__rate_interval]))' % p.exporter('pg_tls_exporter_http_requests_total'), '{{handler}} {{code}}')],
+          unit='reqps',
+          width=6,
+        ),
+      ],
+    },
+  ],
+)

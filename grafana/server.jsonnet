@@ -1,0 +1,14 @@
+// One server: its sessions, what its wire and its rules do, its certificates, and how well the exporter sees it.
+local p = import 'lib/panels.libsonnet';
+
+p.dashboard(
+  'pg-tls-server',
+  'Server',
+  'How the connections to one PostgreSQL server are protected. What is not known is not shown as fine: see "The exporter\'s sight".',
+  (import 'server/sessions.libsonnet')
+  + (import 'server/wire.libsonnet')
+  + (import 'server/hba.libsonnet')
+  + (import 'server/certificates.libsonnet')
+  + (import 'server/health.libsonnet'),
+  one_server=true,
+)

@@ -1,0 +1,85 @@
+// Rows of the server's dashboard: certificates, keys and revocation lists.
+local p = import '../lib/panels.libsonnet';
+local of = p.of;
+
+[
+  {
+    title: 'Certificates',
+    panels: [
+      p.table(
+        'Chain and files',
+        'Served: on the wire, position 0 is the leaf. File: on disk.',
+        [
+          p.instant('min by (source, role, path, position, subject) (%s - time())' % of('pg_tls_certificate_not_after_timestamp_seconds')),
+          p.instant('min by (source, role, path, position, subject) (%s - time())' % of('pg_tls_certificate_not_before_timestamp_seconds')),
+          p.instant(
+            'group by (source, role, path, position, subject, issuer, serial, key_algorithm, key_size, signature_algorithm, san, self_signed, fingerprint_sha256) (%s)'
+            % of('pg_tls_certificate_info')
+          ),
+        ],
+        [
+          { label: 'source', name: 'source' },
+          { label: 'role', name: 'role' },
+          { label: 'position', name: 'position' },
+          { label: 'subject', name: 'subject' },
+          { value: 'A', name: 'expires in', unit: 'dtdurations', thresholds: p.days_left },
+          { value: 'B', name: 'valid from', unit: 'dtdurations' },
+          { label: 'issuer', name: 'issuer' },
+          { label: 'san', name: 'names' },
+          { label: 'key_algorithm', name: 'key' },
+          { label: 'key_size', name: 'size' },
+          { label: 'signature_algorithm', name: 'signature' },
+          { label: 'self_signed', name: 'self-signed' },
+          { label: 'path', name: 'path' },
+          { label: 'serial', name: 'serial' },
+          { label: 'fingerprint_sha256', name: 'fingerprint' },
+        ],
+        sort='expires in',
+        height=10,
+      ),
+      p.stat(
+        'Served is the file',
+        'No: replaced on disk, but not or not successfully reloaded.',
+        'min(%s)' % of('pg_tls_served_certificate_matches_file'),
+        mappings=p.yes_is_good,
+        height=6,
+      ),
+      p.table(
+        'Private key',
+        'As PostgreSQL will judge it at its next start. Only where the exporter can look.',
+        [p.instant(of('pg_tls_private_key_ok'))],
+        [{ label: 'check', name: 'check' }, { value: 'A', name: 'ok', mappings: p.yes_is_good }, { label: 'path', name: 'path' }],
+        width=6,
+        height=6,
+      ),
+      p.table(
+        'Files',
+        'Which files the exporter can read.',
+        [
+          p.instant('min by (role, path) (%s)' % of('pg_tls_certificate_file_readable')),
+          p.instant('max by (role, path, reason) (%s)' % of('pg_tls_certificate_file_error_info')),
+        ],
+        [
+          { label: 'role', name: 'role' },
+          { label: 'path', name: 'path' },
+          { value: 'A', name: 'readable', mappings: p.yes_is_good },
+          { label: 'reason', name: 'reason' },
+        ],
+        width=8,
+        height=6,
+      ),
+      p.table(
+        'Revocation lists',
+        'When the next update is due.',
+        [p.instant('%s - time()' % of('pg_tls_crl_next_update_timestamp_seconds'))],
+        [
+          { label: 'issuer', name: 'issuer' },
+          { value: 'A', name: 'due in', unit: 'dtdurations', thresholds: p.days_left },
+          { label: 'path', name: 'path' },
+        ],
+        width=6,
+        height=6,
+      ),
+    ],
+  },
+]

@@ -1,0 +1,91 @@
+// Rows of the server's dashboard: what the server does on the wire.
+local p = import '../lib/panels.libsonnet';
+local of = p.of;
+
+[
+  {
+    title: 'The wire',
+    panels: [
+      p.table(
+        'What each sslmode gets',
+        "Whether a libpq client as the exporter's user, from where the exporter stands, gets to authentication, and whether it is encrypted then.",
+        [
+          p.instant('min by (instance, sslmode) (%s)' % of('pg_tls_sslmode_connects')),
+          p.instant('min by (instance, sslmode) (%s)' % of('pg_tls_sslmode_encrypted')),
+        ],
+        [
+          { label: 'sslmode', name: 'sslmode' },
+          { value: 'A', name: 'connects', mappings: p.yes_is_neutral },
+          { value: 'B', name: 'encrypted', mappings: p.yes_is_good },
+          { label: 'instance', name: 'exporter' },
+        ],
+        sort='sslmode',
+        width=8,
+      ),
+      p.table(
+        'Protocol versions accepted',
+        'Versions with which a handshake finishes. A version that the exporter cannot try itself is not here.',
+        [p.instant('max by (version) (%s)' % of('pg_tls_protocol_accepted'))],
+        [{ label: 'version', name: 'version' }, { value: 'A', name: 'accepted', mappings: p.yes_is_neutral }],
+        sort='version',
+        width=4,
+      ),
+      p.table(
+        'Negotiated',
+        'What the last handshake agreed on.',
+        [p.instant(of('pg_tls_negotiated_info'))],
+        [
+          { label: 'version', name: 'version' },
+          { label: 'cipher', name: 'cipher' },
+          { label: 'group', name: 'group' },
+          { label: 'alpn', name: 'ALPN' },
+        ],
+        width=12,
+        height=4,
+      ),
+      p.table(
+        "Verification by libpq's rules",
+        "With the server's sslrootcert; the chain is not here without one.",
+        [
+          p.instant('min by (instance, check) (%s)' % of('pg_tls_certificate_verified')),
+          p.instant('max by (instance, check, reason) (%s)' % of('pg_tls_certificate_verify_error_info')),
+        ],
+        [
+          { label: 'check', name: 'check' },
+          { value: 'A', name: 'verified', mappings: p.yes_is_good },
+          { label: 'reason', name: 'reason' },
+          { label: 'instance', name: 'exporter' },
+        ],
+        width=12,
+        height=4,
+      ),
+      p.stat('Reachable', 'A TCP connection to the endpoint succeeded.', 'min(%s)' % of('pg_tls_endpoint_reachable'), mappings=p.yes_is_good),
+      p.stat('Handshake', 'The handshake finished, verified or not.', 'min(%s)' % of('pg_tls_handshake_success'), mappings=p.yes_is_good),
+      p.stat(
+        'Plaintext accepted',
+        'An unencrypted connection of the exporter got as far as authentication.',
+        'max(%s)' % of('pg_tls_plaintext_accepted'),
+        mappings=p.yes_is_bad,
+      ),
+      p.stat('Client certificate', 'The server asks clients for a certificate.', 'max(%s)' % of('pg_tls_client_certificate_requested'), mappings=p.yes_is_neutral),
+      p.stat('Direct TLS', 'TLS without SSLRequest (PostgreSQL 17 and later).', 'max(%s)' % of('pg_tls_direct_tls_supported'), mappings=p.yes_is_neutral),
+      p.stat('GSS encryption', 'The server offers GSS encryption.', 'max(%s)' % of('pg_tls_gss_encryption_offered'), mappings=p.yes_is_neutral),
+      p.series(
+        'Duration of the handshake',
+        'By phase, as the exporter measures it.',
+        [p.range('max by (phase) (%s)' % of('pg_tls_handshake_duration_seconds'), '{{phase}}')],
+        unit='s',
+        stacked=true,
+        height=6,
+      ),
+      p.table(
+        'Upstream link',
+        'On a standby: how its own connection to the primary is protected.',
+        [p.instant(of('pg_tls_wal_receiver_info'))],
+        [{ label: 'sender_host', name: 'host' }, { label: 'sender_port', name: 'port' }, { label: 'sslmode', name: 'sslmode' }],
+        height=6,
+        width=12,
+      ),
+    ],
+  },
+]
