@@ -112,7 +112,6 @@ void Service::StartWeb() {
   if (!line_.listen_addresses.empty()) options.listen_addresses = line_.listen_addresses;
   options.workers = kProbes + kHttpWorkers;
   web_ = std::make_unique<http::Server>(options, Routes(), requests_);
-  for (const auto& address : web_->addresses()) log::Info("listening", {{"address", address}, {"tls", "false"}});
 }
 
 // On a worker's thread; the reload itself runs on the loop.
