@@ -21,6 +21,7 @@ class Node {
 
   // What it is called in a message: "servers[0].conninfo".
   const std::string& name() const { return name_; }
+  bool IsNull() const { return node_.IsNull(); }  // nothing there, or ~
   [[noreturn]] void Fail(const std::string& message) const;
 
   // The pairs of a mapping, in the file's order. A key outside `known` (all, where it is empty) or a repeated one is an

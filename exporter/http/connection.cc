@@ -65,8 +65,8 @@ class SlotHolder {
 
 }  // namespace
 
-Connection::Connection(asio::ip::tcp::socket socket, SSL_CTX* tls, FrontShared& shared)
-    : shared_(shared), transport_(std::move(socket), tls), inner_(transport_.executor()) {
+Connection::Connection(asio::ip::tcp::socket socket, FrontShared& shared)
+    : shared_(shared), transport_(std::move(socket)), inner_(transport_.executor()) {
   Enter(Phase::kHead, shared_.limits.head);
 }
 
@@ -102,6 +102,8 @@ asio::awaitable<void> Connection::Run(std::shared_ptr<Connection> self) {
 }
 
 asio::awaitable<void> Connection::Talk() {
+  co_await shared_.gate->Refresh();
+  transport_.UseTls(shared_.gate->config()->tls);
   const auto handshaken = co_await transport_.Handshake();
   if (handshaken == Transport::Handshaken::kNo) co_return;
   if (handshaken == Transport::Handshaken::kPlainHttp) {
@@ -154,6 +156,13 @@ asio::awaitable<Connection::Next> Connection::Serve(const RequestHead& head) {
   std::string request = received_.substr(0, bytes);
   received_.erase(0, bytes);
   received_.shrink_to_fit();
+  const int refusal = co_await shared_.gate->Check(transport_.client(), head.authorization);
+  if (refusal != 0) {
+    Response response = PlainResponse(refusal);
+    if (refusal == 401) response.headers.emplace_back("WWW-Authenticate", R"(Basic realm="pg_tls_exporter")");
+    co_await Refuse(std::move(response), head.head_only);
+    co_return Next::kEnd;
+  }
   const bool turn = co_await shared_.slots.Acquire(Clock::now() + shared_.limits.queue);
   if (!turn) {
     co_await Refuse(PlainResponse(503), head.head_only);
@@ -167,6 +176,8 @@ asio::awaitable<Connection::Next> Connection::Relay(const RequestHead& head, std
   const auto peer = std::make_shared<Peer>();
   peer->client = transport_.client();
   peer->keep_alive = head.keep_alive;
+  const auto config = shared_.gate->config();
+  peer->site_headers = {config, &config->headers};
   bool begun = false;
   {
     const SlotHolder slot(shared_.slots);
@@ -199,8 +210,10 @@ asio::awaitable<bool> Connection::SendRequest(std::string_view request, std::uin
 
 asio::awaitable<void> Connection::Refuse(Response response, bool head_only) {
   if (shared_.counter) shared_.counter->Count(RequestCounter::kFront, response.status);
+  const auto config = shared_.gate->config();
   Exchange exchange;
   exchange.head_only = head_only;
+  exchange.site_headers = &config->headers;
   std::string bytes;
   WriteResponse(response, exchange, [&bytes](std::string_view text) {
     bytes += text;

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "exporter/http/gate.h"
 #include "exporter/http/message.h"
 #include "exporter/http/peers.h"
 #include "exporter/http/request_counter.h"
@@ -34,6 +35,7 @@ struct FrontShared {
   std::uint16_t inner_port = 0;
   std::shared_ptr<RequestCounter> counter;  // may be null
   WorkerSlots slots;
+  Gate* gate = nullptr;
 };
 
 // Reads whole requests, takes each to the inner server over a loopback connection of its own, and carries the response
@@ -49,8 +51,7 @@ class Connection {
     kClosed,
   };
 
-  // `tls` null: plain.
-  Connection(asio::ip::tcp::socket socket, SSL_CTX* tls, FrontShared& shared);
+  Connection(asio::ip::tcp::socket socket, FrontShared& shared);
 
   // The connection's life. `self` keeps it.
   static asio::awaitable<void> Run(std::shared_ptr<Connection> self);

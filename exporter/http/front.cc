@@ -24,14 +24,16 @@ constexpr std::chrono::seconds kPatience{5};
 
 class Front::Impl {
  public:
-  Impl(const std::vector<std::string>& listen_addresses, const FrontLimits& limits, int workers, Peers& peers,
-       std::shared_ptr<RequestCounter> counter)
+  Impl(const std::vector<std::string>& listen_addresses, const FrontLimits& limits, int workers,
+       const std::string& web_config_file, Peers& peers, std::shared_ptr<RequestCounter> counter)
       : shared_{.limits = limits,
                 .peers = peers,
                 .counter = std::move(counter),
                 .slots = WorkerSlots(static_cast<std::size_t>(workers))},
+        gate_(web_config_file),
         acceptors_(Listen(io_, listen_addresses)),
         sweep_timer_(io_) {
+    shared_.gate = &gate_;
     for (const auto& acceptor : acceptors_) addresses_.push_back(ToText(acceptor.local_endpoint()));
   }
 
@@ -79,7 +81,7 @@ class Front::Impl {
   void Admit(asio::ip::tcp::socket socket) {
     if (connections_.size() >= shared_.limits.max_connections && !EvictWaiting()) return;  // closes the socket
     try {
-      const auto connection = std::make_shared<Connection>(std::move(socket), nullptr, shared_);
+      const auto connection = std::make_shared<Connection>(std::move(socket), shared_);
       const auto place = connections_.insert(connections_.end(), connection);
       asio::co_spawn(
           io_, Connection::Run(connection),
@@ -124,6 +126,8 @@ class Front::Impl {
   FrontShared shared_;
   bool closing_ = false;
   asio::io_context io_{1};
+  // Below io_: what their threads hand back goes there.
+  Gate gate_;
   Connections connections_;
   std::vector<asio::ip::tcp::acceptor> acceptors_;
   asio::steady_timer sweep_timer_;
@@ -131,9 +135,9 @@ class Front::Impl {
   std::thread thread_;
 };
 
-Front::Front(const std::vector<std::string>& listen_addresses, const FrontLimits& limits, int workers, Peers& peers,
-             std::shared_ptr<RequestCounter> counter)
-    : impl_(std::make_unique<Impl>(listen_addresses, limits, workers, peers, std::move(counter))) {}
+Front::Front(const std::vector<std::string>& listen_addresses, const FrontLimits& limits, int workers,
+             const std::string& web_config_file, Peers& peers, std::shared_ptr<RequestCounter> counter)
+    : impl_(std::make_unique<Impl>(listen_addresses, limits, workers, web_config_file, peers, std::move(counter))) {}
 
 Front::~Front() { Stop(); }
 

@@ -19,10 +19,10 @@ struct FrontLimits;
 // longest is cut.
 class Front {
  public:
-  // Listens, but accepts nobody before Start(). Throws ConfigError (an address that cannot be used). REQUIRES: `peers`
-  // outlives this.
-  Front(const std::vector<std::string>& listen_addresses, const FrontLimits& limits, int workers, Peers& peers,
-        std::shared_ptr<RequestCounter> counter);
+  // Listens, but accepts nobody before Start(). Throws ConfigError (the web configuration, or an address that cannot be
+  // used). REQUIRES: `peers` outlives this.
+  Front(const std::vector<std::string>& listen_addresses, const FrontLimits& limits, int workers,
+        const std::string& web_config_file, Peers& peers, std::shared_ptr<RequestCounter> counter);
   ~Front();  // Stop()
   Front(const Front&) = delete;
   Front& operator=(const Front&) = delete;

@@ -103,6 +103,7 @@ ListenAddress ParseListenAddress(std::string_view text) {
 
 std::vector<tcp::acceptor> Listen(asio::io_context& io, const std::vector<std::string>& addresses) {
   std::vector<ListenAddress> parsed;
+  parsed.reserve(addresses.size());
   for (const auto& text : addresses) parsed.push_back(ParseListenAddress(text));
   std::vector<tcp::acceptor> acceptors;
   for (std::size_t i = 0; i < parsed.size(); ++i) {

@@ -14,8 +14,9 @@ namespace pgtls::http {
 
 struct ServerOptions {
   std::vector<std::string> listen_addresses{
-      "127.0.0.1:9743"};  // HOST:PORT; several, IPv4, IPv6, names; port 0 is a free one
-  int workers = 8;        // threads for handlers: as many requests at once
+      "127.0.0.1:9743"};        // HOST:PORT; several, IPv4, IPv6, names; port 0 is a free one
+  std::string web_config_file;  // empty: plain HTTP, open to everyone
+  int workers = 8;              // threads for handlers: as many requests at once
   std::size_t max_connections = 512;
   // For tests; see FrontLimits.
   std::chrono::milliseconds head_timeout{10'000};
@@ -27,8 +28,8 @@ struct ServerOptions {
 // Serves from construction to Stop(). Its threads: one for the front, and CivetWeb's.
 class Server {
  public:
-  // Throws ConfigError (an address that cannot be used), std::logic_error (two routes for one path),
-  // std::runtime_error. `counter` may be null. Handlers may run before this returns.
+  // Throws ConfigError (the web configuration, or an address that cannot be used), std::logic_error (two routes for one
+  // path), std::runtime_error. `counter` may be null. Handlers may run before this returns.
   Server(const ServerOptions& options, std::vector<Route> routes, std::shared_ptr<RequestCounter> counter);
   ~Server();  // Stop()
   Server(const Server&) = delete;

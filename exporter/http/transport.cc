@@ -22,14 +22,18 @@ std::string ToText(const asio::ip::tcp::endpoint& endpoint) {
   return text + ":" + std::to_string(endpoint.port());
 }
 
-Transport::Transport(asio::ip::tcp::socket socket, SSL_CTX* tls) : socket_(std::move(socket)) {
+Transport::Transport(asio::ip::tcp::socket socket) : socket_(std::move(socket)) {
   asio::error_code error;
   const auto endpoint = socket_.remote_endpoint(error);
   if (!error) client_ = ToText(endpoint);
   socket_.set_option(asio::ip::tcp::no_delay(true), error);
   socket_.non_blocking(true, error);
-  if (tls == nullptr) return;
-  ssl_.reset(SSL_new(tls));
+}
+
+void Transport::UseTls(std::shared_ptr<SSL_CTX> context) {
+  if (!context || !socket_.is_open()) return;
+  context_ = std::move(context);
+  ssl_.reset(SSL_new(context_.get()));
   if (!ssl_ || SSL_set_fd(ssl_.get(), socket_.native_handle()) != 1) throw std::bad_alloc();
   SSL_set_mode(ssl_.get(),
                SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);

@@ -18,13 +18,14 @@ class Transport {
  public:
   enum class Handshaken { kYes, kNo, kPlainHttp };
 
-  // `tls` null: plain. Holds a reference of its own to the context, so that connections outlive a change of
-  // certificates.
-  Transport(asio::ip::tcp::socket socket, SSL_CTX* tls);
+  explicit Transport(asio::ip::tcp::socket socket);
   ~Transport();
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
 
+  // Before anything else; null: the connection stays plain. Kept, so that connections outlive a change of certificates.
+  // Throws std::bad_alloc.
+  void UseTls(std::shared_ptr<SSL_CTX> context);
   // kPlainHttp: the client speaks HTTP without TLS to a TLS port; what is written next goes out plain.
   asio::awaitable<Handshaken> Handshake();
   // Bytes read, at least one; 0: the end, or an error.
@@ -44,6 +45,7 @@ class Transport {
   asio::awaitable<bool> WaitFor(int ssl_error);
 
   asio::ip::tcp::socket socket_;
+  std::shared_ptr<SSL_CTX> context_;
   std::unique_ptr<SSL, decltype(&SSL_free)> ssl_{nullptr, &SSL_free};
   std::string client_;
 };

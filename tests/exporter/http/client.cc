@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <array>
@@ -160,25 +159,6 @@ Answer Get(const std::string& address, const std::string& target, const std::str
   Client client(address);
   client.Send("GET " + target + " HTTP/1.1\r\nHost: test\r\n" + extra + "\r\n");
   return client.ReadAnswer();
-}
-
-std::string Gunzip(std::string_view bytes) {
-  z_stream stream{};
-  inflateInit2(&stream, 15 + 16);
-  std::string copy(bytes);
-  stream.next_in = reinterpret_cast<Bytef*>(copy.data());
-  stream.avail_in = static_cast<uInt>(copy.size());
-  std::string result;
-  std::array<char, 65536> out{};
-  int status = Z_OK;
-  while (status == Z_OK) {
-    stream.next_out = reinterpret_cast<Bytef*>(out.data());
-    stream.avail_out = out.size();
-    status = inflate(&stream, Z_NO_FLUSH);
-    result.append(out.data(), out.size() - stream.avail_out);
-  }
-  inflateEnd(&stream);
-  return status == Z_STREAM_END ? result : "not gzip";
 }
 
 }  // namespace pgtls::http

@@ -53,7 +53,4 @@ class Client {
 // One GET on a connection of its own. `extra`: header lines, each with its CRLF.
 Answer Get(const std::string& address, const std::string& target, const std::string& extra = "");
 
-// What gzip made of it.
-std::string Gunzip(std::string_view bytes);
-
 }  // namespace pgtls::http

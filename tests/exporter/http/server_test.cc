@@ -9,6 +9,7 @@
 
 #include "exporter/base/error.h"
 #include "tests/exporter/http/client.h"
+#include "tests/support/http_client.h"
 
 namespace pgtls::http {
 namespace {
@@ -120,10 +121,10 @@ TEST_F(ServerTest, CompressesWhenAsked) {
   const Answer small = Get(address, "/metrics", "Accept-Encoding: gzip\r\n");
   EXPECT_EQ(small.headers.at("content-encoding"), "gzip");
   EXPECT_EQ(small.headers.at("vary"), "Accept-Encoding");
-  EXPECT_EQ(Gunzip(small.body), std::string(2000, 'm'));
+  EXPECT_EQ(support::Gunzip(small.body), std::string(2000, 'm'));
   const Answer large = Get(address, "/large", "Accept-Encoding: deflate, gzip;q=0.5\r\n");
   EXPECT_EQ(large.headers.at("transfer-encoding"), "chunked");
-  EXPECT_EQ(Gunzip(large.body), Text(Large()));
+  EXPECT_EQ(support::Gunzip(large.body), Text(Large()));
   // HTTP/1.0 knows no chunks.
   Client old(address);
   old.Send("GET /large HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n");

@@ -1,0 +1,99 @@
+#include "exporter/http/basic_auth.h"
+
+#include <crypt.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "exporter/http/bcrypt.h"
+
+namespace pgtls::http {
+namespace {
+
+using Verdict = BasicAuth::Verdict;
+
+// The lowest cost, so that the tests are quick.
+std::string Hash(const std::string& password) {
+  crypt_data data{};
+  return crypt_r(password.c_str(), "$2y$04$abcdefghijklmnopqrstuu", &data);
+}
+
+class BasicAuthTest : public ::testing::Test {
+ protected:
+  // Runs the checks at once and gives their verdicts in order.
+  std::vector<Verdict> Check(const std::vector<Credentials>& all, const std::string& address = "192.0.2.1") {
+    std::vector<Verdict> verdicts(all.size());
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      asio::co_spawn(io_, auth_.Check(users_, all[i], address),
+                     [&verdicts, i](const std::exception_ptr&, Verdict verdict) { verdicts[i] = verdict; });
+    }
+    io_.restart();
+    io_.run();
+    return verdicts;
+  }
+
+  asio::io_context io_;
+  BasicAuth auth_;
+  std::shared_ptr<const Users> users_ = std::make_shared<const Users>(Users{{"alice", Hash("secret")}});
+};
+
+TEST_F(BasicAuthTest, KnowsRightFromWrong) {
+  EXPECT_EQ(Check({{"alice", "secret"}})[0], Verdict::kYes);
+  EXPECT_EQ(Check({{"alice", "wrong"}})[0], Verdict::kNo);
+  EXPECT_EQ(Check({{"bob", "secret"}})[0], Verdict::kNo);
+  EXPECT_EQ(Check({{"alice", std::string("secret\0x", 8)}})[0], Verdict::kNo);
+  EXPECT_EQ(Check({{"alice", ""}})[0], Verdict::kNo);
+}
+
+TEST_F(BasicAuthTest, LetsAnUnknownUserWaitLikeAKnownOne) {
+  // Both need the one thread: behind two that wait, a third is turned away, known or not.
+  EXPECT_THAT(Check({{"bob", "a"}, {"carol", "b"}, {"dave", "c"}}),
+              testing::ElementsAre(Verdict::kNo, Verdict::kNo, Verdict::kBusy));
+  EXPECT_THAT(Check({{"alice", "a"}, {"alice", "b"}, {"alice", "c"}}),
+              testing::ElementsAre(Verdict::kNo, Verdict::kNo, Verdict::kBusy));
+}
+
+TEST_F(BasicAuthTest, DoesNotDelayThoseItKnows) {
+  ASSERT_EQ(Check({{"alice", "secret"}})[0], Verdict::kYes);
+  EXPECT_THAT(Check({{"x", "a"}, {"x", "b"}, {"alice", "secret"}}),
+              testing::ElementsAre(Verdict::kNo, Verdict::kNo, Verdict::kYes));
+}
+
+TEST_F(BasicAuthTest, ForgetsAPasswordThatWasChanged) {
+  ASSERT_EQ(Check({{"alice", "secret"}})[0], Verdict::kYes);
+  users_ = std::make_shared<const Users>(Users{{"alice", Hash("other")}});
+  EXPECT_EQ(Check({{"alice", "secret"}})[0], Verdict::kNo);
+  EXPECT_EQ(Check({{"alice", "other"}})[0], Verdict::kYes);
+}
+
+TEST(ParseBasic, DecodesCredentials) {
+  const auto credentials = ParseBasic("bAsIc  YWxpY2U6czplY3JldA==");
+  ASSERT_TRUE(credentials);
+  EXPECT_EQ(credentials->user, "alice");
+  EXPECT_EQ(credentials->password, "s:ecret");
+  for (const char* bad : {"", "Basic", "Basic ", "Basic YWxp", "Basic ====", "Bearer YWxpY2U6c2VjcmV0",
+                          "Basic YWxpY2U6*2Vj", "Basic YWxpY2U6czplY3JldA"}) {
+    EXPECT_FALSE(ParseBasic(bad)) << bad;
+  }
+}
+
+TEST(Bcrypt, KnowsItsHashes) {
+  const std::string rest = std::string(53, 'a');
+  EXPECT_TRUE(IsBcryptHash("$2y$10$" + rest));
+  EXPECT_TRUE(IsBcryptHash("$2a$04$" + rest));
+  EXPECT_TRUE(IsBcryptHash(UnmatchableBcrypt("10")));
+  EXPECT_FALSE(IsBcryptHash("$2y$03$" + rest));
+  EXPECT_FALSE(IsBcryptHash("$2y$32$" + rest));
+  EXPECT_FALSE(IsBcryptHash("$2x$10$" + rest));
+  EXPECT_FALSE(IsBcryptHash("$2y$10$" + rest + "a"));
+  EXPECT_FALSE(IsBcryptHash("$6$abc$def"));
+  EXPECT_FALSE(IsBcryptHash("password"));
+  // htpasswd's own.
+  EXPECT_TRUE(BcryptMatches("x", Hash("x")));
+  EXPECT_FALSE(BcryptMatches("", UnmatchableBcrypt("04")));
+}
+
+}  // namespace
+}  // namespace pgtls::http

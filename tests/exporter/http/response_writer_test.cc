@@ -1,0 +1,83 @@
+#include "exporter/http/response_writer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace pgtls::http {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::vector<std::string> Writes(const Response& response, const Exchange& exchange) {
+  std::vector<std::string> writes;
+  EXPECT_TRUE(WriteResponse(response, exchange, [&](std::string_view bytes) {
+    writes.emplace_back(bytes);
+    return true;
+  }));
+  return writes;
+}
+
+TEST(ResponseWriter, SendsASmallPageInOneWrite) {
+  const auto writes = Writes({.body = "up 1\n"}, {.keep_alive = true});
+  ASSERT_EQ(writes.size(), 1u);
+  EXPECT_THAT(writes[0], HasSubstr("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(writes[0], HasSubstr("Content-Length: 5\r\n"));
+  EXPECT_THAT(writes[0], HasSubstr("Connection: keep-alive\r\n"));
+  EXPECT_TRUE(writes[0].ends_with("\r\n\r\nup 1\n"));
+}
+
+TEST(ResponseWriter, WritesLargePiecesFromWhereTheyLie) {
+  const auto piece = std::make_shared<const std::string>(1'000'000, 'x');
+  Response response;
+  response.body.Append(std::string("small"));
+  response.body.Append(piece);
+  response.body.Append(std::string("end"));
+  std::vector<const char*> addresses;
+  std::size_t bytes = 0;
+  WriteResponse(response, {}, [&](std::string_view text) {
+    addresses.push_back(text.data());
+    bytes += text.size();
+    return true;
+  });
+  EXPECT_THAT(addresses, testing::Contains(piece->data()));
+  EXPECT_GT(bytes, 1'000'008u);
+}
+
+TEST(ResponseWriter, StopsAtAFailedWrite) {
+  Response response;
+  for (int i = 0; i < 10; ++i) response.body.Append(std::string(100'000, 'x'));
+  for (const bool gzip : {false, true}) {
+    int writes = 0;
+    EXPECT_FALSE(WriteResponse(response, {.gzip = gzip}, [&](std::string_view) { return ++writes < 1; }));
+    EXPECT_EQ(writes, 1);
+  }
+}
+
+TEST(ResponseWriter, LetsNoValueBreakTheHead) {
+  Response response;
+  response.headers.emplace_back("Location", "/\r\nSet-Cookie: a=b");
+  const auto writes = Writes(response, {});
+  EXPECT_THAT(writes[0], Not(HasSubstr("\nSet-Cookie")));
+  EXPECT_THAT(writes[0], HasSubstr("Location: /  Set-Cookie: a=b\r\n"));
+}
+
+TEST(ResponseWriter, PutsTheSitesHeadersInPlaceOfItsOwn) {
+  const Headers site = {{"X-Frame-Options", "sameorigin"}, {"Content-Security-Policy", ""}, {"X-XSS-Protection", "0"}};
+  Response response;
+  response.headers.emplace_back("Cache-Control", "max-age=5");
+  const std::string head = Writes(response, {.site_headers = &site})[0];
+  EXPECT_THAT(head, HasSubstr("X-Frame-Options: sameorigin\r\n"));
+  EXPECT_THAT(head, Not(HasSubstr("deny")));
+  EXPECT_THAT(head, Not(HasSubstr("Content-Security-Policy")));
+  EXPECT_THAT(head, HasSubstr("X-XSS-Protection: 0\r\n"));
+  EXPECT_THAT(head, HasSubstr("X-Content-Type-Options: nosniff\r\n"));
+  EXPECT_THAT(head, HasSubstr("Cache-Control: max-age=5\r\n"));
+  EXPECT_THAT(head, Not(HasSubstr("no-store")));
+}
+
+}  // namespace
+}  // namespace pgtls::http
