@@ -68,6 +68,26 @@ void AddExplain(CLI::App& app, CommandLine& line) {
                "The client presents a certificate that the server trusts");
 }
 
+// The page stands beside the exporter's own, which are "/" and below "/-/", and in a link.
+void CheckTelemetryPath(const std::string& path) {
+  const bool clean = path.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/") ==
+                     std::string::npos;
+  if (!path.starts_with('/') || path == "/" || path.starts_with("/-/") || !clean) {
+    throw CLI::ValidationError(
+        "--web.telemetry-path must be / and letters, digits, - . _ ~ or further /, and not begin with /-/");
+  }
+}
+
+// Names unknown options, and keeps every value out of the message: what stands loose is often the rest of a --dsn that
+// was not quoted, its password among it.
+std::string Unexpected(const std::vector<std::string>& arguments) {
+  std::string text = "Not expected:";
+  for (const auto& argument : arguments) {
+    text += argument.starts_with('-') ? " " + argument.substr(0, argument.find('=')) : " (a value)";
+  }
+  return text + "\nA value with spaces needs quotes. Run with --help for more information.\n";
+}
+
 }  // namespace
 
 ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments, const std::string& version) {
@@ -112,11 +132,12 @@ ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments, co
     if (!line.config_file.empty() && line.dsn) {
       throw CLI::ValidationError("--config.file and --dsn exclude each other");
     }
-    if (!line.telemetry_path.starts_with('/') || line.telemetry_path == "/") {
-      throw CLI::ValidationError("--web.telemetry-path must begin with / and be more than that");
-    }
+    CheckTelemetryPath(line.telemetry_path);
     line.json = format == "json";
     parsed.command_line = std::move(line);
+  } catch (const CLI::ExtrasError&) {
+    parsed.exit_code = 2;
+    parsed.err = Unexpected(app.remaining(true));
   } catch (const CLI::ParseError& error) {
     std::ostringstream out;
     std::ostringstream err;

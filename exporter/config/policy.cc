@@ -6,10 +6,12 @@
 namespace pgtls::config {
 namespace {
 
+// Digits only: from_chars would take a sign.
 std::optional<int> ParseNumber(std::string_view text) {
   int number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  if (text.empty() || text.starts_with('-') || error != std::errc() || end != text.data() + text.size())
+    return std::nullopt;
   return number;
 }
 
@@ -90,7 +92,7 @@ Policy ParsePolicy(const Node& node) {
 
 HostPort ParseHostPort(const Node& node) {
   const auto [host, port] = SplitHostPort(node, node.Text());
-  if (host.empty()) node.Fail("expected host:port");
+  if (host.empty() || node.Text().ends_with(':')) node.Fail("expected host:port");
   return {host, port.empty() ? 5432 : ParsePort(node, port)};
 }
 
@@ -102,8 +104,8 @@ AllowedTarget ParseAllowedTarget(const Node& node) {
   if (port != "*") target.port = ParsePort(node, port);
   target.network = Cidr::Parse(host);
   if (target.network) return target;
-  const bool glob =
-      host.starts_with("*.") ? host.find('*', 1) == std::string::npos : host.find('*') == std::string::npos;
+  const bool glob = host.starts_with("*.") && host.size() > 2 ? host.find('*', 1) == std::string::npos
+                                                              : host.find('*') == std::string::npos;
   if (!glob || host.find('/') != std::string::npos) {
     node.Fail("expected a host name, *.domain, an address or a range such as 10.0.0.0/8");
   }

@@ -22,8 +22,9 @@ bool ParseWhole(std::string_view text, T& value) {
 }  // namespace
 
 void Node::Fail(const std::string& message) const {
-  const YAML::Mark mark = node_.Mark();
-  throw ConfigError(*file_, mark.line + 1, mark.column + 1, name_.empty() ? message : name_ + ": " + message);
+  const YAML::Mark mark = node_.Mark();  // -1 where there is nothing at all (an empty file)
+  throw ConfigError(*file_, std::max(mark.line, 0) + 1, std::max(mark.column, 0) + 1,
+                    name_.empty() ? message : name_ + ": " + message);
 }
 
 std::vector<std::pair<std::string, Node>> Node::Map(std::initializer_list<std::string_view> known) const {
@@ -90,12 +91,15 @@ std::chrono::milliseconds Node::Duration(std::chrono::milliseconds least) const 
     if (duration < least || duration > std::chrono::days(366)) break;
     return duration;
   }
-  Fail(fmt::format("expected a duration such as 500ms, 15s, 5m or 1h, at least {}ms", least.count()));
+  Fail(fmt::format("expected a duration such as 500ms, 15s, 5m or 1h, from {}ms to 366d", least.count()));
 }
 
 Node ParseYaml(const std::string& file, const std::string& content) {
   try {
-    return {file, YAML::Load(content), ""};
+    const std::vector<YAML::Node> documents = YAML::LoadAll(content);
+    // What stands after a second "---" would be ignored without a word.
+    if (documents.size() > 1) Node(file, documents[1], "").Fail("a second YAML document is not read");
+    return {file, documents.empty() ? YAML::Node() : documents[0], ""};
   } catch (const YAML::Exception& error) {
     throw ConfigError(file, error.mark.line + 1, error.mark.column + 1, error.msg);
   }

@@ -1,0 +1,234 @@
+#include "exporter/config/load.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "exporter/base/error.h"
+#include "tests/support/files.h"
+
+namespace pgtls::config {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using support::TempDir;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+void AcceptAll(const std::string& /*conninfo*/) {}
+
+Config Read(const std::string& content) { return Parse("/nowhere/c.yml", content, AcceptAll); }
+
+// The example of the documentation, with files that exist.
+std::string Example(const TempDir& dir) {
+  const std::string orders = dir.Write("orders", "x");
+  dir.Write("readonly", "x");
+  return R"(
+servers:
+  - name: orders                     # unique
+    conninfo: host=db1 port=5432 dbname=postgres user=pg_tls_exporter sslmode=verify-full sslrootcert=/etc/ssl/db-ca.crt
+    password_file: )" +
+         orders + R"(   # read again at every connect
+    endpoint: db.example.com:5432    # what clients use, where it differs
+    collectors: {hba: {enabled: false}}  # overrides for this server
+  - name: second
+    conninfo: postgresql://u@[::1]:6432/db
+collectors:                          # defaults for all; each has enabled, interval, timeout
+  sessions: {interval: 20s, timeout: 7s, client_addr: true, ipv4_prefix: 24, ipv6_prefix: 64, max_series: 100}
+  settings: {interval: 90s}
+  hba: {interval: 70s, max_series: 50}
+  endpoint: {interval: 6m, enforcement_interval: 2h}
+  certificates: {interval: 1h, read_via: sql, files: [/etc/ssl/private-ca/*.crt, own/*.pem]}
+policy:
+  allow_unencrypted:
+    - {name: legacy-erp, user: erp, database: erp, client_addr: 10.1.2.0/24, until: 2027-01-31}
+    - {name: batch, user: batch, client_addr: '::1', application_name: nightly}
+modules:                             # for /probe
+  readonly:
+    conninfo: user=pg_tls_exporter dbname=postgres sslmode=verify-full sslrootcert=/etc/ssl/db-ca.crt
+    password_file: readonly
+    collectors: [sessions, endpoint, certificates]
+    allowed_targets: ['10.0.0.0/8:5432', '*.db.example.com:5432', 'db9:*', '[fd00::/8]:5433', '10.9.9.9:*']
+)";
+}
+
+TEST(LoadTest, ReadsTheWholeExample) {
+  const TempDir dir;
+  std::vector<std::string> checked;
+  const Config config =
+      LoadFile(dir.Write("c.yml", Example(dir)), [&](const std::string& conninfo) { checked.push_back(conninfo); });
+
+  ASSERT_EQ(config.servers.size(), 2u);
+  const ServerConfig& orders = config.servers[0];
+  EXPECT_EQ(orders.name, "orders");
+  EXPECT_EQ(orders.conninfo,
+            "host=db1 port=5432 dbname=postgres user=pg_tls_exporter sslmode=verify-full "
+            "sslrootcert=/etc/ssl/db-ca.crt");
+  EXPECT_EQ(orders.password_file, dir.path() + "/orders");
+  EXPECT_EQ(orders.endpoint, (HostPort{"db.example.com", 5432}));
+  EXPECT_EQ(config.servers[1].name, "second");
+  EXPECT_EQ(config.servers[1].password_file, "");
+  EXPECT_EQ(config.servers[1].endpoint, std::nullopt);
+
+  CollectorConfig sessions = DefaultCollectors().at("sessions");
+  sessions.interval = seconds(20);
+  sessions.timeout = seconds(7);
+  sessions.client_addr = true;
+  sessions.ipv4_prefix = 24;
+  sessions.ipv6_prefix = 64;
+  sessions.max_series = 100;
+  EXPECT_EQ(config.collectors.at("sessions"), sessions);
+  EXPECT_EQ(orders.collector("sessions"), sessions);
+  EXPECT_EQ(orders.collector("settings").interval, seconds(90));
+  EXPECT_FALSE(orders.collector("hba").enabled);
+  EXPECT_EQ(orders.collector("hba").interval, seconds(70));
+  EXPECT_EQ(orders.collector("hba").max_series, 50u);
+  EXPECT_TRUE(config.servers[1].collector("hba").enabled);
+  EXPECT_TRUE(config.collectors.at("hba").enabled);
+  EXPECT_EQ(orders.collector("endpoint").interval, minutes(6));
+  EXPECT_EQ(orders.collector("endpoint").enforcement_interval, hours(2));
+  EXPECT_EQ(orders.collector("certificates").interval, hours(1));
+  EXPECT_EQ(orders.collector("certificates").read_via, ReadVia::kSql);
+  EXPECT_THAT(orders.collector("certificates").files,
+              ElementsAre("/etc/ssl/private-ca/*.crt", dir.path() + "/own/*.pem"));
+
+  ASSERT_EQ(config.policy.allow_unencrypted.size(), 2u);
+  Exemption legacy;
+  legacy.name = "legacy-erp";
+  legacy.user = "erp";
+  legacy.database = "erp";
+  legacy.client_addr = Cidr::Parse("10.1.2.0/24");
+  legacy.until = std::chrono::year(2027) / 1 / 31;
+  EXPECT_EQ(config.policy.allow_unencrypted[0], legacy);
+  // Inclusive: the whole of the last day, UTC.
+  EXPECT_EQ(legacy.end(), std::chrono::sys_days(std::chrono::year(2027) / 2 / 1));
+  const Exemption& batch = config.policy.allow_unencrypted[1];
+  EXPECT_EQ(batch.client_addr, Cidr::Parse("::1/128"));
+  EXPECT_EQ(batch.application_name, "nightly");
+  EXPECT_EQ(batch.database, std::nullopt);
+  EXPECT_EQ(batch.end(), std::nullopt);
+  EXPECT_EQ(orders.policy, config.policy);
+
+  ASSERT_EQ(config.modules.size(), 1u);
+  const Module& module = config.modules[0];
+  EXPECT_EQ(module.name, "readonly");
+  EXPECT_EQ(module.password_file, dir.path() + "/readonly");
+  EXPECT_THAT(module.collectors, ElementsAre("sessions", "endpoint", "certificates"));
+  EXPECT_THAT(module.allowed_targets, ElementsAre(AllowedTarget{Cidr::Parse("10.0.0.0/8"), "", 5432},
+                                                  AllowedTarget{std::nullopt, "*.db.example.com", 5432},
+                                                  AllowedTarget{std::nullopt, "db9", std::nullopt},
+                                                  AllowedTarget{Cidr::Parse("fd00::/8"), "", 5433},
+                                                  AllowedTarget{Cidr::Parse("10.9.9.9/32"), "", std::nullopt}));
+
+  EXPECT_THAT(checked, ElementsAre(orders.conninfo, "postgresql://u@[::1]:6432/db", module.conninfo));
+}
+
+// The defaults are documented values.
+TEST(LoadTest, DefaultsAreTheDocumentedOnes) {
+  const Config config = Read("servers: [{name: a, conninfo: host=a}]");
+  const ServerConfig& server = config.servers[0];
+  EXPECT_EQ(server.collectors, DefaultCollectors());
+  EXPECT_EQ(server.collector("sessions").interval, seconds(15));
+  EXPECT_EQ(server.collector("sessions").timeout, seconds(5));
+  EXPECT_FALSE(server.collector("sessions").client_addr);
+  EXPECT_EQ(server.collector("sessions").ipv4_prefix, 32);
+  EXPECT_EQ(server.collector("sessions").ipv6_prefix, 128);
+  EXPECT_EQ(server.collector("sessions").max_series, 200u);
+  EXPECT_EQ(server.collector("settings").interval, seconds(60));
+  EXPECT_EQ(server.collector("hba").interval, seconds(60));
+  EXPECT_EQ(server.collector("endpoint").interval, minutes(5));
+  EXPECT_EQ(server.collector("endpoint").enforcement_interval, hours(1));
+  EXPECT_EQ(server.collector("certificates").interval, minutes(10));
+  EXPECT_EQ(server.collector("certificates").read_via, ReadVia::kAuto);
+  for (const auto& [name, collector] : server.collectors) EXPECT_TRUE(collector.enabled) << name;
+  EXPECT_THROW(server.collector("nonesuch"), std::out_of_range);
+}
+
+TEST(LoadTest, TheOrderOfSectionsDoesNotMatter) {
+  const Config config = Read(
+      "servers: [{name: a, collectors: {sessions: {timeout: 1s}}}, {name: b}]\n"
+      "policy: {allow_unencrypted: [{name: e, user: u}]}\n"
+      "collectors: {sessions: {interval: 30s, timeout: 2s}, hba: {enabled: false}}\n");
+  EXPECT_EQ(config.servers[0].collector("sessions").interval, seconds(30));
+  EXPECT_EQ(config.servers[0].collector("sessions").timeout, seconds(1));
+  EXPECT_EQ(config.servers[1].collector("sessions").timeout, seconds(2));
+  EXPECT_FALSE(config.servers[0].collector("hba").enabled);
+  EXPECT_EQ(config.servers[0].policy.allow_unencrypted.size(), 1u);
+}
+
+TEST(LoadTest, AServersOwnSettingWinsOverTheGlobalOne) {
+  const Config config = Read(
+      "collectors: {hba: {enabled: false}, certificates: {files: [/a, /b]}}\n"
+      "servers: [{name: a, collectors: {hba: {enabled: true}, certificates: {files: [/c]}}}]\n");
+  EXPECT_TRUE(config.servers[0].collector("hba").enabled);
+  EXPECT_FALSE(config.collectors.at("hba").enabled);
+  EXPECT_THAT(config.servers[0].collector("certificates").files, ElementsAre("/c"));
+  EXPECT_THAT(config.collectors.at("certificates").files, ElementsAre("/a", "/b"));
+}
+
+TEST(LoadTest, ReadsEveryUnitOfDurations) {
+  const std::pair<const char*, milliseconds> cases[] = {
+      {"500ms", milliseconds(500)}, {"15s", seconds(15)},      {"5m", minutes(5)},          {"1h", hours(1)},
+      {"7d", hours(168)},           {"366d", hours(24 * 366)}, {"100ms", milliseconds(100)}};
+  for (const auto& [text, duration] : cases) {
+    const Config config = Read(std::string("servers: [{name: a, collectors: {hba: {interval: ") + text + "}}}]");
+    EXPECT_EQ(config.servers[0].collector("hba").interval, duration) << text;
+  }
+}
+
+TEST(LoadTest, ModulesAloneAreEnough) {
+  const Config config = Read("modules: {m: {collectors: [endpoint], allowed_targets: ['db:5432']}}");
+  EXPECT_TRUE(config.servers.empty());
+  EXPECT_EQ(config.modules[0].name, "m");
+}
+
+TEST(LoadTest, AnchorsWork) {
+  const Config config = Read(
+      "collectors: {hba: &slow {interval: 5m}, settings: *slow}\n"
+      "servers: [{name: a}]\n");
+  EXPECT_EQ(config.collectors.at("settings").interval, minutes(5));
+}
+
+TEST(LoadTest, EndpointForms) {
+  const std::pair<const char*, HostPort> cases[] = {{"db", {"db", 5432}},
+                                                    {"db:1", {"db", 1}},
+                                                    {"10.0.0.1:65535", {"10.0.0.1", 65535}},
+                                                    {"'[::1]:6432'", {"::1", 6432}},
+                                                    {"'[::1]'", {"::1", 5432}}};
+  for (const auto& [text, endpoint] : cases) {
+    EXPECT_EQ(Read(std::string("servers: [{name: a, endpoint: ") + text + "}]").servers[0].endpoint, endpoint) << text;
+  }
+}
+
+TEST(LoadTest, RelativePathsAreBesideTheFile) {
+  const TempDir dir;
+  dir.Write("password", "x");
+  const Config config = LoadFile(dir.Write("c.yml", "servers: [{name: a, password_file: password}]"), AcceptAll);
+  EXPECT_EQ(config.servers[0].password_file, dir.path() + "/password");
+}
+
+TEST(LoadTest, AFileThatCannotBeReadIsAConfigError) {
+  const TempDir dir;
+  for (const std::string& path : {dir.path() + "/missing.yml", dir.path()}) {
+    try {
+      LoadFile(path, AcceptAll);
+      ADD_FAILURE() << "no error";
+    } catch (const ConfigError& error) {
+      EXPECT_THAT(error.what(), HasSubstr(path));
+    }
+  }
+}
+
+TEST(LoadTest, OneConninfoIsOneServer) {
+  const Config config = ForConninfo("db:5432", "host=db");
+  ASSERT_EQ(config.servers.size(), 1u);
+  EXPECT_EQ(config.servers[0].name, "db:5432");
+  EXPECT_EQ(config.servers[0].conninfo, "host=db");
+  EXPECT_EQ(config.servers[0].collectors, DefaultCollectors());
+  EXPECT_EQ(config.collectors, DefaultCollectors());
+}
+
+}  // namespace
+}  // namespace pgtls::config
