@@ -110,6 +110,7 @@ std::vector<http::Route> Service::Routes() {
 void Service::StartWeb() {
   http::ServerOptions options;
   if (!line_.listen_addresses.empty()) options.listen_addresses = line_.listen_addresses;
+  options.web_config_file = line_.web_config_file;
   options.workers = kProbes + kHttpWorkers;
   web_ = std::make_unique<http::Server>(options, Routes(), requests_);
 }
