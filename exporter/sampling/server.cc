@@ -97,7 +97,7 @@ void Server::Stop() {
 
 bool Server::IsDue(const Slot& slot, LaneKind kind, bool once) const {
   if (!slot.enabled || NeedsSql(*slot.type) != (kind == LaneKind::kSession)) return false;
-  return once || slot.due <= steady_clock::now();
+  return once ? slot.state.result == nullptr : slot.due <= steady_clock::now();
 }
 
 Deadline Server::NextDue(LaneKind kind) const {

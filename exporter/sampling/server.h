@@ -70,7 +70,8 @@ class Server : public std::enable_shared_from_this<Server> {
 
   asio::awaitable<void> RunLane(LaneKind kind);
   asio::awaitable<void> RunDueOnSession(bool once);
-  // The failure that cost the lane its connection, if one did.
+  // The failure that cost the lane its connection, if one did. A collector that takes too long costs only itself: it
+  // has its result, and the others go on on a new connection.
   asio::awaitable<std::optional<Failure>> RunPersistent(bool once);
   // As RunPersistent. Connects anew where the server has reloaded its configuration since this connection was made.
   asio::awaitable<std::optional<Failure>> RunFresh(bool once);

@@ -25,6 +25,16 @@ class Owned {
   int pid_;
 };
 
+// A collector that took too long costs the session, and none of the others its results: whether the server is gone
+// shows when the next one connects.
+bool TimedOut(const CollectorResult& result) {
+  return result.failure && result.failure->reason == FailureReason::kTimeout;
+}
+
+Failure LossIn(const CollectorResult& result) {
+  return result.failure.value_or(Failure{FailureReason::kConnection, "the connection was lost"});
+}
+
 }  // namespace
 
 asio::awaitable<void> Server::RunDueOnSession(bool once) {
@@ -58,15 +68,17 @@ asio::awaitable<void> Server::RunDueOnSession(bool once) {
 asio::awaitable<std::optional<Failure>> Server::RunPersistent(bool once) {
   for (Slot& slot : slots_) {
     if (slot.type->connection != ConnectionKind::kPersistent || !IsDue(slot, LaneKind::kSession, once)) continue;
+    auto failure = co_await EnsureConnected();
+    if (failure) co_return failure;
     const std::shared_ptr<db::Connection> connection = connection_;
-    if (!connection) co_return std::nullopt;  // Reconfigure() dropped it; the next turn makes another
     auto result = co_await RunSlot(slot, connection, once);
     if (!result || connection != connection_) continue;
     if (!connection->usable()) {
       Disconnect();
-      co_return result->failure.value_or(Failure{FailureReason::kConnection, "the connection was lost"});
+      if (!TimedOut(*result)) co_return LossIn(*result);
+    } else {
+      up_ = true;
     }
-    up_ = true;
     Store(slot, std::move(result));
   }
   co_return std::nullopt;
@@ -74,23 +86,27 @@ asio::awaitable<std::optional<Failure>> Server::RunPersistent(bool once) {
 
 asio::awaitable<std::optional<Failure>> Server::RunFresh(bool once) {
   constexpr int kMostReloads = 3;
-  for (int reloads = 0; reloads < kMostReloads; ++reloads) {
+  for (int reloads = 0; reloads < kMostReloads;) {
+    // Also where nothing is left to run: after a timeout this tells whether the server is there at all.
+    auto failure = co_await EnsureConnected();
+    if (failure) co_return failure;
     const bool any = std::any_of(slots_.begin(), slots_.end(), [&](const Slot& slot) {
       return slot.type->connection == ConnectionKind::kFresh && IsDue(slot, LaneKind::kSession, once);
     });
     if (!any) co_return std::nullopt;
-    auto failure = co_await EnsureConnected();
-    if (failure) co_return failure;
+    const auto place = place_;
     const auto connection = connection_;
     try {
       const bool fresh = co_await RunFreshOn(connection, once);
-      if (fresh || connection != connection_) co_return std::nullopt;
+      if (place != place_ || (fresh && connection == connection_)) co_return std::nullopt;
+      if (fresh) continue;  // one of them took too long: the rest on a new connection
     } catch (const std::exception& error) {
       if (IsCancellation(error)) throw;
       failure = AsFailure(error);
     }
     if (connection == connection_) Disconnect();
     if (failure) co_return failure;
+    ++reloads;
     log::Debug("the server reloaded its configuration: connecting anew", {{"server", config_->name}});
   }
   co_return Failure{FailureReason::kError, "the server reloads its configuration without pause"};
@@ -105,10 +121,17 @@ asio::awaitable<bool> Server::RunFreshOn(std::shared_ptr<db::Connection> connect
   for (Slot& slot : slots_) {
     if (slot.type->connection != ConnectionKind::kFresh || !IsDue(slot, LaneKind::kSession, once)) continue;
     auto result = co_await RunSlot(slot, connection, once);
-    if (!connection->usable()) {
-      const Failure lost{FailureReason::kConnection, "the connection was lost"};
-      const Failure failure = result && result->failure ? *result->failure : lost;
-      throw Error(failure.reason, failure.message);
+    if (result && !connection->usable()) {
+      if (!TimedOut(*result)) {
+        const Failure lost = LossIn(*result);
+        throw Error(lost.reason, lost.message);
+      }
+      // What ran before it on this connection runs again on the next one.
+      if (connection == connection_) {
+        Disconnect();
+        Store(slot, std::move(result));
+      }
+      co_return true;
     }
     if (result) results.emplace_back(&slot, std::move(result));
   }

@@ -1,0 +1,113 @@
+#include "exporter/sampling/own_connection.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "exporter/base/error.h"
+#include "exporter/sampling/sql_collector.h"
+
+namespace pgtls::sampling {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::ElementsAre;
+
+using Row = std::vector<std::optional<std::string>>;
+
+// Answers by the statement's name.
+class FakeSession : public db::Session {
+ public:
+  asio::awaitable<db::Result> Query(const db::Statement& statement, db::Parameters parameters,
+                                    Deadline /*it answers at once*/) override {
+    asked[statement.name] = statement.sql;
+    last_parameters = std::move(parameters);
+    if (error && statement.name == "ssl_is_used") std::rethrow_exception(error);
+    const Row& row = rows.at(statement.name);
+    co_return db::Result::FromRows(std::vector<std::string>(row.size(), "c"), {row});
+  }
+  int server_version() const override { return 150000; }
+  int backend_pid() const override { return 1; }
+
+  std::map<std::string, Row> rows;
+  std::exception_ptr error;  // of ssl_is_used
+  std::map<std::string, std::string> asked;
+  db::Parameters last_parameters;
+};
+
+template <typename T>
+T Finish(asio::awaitable<T> work) {
+  asio::io_context loop;
+  auto future = asio::co_spawn(loop, std::move(work), asio::use_future);
+  loop.run();
+  return future.get();
+}
+
+OwnConnection Described(FakeSession& session) {
+  return Finish(DescribeConnection(session, "verify-full", Deadline::max()));
+}
+
+TEST(SetUpSessionTest, BoundsStatementsAndLocks) {
+  FakeSession session;
+  session.rows["session_setup"] = Row(5, "x");
+  Finish(SetUpSession(session, milliseconds(5'000), Deadline::max()));
+  EXPECT_THAT(session.last_parameters, ElementsAre("5000ms", "2000ms"));
+  Finish(SetUpSession(session, milliseconds(300), Deadline::max()));
+  EXPECT_THAT(session.last_parameters, ElementsAre("300ms", "300ms"));
+}
+
+TEST(DescribeConnectionTest, TellsEachKindOfEncryption) {
+  FakeSession session;
+  session.rows["own_connection"] = {"t", "TLSv1.3", "TLS_AES_256_GCM_SHA384", "f", std::nullopt};
+  const OwnConnection tls = Described(session);
+  EXPECT_EQ(tls.sslmode, "verify-full");
+  EXPECT_EQ(tls.encryption, "tls");
+  EXPECT_EQ(tls.version, "TLSv1.3");
+  EXPECT_EQ(tls.cipher, "TLS_AES_256_GCM_SHA384");
+  EXPECT_EQ(tls.ssl_is_used, std::nullopt);
+  session.rows["own_connection"] = {"f", std::nullopt, std::nullopt, "t", std::nullopt};
+  EXPECT_EQ(Described(session).encryption, "gss");
+  session.rows["own_connection"] = {"f", std::nullopt, std::nullopt, "f", std::nullopt};
+  const OwnConnection none = Described(session);
+  EXPECT_EQ(none.encryption, "none");
+  EXPECT_EQ(none.version + none.cipher, "");
+}
+
+TEST(DescribeConnectionTest, AsksSslinfoWhereItIs) {
+  FakeSession session;
+  session.rows["own_connection"] = {"t", "TLSv1.3", "c", "f", "\"odd \"\"schema\""};
+  session.rows["ssl_is_used"] = {"f"};
+  EXPECT_EQ(Described(session).ssl_is_used, false);
+  EXPECT_EQ(session.asked.at("ssl_is_used"), "SELECT \"odd \"\"schema\".ssl_is_used()");
+}
+
+TEST(DescribeConnectionTest, GoesOnWhereSslinfoIsNotItsOwn) {
+  FakeSession session;
+  session.rows["own_connection"] = {"t", "TLSv1.3", "c", "f", "public"};
+  session.error = std::make_exception_ptr(DbError(FailureReason::kInsufficientPrivilege, "42501", "denied"));
+  const OwnConnection own = Described(session);
+  EXPECT_EQ(own.encryption, "tls");
+  EXPECT_EQ(own.ssl_is_used, std::nullopt);
+  session.error = std::make_exception_ptr(DbError(FailureReason::kConnection, "", "lost"));
+  EXPECT_THROW(Described(session), DbError);
+  session.error = std::make_exception_ptr(TimeoutError("slow"));
+  EXPECT_THROW(Described(session), TimeoutError);
+}
+
+TEST(SqlForTest, TheNewestThatTheServerKnows) {
+  constexpr VersionedSql kVersions[] = {{180000, "new"}, {140000, "old"}};
+  EXPECT_EQ(SqlFor(kVersions, 190000), "new");
+  EXPECT_EQ(SqlFor(kVersions, 180000), "new");
+  EXPECT_EQ(SqlFor(kVersions, 170009), "old");
+  EXPECT_EQ(SqlFor(kVersions, 140000), "old");
+  try {
+    SqlFor(kVersions, 130012);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "PostgreSQL 13 is older than this collector knows");
+  }
+}
+
+}  // namespace
+}  // namespace pgtls::sampling
