@@ -162,4 +162,58 @@ $$;
 REVOKE ALL ON FUNCTION tls_exporter.hba_files() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tls_exporter.hba_files() TO tls_exporter;
 
+-- ---- Certificate files (certificates collector)
+
+-- The certificates and revocation lists in ssl_cert_file, ssl_ca_file, ssl_crl_file and ssl_crl_dir, as PEM text: only blocks of these kinds
+-- come out, and none of them can contain another, so that a private key in such a file (or a setting that names one) stays inside. `problem`
+-- is null, or why the file could not be read.
+DROP FUNCTION IF EXISTS tls_exporter.certificate_files();
+CREATE FUNCTION tls_exporter.certificate_files(OUT role text, OUT path text, OUT problem text, OUT data bytea)
+  RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog
+AS $$
+DECLARE
+  kind constant text := '(?:(?:X509 |TRUSTED )?CERTIFICATE|X509 CRL)';
+  block constant text := '-----BEGIN ' || kind || '-----[^-]*(?:-----END ' || kind || '-----)?';
+  roles text[] := ARRAY['server', 'ca', 'crl'];
+  paths text[] := ARRAY[current_setting('ssl_cert_file'), current_setting('ssl_ca_file'), current_setting('ssl_crl_file')];
+  crl_dir constant text := current_setting('ssl_crl_dir');
+  entry text;
+  content bytea;
+BEGIN
+  BEGIN
+    FOR entry IN SELECT e FROM pg_ls_dir(nullif(crl_dir, ''), true, false) e WHERE e ~ '^[0-9a-f]{8}\.r[0-9]+$' ORDER BY e COLLATE "C" LOOP
+      roles := roles || 'crl'::text;
+      paths := paths || (crl_dir || '/' || entry);
+    END LOOP;
+  EXCEPTION WHEN OTHERS THEN
+    role := 'crl';
+    path := crl_dir;
+    problem := CASE WHEN SQLSTATE = '42501' THEN 'permission_denied' ELSE 'unreadable' END;
+    RETURN NEXT;
+  END;
+  FOR i IN 1 .. cardinality(paths) LOOP
+    CONTINUE WHEN paths[i] = '' OR paths[i] = ANY (paths[1:i - 1]) AND roles[i] = 'crl';
+    role := roles[i];
+    path := CASE WHEN paths[i] LIKE '/%' THEN paths[i] ELSE current_setting('data_directory') || '/' || paths[i] END;
+    problem := NULL;
+    data := NULL;
+    BEGIN
+      content := pg_read_binary_file(path, 0, 16777216, true);
+      IF content IS NULL THEN
+        problem := 'missing';
+      ELSE
+        data := decode(coalesce((SELECT string_agg(m[1], E'\n' ORDER BY n)
+                                 FROM regexp_matches(encode(content, 'escape'), block, 'g') WITH ORDINALITY AS x(m, n)), ''),
+                       'escape');
+      END IF;
+    EXCEPTION WHEN OTHERS THEN
+      problem := CASE WHEN SQLSTATE = '42501' THEN 'permission_denied' ELSE 'unreadable' END;
+    END;
+    RETURN NEXT;
+  END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION tls_exporter.certificate_files() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tls_exporter.certificate_files() TO tls_exporter;
+
 COMMIT;

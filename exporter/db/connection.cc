@@ -1,5 +1,7 @@
 #include "exporter/db/connection.h"
 
+#include <asio/experimental/as_tuple.hpp>
+
 #include "exporter/base/error.h"
 #include "exporter/base/text.h"
 #include "exporter/db/sqlstate.h"
@@ -26,9 +28,24 @@ std::string Trimmed(const char* message) {
 
 }  // namespace
 
+class Connection::Turn {
+ public:
+  explicit Turn(Connection& connection) : connection_(connection) { connection_.busy_ = true; }
+  ~Turn() {
+    connection_.busy_ = false;
+    connection_.free_.cancel();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  Connection& connection_;
+};
+
 Connection::Connection(asio::any_io_executor executor, ConnHandle conn)
     : conn_(std::move(conn)),
-      socket_(std::move(executor), PQsocket(conn_.get())),
+      socket_(executor, PQsocket(conn_.get())),
+      free_(std::move(executor), Deadline::max()),
       server_version_(PQserverVersion(conn_.get())),
       backend_pid_(PQbackendPID(conn_.get())),
       peer_(PeerOf(conn_.get())) {
@@ -48,7 +65,15 @@ void Connection::ThrowLost() {
   throw DbError(FailureReason::kConnection, "", message.empty() ? "the connection was lost" : message);
 }
 
+asio::awaitable<std::unique_ptr<Connection::Turn>> Connection::WaitForTurn() {
+  while (busy_) co_await free_.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+  co_return std::make_unique<Turn>(*this);
+}
+
 asio::awaitable<Result> Connection::Query(const Statement& statement, Parameters parameters, Deadline deadline) {
+  // A wait for the turn that takes too long closes nothing: the connection is another's then.
+  auto wait = WaitForTurn();
+  const std::unique_ptr<Turn> turn = co_await Within(deadline, "turn of query " + statement.name, std::move(wait));
   if (!usable()) throw DbError(FailureReason::kConnection, "", "the connection is closed");
   try {
     auto run = Run(statement, parameters);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <asio.hpp>
+#include <memory>
 #include <set>
 #include <string>
 
@@ -26,6 +27,9 @@ class Connection : public Session {
   const Peer& peer() const { return peer_; }
 
  private:
+  // Held while a query runs: two lanes share a connection.
+  class Turn;
+  asio::awaitable<std::unique_ptr<Turn>> WaitForTurn();
   asio::awaitable<Result> Run(const Statement& statement, const Parameters& parameters);
   asio::awaitable<ResultHandle> Await();
   void Close();
@@ -33,6 +37,8 @@ class Connection : public Session {
 
   ConnHandle conn_;
   asio::posix::stream_descriptor socket_;
+  asio::steady_timer free_;  // never expires; cancelled when a turn ends
+  bool busy_ = false;
   std::set<std::string> prepared_;
   int server_version_;
   int backend_pid_;

@@ -19,7 +19,7 @@ struct Statement {
 
 using Parameters = std::vector<std::optional<std::string>>;
 
-// One query at a time. Used on the sampling loop only.
+// Used on the sampling loop only, by several coroutines at once where they like: each query waits for its turn.
 class Session {
  public:
   virtual ~Session() = default;

@@ -67,7 +67,8 @@ struct Context {
   const db::Target& target;
   // Where SQL is connected now; absent while it is not (always there for a collector that needs SQL).
   std::optional<db::Peer> peer;
-  // The session lane's connection, as fresh as CollectorType::connection says. Null for kNone.
+  // The session lane's connection, as fresh as CollectorType::connection says. Null for kNone, and for kIfConnected while
+  // SQL is not connected.
   db::Session* session;
   // The facts of all collectors' latest successful runs on this server.
   const Facts& facts;
@@ -110,7 +111,8 @@ class Collector {
 enum class ConnectionKind {
   kPersistent,  // the session lane's connection
   kFresh,       // the same, made anew after each reload of the server: an older session's settings are not the server's
-  kNone         // the wire lane: no login; goes on when login fails
+  kNone,        // the wire lane: no login; goes on when login fails
+  kIfConnected  // the wire lane too, with the session lane's connection where there is one: it goes on without
 };
 
 // One entry of collectors.def.
@@ -122,6 +124,8 @@ struct CollectorType {
   std::unique_ptr<Collector> (*make)();
 };
 
-inline bool NeedsSql(const CollectorType& type) { return type.connection != ConnectionKind::kNone; }
+inline bool NeedsSql(const CollectorType& type) {
+  return type.connection == ConnectionKind::kPersistent || type.connection == ConnectionKind::kFresh;
+}
 
 }  // namespace pgtls::sampling

@@ -146,7 +146,8 @@ asio::awaitable<bool> Server::RunFreshOn(std::shared_ptr<db::Connection> connect
 asio::awaitable<void> Server::RunDueOnWire(bool once) {
   for (Slot& slot : slots_) {
     if (!IsDue(slot, LaneKind::kWire, once)) continue;
-    auto result = co_await RunSlot(slot, nullptr, once);
+    const bool wants_sql = slot.type->connection == ConnectionKind::kIfConnected;
+    auto result = co_await RunSlot(slot, wants_sql ? connection_ : nullptr, once);
     if (result) Store(slot, std::move(result));
   }
 }

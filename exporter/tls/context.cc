@@ -119,7 +119,7 @@ void CheckKeyFile(const std::string& path) {
 std::optional<int> ProtocolVersion(std::string_view name) {
   constexpr int kNumbers[] = {TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION, TLS1_3_VERSION};
   for (std::size_t i = 0; i < std::size(kProtocolVersions); ++i) {
-    if (strcasecmp(std::string(name).c_str(), kProtocolVersions[i].data()) == 0) return kNumbers[i];
+    if (strcasecmp(std::string(name).c_str(), std::string(kProtocolVersions[i]).c_str()) == 0) return kNumbers[i];
   }
   return std::nullopt;
 }
@@ -184,7 +184,7 @@ std::shared_ptr<const ClientIdentity> ClientIdentity::Load(const std::string& ce
   identity->certificate_.reset(certificate);
   identity->key_.reset(key);
   STACK_OF(X509)* chain = nullptr;
-  SSL_CTX_get0_chain_certs(context.get(), &chain);
+  SSL_CTX_get0_chain_certs(context.get(), static_cast<void*>(&chain));
   identity->chain_.reset(chain == nullptr ? sk_X509_new_null() : X509_chain_up_ref(chain));
   ERR_clear_error();
   return identity;

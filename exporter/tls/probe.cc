@@ -24,7 +24,7 @@ bool Failed(const std::error_code& error) {
 // use.
 class Channel {
  public:
-  explicit Channel(asio::any_io_executor executor) : socket_(std::move(executor)) {}
+  explicit Channel(const asio::any_io_executor& executor) : socket_(executor) {}
 
   asio::awaitable<bool> Connect(const asio::ip::tcp::endpoint& address) {
     auto [error] = co_await socket_.async_connect(address, asio::experimental::as_tuple(asio::use_awaitable));

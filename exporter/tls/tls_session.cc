@@ -36,7 +36,7 @@ bool LocalOpinion(unsigned long error) {
 
 std::string GroupName(SSL* ssl) {
   EVP_PKEY* raw = nullptr;
-  if (SSL_get_peer_tmp_key(ssl, &raw) != 1 || raw == nullptr) return "";
+  if (SSL_get_peer_tmp_key(ssl, static_cast<void*>(&raw)) != 1 || raw == nullptr) return "";
   const EvpPkeyPtr key(raw);
   std::array<char, 64> name{};
   std::size_t length = 0;
@@ -88,9 +88,7 @@ Handshake TlsSession::Step() {
   if (result == 1) return handshake_ = Handshake::kFinished;
   if (SSL_get_error(ssl_.get(), result) == SSL_ERROR_WANT_READ) return handshake_;
   const unsigned long error = ERR_peek_error();
-  if (alert_) {
-    handshake_ = Handshake::kRefusedByServer;
-  } else if (ServerChoseAnotherVersion(error)) {
+  if (alert_ || ServerChoseAnotherVersion(error)) {
     handshake_ = Handshake::kRefusedByServer;
   } else {
     handshake_ = LocalOpinion(error) ? Handshake::kRefusedByClient : Handshake::kBroken;

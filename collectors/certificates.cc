@@ -1,0 +1,281 @@
+#include "collectors/certificates.h"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "collectors/certificate_files.h"
+#include "collectors/wire_client.h"
+#include "exporter/base/error.h"
+#include "exporter/sampling/sql_collector.h"
+
+namespace pgtls::collectors {
+namespace {
+
+using metrics::Desc;
+using metrics::Sink;
+using metrics::Type;
+using tls::CertificateInventory;
+
+// ---- SQL
+
+constexpr std::array kSettingsSql = {sampling::VersionedSql{140000, R"(
+SELECT name, setting
+FROM pg_catalog.pg_settings
+WHERE name IN ('ssl_cert_file', 'ssl_key_file', 'ssl_ca_file', 'ssl_crl_file', 'ssl_crl_dir', 'data_directory')
+)"}};
+
+// Only a function that a superuser owns is believed.
+constexpr std::array kAccessSql = {sampling::VersionedSql{140000, R"(
+SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p
+               JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+               JOIN pg_catalog.pg_roles r ON r.oid = p.proowner
+               WHERE n.nspname = 'tls_exporter' AND p.proname = 'certificate_files' AND p.prosecdef AND r.rolsuper
+                 AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+                 AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')) AS has_function
+)"}};
+
+constexpr std::array kFilesSql = {sampling::VersionedSql{140000, R"(
+SELECT role, path, problem, data
+FROM tls_exporter.certificate_files()
+)"}};
+
+// ---- Descriptors
+
+constexpr Desc kNotAfter = {"pg_tls_certificate_not_after_timestamp_seconds",
+                            Type::kGauge,
+                            "End of the certificate's validity, whether or not it can be verified.",
+                            {"server", "source", "role", "path", "position", "subject"}};
+constexpr Desc kNotBefore = {"pg_tls_certificate_not_before_timestamp_seconds",
+                             Type::kGauge,
+                             "Start of the certificate's validity, whether or not it can be verified.",
+                             {"server", "source", "role", "path", "position", "subject"}};
+constexpr Desc kInfo = {
+    "pg_tls_certificate_info",
+    Type::kGauge,
+    "What the certificate says of itself.",
+    {"server", "source", "role", "path", "position", "subject", "issuer", "serial", "fingerprint_sha256",
+     "key_algorithm", "key_size", "signature_algorithm", "san", "self_signed"}};
+constexpr Desc kReadable = {"pg_tls_certificate_file_readable",
+                            Type::kGauge,
+                            "Whether the whole file could be read as what it should be.",
+                            {"server", "role", "path"}};
+constexpr Desc kFileError = {"pg_tls_certificate_file_error_info",
+                             Type::kGauge,
+                             "Why the file could not be read, or not as a whole.",
+                             {"server", "role", "path", "reason"}};
+constexpr Desc kCrlNextUpdate = {"pg_tls_crl_next_update_timestamp_seconds",
+                                 Type::kGauge,
+                                 "When the revocation list ends to be valid.",
+                                 {"server", "path", "issuer"}};
+constexpr Desc kKeyOk = {"pg_tls_private_key_ok",
+                         Type::kGauge,
+                         "Whether PostgreSQL will accept the private key file at its next start.",
+                         {"server", "path", "check"}};
+constexpr Desc kMatches = {"pg_tls_served_certificate_matches_file",
+                           Type::kGauge,
+                           "Whether the certificate on the wire is the one in the server's file.",
+                           {"server"}};
+
+constexpr std::array kDescs = {&kNotAfter,  &kNotBefore,     &kInfo,  &kReadable,
+                               &kFileError, &kCrlNextUpdate, &kKeyOk, &kMatches};
+
+// ---- Reader
+
+FileSettings ReadSettings(const db::Result& rows) {
+  FileSettings settings;
+  for (int row = 0; row < rows.rows(); ++row) {
+    settings.emplace(rows.Text(row, rows.Column("name")).value(), rows.Text(row, rows.Column("setting")).value_or(""));
+  }
+  return settings;
+}
+
+std::vector<tls::FileReport> ReadFiles(const db::Result& rows) {
+  std::vector<tls::FileReport> files;
+  for (int row = 0; row < rows.rows(); ++row) {
+    files.push_back(ReportOf(std::string(rows.Text(row, rows.Column("role")).value_or("")),
+                             std::string(rows.Text(row, rows.Column("path")).value_or("")),
+                             std::string(rows.Text(row, rows.Column("problem")).value_or("")),
+                             rows.Bytes(row, rows.Column("data")).value_or(""), std::nullopt));
+  }
+  return files;
+}
+
+// Is what is served what the server would load? The file's certificates are sent in its order; OpenSSL may add issuers
+// from ssl_ca_file behind them. nullopt: one of the two is not known, or the file could not be loaded at all.
+std::optional<bool> ServedMatches(const CertificateInventory& inventory) {
+  for (const auto& file : inventory.files) {
+    if (file.role != "server" || !file.problem.empty() || inventory.served.empty()) continue;
+    const auto& certificates = file.content.certificates;
+    if (certificates.size() > inventory.served.size()) return false;
+    for (std::size_t i = 0; i < certificates.size(); ++i) {
+      if (certificates[i].facts.der != inventory.served[i].der) return false;
+    }
+    return true;
+  }
+  return std::nullopt;
+}
+
+// ---- Render
+
+void RenderCertificate(std::string_view source, std::string_view role, std::string_view path, std::size_t position,
+                       const tls::CertificateFacts& facts, Sink& sink) {
+  const std::string number = std::to_string(position);
+  const auto time = [&](const Desc& desc, std::optional<std::chrono::sys_seconds> at) {
+    if (at) sink.Add(desc, {source, role, path, number, facts.subject}, metrics::Seconds(at->time_since_epoch()));
+  };
+  time(kNotAfter, facts.not_after);
+  time(kNotBefore, facts.not_before);
+  sink.Add(
+      kInfo,
+      {source, role, path, number, facts.subject, facts.issuer, facts.serial, facts.fingerprint_sha256,
+       facts.key_algorithm, facts.key_size, facts.signature_algorithm, facts.san, facts.self_signed ? "true" : "false"},
+      1);
+}
+
+// Of several lists of one issuer in a file the one that ends first: that one needs somebody. A file may be named twice.
+void RenderLists(const std::vector<tls::FileReport>& files, Sink& sink) {
+  std::map<std::pair<std::string, std::string>, std::chrono::sys_seconds> ends;
+  for (const auto& file : files) {
+    for (const auto& crl : file.content.crls) {
+      if (!crl.next_update) continue;
+      const auto [entry, added] = ends.emplace(std::pair(file.path, crl.issuer), *crl.next_update);
+      if (!added) entry->second = std::min(entry->second, *crl.next_update);
+    }
+  }
+  for (const auto& [list, end] : ends) {
+    sink.Add(kCrlNextUpdate, {list.first, list.second}, metrics::Seconds(end.time_since_epoch()));
+  }
+}
+
+void Render(const CertificateInventory& inventory, Sink& sink) {
+  for (std::size_t i = 0; i < inventory.served.size(); ++i) {
+    RenderCertificate("served", "server", "", i, inventory.served[i], sink);
+  }
+  for (const auto& file : inventory.files) {
+    sink.Add(kReadable, {file.role, file.path}, file.problem.empty() ? 1 : 0);
+    if (!file.problem.empty()) sink.Add(kFileError, {file.role, file.path, file.problem}, 1);
+    for (const auto& [position, facts] : file.content.certificates) {
+      RenderCertificate("file", file.role, file.path, position, facts, sink);
+    }
+  }
+  RenderLists(inventory.files, sink);
+  if (inventory.key) {
+    const auto check = [&](std::string_view name, std::optional<bool> ok) {
+      if (ok) sink.Add(kKeyOk, {inventory.key->path, name}, *ok ? 1 : 0);
+    };
+    check("mode", inventory.key->mode);
+    check("owner", inventory.key->owner);
+    check("matches_certificate", inventory.key->matches_certificate);
+  }
+  if (inventory.served_matches_file) sink.Add(kMatches, {}, *inventory.served_matches_file ? 1 : 0);
+}
+
+// ---- Factory
+
+db::Statement Named(const char* name, std::span<const sampling::VersionedSql> versions, int server_version) {
+  return {name, std::string(sampling::SqlFor(versions, server_version))};
+}
+
+class Collector : public sampling::Collector {
+ public:
+  asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
+    auto inventory = std::make_shared<CertificateInventory>();
+    const bool unix_socket = co_await CollectServed(context, output, *inventory);
+    const config::ReadVia via = context.config.read_via;
+    const bool local = via == config::ReadVia::kLocal || (via == config::ReadVia::kAuto && unix_socket);
+    co_await CollectFiles(context, local, output, *inventory);
+    std::function<std::vector<tls::FileReport>()> read = [patterns = context.config.files,
+                                                          password_file = context.config.pkcs12_password_file] {
+      return ReadConfiguredFiles(patterns, password_file);
+    };
+    auto configured = co_await context.blocking.Run(std::move(read));
+    std::ranges::move(configured, std::back_inserter(inventory->files));
+
+    if (!context.server.endpoint) inventory->served_matches_file = ServedMatches(*inventory);
+    for (auto& file : inventory->files) {
+      if (file.content.truncated) output.incomplete.push_back({"file_contents", "too_many_certificates"});
+      if (file.role == "server") continue;
+      for (auto& entry : file.content.certificates) entry.facts.der.clear();  // nobody compares these
+    }
+    Render(*inventory, output.sink);
+    output.facts.Publish(std::shared_ptr<const CertificateInventory>(std::move(inventory)));
+  }
+
+ private:
+  // True over a Unix socket, where nothing is served.
+  static asio::awaitable<bool> CollectServed(sampling::Context& context, sampling::Output& output,
+                                             CertificateInventory& inventory) {
+    std::optional<WireClient> client;
+    std::string reason;
+    try {
+      client = co_await MakeWireClient(context);
+      if (!client) co_return true;
+    } catch (const Error& error) {
+      reason = ToString(error.reason());
+    }
+    if (client) {
+      const WireLook look = co_await LookAt(*client, Share(context.deadline, 2));
+      for (const std::string& der : look.shown.facts.chain) {
+        if (auto facts = tls::ParseCertificate(der)) inventory.served.push_back(std::move(*facts));
+      }
+      if (!look.as_libpq.reachable) {
+        reason = ToString(FailureReason::kConnection);
+      } else if (look.as_libpq.answer == tls::Answer::kYes && inventory.served.empty()) {
+        reason = ToString(FailureReason::kTls);
+      }
+    }
+    if (!reason.empty()) output.incomplete.push_back({"served", reason});
+    co_return false;
+  }
+
+  static asio::awaitable<void> CollectFiles(sampling::Context& context, bool local, sampling::Output& output,
+                                            CertificateInventory& inventory) {
+    if (context.session == nullptr) {
+      output.incomplete.push_back({"files", std::string(ToString(FailureReason::kConnection))});
+      co_return;
+    }
+    db::Session& session = *context.session;
+    const int version = session.server_version();
+    const std::string denied(ToString(FailureReason::kInsufficientPrivilege));
+    std::optional<FailureReason> failure;
+    try {
+      if (local) {
+        const db::Statement statement = Named("certificates_settings", kSettingsSql, version);
+        const db::Result rows = co_await session.Query(statement, {}, context.deadline);
+        const FileSettings settings = ReadSettings(rows);
+        std::function<FilesRead()> read = [settings] { return ReadServerFiles(settings); };
+        FilesRead result = co_await context.blocking.Run(std::move(read));
+        inventory.files = std::move(result.files);
+        inventory.key = std::move(result.key);
+        if (result.unknown_directory) output.incomplete.push_back({"files", denied});
+        co_return;
+      }
+      const db::Statement access = Named("certificates_access", kAccessSql, version);
+      const db::Result row = co_await session.Query(access, {}, context.deadline);
+      if (!row.Bool(0, row.Column("has_function")).value_or(false)) {
+        output.incomplete.push_back({"files", denied});
+        co_return;
+      }
+      const db::Statement statement = Named("certificates_files", kFilesSql, version);
+      const db::Result rows = co_await session.Query(statement, {}, context.deadline);
+      inventory.files = ReadFiles(rows);
+    } catch (const Error& error) {
+      failure = error.reason();  // what is served is told all the same
+    }
+    if (failure) output.incomplete.push_back({"files", std::string(ToString(*failure))});
+  }
+};
+
+constexpr sampling::CollectorType kType = {"certificates", "The certificates that are served and those on disk",
+                                           sampling::ConnectionKind::kIfConnected, kDescs,
+                                           [] { return std::unique_ptr<sampling::Collector>(new Collector()); }};
+
+}  // namespace
+
+const sampling::CollectorType& CertificatesCollector() { return kType; }
+
+}  // namespace pgtls::collectors

@@ -1,0 +1,19 @@
+// The certificates collector: what is served and what is on disk, with all that expires (METRICS.md, certificates).
+//
+// Served: one handshake a run, ended politely. Files of the server: read here where the server is on this machine
+// (read_via: local, or a Unix socket), else through tls_exporter.certificate_files() of deploy/sql/monitoring_role.sql;
+// a path in a setting of another machine is never opened here. Files of the configuration are this machine's.
+//
+// Parts that may be incomplete: `served` (no connection, no handshake), `files` (no session, settings not visible,
+// function not installed), `file_contents` (more certificates in a file than are read).
+//
+// Facts: tls::CertificateInventory.
+#pragma once
+
+#include "exporter/sampling/collector.h"
+
+namespace pgtls::collectors {
+
+const sampling::CollectorType& CertificatesCollector();
+
+}  // namespace pgtls::collectors

@@ -1,0 +1,350 @@
+#include "collectors/endpoint.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <random>
+#include <string>
+
+#include "collectors/wire_client.h"
+#include "exporter/base/log.h"
+#include "exporter/tls/endpoint_facts.h"
+
+namespace pgtls::collectors {
+namespace {
+
+using metrics::Desc;
+using metrics::Sink;
+using metrics::Type;
+using tls::Admission;
+using tls::Answer;
+using tls::EndpointFacts;
+using tls::Handshake;
+
+// ---- Descriptors
+
+constexpr Desc kReachable = {
+    "pg_tls_endpoint_reachable", Type::kGauge, "Whether a TCP connection to the endpoint succeeded.", {"server"}};
+constexpr Desc kAnswer = {"pg_tls_ssl_request_answer",
+                          Type::kGauge,
+                          "The answer to SSLRequest: 1 for the one of S, N, E and none that it was.",
+                          {"server", "answer"}};
+constexpr Desc kHandshake = {
+    "pg_tls_handshake_success", Type::kGauge, "Whether the TLS handshake finished, verified or not.", {"server"}};
+constexpr Desc kDuration = {"pg_tls_handshake_duration_seconds",
+                            Type::kGauge,
+                            "How long the phases of the last handshake took.",
+                            {"server", "phase"}};
+constexpr Desc kNegotiated = {"pg_tls_negotiated_info",
+                              Type::kGauge,
+                              "What the last handshake negotiated.",
+                              {"server", "version", "cipher", "group", "alpn"}};
+constexpr Desc kVerified = {"pg_tls_certificate_verified",
+                            Type::kGauge,
+                            "Whether the served certificate passes libpq's check of the chain and of the host name.",
+                            {"server", "check"}};
+constexpr Desc kVerifyError = {"pg_tls_certificate_verify_error_info",
+                               Type::kGauge,
+                               "Why the served certificate does not pass a check of libpq's.",
+                               {"server", "check", "reason"}};
+constexpr Desc kCertificateRequested = {"pg_tls_client_certificate_requested",
+                                        Type::kGauge,
+                                        "Whether the server asked for a client certificate.",
+                                        {"server"}};
+constexpr Desc kDirect = {"pg_tls_direct_tls_supported",
+                          Type::kGauge,
+                          "Whether TLS without SSLRequest selected the protocol postgresql, as 17 and later does.",
+                          {"server"}};
+constexpr Desc kGss = {
+    "pg_tls_gss_encryption_offered", Type::kGauge, "Whether the answer to GSSENCRequest was G.", {"server"}};
+constexpr Desc kPlaintext = {"pg_tls_plaintext_accepted",
+                             Type::kGauge,
+                             "Whether a plaintext StartupMessage as this user from here reached authentication.",
+                             {"server"}};
+constexpr Desc kProtocol = {
+    "pg_tls_protocol_accepted", Type::kGauge, "Whether the server accepts this version of TLS.", {"server", "version"}};
+constexpr Desc kConnects = {"pg_tls_sslmode_connects",
+                            Type::kGauge,
+                            "Whether a libpq client with this sslmode, as this user from here, gets to authentication.",
+                            {"server", "sslmode"}};
+constexpr Desc kEncrypted = {"pg_tls_sslmode_encrypted",
+                             Type::kGauge,
+                             "Whether the connection of a libpq client with this sslmode is encrypted.",
+                             {"server", "sslmode"}};
+
+constexpr std::array kDescs = {
+    &kReachable, &kAnswer, &kHandshake, &kDuration, &kNegotiated, &kVerified, &kVerifyError, &kCertificateRequested,
+    &kDirect,    &kGss,    &kPlaintext, &kProtocol, &kConnects,   &kEncrypted};
+
+// ---- Render
+
+struct Picture {
+  EndpointFacts facts;
+  std::optional<std::chrono::nanoseconds> connect_time, negotiate_time, handshake_time;
+};
+
+std::string_view AnswerLabel(std::optional<Answer> answer) {
+  switch (answer.value_or(Answer::kNone)) {
+    case Answer::kYes:
+      return "S";
+    case Answer::kNo:
+      return "N";
+    case Answer::kError:
+      return "E";
+    case Answer::kNone:
+      break;
+  }
+  return "none";
+}
+
+void AddKnown(const Desc& desc, std::initializer_list<std::string_view> labels, std::optional<bool> value, Sink& sink) {
+  if (value) sink.Add(desc, labels, *value ? 1 : 0);
+}
+
+void RenderVerification(const EndpointFacts& facts, Sink& sink) {
+  if (facts.chain_errors) {
+    sink.Add(kVerified, {"chain"}, facts.chain_errors->empty() ? 1 : 0);
+    for (const std::string_view reason : *facts.chain_errors) sink.Add(kVerifyError, {"chain", reason}, 1);
+  }
+  AddKnown(kVerified, {"hostname"}, facts.hostname_ok, sink);
+  if (facts.hostname_ok == false) sink.Add(kVerifyError, {"hostname", facts.hostname_error}, 1);
+}
+
+void Render(const Picture& picture, Sink& sink) {
+  const EndpointFacts& facts = picture.facts;
+  sink.Add(kReachable, {}, facts.reachable ? 1 : 0);
+  if (!facts.reachable) return;
+  for (const std::string_view answer : {"S", "N", "E", "none"}) {
+    sink.Add(kAnswer, {answer}, answer == AnswerLabel(facts.ssl_answer) ? 1 : 0);
+  }
+  AddKnown(kHandshake, {}, facts.handshake, sink);
+  const auto duration = [&](std::string_view phase, std::optional<std::chrono::nanoseconds> time) {
+    if (time) sink.Add(kDuration, {phase}, metrics::Seconds(*time));
+  };
+  duration("connect", picture.connect_time);
+  duration("negotiate", picture.negotiate_time);
+  duration("handshake", picture.handshake_time);
+  if (facts.tls) {
+    sink.Add(kNegotiated, {facts.tls->version, facts.tls->cipher, facts.tls->group, facts.tls->alpn}, 1);
+    sink.Add(kCertificateRequested, {}, facts.tls->client_certificate_requested ? 1 : 0);
+  }
+  RenderVerification(facts, sink);
+  AddKnown(kDirect, {}, facts.direct_tls, sink);
+  AddKnown(kGss, {}, facts.gss_offered, sink);
+  AddKnown(kPlaintext, {}, facts.plaintext_accepted, sink);
+  for (const auto& [version, accepted] : facts.protocols) AddKnown(kProtocol, {version}, accepted, sink);
+  for (std::size_t i = 0; i < tls::kSslModes.size(); ++i) {
+    const std::string_view mode = ToString(tls::kSslModes[i]);
+    AddKnown(kConnects, {mode}, facts.sslmodes[i].connects, sink);
+    AddKnown(kEncrypted, {mode}, facts.sslmodes[i].encrypted, sink);
+  }
+}
+
+// ---- What leaves lines in the server's log
+
+struct Enforcement {
+  asio::ip::tcp::endpoint address;
+  std::optional<Answer> answer;  // what SSLRequest was answered when this was tried
+  std::optional<Admission> plaintext;
+  std::optional<tls::TlsResult> tls;           // the StartupMessage over TLS, with the client's certificate
+  std::map<std::string_view, bool> protocols;  // without those of which nothing was learned
+  std::optional<bool> direct;
+};
+
+// The probes' own backends, where the server lets them in: no collector counts them.
+class ProbeBackends {
+ public:
+  explicit ProbeBackends(sampling::OwnBackends& own) : own_(own) {}
+  ~ProbeBackends() {
+    for (const int pid : pids_) own_.Remove(pid);
+  }
+  ProbeBackends(const ProbeBackends&) = delete;
+  ProbeBackends& operator=(const ProbeBackends&) = delete;
+  void Add(int pid) {
+    pids_.push_back(pid);
+    own_.Add(pid);
+  }
+
+ private:
+  sampling::OwnBackends& own_;
+  std::vector<int> pids_;
+};
+
+// nullopt: the attempt says nothing about the version.
+std::optional<bool> Accepts(const tls::TlsResult& result) {
+  if (result.handshake == Handshake::kFinished) return true;
+  // An end of the connection is no refusal of the version: calling it one would be an all-clear nobody has seen.
+  if (result.handshake == Handshake::kRefusedByServer) return false;
+  return std::nullopt;
+}
+
+asio::awaitable<Enforcement> Enforce(const WireClient& client, const WireLook& look, sampling::OwnBackends& own,
+                                     Deadline deadline) {
+  const tls::WireTarget& target = client.places[look.place].target;
+  const auto& versions = tls::TriableVersions();
+  int steps = static_cast<int>(versions.size()) + 4;
+  Enforcement result{.address = target.address, .answer = look.as_libpq.answer};
+  ProbeBackends backends(own);
+  const tls::Login login = {client.user, client.database, [&backends](int pid) { backends.Add(pid); }};
+
+  result.plaintext = co_await tls::ProbePlaintext(target, login, Share(deadline, steps--));
+  if (result.answer != Answer::kYes) co_return result;
+  if (client.usable) {
+    const tls::TlsProbe probe = {.context = client.context, .identity = client.identity, .login = login};
+    result.tls = co_await tls::ProbeTls(target, probe, Share(deadline, steps--));
+  }
+  for (const std::string_view version : versions) {
+    if (look.shown.handshake == Handshake::kFinished && look.shown.facts.version == version) {
+      result.protocols[version] = true;
+      continue;
+    }
+    const tls::TlsProbe probe = {.context = tls::PinnedContext(version)};
+    const auto attempt = co_await tls::ProbeTls(target, probe, Share(deadline, steps--));
+    if (const auto accepts = Accepts(attempt)) result.protocols[version] = *accepts;
+  }
+  // 16 and older log it as an invalid packet; those that know it echo the protocol in every handshake.
+  if (look.shown.facts.alpn == tls::kAlpn) {
+    const tls::TlsProbe probe = {.context = tls::PermissiveContext(), .direct = true};
+    const auto attempt = co_await tls::ProbeTls(target, probe, Share(deadline, steps--));
+    // Without the protocol selected TLS 1.3 looks finished to the client, and then the server hangs up.
+    if (attempt.handshake) {
+      result.direct = attempt.handshake == Handshake::kFinished && attempt.facts.alpn == tls::kAlpn;
+    }
+  }
+  co_return result;
+}
+
+// ---- Judgement
+
+std::optional<bool> FinishedOrFailed(const tls::TlsResult& result) {
+  if (!result.handshake) return std::nullopt;
+  return result.handshake == Handshake::kFinished;
+}
+
+void Verify(const WireClient& client, const WireLook& look, EndpointFacts& facts) {
+  const auto& chain = look.shown.facts.chain;
+  if (chain.empty()) return;
+  if (client.trust != nullptr) {
+    const SSL_CTX* const level = client.context == nullptr ? tls::PermissiveContext().get() : client.context.get();
+    facts.chain_errors = VerifyChain(chain, *client.trust, SSL_CTX_get_security_level(level));
+  }
+  const auto error = tls::VerifyHostName(chain.front(), client.places[look.place].host);
+  facts.hostname_ok = !error;
+  facts.hostname_error = error.value_or("");
+}
+
+tls::Observations Observe(const WireClient& client, const WireLook& look, const EndpointFacts& facts,
+                          const Enforcement& enforced) {
+  tls::Observations seen;
+  if (enforced.plaintext) seen.plaintext = StartOf(*enforced.plaintext);
+  seen.ssl_answer = facts.ssl_answer;
+  seen.client_usable = client.usable;
+  seen.root = client.root;
+  if (facts.chain_errors) seen.chain = facts.chain_errors->empty();
+  seen.hostname = facts.hostname_ok;
+  seen.handshake = FinishedOrFailed(look.as_libpq);
+  if (enforced.tls && enforced.tls->handshake) {
+    // The later look decides what it can decide: without the client's certificate it may succeed where a client does
+    // not.
+    if (seen.handshake == true) seen.handshake = FinishedOrFailed(*enforced.tls);
+    if (enforced.tls->admission) seen.tls = StartOf(*enforced.tls->admission);
+    if (enforced.tls->cut_off) seen.tls = tls::Start::kCutOff;
+  } else if (client.identity != nullptr && seen.handshake == true) {
+    seen.handshake = std::nullopt;
+  }
+  return seen;
+}
+
+Picture Judge(const WireClient& client, const WireLook& look, std::optional<Answer> gss,
+              const std::optional<Enforcement>& enforced) {
+  Picture picture{.connect_time = look.shown.connect_time,
+                  .negotiate_time = look.shown.negotiate_time,
+                  .handshake_time = look.shown.handshake_time};
+  EndpointFacts& facts = picture.facts;
+  const WireClient::Place& place = client.places[look.place];
+  facts.host = place.host;
+  facts.address = fmt::format("{}:{}", place.target.address.address().to_string(), place.target.address.port());
+  facts.reachable = look.as_libpq.reachable;
+  if (!facts.reachable) return picture;
+  facts.ssl_answer = look.as_libpq.answer;
+  if (facts.ssl_answer == Answer::kYes) facts.handshake = look.shown.handshake == Handshake::kFinished;
+  if (facts.handshake == true) {
+    facts.tls = look.shown.facts;
+    facts.tls->chain.clear();
+  }
+  facts.root = client.root;
+  Verify(client, look, facts);
+  if (gss && gss != Answer::kNone) facts.gss_offered = gss == Answer::kYes;
+  if (!enforced) return picture;
+  if (enforced->plaintext) {
+    const Admission plaintext = *enforced->plaintext;
+    if (plaintext == Admission::kAdmitted || plaintext == Admission::kAuthFailed) facts.plaintext_accepted = true;
+    if (plaintext == Admission::kRefused) facts.plaintext_accepted = false;
+  }
+  facts.protocols = enforced->protocols;
+  facts.direct_tls = enforced->direct;
+  const tls::Observations seen = Observe(client, look, facts, *enforced);
+  for (std::size_t i = 0; i < tls::kSslModes.size(); ++i) facts.sslmodes[i] = VerdictFor(tls::kSslModes[i], seen);
+  return picture;
+}
+
+// ---- Factory
+
+class Collector : public sampling::Collector {
+ public:
+  asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
+    const std::optional<WireClient> client = co_await MakeWireClient(context);
+    if (!client) {
+      output.unsupported = true;
+      co_return;
+    }
+    if (client->problem != problem_) {
+      problem_ = client->problem;
+      if (!problem_.empty())
+        log::Warn("TLS files of the client", {{"server", context.server.name}, {"error", problem_}});
+    }
+    if (client->root == tls::RootCertificate::kUnusable) output.incomplete.push_back({"sslrootcert", "unreadable"});
+    const WireLook look = co_await LookAt(*client, Share(context.deadline, 2));
+    std::optional<Answer> gss;
+    if (look.as_libpq.reachable) {
+      gss = co_await tls::ProbeGss(client->places[look.place].target, Share(context.deadline, 6));
+      if (IsDue(context, *client, look)) {
+        enforced_ = co_await Enforce(*client, look, context.own_backends, context.deadline);
+        due_ = After(Jittered(context.config.enforcement_interval));
+      }
+    }
+    const Picture picture = Judge(*client, look, gss, enforced_);
+    Render(picture, output.sink);
+    output.facts.Publish(std::make_shared<const EndpointFacts>(picture.facts));
+  }
+
+ private:
+  bool IsDue(const sampling::Context& context, const WireClient& client, const WireLook& look) const {
+    if (context.once || !enforced_ || std::chrono::steady_clock::now() >= due_) return true;
+    const auto answer = look.as_libpq.answer;
+    const bool turned = (answer == Answer::kYes || answer == Answer::kNo) && answer != enforced_->answer;
+    return turned || enforced_->address != client.places[look.place].target.address;
+  }
+
+  static std::chrono::nanoseconds Jittered(std::chrono::milliseconds interval) {
+    static thread_local std::minstd_rand random{std::random_device{}()};
+    const double factor = std::uniform_real_distribution<double>(0.9, 1.1)(random);
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(interval * factor);
+  }
+
+  std::optional<Enforcement> enforced_;
+  Deadline due_;
+  std::string problem_;
+};
+
+constexpr sampling::CollectorType kType = {"endpoint", "What a client meets on the wire",
+                                           sampling::ConnectionKind::kNone, kDescs,
+                                           [] { return std::unique_ptr<sampling::Collector>(new Collector()); }};
+
+}  // namespace
+
+const sampling::CollectorType& EndpointCollector() { return kType; }
+
+}  // namespace pgtls::collectors

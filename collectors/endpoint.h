@@ -1,0 +1,19 @@
+// The endpoint collector: what a client meets on the wire, without logging in (METRICS.md, endpoint). Over a Unix
+// socket it is unsupported.
+//
+// Every interval: one finished handshake, ended by close_notify, and one GSSENCRequest; these leave no line in the
+// server's log. What the server refuses leaves lines, so plaintext, the TLS versions, direct TLS and the StartupMessage
+// over TLS are tried only every enforcement_interval (± 10 %), at the first collection that reaches the server, and
+// when the answer to SSLRequest or the address has changed. In between their last results stand. No password is ever
+// sent.
+//
+// Facts: tls::EndpointFacts.
+#pragma once
+
+#include "exporter/sampling/collector.h"
+
+namespace pgtls::collectors {
+
+const sampling::CollectorType& EndpointCollector();
+
+}  // namespace pgtls::collectors

@@ -1,0 +1,206 @@
+#include "collectors/wire_client.h"
+
+#include <fmt/format.h>
+#include <netdb.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <asio.hpp>
+#include <cstdlib>
+#include <utility>
+
+#include "exporter/base/error.h"
+#include "exporter/base/text.h"
+#include "exporter/db/pq_handle.h"
+
+namespace pgtls::collectors {
+namespace {
+
+using asio::ip::tcp;
+
+// A host and port of which the address may not be known yet.
+struct Wanted {
+  std::string host;     // may be empty
+  std::string address;  // numeric; empty: resolve `host`
+  std::string port;
+};
+
+std::vector<std::string> List(const std::string& text) {
+  std::vector<std::string> entries;
+  for (std::size_t begin = 0;;) {
+    const std::size_t comma = text.find(',', begin);
+    entries.push_back(text.substr(begin, comma - begin));
+    if (comma == std::string::npos) return entries;
+    begin = comma + 1;
+  }
+}
+
+bool IsSocketDirectory(const Wanted& wanted) {
+  return wanted.address.empty() &&
+         (wanted.host.empty() || wanted.host.starts_with('/') || wanted.host.starts_with('@'));
+}
+
+// The conninfo's hosts, before anything connected: libpq's lists of host, hostaddr and port.
+std::vector<Wanted> HostsOf(const db::Target& target) {
+  const auto hosts = List(target.option("host"));
+  const auto addresses = List(target.option("hostaddr"));
+  const auto ports = List(target.option("port"));
+  std::vector<Wanted> all;
+  for (std::size_t i = 0; i < std::max(hosts.size(), addresses.size()); ++i) {
+    Wanted wanted;
+    if (i < hosts.size()) wanted.host = hosts[i];
+    if (i < addresses.size()) wanted.address = addresses[i];
+    wanted.port = i < ports.size() ? ports[i] : ports[0];
+    if (wanted.port.empty()) wanted.port = "5432";
+    all.push_back(std::move(wanted));
+  }
+  return all;
+}
+
+std::vector<Wanted> WhereTo(const sampling::Context& context) {
+  if (const auto& endpoint = context.server.endpoint) return {{endpoint->host, "", std::to_string(endpoint->port)}};
+  if (!context.peer) return HostsOf(context.target);
+  const db::Peer& peer = *context.peer;
+  if (!peer.address) return {{"", "", ""}};
+  // With hostaddr alone libpq's PQhost is the address, but there is no name for a certificate to bear.
+  const bool named = !context.target.option("host").empty();
+  return {{named ? peer.host : "", peer.address->ToString(), std::to_string(peer.port)}};
+}
+
+// Blocks.
+std::vector<WireClient::Place> Resolve(const std::vector<Wanted>& all, bool sni) {
+  std::vector<WireClient::Place> places;
+  std::string failure = "no address";
+  for (const Wanted& wanted : all) {
+    if (IsSocketDirectory(wanted)) continue;
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    if (!wanted.address.empty()) hints.ai_flags = AI_NUMERICHOST;
+    addrinfo* found = nullptr;
+    const std::string& name = wanted.address.empty() ? wanted.host : wanted.address;
+    const int error = getaddrinfo(name.c_str(), wanted.port.c_str(), &hints, &found);
+    if (error != 0) failure = fmt::format("cannot resolve {}: {}", Printable(name), gai_strerror(error));
+    const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
+    for (const addrinfo* info = found; info != nullptr; info = info->ai_next) {
+      tcp::endpoint address;
+      if (info->ai_addrlen > address.capacity()) continue;
+      address.resize(info->ai_addrlen);
+      std::memcpy(address.data(), info->ai_addr, info->ai_addrlen);
+      places.push_back({{address, sni ? wanted.host : ""}, wanted.host});
+    }
+  }
+  if (places.empty()) throw Error(FailureReason::kConnection, failure);
+  return places;
+}
+
+// pqGetHomeDirectory.
+std::string HomeDirectory() {
+  const char* const home = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe): nobody sets it
+  if (home != nullptr && *home != '\0') return home;
+  passwd entry{};
+  passwd* found = nullptr;
+  std::string buffer(16384, '\0');
+  getpwuid_r(geteuid(), &entry, buffer.data(), buffer.size(), &found);
+  return found == nullptr ? "" : found->pw_dir;
+}
+
+std::string FileOption(const db::Target& target, std::string_view name, std::string_view default_name) {
+  const std::string& value = target.option(name);
+  if (!value.empty()) return value;
+  const std::string home = HomeDirectory();
+  return home.empty() ? "" : fmt::format("{}/.postgresql/{}", home, default_name);
+}
+
+bool Exists(const std::string& path) {
+  struct stat status{};
+  return !path.empty() && stat(path.c_str(), &status) == 0;
+}
+
+// sslpassword, which the target does not keep.
+std::string KeyPassword(const std::string& conninfo) {
+  const db::ConninfoHandle options(PQconninfoParse(conninfo.c_str(), nullptr));
+  for (const PQconninfoOption* option = options.get(); option != nullptr && option->keyword != nullptr; ++option) {
+    if (std::string_view(option->keyword) == "sslpassword" && option->val != nullptr) return option->val;
+  }
+  return "";
+}
+
+// initialize_SSL's preparation (fe-secure-openssl.c). Blocks.
+void LoadFiles(const db::Target& target, const std::string& conninfo, WireClient& client) {
+  const auto guarded = [&client](auto load) {
+    try {
+      load();
+    } catch (const TlsError& error) {
+      client.usable = false;
+      client.problem += (client.problem.empty() ? "" : "; ") + std::string(error.what());
+    }
+  };
+  guarded([&] {
+    client.context =
+        tls::LibpqContext(target.option("ssl_min_protocol_version"), target.option("ssl_max_protocol_version"));
+  });
+  const std::string root = FileOption(target, "sslrootcert", "root.crt");
+  if (Exists(root)) {
+    client.root = tls::RootCertificate::kUnusable;
+    std::string crl = target.option("sslcrl");
+    const std::string& crl_directory = target.option("sslcrldir");
+    if (crl.empty() && crl_directory.empty()) crl = FileOption(target, "sslcrl", "root.crl");
+    guarded([&] {
+      client.trust = tls::TrustStore::LoadShared(root, crl, crl_directory);
+      client.root = tls::RootCertificate::kLoaded;
+    });
+  }
+  const std::string certificate = FileOption(target, "sslcert", "postgresql.crt");
+  if (Exists(certificate)) {
+    guarded([&] {
+      client.identity =
+          tls::ClientIdentity::Load(certificate, FileOption(target, "sslkey", "postgresql.key"), KeyPassword(conninfo));
+    });
+  }
+}
+
+}  // namespace
+
+asio::awaitable<std::optional<WireClient>> MakeWireClient(sampling::Context& context) {
+  const std::vector<Wanted> wanted = WhereTo(context);
+  if (IsSocketDirectory(wanted.front())) co_return std::nullopt;
+  // The work may outlive this coroutine, and must own what it touches.
+  std::function<WireClient()> prepare = [wanted, target = context.target, conninfo = context.server.conninfo] {
+    WireClient client;
+    client.places = Resolve(wanted, target.option("sslsni") != "0");
+    LoadFiles(target, conninfo, client);
+    return client;
+  };
+  WireClient client = co_await context.blocking.Run(std::move(prepare));
+  client.elsewhere = context.server.endpoint.has_value();
+  client.user = context.peer ? context.peer->user : context.target.option("user");
+  client.database = context.peer ? context.peer->database : context.target.option("dbname");
+  if (client.database.empty()) client.database = client.user;
+  co_return client;
+}
+
+Deadline Share(Deadline deadline, int shares) {
+  const Deadline now = std::chrono::steady_clock::now();
+  return now + (deadline - now) / shares;
+}
+
+asio::awaitable<WireLook> LookAt(const WireClient& client, Deadline deadline) {
+  WireLook look;
+  const tls::ContextPtr context = client.context == nullptr ? tls::PermissiveContext() : client.context;
+  for (std::size_t i = 0; i < client.places.size() && !look.as_libpq.reachable; ++i) {
+    const int shares = static_cast<int>(client.places.size() - i) + 1;
+    look.place = i;
+    look.as_libpq = co_await tls::ProbeTls(client.places[i].target, {.context = context}, Share(deadline, shares));
+  }
+  look.shown = look.as_libpq;
+  const auto handshake = look.as_libpq.handshake;
+  if (handshake && handshake != tls::Handshake::kFinished) {
+    const tls::TlsProbe everything = {.context = tls::PermissiveContext()};
+    const auto second = co_await tls::ProbeTls(client.places[look.place].target, everything, deadline);
+    if (second.handshake == tls::Handshake::kFinished) look.shown = second;
+  }
+  co_return look;
+}
+
+}  // namespace pgtls::collectors

@@ -1,0 +1,53 @@
+// A libpq client of a server as it would go on the wire: where to, as whom, with which files. For the collectors that
+// look at the server from outside.
+#pragma once
+
+#include <asio/awaitable.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "exporter/sampling/collector.h"
+#include "exporter/tls/probe.h"
+#include "exporter/tls/sslmode.h"
+#include "exporter/tls/verify.h"
+
+namespace pgtls::collectors {
+
+struct WireClient {
+  struct Place {
+    tls::WireTarget target;
+    std::string host;  // what the certificate must name; empty: only an address is known (hostaddr)
+  };
+  std::vector<Place> places;  // to be tried in this order; never empty
+  bool elsewhere = false;     // `endpoint:` is configured: maybe another machine than SQL's
+  std::string user;
+  std::string database;
+  tls::ContextPtr context;  // null where OpenSSL refuses the conninfo's TLS versions
+  // libpq's files: sslrootcert, sslcrl, sslcert, sslkey, or their defaults in ~/.postgresql.
+  tls::RootCertificate root = tls::RootCertificate::kNone;
+  std::shared_ptr<const tls::TrustStore> trust;         // with kLoaded
+  std::shared_ptr<const tls::ClientIdentity> identity;  // null: no client certificate
+  std::string problem;  // why `context`, `root` or the identity cannot be used, for the log
+  bool usable = true;   // false: libpq's own preparation of TLS fails
+};
+
+// nullopt: the server is reached through a Unix socket, where there is no TLS. Throws Error (kConnection) for a name
+// that does not resolve. The address is the one that SQL is using (or was last), so that one name with several
+// addresses is one machine here.
+asio::awaitable<std::optional<WireClient>> MakeWireClient(sampling::Context& context);
+
+// One handshake as libpq makes it, ended politely, at the first place that answers to TCP; where it fails for TLS' sake
+// a second one with everything allowed, which shows at least what is there.
+struct WireLook {
+  std::size_t place = 0;    // index of the place that answered; of the last one where none did
+  tls::TlsResult as_libpq;  // decides whether a client can connect
+  tls::TlsResult shown;     // of the two, the one that shows more
+};
+asio::awaitable<WireLook> LookAt(const WireClient& client, Deadline deadline);
+
+// The point in time at which one of `shares` equal parts of what is left is over.
+Deadline Share(Deadline deadline, int shares);
+
+}  // namespace pgtls::collectors
