@@ -33,7 +33,8 @@ GRANT pg_monitor TO tls_exporter;
 -- ---- Functions for what pg_monitor may not see
 
 -- They live in a schema of their own, belong to the superuser that runs this file, and only tls_exporter may execute them. Each is
--- SECURITY DEFINER with SET search_path = pg_catalog, takes no path or query from its caller, and returns nothing secret. A section
+-- SECURITY DEFINER with SET search_path = pg_catalog, pg_temp (named last: unnamed it comes first, and a temporary view of the
+-- caller would run as the superuser), takes no path or query from its caller, and returns nothing secret. A section
 -- drops its function before it creates it, so that a change of its columns goes through and its owner is certain, and ends with
 --   REVOKE ALL ON FUNCTION … FROM PUBLIC;
 --   GRANT EXECUTE ON FUNCTION … TO tls_exporter;
@@ -50,7 +51,7 @@ GRANT USAGE ON SCHEMA tls_exporter TO tls_exporter;
 DROP FUNCTION IF EXISTS tls_exporter.file_settings();
 CREATE FUNCTION tls_exporter.file_settings(
     OUT seqno integer, OUT sourcefile text, OUT sourceline integer, OUT name text, OUT setting text, OUT error text)
-  RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
+  RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT seqno, sourcefile, sourceline, name,
          CASE WHEN (name ~ '^(ssl|gss_|krb_)'
@@ -75,7 +76,7 @@ DROP FUNCTION IF EXISTS tls_exporter.hba_rules();
 CREATE FUNCTION tls_exporter.hba_rules(
     OUT ordinality bigint, OUT file text, OUT line_number integer, OUT rule_number integer, OUT type text, OUT databases text,
     OUT users text, OUT address text, OUT netmask text, OUT auth_method text, OUT clientcert text, OUT error text, OUT raw bytea)
-  RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
+  RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   WITH rule AS MATERIALIZED (
     SELECT r.*, coalesce(to_jsonb(r) ->> 'file_name', current_setting('hba_file')) AS file,
@@ -119,7 +120,7 @@ GRANT EXECUTE ON FUNCTION tls_exporter.hba_rules() TO tls_exporter;
 -- The files and directories that pg_hba.conf consists of, and when each last changed (modification or change, whichever is later).
 DROP FUNCTION IF EXISTS tls_exporter.hba_files();
 CREATE FUNCTION tls_exporter.hba_files(OUT path text, OUT changed double precision)
-  RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog
+  RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   WITH RECURSIVE encoding AS (
     SELECT CASE WHEN getdatabaseencoding() IN ('UTF8', 'SQL_ASCII') THEN 'LATIN1' ELSE getdatabaseencoding() END AS name
@@ -169,7 +170,7 @@ GRANT EXECUTE ON FUNCTION tls_exporter.hba_files() TO tls_exporter;
 -- is null, or why the file could not be read.
 DROP FUNCTION IF EXISTS tls_exporter.certificate_files();
 CREATE FUNCTION tls_exporter.certificate_files(OUT role text, OUT path text, OUT problem text, OUT data bytea)
-  RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog
+  RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   kind constant text := '(?:(?:X509 |TRUSTED )?CERTIFICATE|X509 CRL)';
