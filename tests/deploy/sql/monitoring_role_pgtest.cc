@@ -56,10 +56,25 @@ TEST_F(MonitoringRoleTest, ItsFunctionsAreItsOwn) {
   // Every function in the schema: SECURITY DEFINER, a fixed search_path, executable by no one else.
   const auto rows = server_.Query(
       "SELECT p.proname FROM pg_proc p WHERE p.pronamespace = 'tls_exporter'::regnamespace AND NOT "
-      "(p.prosecdef AND p.proconfig @> '{search_path=pg_catalog}' AND has_function_privilege('tls_exporter', p.oid, "
+      "(p.prosecdef AND p.proconfig @> ARRAY['search_path=pg_catalog, pg_temp'] AND "
+      "has_function_privilege('tls_exporter', p.oid, "
       "'EXECUTE') AND NOT has_function_privilege('stranger', p.oid, 'EXECUTE'))");
   EXPECT_TRUE(rows.empty()) << rows[0][0].value_or("");
   EXPECT_EQ(server_.Query("SELECT has_schema_privilege('stranger', 'tls_exporter', 'USAGE')")[0][0], "f");
+}
+
+// What stands in for a catalog under its name would run as the superuser that owns the functions.
+TEST_F(MonitoringRoleTest, ATemporaryViewOfTheCallerIsNotRunByItsFunctions) {
+  Client exporter(server_.Conninfo("user=tls_exporter"));
+  exporter.Query("CREATE FUNCTION pg_temp.who() RETURNS text LANGUAGE sql AS 'SELECT current_user::text'");
+  exporter.Query(
+      "CREATE TEMP VIEW pg_file_settings AS SELECT 1 AS seqno, pg_temp.who() AS sourcefile, 1 AS sourceline, ''::text "
+      "AS name, "
+      "''::text AS setting, ''::text AS error");
+  EXPECT_EQ(exporter.Value("SELECT count(*) FROM tls_exporter.file_settings() WHERE sourcefile = 'postgres'"), "0");
+  EXPECT_NE(
+      exporter.Value("SELECT count(*) FROM tls_exporter.file_settings() WHERE sourcefile LIKE '%postgresql.conf'"),
+      "0");
 }
 
 TEST_F(MonitoringRoleTest, TakesBackWhatDoesNotBelongToIt) {
