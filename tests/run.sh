@@ -9,6 +9,7 @@
 #     tsan    the tests that cross threads, thread sanitizer
 #     fuzz    every fuzz target over its corpus and a fixed number of runs
 #     tidy    clang-tidy
+#     package the Debian package, built and installed in a clean Debian 12; as root, and only when asked for
 # Builds go to build/asan, build/tsan, build/fuzz, build/tidy. PGTLS_CACHE holds PostgreSQL servers and clang-tidy's verdicts.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -16,9 +17,9 @@ cd "$(dirname "$0")/.." || exit 1
 all='format unit pg e2e tsan fuzz tidy'
 kinds=${*:-$all}
 for kind in $kinds; do
-  case " $all " in
+  case " $all package " in
     *" $kind "*) ;;
-    *) echo "run.sh: no kind '$kind'; there are: $all" >&2; exit 2 ;;
+    *) echo "run.sh: no kind '$kind'; there are: $all package" >&2; exit 2 ;;
   esac
 done
 jobs=$(nproc)
@@ -83,6 +84,7 @@ fi
 wants tsan && step "build with thread sanitizer" build tsan tsan_tests && step "tsan tests" run tsan tsan
 wants fuzz && step "build fuzz targets" build fuzz fuzz_tests && step "fuzz tests" run fuzz fuzz
 wants tidy && step "clang-tidy" tests/tidy.py
+wants package && step "Debian package" tests/deploy/debian_package_test.sh
 
 echo
 if ((${#failed[@]})); then
