@@ -105,14 +105,7 @@ class Connector::Turn {
   explicit Turn(Connector& connector) : connector_(connector) {}
   ~Turn() {
     ++connector_.free_;
-    while (!connector_.waiting_.empty()) {
-      const auto next = connector_.waiting_.front().lock();
-      connector_.waiting_.pop_front();
-      if (next) {
-        next->cancel();
-        break;
-      }
-    }
+    connector_.WakeNext();
   }
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
@@ -121,13 +114,29 @@ class Connector::Turn {
   Connector& connector_;
 };
 
+void Connector::WakeNext() {
+  while (!waiting_.empty()) {
+    const auto next = waiting_.front().lock();
+    waiting_.pop_front();
+    if (next) {
+      next->cancel();
+      break;
+    }
+  }
+}
+
 asio::awaitable<void> Connector::WaitForTurn() {
   while (free_ == 0) {
     auto timer = std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor, Deadline::max());
     waiting_.push_back(timer);
     co_await timer->async_wait(asio::experimental::as_tuple(asio::use_awaitable));
     const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
-    if (cancelled != asio::cancellation_type::none) throw std::system_error(asio::error::operation_aborted);
+    if (cancelled != asio::cancellation_type::none) {
+      // It may have been woken for a turn at the same moment: that turn is the next one's.
+      timer.reset();
+      if (free_ > 0) WakeNext();
+      throw std::system_error(asio::error::operation_aborted);
+    }
   }
   --free_;
 }

@@ -36,6 +36,7 @@ class Connector {
  private:
   class Turn;
   asio::awaitable<void> WaitForTurn();
+  void WakeNext();
   asio::awaitable<std::unique_ptr<Connection>> Establish(ConnectOptions options);
 
   BlockingPool& blocking_;

@@ -1,5 +1,8 @@
 #include "exporter/db/target.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 
@@ -13,23 +16,17 @@ namespace {
 // libpq quotes pieces of the string in its complaints, and an unquoted space in a password makes a piece of it such a
 // quote.
 std::string WithoutSecrets(const std::string& message, const std::string& conninfo) {
-  std::string text = Printable(message);
-  while (!text.empty() && (text.ends_with("\\x0a") || text.ends_with(' ')))
-    text.resize(text.size() - (text.ends_with(' ') ? 1 : 4));
+  std::string text = message;
+  while (text.ends_with('\n') || text.ends_with(' ')) text.pop_back();
   const bool may_hold_secret =
       conninfo.find("password") != std::string::npos || conninfo.find('@') != std::string::npos;
-  if (!may_hold_secret) return text;
-  std::string result;
-  bool quoted = false;
-  for (const char c : text) {
-    if (c == '"') {
-      if (!quoted) result += "\"…\"";
-      quoted = !quoted;
-    } else if (!quoted) {
-      result += c;
-    }
+  // From the first quote to the last: a quote in the password itself would make any pairing wrong.
+  const auto first = text.find('"');
+  const auto last = text.rfind('"');
+  if (may_hold_secret && first != std::string::npos) {
+    text = text.substr(0, first) + "\"…\"" + (last > first ? text.substr(last + 1) : "");
   }
-  return result;
+  return Printable(text);
 }
 
 void CheckSyntax(const std::string& conninfo) {
@@ -41,14 +38,37 @@ void CheckSyntax(const std::string& conninfo) {
   throw ConfigError("conninfo: " + WithoutSecrets(text, conninfo));
 }
 
-void CheckSslmode(const Target& target) {
-  static constexpr std::array<std::string_view, 6> kModes = {"disable", "allow",     "prefer",
-                                                             "require", "verify-ca", "verify-full"};
-  const std::string& mode = target.option("sslmode");
-  if (!mode.empty() && std::find(kModes.begin(), kModes.end(), mode) == kModes.end()) {
-    throw ConfigError("conninfo: sslmode '" + Printable(mode, 60) +
-                      "' is none of disable, allow, prefer, require, verify-ca, verify-full");
+void CheckOneOf(const Target& target, std::string_view name, const std::vector<std::string_view>& values) {
+  const std::string& value = target.option(name);
+  if (value.empty() || std::find(values.begin(), values.end(), value) != values.end()) return;
+  throw ConfigError(
+      fmt::format("conninfo: {} '{}' is none of {}", name, Printable(value, 60), fmt::join(values, ", ")));
+}
+
+// libpq reads ports only when it connects. An empty one is the default.
+void CheckPorts(const std::string& ports) {
+  for (std::size_t at = 0; at <= ports.size();) {
+    const std::string port = ports.substr(at, ports.find(',', at) - at);
+    const bool digits = port.find_first_not_of("0123456789") == std::string::npos && port.size() <= 5;
+    if (!digits || (!port.empty() && (std::stoi(port) < 1 || std::stoi(port) > 65535))) {
+      throw ConfigError("conninfo: port '" + Printable(port, 60) + "' is no number from 1 to 65535");
+    }
+    at += port.size() + 1;
   }
+}
+
+// libpq's complaint about the merged options where `name` has an impossible value, which is the last thing that it
+// looks at before it resolves a name or opens a socket.
+std::string ComplaintAfterMerge(const ConnHandle& conn, const std::string& name) {
+  if (!conn) return "out of memory";
+  const std::string message = PQerrorMessage(conn.get());
+  return message.find(name) == std::string::npos ? message : "";
+}
+
+ConnHandle Merged(const std::string& conninfo, const char* impossible) {
+  const std::array<const char*, 3> keywords = {"dbname", impossible, nullptr};
+  const std::array<const char*, 3> values = {conninfo.c_str(), "none of them", nullptr};
+  return ConnHandle(PQconnectStartParams(keywords.data(), values.data(), 1));
 }
 
 }  // namespace
@@ -85,15 +105,10 @@ Target ResolveTarget(const std::string& conninfo) {
   CheckSyntax(conninfo);
   // An impossible channel_binding makes libpq merge everything (string, service, environment, defaults) and then stop,
   // before it resolves a name or opens a socket (fe-connect.c, connectOptions2).
-  const std::array<const char*, 3> keywords = {"dbname", "channel_binding", nullptr};
-  const std::array<const char*, 3> values = {conninfo.c_str(), "none of them", nullptr};
-  const ConnHandle conn(PQconnectStartParams(keywords.data(), values.data(), 1));
-  if (!conn) throw ConfigError("conninfo: out of memory");
-  const std::string message = PQerrorMessage(conn.get());
-  const ConninfoHandle merged(PQconninfo(conn.get()));
-  if (message.find("channel_binding") == std::string::npos || !merged) {
-    throw ConfigError("conninfo: " + WithoutSecrets(message, conninfo));
-  }
+  const ConnHandle conn = Merged(conninfo, "channel_binding");
+  const std::string complaint = ComplaintAfterMerge(conn, "channel_binding");
+  const ConninfoHandle merged(conn ? PQconninfo(conn.get()) : nullptr);
+  if (!complaint.empty() || !merged) throw ConfigError("conninfo: " + WithoutSecrets(complaint, conninfo));
   Target target;
   for (const PQconninfoOption* option = merged.get(); option->keyword != nullptr; ++option) {
     const bool secret = option->dispchar != nullptr && option->dispchar[0] == '*';
@@ -102,7 +117,13 @@ Target ResolveTarget(const std::string& conninfo) {
   }
   // The default socket directory is compiled into libpq and stands in no option.
   if (target.host().empty()) target.options["host"] = PQhost(conn.get());
-  CheckSslmode(target);
+  CheckOneOf(target, "sslmode", {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"});
+  CheckOneOf(target, "target_session_attrs",
+             {"any", "read-write", "read-only", "primary", "standby", "prefer-standby"});
+  CheckPorts(target.option("port"));
+  // The other values, which libpq judges after the merge (TLS versions, gssencmode …).
+  const std::string rest = ComplaintAfterMerge(Merged(conninfo, "target_session_attrs"), "target_session_attrs");
+  if (!rest.empty()) throw ConfigError("conninfo: " + WithoutSecrets(rest, conninfo));
   return target;
 }
 

@@ -1,0 +1,158 @@
+// The session over libpq, against a scripted peer.
+#include "exporter/db/connection.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "exporter/db/connector.h"
+#include "tests/exporter/db/fake_server.h"
+#include "tests/exporter/db/loop.h"
+
+namespace pgtls::db {
+namespace {
+
+using std::string_literals::operator""s;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using namespace pgtls::db::testing;  // NOLINT(google-build-using-namespace): the peer and its messages
+
+const std::string kReady = Message('Z', "I");
+const std::string kPrepared = Message('1', "") + kReady;
+
+// One column "c" of type text with these rows; "" stands for NULL.
+std::string Answer(std::initializer_list<std::string> rows) {
+  std::string bytes = Message('2', "") + Message('T', "\0\1c\0"s + Int32(0) + "\0\0"s + Int32(25) + "\xFF\xFF" +
+                                                          Int32(0xFFFFFFFF) + "\0\0"s);
+  for (const auto& row : rows) {
+    bytes += Message('D', "\0\1"s + (row.empty() ? Int32(0xFFFFFFFF) : Int32(row.size()) + row));
+  }
+  return bytes + Message('C', "SELECT 1\0"s) + kReady;
+}
+
+class ConnectionTest : public ::testing::Test {
+ protected:
+  // Logs in to a peer that answers each request up to a Sync with the next of `answers`, and then closes or is silent.
+  void Connect(std::vector<std::string> answers, bool closes = false) {
+    server_.emplace(loop_, [this, answers, closes](Socket& socket) -> asio::awaitable<void> {
+      co_await ReceiveStartup(socket);
+      co_await Send(socket, Welcome());
+      for (const auto& answer : answers) {
+        requests_.push_back(co_await ReceiveUntilSync(socket));
+        co_await Send(socket, answer);
+      }
+      if (!closes) co_await ReceiveAll(socket);
+    });
+    ConnectOptions options{server_->Conninfo(), ""};
+    connection_ = RunOnLoop(loop_, connector_.Connect(std::move(options), std::chrono::seconds(20)));
+  }
+  Result Query(Deadline deadline = After(std::chrono::seconds(20)), const std::string& name = "q") {
+    const Statement statement{name, "SELECT c"};
+    return RunOnLoop(loop_, connection_->Query(statement, {}, deadline));
+  }
+
+  asio::io_context loop_;
+  BlockingPool blocking_{1};
+  Connector connector_{blocking_, 1};
+  std::optional<FakeServer> server_;
+  std::vector<std::string> requests_;  // the types of the messages of each
+  std::unique_ptr<Connection> connection_;
+};
+
+TEST_F(ConnectionTest, KnowsItsPeer) {
+  Connect({});
+  EXPECT_EQ(connection_->server_version(), 150003);
+  EXPECT_EQ(connection_->backend_pid(), 77);
+  EXPECT_EQ(connection_->peer().address, IpAddress::Parse("127.0.0.1"));
+  EXPECT_EQ(connection_->peer().port, server_->port());
+  EXPECT_EQ(connection_->peer().host, "127.0.0.1");
+  EXPECT_EQ(connection_->peer().user, "u");
+  EXPECT_EQ(connection_->peer().database, "d");
+  EXPECT_TRUE(connection_->usable());
+}
+
+TEST_F(ConnectionTest, PreparesEachStatementOnce) {
+  Connect({kPrepared, Answer({"1"}), Answer({"2", ""}), kPrepared, Answer({})});
+  EXPECT_EQ(Query().Text(0, 0), "1");
+  const Result second = Query();
+  EXPECT_EQ(second.rows(), 2);
+  EXPECT_EQ(second.Text(0, 0), "2");
+  EXPECT_EQ(second.Text(1, 0), std::nullopt);
+  EXPECT_EQ(Query(After(std::chrono::seconds(20)), "other").rows(), 0);
+  EXPECT_THAT(requests_, ElementsAre("PS", "BDES", "BDES", "PS", "BDES"));
+}
+
+TEST_F(ConnectionTest, AnErrorOfTheServerLeavesTheSession) {
+  const std::string denied = ErrorMessage("FEHLER", "42501", "keine Berechtigung\nfür x") + kReady;
+  Connect({denied, kPrepared, denied, Answer({"1"})});
+  for (int i = 0; i < 2; ++i) {  // as it prepares, as it executes
+    try {
+      Query();
+      ADD_FAILURE() << "no error";
+    } catch (const DbError& error) {
+      EXPECT_EQ(error.reason(), FailureReason::kInsufficientPrivilege);
+      EXPECT_EQ(error.sqlstate(), "42501");
+      EXPECT_STREQ(error.what(), "keine Berechtigung\\x0afür x");
+    }
+    EXPECT_TRUE(connection_->usable());
+  }
+  EXPECT_EQ(Query().Text(0, 0), "1");
+  EXPECT_THAT(requests_, ElementsAre("PS", "PS", "BDES", "BDES"));
+}
+
+TEST_F(ConnectionTest, SilenceIsATimeoutAndEndsTheSession) {
+  Connect({kPrepared});
+  try {
+    Query(After(std::chrono::milliseconds(50)));
+    FAIL() << "no error";
+  } catch (const TimeoutError& error) {
+    EXPECT_STREQ(error.what(), "query q: no answer in time");
+  }
+  EXPECT_FALSE(connection_->usable());
+  try {
+    Query();
+    FAIL() << "no error";
+  } catch (const DbError& error) {
+    EXPECT_EQ(error.reason(), FailureReason::kConnection);
+    EXPECT_EQ(error.sqlstate(), "");
+    EXPECT_STREQ(error.what(), "the connection is closed");
+  }
+}
+
+TEST_F(ConnectionTest, ALostConnectionIsThatAndNoTimeout) {
+  Connect({kPrepared, ""}, /*closes=*/true);
+  try {
+    Query(Deadline::max());
+    FAIL() << "no error";
+  } catch (const DbError& error) {
+    EXPECT_EQ(error.reason(), FailureReason::kConnection);
+    EXPECT_THAT(error.what(), HasSubstr("server closed the connection unexpectedly"));
+  }
+  EXPECT_FALSE(connection_->usable());
+}
+
+TEST_F(ConnectionTest, AShutdownIsALostConnection) {
+  Connect({kPrepared, ErrorMessage("FATAL", "57P01", "terminating connection")}, /*closes=*/true);
+  try {
+    Query(Deadline::max());
+    FAIL() << "no error";
+  } catch (const DbError& error) {
+    EXPECT_EQ(error.reason(), FailureReason::kConnection);
+  }
+  EXPECT_FALSE(connection_->usable());
+}
+
+TEST_F(ConnectionTest, ATruncatedAnswerIsNoResult) {
+  const std::string whole = Answer({"1", "2"});
+  Connect({kPrepared, whole.substr(0, whole.size() / 2)}, /*closes=*/true);
+  EXPECT_THROW(Query(After(std::chrono::milliseconds(200))), Error);
+  EXPECT_FALSE(connection_->usable());
+}
+
+TEST_F(ConnectionTest, GarbageEndsTheSession) {
+  Connect({kPrepared, std::string(64, '\xEE')});
+  EXPECT_THROW(Query(After(std::chrono::milliseconds(200))), Error);
+  EXPECT_FALSE(connection_->usable());
+}
+
+}  // namespace
+}  // namespace pgtls::db

@@ -1,0 +1,79 @@
+#include "exporter/db/result.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "exporter/base/error.h"
+
+namespace pgtls::db {
+namespace {
+
+Result One(std::optional<std::string> value) { return Result::FromRows({"c"}, {{std::move(value)}}); }
+
+void ExpectError(const std::function<void()>& read) {
+  try {
+    read();
+    ADD_FAILURE() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.reason(), FailureReason::kError);
+  }
+}
+
+TEST(ResultTest, TellsNullFromEveryValue) {
+  const Result null = One(std::nullopt);
+  EXPECT_EQ(null.Text(0, 0), std::nullopt);
+  EXPECT_EQ(null.Int(0, 0), std::nullopt);
+  EXPECT_EQ(null.Double(0, 0), std::nullopt);
+  EXPECT_EQ(null.Bool(0, 0), std::nullopt);
+  EXPECT_EQ(null.Bytes(0, 0), std::nullopt);
+  EXPECT_EQ(One("").Text(0, 0), "");
+  EXPECT_EQ(One("0").Int(0, 0), 0);
+  EXPECT_EQ(One("f").Bool(0, 0), false);
+  EXPECT_EQ(One("\\x").Bytes(0, 0), "");
+}
+
+TEST(ResultTest, ReadsEachType) {
+  EXPECT_EQ(One("Größe").Text(0, 0), "Größe");
+  EXPECT_EQ(One("-9223372036854775808").Int(0, 0), std::numeric_limits<std::int64_t>::min());
+  EXPECT_EQ(One("1786000000.123456").Double(0, 0), 1786000000.123456);
+  EXPECT_EQ(One("Infinity").Double(0, 0), std::numeric_limits<double>::infinity());
+  EXPECT_EQ(One("-Infinity").Double(0, 0), -std::numeric_limits<double>::infinity());
+  EXPECT_TRUE(std::isnan(One("NaN").Double(0, 0).value()));
+  EXPECT_EQ(One("t").Bool(0, 0), true);
+  EXPECT_EQ(One("\\x00ff41").Bytes(0, 0), std::string("\0\xFF\x41", 3));
+}
+
+TEST(ResultTest, WhatIsNotOfTheTypeIsAnError) {
+  for (const char* text : {"", "1.5", "1x", " 1", "9223372036854775808", "t"}) {
+    ExpectError([&] { One(text).Int(0, 0); });
+  }
+  for (const char* text : {"", "x", "1.5 ", "1,5"}) ExpectError([&] { One(text).Double(0, 0); });
+  for (const char* text : {"", "true", "T", "1"}) ExpectError([&] { One(text).Bool(0, 0); });
+}
+
+TEST(ResultTest, RowsAndColumns) {
+  const Result result = Result::FromRows({"a", "b"}, {{"1", "2"}, {"3", std::nullopt}});
+  EXPECT_EQ(result.rows(), 2);
+  EXPECT_EQ(result.columns(), 2);
+  EXPECT_EQ(result.Column("b"), 1);
+  EXPECT_EQ(result.Text(1, 0), "3");
+  EXPECT_EQ(result.Text(1, 1), std::nullopt);
+  ExpectError([&] { result.Column("c"); });
+  ExpectError([&] { result.Text(2, 0); });
+  ExpectError([&] { result.Text(0, 2); });
+  ExpectError([&] { result.Text(-1, 0); });
+  ExpectError([&] { result.Text(0, -1); });
+}
+
+TEST(ResultTest, NoRows) {
+  const Result result = Result::FromRows({"a"}, {});
+  EXPECT_EQ(result.rows(), 0);
+  EXPECT_EQ(result.Column("a"), 0);
+  ExpectError([&] { result.Int(0, 0); });
+}
+
+}  // namespace
+}  // namespace pgtls::db

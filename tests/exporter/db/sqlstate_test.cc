@@ -1,0 +1,80 @@
+#include "exporter/db/sqlstate.h"
+
+#include <gtest/gtest.h>
+
+namespace pgtls::db {
+namespace {
+
+TEST(SqlstateTest, ReasonsByClass) {
+  const std::pair<const char*, FailureReason> cases[] = {
+      {"", FailureReason::kConnection},          {"42501", FailureReason::kInsufficientPrivilege},
+      {"28000", FailureReason::kAuthentication}, {"28P01", FailureReason::kAuthentication},
+      {"57014", FailureReason::kTimeout},        {"55P03", FailureReason::kTimeout},
+      {"08006", FailureReason::kConnection},     {"53300", FailureReason::kConnection},
+      {"57P01", FailureReason::kConnection},     {"57P03", FailureReason::kConnection},
+      {"42P01", FailureReason::kError},          {"3D000", FailureReason::kError},
+      {"53200", FailureReason::kError},          {"XX000", FailureReason::kError},
+  };
+  for (const auto& [sqlstate, reason] : cases) EXPECT_EQ(ReasonForSqlstate(sqlstate), reason) << sqlstate;
+}
+
+constexpr const char* kPrefix = "connection to server at \"db\" (10.0.0.1), port 5432 failed: ";
+
+TEST(SqlstateTest, FoundWhateverTheLanguageOfTheSeverity) {
+  for (const char* severity : {"FATAL", "FATAL ", "PANNE", "致命错误", "ВАЖНО", "FATALE"}) {
+    EXPECT_EQ(SqlstateInConnectError(std::string(kPrefix) + severity +
+                                     ":  28P01: password authentication failed for user \"u\"\n"),
+              "28P01")
+        << severity;
+  }
+}
+
+TEST(SqlstateTest, TheLastOfSeveralHosts) {
+  EXPECT_EQ(SqlstateInConnectError("connection to server at \"a\" failed: FATAL:  57P03: starting up\n"
+                                   "connection to server at \"b\" failed: FATAL:  28000: no pg_hba.conf entry\n"),
+            "28000");
+}
+
+TEST(SqlstateTest, NoneWhereNoServerAnswered) {
+  for (const char* message : {"", "Connection refused", "timeout expired:  none", ":  28P01", "x: 28P01: y",
+                              "FATAL:  28p01: lower", "FATAL:  28P011: long", "FATAL:  2801: short"}) {
+    EXPECT_EQ(SqlstateInConnectError(message), "") << message;
+  }
+}
+
+FailureReason Reason(const std::string& message, bool needs_password = false) {
+  return ReasonForConnectError("", kPrefix + message, needs_password);
+}
+
+TEST(SqlstateTest, ConnectErrorsOfLibpqItself) {
+  EXPECT_EQ(Reason("Connection refused\n\tIs the server running on that host and accepting TCP/IP connections?"),
+            FailureReason::kConnection);
+  EXPECT_EQ(Reason("server closed the connection unexpectedly"), FailureReason::kConnection);
+  EXPECT_EQ(Reason("expected authentication request from server, but received H"), FailureReason::kConnection);
+  EXPECT_EQ(ReasonForConnectError("", "could not translate host name \"db\" to address: Name not known", false),
+            FailureReason::kConnection);
+  EXPECT_EQ(Reason("server does not support SSL, but SSL was required"), FailureReason::kTls);
+  EXPECT_EQ(Reason("SSL error: certificate verify failed"), FailureReason::kTls);
+  EXPECT_EQ(Reason("root certificate file \"/ca.crt\" does not exist"), FailureReason::kTls);
+  EXPECT_EQ(Reason("server certificate for \"x\" does not match host name \"y\""), FailureReason::kTls);
+  EXPECT_EQ(Reason("fe_sendauth: no password supplied"), FailureReason::kAuthentication);
+  EXPECT_EQ(Reason("anything", true), FailureReason::kAuthentication);
+  EXPECT_EQ(Reason("authentication method 13 not supported"), FailureReason::kAuthentication);
+}
+
+TEST(SqlstateTest, TheServersCodeWins) {
+  EXPECT_EQ(ReasonForConnectError("53300", "FATAL:  53300: SSL password", true), FailureReason::kConnection);
+  EXPECT_EQ(ReasonForConnectError("42501", "FATAL:  42501: permission denied", false),
+            FailureReason::kInsufficientPrivilege);
+}
+
+// Names are the operator's choice.
+TEST(SqlstateTest, NamesSayNothing) {
+  EXPECT_EQ(
+      ReasonForConnectError(
+          "", "connection to server at \"password-SSL-db\" (10.0.0.1), port 5432 failed: Connection refused", false),
+      FailureReason::kConnection);
+}
+
+}  // namespace
+}  // namespace pgtls::db
