@@ -1,0 +1,1 @@
+ALTER ROLE tls_exporter PASSWORD 'demo';
