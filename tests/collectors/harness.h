@@ -52,11 +52,11 @@ class Harness {
     sampling::Context context{.server = server,
                               .config = config,
                               .target = target,
-                              .peer = std::nullopt,
+                              .peer = peer,
                               .session = type_.connection == sampling::ConnectionKind::kNone ? nullptr : session,
                               .facts = facts,
                               .own_backends = own_backends,
-                              .deadline = After(std::chrono::seconds(60)),
+                              .deadline = After(timeout),
                               .blocking = blocking_,
                               .once = false};
     Run(collector_->Collect(context, output));
@@ -79,6 +79,8 @@ class Harness {
   config::ServerConfig server;
   config::CollectorConfig config;
   db::Target target;
+  std::optional<db::Peer> peer;  // where SQL is connected, for the collectors that look at the wire
+  std::chrono::milliseconds timeout = std::chrono::seconds(60);
   FakeSession fake;
   db::Session* session = &fake;  // until Connect()
   sampling::Facts facts;

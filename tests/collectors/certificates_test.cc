@@ -1,0 +1,238 @@
+#include "collectors/certificates.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "exporter/base/error.h"
+#include "tests/collectors/harness.h"
+#include "tests/collectors/wire_peer.h"
+#include "tests/support/files.h"
+#include "tests/support/golden.h"
+
+namespace pgtls::collectors {
+namespace {
+
+using support::Families;
+using testing::HasSubstr;
+using testing::Not;
+
+std::string Hex(const std::string& bytes) {
+  std::string text = "\\x";
+  for (const char c : bytes) {
+    constexpr char kDigits[] = "0123456789abcdef";
+    text += kDigits[static_cast<unsigned char>(c) >> 4];
+    text += kDigits[static_cast<unsigned char>(c) & 15];
+  }
+  return text;
+}
+
+class CertificatesTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    harness_.peer = db::Peer{IpAddress::V4(0x7F000001), peer_.port(), "localhost", "ann", "shop"};
+    harness_.target.options = {{"host", "localhost"},
+                               {"sslrootcert", data_.path() + "/none"},
+                               {"sslcert", data_.path() + "/none"},
+                               {"ssl_min_protocol_version", "TLSv1.2"}};
+    data_.Write("server.crt", leaf_.chain);
+    data_.Write("server.key", leaf_.key);
+    Local({{"ssl_cert_file", "server.crt"}, {"ssl_key_file", "server.key"}});
+  }
+  // The server runs on this machine and has these settings.
+  void Local(std::vector<std::pair<std::string, std::string>> settings) {
+    harness_.config.read_via = config::ReadVia::kLocal;
+    auto& [columns, rows] = harness_.fake.answers["certificates_settings"];
+    columns = {"name", "setting"};
+    rows = {{"data_directory", data_.path()}};
+    for (const auto& [name, value] : settings) rows.push_back({name, value});
+  }
+  void ViaSql(FakeSession::Rows files) {
+    harness_.config.read_via = config::ReadVia::kAuto;
+    harness_.fake.answers["certificates_access"] = {{"has_function"}, {{"t"}}};
+    harness_.fake.answers["certificates_files"] = {{"role", "path", "problem", "data"}, std::move(files)};
+  }
+  std::string Page() {
+    std::string page = harness_.CollectPage();
+    for (std::size_t at = page.find(data_.path()); at != std::string::npos; at = page.find(data_.path())) {
+      page.replace(at, data_.path().size(), "/data");
+    }
+    return page;
+  }
+  std::string Incomplete() {
+    std::string text;
+    for (const auto& [part, reason] : harness_.Collect().incomplete) text += part + ":" + reason + " ";
+    return text;
+  }
+
+  support::TestCa ca_;
+  support::TestCa issuing_ = ca_.Intermediate("Issuing CA");
+  support::Certificate leaf_ = issuing_.IssueForLocalhost();
+  support::TempDir data_;
+  WirePeer peer_{leaf_};
+  Harness harness_{CertificatesCollector()};
+};
+
+TEST_F(CertificatesTest, Golden) {
+  Local({{"ssl_cert_file", "server.crt"},
+         {"ssl_key_file", "server.key"},
+         {"ssl_ca_file", data_.Write("ca.crt", ca_.certificate())},
+         {"ssl_crl_file", data_.Write("ca.crl", ca_.Crl())}});
+  harness_.config.files = {data_.path() + "/none.p12"};
+  const std::string page = support::Masked(Page(), {{R"((serial|fingerprint_sha256)="[0-9a-fA-F]*")", "$1=\"<hex>\""},
+                                                    {R"((timestamp_seconds\{.*\}) .*)", "$1 <time>"}});
+  EXPECT_TRUE(support::MatchesGolden("tests/collectors/testdata/certificates.prom", page));
+}
+
+TEST_F(CertificatesTest, ServedAndFileAreCompared) {
+  const std::string matches = "pg_tls_served_certificate_matches_file{server=\"db\"} ";
+  EXPECT_THAT(Page(), HasSubstr(matches + "1\n"));
+  // Replaced and not loaded.
+  data_.Write("server.crt", issuing_.IssueForLocalhost().chain);
+  EXPECT_THAT(Page(), HasSubstr(matches + "0\n"));
+  // The same certificate, with another chain behind it.
+  data_.Write("server.crt", leaf_.certificate + ca_.certificate());
+  EXPECT_THAT(Page(), HasSubstr(matches + "0\n"));
+  // What the server adds by itself is no difference.
+  data_.Write("server.crt", leaf_.certificate);
+  EXPECT_THAT(Page(), HasSubstr(matches + "1\n"));
+  data_.Write("server.crt", "nothing");
+  EXPECT_THAT(Page(), Not(HasSubstr(matches)));
+}
+
+TEST_F(CertificatesTest, AnotherEndpointIsNotCompared) {
+  harness_.server.endpoint = config::HostPort{"127.0.0.1", peer_.port()};
+  const std::string page = Page();
+  EXPECT_THAT(page, HasSubstr("source=\"served\""));
+  EXPECT_THAT(page, Not(HasSubstr("pg_tls_served_certificate_matches_file")));
+}
+
+TEST_F(CertificatesTest, WithoutTlsNothingIsServedAndNothingIsMissing) {
+  peer_.behaviour.ssl_answer = 'N';
+  EXPECT_EQ(Incomplete(), "");
+  EXPECT_THAT(Page(), Not(HasSubstr("source=\"served\"")));
+  EXPECT_THAT(Page(), HasSubstr("source=\"file\""));
+}
+
+TEST_F(CertificatesTest, WithoutSqlTheServedChainGoesOn) {
+  harness_.session = nullptr;
+  EXPECT_EQ(Incomplete(), "files:connection ");
+  const std::string page = Page();
+  EXPECT_THAT(page, HasSubstr("source=\"served\",role=\"server\",path=\"\",position=\"0\",subject=\"CN=localhost\""));
+  EXPECT_THAT(page, HasSubstr("source=\"served\",role=\"server\",path=\"\",position=\"1\",subject=\"CN=Issuing CA\""));
+  EXPECT_THAT(page, Not(HasSubstr("matches_file")));
+}
+
+TEST_F(CertificatesTest, WithoutTheWireTheFilesGoOn) {
+  harness_.peer->port = support::FreePort();
+  EXPECT_EQ(Incomplete(), "served:connection ");
+  EXPECT_THAT(Page(), HasSubstr("source=\"file\",role=\"server\",path=\"/data/server.crt\",position=\"1\""));
+}
+
+TEST_F(CertificatesTest, OverAUnixSocketFilesAreReadHere) {
+  harness_.peer->address.reset();
+  harness_.config.read_via = config::ReadVia::kAuto;
+  EXPECT_EQ(Incomplete(), "");
+  EXPECT_THAT(Page(),
+              HasSubstr("pg_tls_certificate_file_readable{server=\"db\",role=\"server\",path=\"/data/server.crt\"} 1"));
+}
+
+TEST_F(CertificatesTest, OverTcpNoPathOfTheServersIsOpenedHere) {
+  ViaSql({{"server", data_.path() + "/server.crt", std::nullopt, Hex(issuing_.certificate())},
+          {"ca", "/etc/ca.crt", "missing", std::nullopt},
+          {"crl", "/etc/ca.crl", "permission_denied", std::nullopt}});
+  const std::string page = Page();
+  EXPECT_THAT(page, HasSubstr("path=\"/data/server.crt\",position=\"0\",subject=\"CN=Issuing CA\""));
+  EXPECT_THAT(page, HasSubstr("pg_tls_served_certificate_matches_file{server=\"db\"} 0\n"));
+  EXPECT_EQ(Families(page, "pg_tls_certificate_file_error_info{"),
+            "pg_tls_certificate_file_error_info{server=\"db\",role=\"ca\",path=\"/etc/ca.crt\",reason=\"missing\"} 1\n"
+            "pg_tls_certificate_file_error_info{server=\"db\",role=\"crl\",path=\"/etc/"
+            "ca.crl\",reason=\"permission_denied\"} "
+            "1\n");
+  EXPECT_THAT(page, Not(HasSubstr("pg_tls_private_key_ok")));
+}
+
+TEST_F(CertificatesTest, WithoutTheFunctionThePartIsIncomplete) {
+  ViaSql({});
+  harness_.fake.answers["certificates_access"] = {{"has_function"}, {{"f"}}};
+  EXPECT_EQ(Incomplete(), "files:insufficient_privilege ");
+}
+
+TEST_F(CertificatesTest, UnknownDataDirectory) {
+  harness_.fake.answers["certificates_settings"].second = {{"ssl_cert_file", "server.crt"}};
+  EXPECT_EQ(Incomplete(), "files:insufficient_privilege ");
+  EXPECT_THAT(Page(), Not(HasSubstr("server.crt")));
+}
+
+TEST_F(CertificatesTest, FilesThatCannotBeReadAreTold) {
+  mkdir((data_.path() + "/directory").c_str(), 0700);
+  Local({{"ssl_cert_file", data_.Write("empty.crt", "")},
+         {"ssl_ca_file", "directory"},
+         {"ssl_crl_file", data_.Write("no.crl", ca_.certificate())}});
+  harness_.config.files = {data_.Write("bad.pem", leaf_.certificate + leaf_.certificate.substr(0, 100)),
+                           data_.path() + "/*.der"};
+  const std::string page = Page();
+  const auto reason = [](const std::string& role, const std::string& file, const std::string& why) {
+    return "pg_tls_certificate_file_error_info{server=\"db\",role=\"" + role + "\",path=\"/data/" + file +
+           "\",reason=\"" + why + "\"} 1\n";
+  };
+  EXPECT_EQ(Families(page, "pg_tls_certificate_file_error_info{"),
+            reason("ca", "directory", "unreadable") + reason("crl", "no.crl", "no_crl") +
+                reason("extra", "*.der", "missing") + reason("extra", "bad.pem", "malformed") +
+                reason("server", "empty.crt", "no_certificate"));
+  // The good block of a bad file.
+  EXPECT_THAT(page, HasSubstr("role=\"extra\",path=\"/data/bad.pem\",position=\"0\",subject=\"CN=localhost\""));
+}
+
+TEST_F(CertificatesTest, RevocationListsOfADirectory) {
+  mkdir((data_.path() + "/crls").c_str(), 0700);
+  data_.Write("crls/0123abcd.r0", ca_.Crl({}, std::chrono::days(9)) + ca_.Crl({}, std::chrono::days(3)));
+  data_.Write("crls/README", "none");
+  Local({{"ssl_crl_dir", "crls"}});
+  const std::string page = Page();
+  EXPECT_THAT(page, HasSubstr("pg_tls_crl_next_update_timestamp_seconds{server=\"db\",path=\"/data/crls/0123abcd.r0\","
+                              "issuer=\"CN=Test CA\"} "));
+  EXPECT_THAT(page, Not(HasSubstr("README")));
+}
+
+TEST_F(CertificatesTest, AnExpiredCertificateKeepsItsSeries) {
+  const auto expired = ca_.Issue({.not_before = -std::chrono::days(30), .not_after = -std::chrono::days(1)});
+  data_.Write("server.crt", expired.chain);
+  const std::string line =
+      Families(Page(), "pg_tls_certificate_not_after_timestamp_seconds{server=\"db\",source=\"file\"");
+  const double end = std::stod(line.substr(line.rfind(' ')));
+  EXPECT_NEAR(end, static_cast<double>(time(nullptr)) - 86400, 300);
+}
+
+std::string KeyChecks(const std::string& page) {
+  std::string result;
+  for (const char* check : {"mode", "owner", "matches_certificate"}) {
+    const std::string line =
+        "pg_tls_private_key_ok{server=\"db\",path=\"/data/server.key\",check=\"" + std::string(check) + "\"} ";
+    const std::size_t at = page.find(line);
+    result += at == std::string::npos ? '-' : page[at + line.size()];
+  }
+  return result;
+}
+
+TEST_F(CertificatesTest, ThePrivateKeyIsJudgedAsPostgresqlWill) {
+  const std::string key = data_.path() + "/server.key";
+  EXPECT_EQ(KeyChecks(Page()), "111");
+  data_.Write("server.key", issuing_.key());
+  EXPECT_EQ(KeyChecks(Page()), "110");
+  data_.Write("server.key", leaf_.key, 0644);
+  EXPECT_EQ(KeyChecks(Page()), "011");
+  unlink(key.c_str());
+  EXPECT_EQ(KeyChecks(Page()), "--0");
+}
+
+TEST_F(CertificatesTest, NeitherWireNorSqlNorName) {
+  harness_.session = nullptr;
+  harness_.peer.reset();
+  harness_.target.options["host"] = "no such host";
+  EXPECT_EQ(Incomplete(), "served:connection files:connection ");
+}
+
+}  // namespace
+}  // namespace pgtls::collectors

@@ -1,0 +1,174 @@
+#include "collectors/endpoint.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "exporter/base/error.h"
+#include "exporter/tls/endpoint_facts.h"
+#include "tests/collectors/harness.h"
+#include "tests/collectors/wire_peer.h"
+#include "tests/support/files.h"
+#include "tests/support/golden.h"
+
+namespace pgtls::collectors {
+namespace {
+
+using std::string_literals::operator""s;
+using support::Families;
+using testing::HasSubstr;
+using testing::Not;
+
+const std::string kSasl = "R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0"s;
+const std::string kRefused = "E\0\0\0\x33SFATAL\0C28000\0Mno entry\0RClientAuthentication\0\0"s;
+
+class EndpointTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    peer_.behaviour.plaintext_answer = kRefused;
+    peer_.behaviour.tls_answer = kSasl;
+    harness_.peer = db::Peer{IpAddress::V4(0x7F000001), peer_.port(), "localhost", "ann", "shop"};
+    harness_.target.options = {{"host", "localhost"},
+                               {"sslrootcert", files_.Write("root.crt", ca_.certificate())},
+                               {"sslcert", files_.path() + "/none"},
+                               {"ssl_min_protocol_version", "TLSv1.2"}};
+  }
+  // Without what differs from run to run.
+  std::string Page() {
+    return support::Masked(harness_.CollectPage(), {{R"((duration_seconds\{.*\}) .*)", "$1 <time>"}});
+  }
+
+  support::TestCa ca_;
+  support::TempDir files_;
+  WirePeer peer_{ca_.IssueForLocalhost()};
+  Harness harness_{EndpointCollector()};
+};
+
+TEST_F(EndpointTest, Golden) {
+  const std::string page = Page();
+  EXPECT_TRUE(support::MatchesGolden("tests/collectors/testdata/endpoint.prom", page));
+}
+
+TEST_F(EndpointTest, WhatIsRefusedIsTriedOnceAndItsResultStands) {
+  const std::string first = Page();
+  const int connections = peer_.connections();
+  EXPECT_EQ(Page(), first);
+  EXPECT_EQ(peer_.connections() - connections, 2);  // a handshake and a GSSENCRequest
+}
+
+TEST_F(EndpointTest, AnotherAnswerBringsAnotherRound) {
+  Page();
+  peer_.behaviour.ssl_answer = 'N';
+  const std::string page = Page();
+  EXPECT_THAT(page, HasSubstr("pg_tls_ssl_request_answer{server=\"db\",answer=\"N\"} 1\n"));
+  EXPECT_THAT(page, Not(HasSubstr("pg_tls_protocol_accepted")));
+  EXPECT_THAT(page, Not(HasSubstr("pg_tls_handshake_success")));
+  EXPECT_THAT(page, HasSubstr("pg_tls_sslmode_connects{server=\"db\",sslmode=\"require\"} 0\n"));
+  const int connections = peer_.connections();
+  Page();
+  EXPECT_EQ(peer_.connections() - connections, 2);
+}
+
+TEST_F(EndpointTest, WithoutARootCertificateNothingIsSaidOfTheChain) {
+  harness_.target.options["sslrootcert"] = files_.path() + "/missing";
+  const std::string page = Page();
+  EXPECT_THAT(page, Not(HasSubstr("check=\"chain\"")));
+  EXPECT_THAT(page, HasSubstr("pg_tls_certificate_verified{server=\"db\",check=\"hostname\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("pg_tls_sslmode_encrypted{server=\"db\",sslmode=\"require\"} 1\n"));
+  EXPECT_THAT(page, Not(HasSubstr("verify-")));
+}
+
+TEST_F(EndpointTest, AnUnreadableRootCertificateIsTold) {
+  harness_.target.options["sslrootcert"] = files_.Write("text", "no certificate");
+  const sampling::Output output = harness_.Collect();
+  ASSERT_EQ(output.incomplete.size(), 1u);
+  EXPECT_EQ(output.incomplete[0].part, "sslrootcert");
+  EXPECT_THAT(Page(), HasSubstr("pg_tls_sslmode_connects{server=\"db\",sslmode=\"require\"} 0\n"));
+}
+
+TEST_F(EndpointTest, VerificationErrorsHaveReasons) {
+  harness_.target.options["sslrootcert"] = files_.Write("other.crt", support::TestCa("Other").certificate());
+  harness_.peer->host = "db.example.com";
+  const std::string page = Page();
+  EXPECT_EQ(Families(page, "pg_tls_certificate_verified{") + Families(page, "pg_tls_certificate_verify_error_info{"),
+            "pg_tls_certificate_verified{server=\"db\",check=\"chain\"} 0\n"
+            "pg_tls_certificate_verified{server=\"db\",check=\"hostname\"} 0\n"
+            "pg_tls_certificate_verify_error_info{server=\"db\",check=\"chain\",reason=\"unknown_ca\"} 1\n"
+            "pg_tls_certificate_verify_error_info{server=\"db\",check=\"hostname\",reason=\"mismatch\"} 1\n");
+}
+
+TEST_F(EndpointTest, HostaddrAloneGivesNoNameToVerify) {
+  harness_.target.options.erase("host");
+  harness_.target.options["hostaddr"] = "127.0.0.1";
+  harness_.peer->host = "127.0.0.1";
+  EXPECT_THAT(Page(), HasSubstr("check=\"hostname\",reason=\"no_host_name\"} 1\n"));
+}
+
+TEST_F(EndpointTest, ASilentServerIsReachableAndAnswersNone) {
+  peer_.behaviour.ssl_answer = 0;
+  harness_.timeout = std::chrono::seconds(2);
+  const std::string page = Page();
+  EXPECT_THAT(page, HasSubstr("pg_tls_endpoint_reachable{server=\"db\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("pg_tls_ssl_request_answer{server=\"db\",answer=\"none\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("pg_tls_sslmode_connects{server=\"db\",sslmode=\"disable\"} 0\n"));
+  EXPECT_THAT(page, Not(HasSubstr("sslmode=\"require\"")));
+}
+
+TEST_F(EndpointTest, NobodyThere) {
+  harness_.peer->port = support::FreePort();
+  EXPECT_EQ(Families(Page(), "pg_tls_"),
+            "# HELP pg_tls_endpoint_reachable Whether a TCP connection to the endpoint succeeded.\n"
+            "# TYPE pg_tls_endpoint_reachable gauge\n"
+            "pg_tls_endpoint_reachable{server=\"db\"} 0\n");
+}
+
+TEST_F(EndpointTest, OldServersAreSeenAlthoughALibpqClientCannotTalkToThem) {
+  SSL_CTX_set_min_proto_version(peer_.context(), TLS1_VERSION);
+  SSL_CTX_set_max_proto_version(peer_.context(), TLS1_VERSION);
+  const std::string page = Page();
+  EXPECT_THAT(page, HasSubstr("pg_tls_handshake_success{server=\"db\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("pg_tls_negotiated_info{server=\"db\",version=\"TLSv1\""));
+  EXPECT_THAT(page, HasSubstr("pg_tls_protocol_accepted{server=\"db\",version=\"TLSv1\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("pg_tls_protocol_accepted{server=\"db\",version=\"TLSv1.3\"} 0\n"));
+  EXPECT_THAT(page, HasSubstr("pg_tls_sslmode_connects{server=\"db\",sslmode=\"require\"} 0\n"));
+}
+
+TEST_F(EndpointTest, UnixSocketsHaveNoTls) {
+  harness_.peer->address.reset();
+  EXPECT_TRUE(harness_.Collect().unsupported);
+  harness_.peer.reset();
+  harness_.target.options = {{"host", "/run/postgresql"}};
+  EXPECT_TRUE(harness_.Collect().unsupported);
+  EXPECT_EQ(peer_.connections(), 0);
+}
+
+TEST_F(EndpointTest, TheConfiguredEndpointWins) {
+  harness_.peer->port = support::FreePort();
+  harness_.server.endpoint = config::HostPort{"localhost", peer_.port()};
+  const sampling::Output output = harness_.Collect();
+  const auto facts = output.facts.Get<tls::EndpointFacts>();
+  EXPECT_TRUE(facts->reachable);  // "localhost" has two addresses, and one of them answers
+  EXPECT_EQ(facts->host, "localhost");
+  EXPECT_EQ(facts->address, "127.0.0.1:" + std::to_string(peer_.port()));
+}
+
+TEST_F(EndpointTest, BeforeSqlIsConnectedTheConninfoSaysWhere) {
+  harness_.peer.reset();
+  harness_.target.options["host"] = "nowhere.invalid,localhost";
+  harness_.target.options["hostaddr"] = "127.0.0.1,127.0.0.1";
+  harness_.target.options["port"] = std::to_string(support::FreePort()) + "," + std::to_string(peer_.port());
+  harness_.target.options["user"] = "ann";
+  EXPECT_THAT(Page(), HasSubstr("pg_tls_certificate_verified{server=\"db\",check=\"hostname\"} 1\n"));
+}
+
+TEST_F(EndpointTest, ANameThatDoesNotResolveIsAFailure) {
+  harness_.server.endpoint = config::HostPort{"no such host", 5432};
+  try {
+    Page();
+    ADD_FAILURE() << "it resolved";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.reason(), FailureReason::kConnection);
+  }
+}
+
+}  // namespace
+}  // namespace pgtls::collectors

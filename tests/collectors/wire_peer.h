@@ -1,0 +1,86 @@
+// A PostgreSQL on loopback as far as the wire shows one without logging in, on a thread of its own.
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <thread>
+
+#include "exporter/tls/negotiation.h"
+#include "tests/exporter/tls/scripted_peer.h"
+
+namespace pgtls::collectors {
+
+class WirePeer {
+ public:
+  struct Behaviour {
+    std::atomic<char> ssl_answer = 'S';  // 0: none, and silence
+    std::string gss_answer = "N";
+    std::string plaintext_answer;  // to a StartupMessage; empty: hang up
+    std::string tls_answer;
+  };
+
+  explicit WirePeer(const support::Certificate& certificate)
+      : context_(tls::testing::ServerContext(certificate)),
+        peer_(loop_, [this](tls::testing::Socket& socket) { return Serve(socket); }) {
+    SSL_CTX_set_alpn_select_cb(context_.native_handle(), SelectAlpn, nullptr);
+    SSL_CTX_set_min_proto_version(context_.native_handle(), TLS1_2_VERSION);
+    thread_ = std::thread([this] { loop_.run(); });
+  }
+  ~WirePeer() {
+    loop_.stop();
+    thread_.join();
+  }
+
+  int port() const { return peer_.endpoint().port(); }
+  int connections() const { return connections_; }
+
+  Behaviour behaviour;  // what is no atomic: before the first connection
+  SSL_CTX* context() { return context_.native_handle(); }
+
+ private:
+  using Socket = tls::testing::Socket;
+  using Stream = asio::ssl::stream<Socket&>;
+
+  static int SelectAlpn(SSL*, const unsigned char** out, unsigned char* length, const unsigned char* in, unsigned size,
+                        void*) {
+    unsigned char* selected = nullptr;
+    const auto* const ours = reinterpret_cast<const unsigned char*>(tls::kAlpnWire.data());
+    const int found = SSL_select_next_proto(&selected, length, ours, tls::kAlpnWire.size(), in, size);
+    *out = selected;
+    return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+  }
+
+  asio::awaitable<void> Serve(Socket& socket) {
+    ++connections_;
+    std::string head = co_await tls::testing::Receive(socket, 1);
+    if (head == "\x16") co_return;  // direct TLS: not served here
+    head += co_await tls::testing::Receive(socket, 7);
+    if (head == tls::GssEncRequest()) {
+      co_await tls::testing::Send(socket, behaviour.gss_answer);
+    } else if (head == tls::SslRequest()) {
+      const char answer = behaviour.ssl_answer;
+      if (answer != 0) co_await tls::testing::Send(socket, std::string(1, answer));
+      if (answer == 'S') co_await ServeTls(socket);
+    } else if (!behaviour.plaintext_answer.empty()) {
+      co_await tls::testing::Send(socket, behaviour.plaintext_answer);
+    }
+    co_await tls::testing::ReceiveAll(socket);
+  }
+
+  asio::awaitable<void> ServeTls(Socket& socket) {
+    Stream stream(socket, context_);
+    co_await stream.async_handshake(asio::ssl::stream_base::server, asio::use_awaitable);
+    char byte = 0;
+    co_await stream.async_read_some(asio::buffer(&byte, 1), asio::use_awaitable);
+    co_await asio::async_write(stream, asio::buffer(behaviour.tls_answer), asio::use_awaitable);
+    co_await stream.async_read_some(asio::buffer(&byte, 1), asio::use_awaitable);
+  }
+
+  asio::io_context loop_;
+  asio::ssl::context context_;
+  tls::testing::Peer peer_;
+  std::atomic<int> connections_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace pgtls::collectors
