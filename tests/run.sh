@@ -23,7 +23,7 @@ for kind in $kinds; do
   esac
 done
 jobs=$(nproc)
-export CMAKE_BUILD_PARALLEL_LEVEL=$jobs CTEST_PARALLEL_LEVEL=$jobs CTEST_OUTPUT_ON_FAILURE=1 CCACHE_NOHASHDIR=1
+export CMAKE_BUILD_PARALLEL_LEVEL=$jobs CTEST_PARALLEL_LEVEL=$jobs CTEST_OUTPUT_ON_FAILURE=1 CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$PWD
 
 wants() { [[ " $kinds " == *" $1 "* ]]; }
 
