@@ -22,7 +22,7 @@ for (let round = 0; round < 2; ++round) {
 
 // The queries of a template: printf's format with its %q filled in.
 const queriesOf = (template) =>
-  [...template.matchAll(/printf "((?:[^"\\]|\\.)*)"[^|]*\| query/g)].map((match) =>
+  [...template.matchAll(/printf "((?:[^"\\]|\\.)*)"[^|}]*\| query/g)].map((match) =>
     JSON.parse(`"${match[1]}"`).replaceAll('%q', '"x"'),
   );
 
