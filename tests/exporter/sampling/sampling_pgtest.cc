@@ -1,0 +1,271 @@
+// Servers with real connections: what is a failure, what is none, and what stays.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "exporter/base/error.h"
+#include "exporter/sampling/once.h"
+#include "tests/exporter/sampling/fakes.h"
+#include "tests/support/postgres_server.h"
+
+namespace pgtls::sampling {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using support::PostgresServer;
+using testing::g_fakes;
+using ::testing::HasSubstr;
+using testing::kEndpoint;
+using testing::kHba;
+using testing::kSessions;
+using ::testing::Not;
+
+// Both SQL collectors ask for their backend's pid, and tell the number of runs as their instance counts them.
+class SamplingPgTest : public testing::SamplingTest {
+ protected:
+  SamplingPgTest() : SamplingTest({&testing::kSessionsType, &testing::kHbaType, &testing::kEndpointType}) {
+    g_fakes[kSessions].collect = Asking(session_pid_);
+    g_fakes[kHba].collect = Asking(fresh_pid_);
+  }
+  static support::PostgresOptions Options(const support::TestCa& ca) {
+    return {.tls = support::ServerTls{.server = ca.IssueForLocalhost()}};
+  }
+  std::function<asio::awaitable<void>(Context&, Output&)> Asking(std::string& pid) {
+    return [this, &pid](Context& context, Output& /*output*/) -> asio::awaitable<void> {
+      const db::Statement statement{"pid", "SELECT pg_backend_pid()"};
+      const db::Result row = co_await context.session->Query(statement, {}, context.deadline);
+      pid = row.Text(0, 0).value();
+      own_ = context.own_backends.pids();
+    };
+  }
+  // Asks all the time; only what a test sets ends it.
+  config::ServerConfig Often(const std::string& more = "") {
+    auto config = Config("db", postgres_.Conninfo("sslmode=require " + more));
+    for (const char* name : {"sessions", "hba"}) config.collectors[name].interval = milliseconds(20);
+    return config;
+  }
+  bool AllRan() {
+    return RunUntil([&] { return ResultOf("sessions") && ResultOf("hba") && ResultOf("endpoint"); });
+  }
+  int Runs(testing::Name name) { return g_fakes[name].runs; }
+
+  // One server for all: what stops it starts it again.
+  static void SetUpTestSuite() { shared_ = std::make_unique<Shared>(); }
+  static void TearDownTestSuite() { shared_.reset(); }
+  struct Shared {
+    support::TestCa ca;
+    PostgresServer server{Options(ca)};
+  };
+  inline static std::unique_ptr<Shared> shared_;
+
+  PostgresServer& postgres_ = shared_->server;
+  std::string session_pid_;
+  std::string fresh_pid_;
+  std::vector<int> own_;
+};
+
+TEST_F(SamplingPgTest, IsUpAndSaysHow) {
+  g_fakes[kEndpoint].collect = [&](Context& context, Output& /*output*/) -> asio::awaitable<void> {
+    EXPECT_TRUE(context.peer) << "the wire goes where SQL is";
+    EXPECT_EQ(context.peer->port, postgres_.port());
+    co_return;
+  };
+  Start(Often());
+  ASSERT_TRUE(AllRan());
+  EXPECT_THAT(Health(), HasSubstr("pg_tls_up{server=\"db\"} 1\n"));
+  EXPECT_THAT(Health(),
+              HasSubstr("pg_tls_exporter_connection_info{server=\"db\",sslmode=\"require\",encryption=\"tls\","
+                        "version=\"TLSv1.3\",cipher=\"TLS_AES_256_GCM_SHA384\"} 1\n"));
+  for (const char* name : {"sessions", "hba", "endpoint"}) EXPECT_FALSE(ResultOf(name)->failure) << name;
+  EXPECT_THAT(own_, ::testing::Contains(std::stoi(session_pid_)));
+}
+
+TEST_F(SamplingPgTest, ARestartBetweenCollectionsIsNoFailure) {
+  bool failed = false;
+  Start(Often());
+  ASSERT_TRUE(AllRan());
+  const std::string before = session_pid_;
+  postgres_.Restart();
+  const int runs = Runs(kSessions);
+  ASSERT_TRUE(RunUntil([&] {
+    failed = failed || server_->Snapshot().up == false || ResultOf("sessions")->failure || ResultOf("hba")->failure;
+    return Runs(kSessions) >= runs + 3 && session_pid_ != before;
+  }));
+  EXPECT_FALSE(failed);
+  EXPECT_EQ(g_fakes[kSessions].instances, 1);
+}
+
+TEST_F(SamplingPgTest, AKilledBackendIsReplacedAndNoFailure) {
+  Start(Often());
+  ASSERT_TRUE(AllRan());
+  const std::string before = session_pid_;
+  bool failed = false;
+  postgres_.Execute("SELECT pg_terminate_backend(" + before + ")");
+  ASSERT_TRUE(RunUntil([&] {
+    failed = failed || server_->Snapshot().up == false || ResultOf("sessions")->failure;
+    return session_pid_ != before;
+  }));
+  EXPECT_FALSE(failed);
+  EXPECT_THAT(own_, Not(::testing::Contains(std::stoi(before)))) << "its pid may be another's soon";
+}
+
+TEST_F(SamplingPgTest, ADeadServerTakesTheSeriesAndComesBack) {
+  Start(Often());
+  ASSERT_TRUE(AllRan());
+  postgres_.Kill();
+  ASSERT_TRUE(RunUntil([&] { return server_->Snapshot().up == false; }));
+  EXPECT_EQ(TextOf("sessions"), "");
+  EXPECT_EQ(TextOf("hba"), "");
+  EXPECT_NE(TextOf("endpoint"), "");
+  EXPECT_FALSE(server_->Snapshot().connection);
+  EXPECT_EQ(ResultOf("sessions")->failure->reason, FailureReason::kConnection);
+  postgres_.Start();
+  const int runs = Runs(kSessions);
+  ASSERT_TRUE(RunUntil([&] { return TextOf("sessions") != "" && TextOf("hba") != ""; }));
+  EXPECT_GT(Runs(kSessions), runs);
+  const ServerSnapshot snapshot = server_->Snapshot();
+  EXPECT_EQ(snapshot.up, true);
+  EXPECT_FALSE(snapshot.connection_failure) << "it is up again: nothing tells of a failure";
+  EXPECT_EQ(g_fakes[kSessions].instances, 1);
+}
+
+TEST_F(SamplingPgTest, InsufficientPrivilegeIsTheCollectorsAndNotTheServers) {
+  g_fakes[kSessions].collect = [](Context& context, Output& /*output*/) -> asio::awaitable<void> {
+    const db::Statement statement{"denied", "SELECT rolpassword FROM pg_authid"};
+    co_await context.session->Query(statement, {}, context.deadline);
+  };
+  postgres_.Execute("CREATE ROLE app LOGIN");
+  Start(Often("user=app"));
+  ASSERT_TRUE(AllRan());
+  EXPECT_EQ(server_->Snapshot().up, true);
+  EXPECT_EQ(ResultOf("sessions")->failure->reason, FailureReason::kInsufficientPrivilege);
+  EXPECT_FALSE(ResultOf("hba")->failure);
+  EXPECT_TRUE(server_->Snapshot().connection);
+}
+
+// A slow collector costs the session, not the others' results.
+TEST_F(SamplingPgTest, ACollectorThatTimesOutHidesNoOther) {
+  const auto sleeps = [](Context& context, Output& /*output*/) -> asio::awaitable<void> {
+    const db::Statement statement{"sleep", "SELECT pg_sleep(600)"};
+    co_await context.session->Query(statement, {}, context.deadline);
+  };
+  for (const auto& [slow, slow_name, other_name] :
+       {std::tuple(kHba, "hba", "sessions"), std::tuple(kSessions, "sessions", "hba")}) {
+    g_fakes[kSessions].collect = Asking(session_pid_);
+    g_fakes[kHba].collect = Asking(fresh_pid_);
+    g_fakes[slow].collect = sleeps;
+    auto config = Often();
+    config.collectors[slow_name].timeout = milliseconds(200);
+    Start(config);
+    const int runs = Runs(slow);
+    bool hidden = false;
+    ASSERT_TRUE(RunUntil([&] {
+      const auto other = ResultOf(other_name);
+      hidden = hidden || server_->Snapshot().up == false || (other && other->failure);
+      return Runs(slow) >= runs + 3 && other;
+    })) << slow_name;
+    EXPECT_FALSE(hidden) << other_name;
+    EXPECT_EQ(ResultOf(slow_name)->failure->reason, FailureReason::kTimeout);
+    server_->Stop();
+    Drain();
+  }
+}
+
+TEST_F(SamplingPgTest, APausedServerIsDownByTimeout) {
+  auto config = Often();
+  for (auto& [name, settings] : config.collectors) settings.timeout = milliseconds(300);
+  Start(config);
+  ASSERT_TRUE(AllRan());
+  postgres_.Pause();
+  EXPECT_TRUE(RunUntil([&] { return server_->Snapshot().up == false; }));
+  EXPECT_EQ(ResultOf("sessions")->failure->reason, FailureReason::kTimeout);
+  EXPECT_EQ(TextOf("sessions"), "");
+  postgres_.Resume();
+  EXPECT_TRUE(RunUntil([&] { return server_->Snapshot().up == true && TextOf("sessions") != ""; }));
+}
+
+TEST_F(SamplingPgTest, AReloadOfTheServerMakesTheFreshConnectionAnew) {
+  auto config = Often();
+  config.collectors["sessions"].interval = hours(1);
+  Start(config);
+  ASSERT_TRUE(AllRan());
+  const std::string before = fresh_pid_;
+  postgres_.Reload();
+  ASSERT_TRUE(RunUntil([&] { return fresh_pid_ != before; }));
+  EXPECT_FALSE(ResultOf("hba")->failure);
+  EXPECT_EQ(server_->Snapshot().up, true);
+}
+
+TEST_F(SamplingPgTest, AnotherConninfoConnectsAnewAndDropsResults) {
+  Start(Often());
+  ASSERT_TRUE(AllRan());
+  const std::string before = session_pid_;
+  Reconfigure(Often("application_name=other"));
+  EXPECT_EQ(ResultOf("sessions"), nullptr);
+  EXPECT_FALSE(server_->Snapshot().connection);
+  ASSERT_TRUE(AllRan());
+  EXPECT_NE(session_pid_, before);
+  EXPECT_EQ(server_->Snapshot().up, true);
+  // The old session is closed.
+  EXPECT_TRUE(support::WaitUntil([&] {
+    Drain();
+    return postgres_.Query("SELECT 1 FROM pg_stat_activity WHERE pid = " + before).empty();
+  }));
+}
+
+TEST_F(SamplingPgTest, OtherSettingsKeepTheConnection) {
+  Start(Often());
+  ASSERT_TRUE(AllRan());
+  const std::string before = session_pid_;
+  auto config = Often();
+  config.collectors["sessions"].max_series = 3;
+  config.policy.allow_unencrypted.push_back({.name = "e", .user = "u"});
+  const int runs = Runs(kSessions);
+  Reconfigure(config);
+  EXPECT_NE(ResultOf("sessions"), nullptr);
+  ASSERT_TRUE(RunUntil([&] { return Runs(kSessions) >= runs + 3; }));
+  EXPECT_EQ(session_pid_, before);
+}
+
+TEST_F(SamplingPgTest, TheSessionIsSetUpAndBounded) {
+  const char* const settings[][2] = {{"jit", "off"},
+                                     {"statement_timeout", "7s"},
+                                     {"lock_timeout", "2s"},
+                                     {"search_path", "pg_catalog"},
+                                     {"client_encoding", "SQL_ASCII"}};
+  std::map<std::string, std::string> seen;
+  g_fakes[kSessions].collect = [&](Context& context, Output& /*output*/) -> asio::awaitable<void> {
+    for (const auto& [name, value] : settings) {
+      const db::Statement statement{name, std::string("SHOW ") + name};
+      const db::Result row = co_await context.session->Query(statement, {}, context.deadline);
+      seen[name] = row.Text(0, 0).value();
+    }
+  };
+  auto config = Often();
+  for (auto& [name, collector] : config.collectors) collector.timeout = seconds(7);
+  Start(config);
+  ASSERT_TRUE(AllRan());
+  for (const auto& [name, value] : settings) EXPECT_EQ(seen[name], value) << name;
+}
+
+TEST_F(SamplingPgTest, CollectOnceOfManyServers) {
+  config::Config config;
+  for (int i = 0; i < 20; ++i) {
+    config.servers.push_back(Often());
+    config.servers.back().name = "db" + std::to_string(i);
+  }
+  config.servers.push_back(Config("dead", "host=127.0.0.1 port=" + std::to_string(support::FreePort())));
+  const auto snapshots = CollectOnce(config, runtime_);
+  ASSERT_EQ(snapshots.size(), 21u);
+  for (const auto& snapshot : snapshots) {
+    EXPECT_EQ(snapshot.up, snapshot.name != "dead") << snapshot.name;
+    for (const auto& collector : snapshot.collectors) ASSERT_TRUE(collector.result);
+  }
+  EXPECT_EQ(Runs(kSessions), 20);
+  EXPECT_EQ(Runs(kHba), 20);
+  EXPECT_EQ(Runs(kEndpoint), 21);
+}
+
+}  // namespace
+}  // namespace pgtls::sampling
