@@ -1,0 +1,220 @@
+// Connections to real servers: every way in which they fail has its own reason.
+#include "exporter/db/connector.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "tests/exporter/db/loop.h"
+#include "tests/support/postgres_server.h"
+
+namespace pgtls::db {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using support::PostgresServer;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using testing::RunOnLoop;
+
+constexpr const char* kHba =
+    "local all all trust\n"
+    "host all secret,rotated 127.0.0.0/8 scram-sha-256\n"
+    "hostssl all nobody 127.0.0.0/8 reject\n"
+    "hostssl all all 127.0.0.0/8 trust\n";
+
+class ConnectorPgTest : public ::testing::Test {
+ protected:
+  static support::PostgresOptions Options(const support::TestCa& ca) {
+    return {.hba = kHba,
+            .tls = support::ServerTls{.server = ca.Issue({.common_name = "db", .dns_names = {"localhost"}})},
+            .listen_addresses = "*"};
+  }
+  std::unique_ptr<Connection> Connect(const std::string& more, const std::string& password_file = "",
+                                      milliseconds timeout = seconds(30)) {
+    ConnectOptions options{server_.Conninfo(more), password_file};
+    return RunOnLoop(loop_, connector_.Connect(std::move(options), timeout));
+  }
+  void ExpectFailure(const std::string& more, FailureReason reason, const std::string& sqlstate,
+                     const std::string& text = "", const std::string& password_file = "") {
+    try {
+      Connect(more, password_file);
+      ADD_FAILURE() << "connected: " << more;
+    } catch (const DbError& error) {
+      EXPECT_EQ(ToString(error.reason()), ToString(reason)) << error.what();
+      EXPECT_EQ(error.sqlstate(), sqlstate) << error.what();
+      EXPECT_THAT(error.what(), HasSubstr(text));
+      EXPECT_THAT(error.what(), Not(HasSubstr("hunter2")));
+      EXPECT_THAT(error.what(), Not(HasSubstr("LOCATION")));
+    }
+  }
+  std::string Value(Connection& connection, const std::string& sql, Deadline deadline = After(seconds(30))) {
+    const Statement statement{sql, sql};
+    return std::string(RunOnLoop(loop_, connection.Query(statement, {}, deadline)).Text(0, 0).value_or("NULL"));
+  }
+
+  // One server for all: what stops it starts it again.
+  static void SetUpTestSuite() { shared_ = std::make_unique<Shared>(); }
+  static void TearDownTestSuite() { shared_.reset(); }
+  struct Shared {
+    support::TestCa ca;
+    PostgresServer server{Options(ca)};
+  };
+  inline static std::unique_ptr<Shared> shared_;
+
+  support::TestCa& ca_ = shared_->ca;
+  PostgresServer& server_ = shared_->server;
+  support::TempDir dir_;
+  asio::io_context loop_;
+  BlockingPool blocking_{4};
+  Connector connector_{blocking_, 8};
+};
+
+TEST_F(ConnectorPgTest, ConnectsAndAsks) {
+  const auto connection =
+      Connect("sslmode=verify-full host=localhost sslrootcert=" + dir_.Write("ca.crt", ca_.certificate()));
+  EXPECT_EQ(connection->server_version() / 10000, server_.major());
+  EXPECT_EQ(Value(*connection, "SELECT pg_backend_pid()"), std::to_string(connection->backend_pid()));
+  EXPECT_EQ(Value(*connection, "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"), "t");
+  EXPECT_EQ(Value(*connection, "SELECT current_setting('application_name')"), "pg_tls_exporter");
+  EXPECT_EQ(Value(*connection, "SELECT NULL::text"), "NULL");
+  EXPECT_EQ(connection->peer().host, "localhost");
+  EXPECT_EQ(connection->peer().port, server_.port());
+}
+
+TEST_F(ConnectorPgTest, EachFailureHasItsReason) {
+  server_.Execute(
+      "SET password_encryption = 'scram-sha-256'; CREATE ROLE secret LOGIN PASSWORD 'right'; "
+      "CREATE ROLE nobody LOGIN; CREATE ROLE one LOGIN CONNECTION LIMIT 0; CREATE ROLE plain LOGIN");
+  server_.Execute("CREATE DATABASE closed");
+  server_.Execute("REVOKE CONNECT ON DATABASE closed FROM PUBLIC");
+  const std::string root = " sslrootcert=" + dir_.Write("ca.crt", ca_.certificate());
+  const std::string other = " sslrootcert=" + dir_.Write("other.crt", support::TestCa("Other").certificate());
+  ExpectFailure("user=secret password=hunter2", FailureReason::kAuthentication, "28P01", "authentication failed");
+  ExpectFailure("user=secret", FailureReason::kAuthentication, "", "no password supplied");
+  ExpectFailure("user=nobody", FailureReason::kAuthentication, "28000", "pg_hba.conf rejects");
+  ExpectFailure("user=postgres sslmode=disable", FailureReason::kAuthentication, "28000", "no encryption");
+  ExpectFailure("user=nonesuch", FailureReason::kAuthentication, "28000", "does not exist");
+  ExpectFailure("dbname=nonesuch", FailureReason::kError, "3D000", "does not exist");
+  ExpectFailure("user=plain dbname=closed", FailureReason::kInsufficientPrivilege, "42501", "permission denied");
+  ExpectFailure("user=one", FailureReason::kConnection, "53300", "too many connections");
+  ExpectFailure("sslmode=verify-full" + root, FailureReason::kTls, "", "does not match host name");
+  ExpectFailure("sslmode=verify-ca" + other, FailureReason::kTls, "", "certificate verify failed");
+  ExpectFailure("sslmode=verify-ca sslrootcert=/nonexistent", FailureReason::kTls, "", "does not exist");
+  ExpectFailure("ssl_min_protocol_version=TLSv1.3 ssl_max_protocol_version=TLSv1.3 sslmode=require user=nonesuch",
+                FailureReason::kAuthentication, "28000");
+}
+
+TEST_F(ConnectorPgTest, ARotatedPasswordIsPickedUp) {
+  server_.Execute("CREATE ROLE rotated LOGIN PASSWORD 'first'");
+  const std::string file = dir_.Write("password", "first\n");
+  EXPECT_TRUE(Connect("user=rotated", file)->usable());
+  server_.Execute("ALTER ROLE rotated PASSWORD 'second'");
+  ExpectFailure("user=rotated", FailureReason::kAuthentication, "28P01", "", file);
+  dir_.Write("password", "second\r\n");
+  EXPECT_TRUE(Connect("user=rotated password=hunter2", file)->usable());
+}
+
+TEST_F(ConnectorPgTest, AQueryThatTakesTooLongClosesTheConnection) {
+  const auto connection = Connect("");
+  const int pid = connection->backend_pid();
+  EXPECT_THROW(Value(*connection, "SELECT pg_sleep(600)", After(milliseconds(200))), TimeoutError);
+  EXPECT_FALSE(connection->usable());
+  // Nobody reads its answer; the session itself is bounded by statement_timeout, which the exporter sets.
+  server_.Execute("SELECT pg_terminate_backend(" + std::to_string(pid) + ")");
+}
+
+TEST_F(ConnectorPgTest, AStatementTimeoutLeavesTheConnection) {
+  const auto connection = Connect("options='-c statement_timeout=50ms'");
+  try {
+    Value(*connection, "SELECT pg_sleep(600)");
+    ADD_FAILURE() << "no error";
+  } catch (const DbError& error) {
+    EXPECT_EQ(error.sqlstate(), "57014");
+    EXPECT_EQ(error.reason(), FailureReason::kTimeout);
+  }
+  EXPECT_EQ(Value(*connection, "SELECT 1"), "1");
+}
+
+TEST_F(ConnectorPgTest, AKilledBackendIsALostConnection) {
+  const auto connection = Connect("");
+  EXPECT_EQ(Value(*connection, "SELECT 1"), "1");
+  server_.Execute("SELECT pg_terminate_backend(" + std::to_string(connection->backend_pid()) + ")");
+  try {
+    Value(*connection, "SELECT 2");
+    ADD_FAILURE() << "no error";
+  } catch (const DbError& error) {
+    EXPECT_EQ(error.reason(), FailureReason::kConnection) << error.what();
+  }
+  EXPECT_FALSE(connection->usable());
+}
+
+TEST_F(ConnectorPgTest, AServerKilledInMidQueryIsALostConnectionAtOnce) {
+  const auto connection = Connect("");
+  const Statement statement{"sleep", "SELECT pg_sleep(600)"};
+  auto query = asio::co_spawn(
+      loop_,
+      [](Connection& on, const Statement& what) -> asio::awaitable<void> {
+        co_await on.Query(what, {}, Deadline::max());
+      }(*connection, statement),
+      asio::use_future);
+  const auto running = [&] {
+    loop_.restart();
+    loop_.poll();
+    return server_.Query("SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep%'")
+               .size() == 1;
+  };
+  ASSERT_TRUE(support::WaitUntil(running));
+  server_.Kill();
+  try {
+    testing::Await(loop_, std::move(query));
+    ADD_FAILURE() << "no error";
+  } catch (const DbError& error) {
+    EXPECT_EQ(error.reason(), FailureReason::kConnection) << error.what();
+  }
+  ExpectFailure("", FailureReason::kConnection, "", "Connection refused");
+  server_.Start();
+}
+
+TEST_F(ConnectorPgTest, APausedServerIsATimeout) {
+  server_.Pause();
+  EXPECT_THROW(Connect("", "", milliseconds(300)), TimeoutError);
+  server_.Resume();
+  EXPECT_TRUE(Connect("")->usable());
+}
+
+TEST_F(ConnectorPgTest, AServerThatStartsOrEndsIsAConnectionError) {
+  server_.Stop();
+  ExpectFailure("", FailureReason::kConnection, "", "Connection refused");
+  server_.Start();
+  EXPECT_TRUE(Connect("")->usable());
+}
+
+TEST_F(ConnectorPgTest, ManyConnectsBesideEachOther) {
+  std::vector<std::future<std::unique_ptr<Connection>>> connects;
+  for (int i = 0; i < 40; ++i) {
+    ConnectOptions options{server_.Conninfo("sslmode=require"), ""};
+    connects.push_back(asio::co_spawn(loop_, connector_.Connect(std::move(options), seconds(30)), asio::use_future));
+  }
+  std::vector<std::unique_ptr<Connection>> open;
+  std::set<int> pids;
+  for (auto& connect : connects) {
+    open.push_back(testing::Await(loop_, std::move(connect)));
+    pids.insert(open.back()->backend_pid());
+  }
+  EXPECT_EQ(pids.size(), 40u);
+  // Their trust store is gone after the handshake; they still speak TLS.
+  for (const auto& connection : open) EXPECT_EQ(Value(*connection, "SELECT 1"), "1");
+}
+
+TEST_F(ConnectorPgTest, TheSecondHostWhereTheFirstIsNoPrimary) {
+  const std::string ports = std::to_string(support::FreePort()) + "," + std::to_string(server_.port());
+  const auto connection = Connect("host=127.0.0.1,127.0.0.2 port=" + ports + " target_session_attrs=read-write");
+  EXPECT_EQ(connection->peer().address, IpAddress::Parse("127.0.0.2"));
+  EXPECT_EQ(connection->peer().host, "127.0.0.2");
+}
+
+}  // namespace
+}  // namespace pgtls::db
