@@ -1,5 +1,7 @@
 #include "exporter/hba/catalog.h"
 
+#include <vector>
+
 namespace pgtls::hba {
 
 void Catalog::AddMembership(const std::string& member, const std::string& group) {
@@ -27,9 +29,9 @@ bool Catalog::IsMember(const std::string& role, const std::string& group) const 
 }
 
 std::optional<bool> RegexAnswers::Get(const std::string& pattern, const std::string& name) const {
-  const auto found = answers_.find({pattern, name});
-  if (found == answers_.end()) return std::nullopt;
-  return found->second;
+  const auto found = matches_.find(pattern);
+  if (found == matches_.end() || !names_.contains(name)) return std::nullopt;
+  return found->second.contains(name);
 }
 
 }  // namespace pgtls::hba

@@ -7,7 +7,6 @@
 #include <set>
 #include <string>
 #include <utility>
-#include <vector>
 
 namespace pgtls::hba {
 
@@ -36,16 +35,22 @@ class Catalog {
   std::set<std::string> databases_;
 };
 
-// Does `name` match the regular expression? PostgreSQL's flavour is its own, so the server answers.
+// Does a name match a regular expression? PostgreSQL's flavour is its own, so the server answers.
 class RegexAnswers {
  public:
-  void Add(const std::string& pattern, const std::string& name, bool matches) { answers_[{pattern, name}] = matches; }
+  // The server was asked about every one of these patterns with every one of these names.
+  void AddPattern(const std::string& pattern) { matches_[pattern]; }
+  void AddName(std::string name) { names_.insert(std::move(name)); }
+  // And said yes to this pair.
+  void AddMatch(const std::string& pattern, std::string name) { matches_[pattern].insert(std::move(name)); }
+
   // nullopt: the server was not asked.
   std::optional<bool> Get(const std::string& pattern, const std::string& name) const;
   friend bool operator==(const RegexAnswers&, const RegexAnswers&) = default;
 
  private:
-  std::map<std::pair<std::string, std::string>, bool> answers_;
+  std::map<std::string, std::set<std::string>> matches_;  // by pattern
+  std::set<std::string> names_;
 };
 
 }  // namespace pgtls::hba

@@ -36,11 +36,14 @@ TEST(Catalog, EndsOnACircle) {  // the server lets none arise; two reads of a ch
 
 TEST(RegexAnswers, TellsNoFromNotAsked) {
   RegexAnswers answers;
-  answers.Add("^a", "abc", true);
-  answers.Add("^a", "xyz", false);
+  answers.AddPattern("^a");
+  answers.AddName("abc");
+  answers.AddName("xyz");
+  answers.AddMatch("^a", "abc");
   EXPECT_EQ(answers.Get("^a", "abc"), true);
   EXPECT_EQ(answers.Get("^a", "xyz"), false);
   EXPECT_EQ(answers.Get("^b", "abc"), std::nullopt);
+  EXPECT_EQ(answers.Get("^a", "a"), std::nullopt);
 }
 
 }  // namespace

@@ -135,8 +135,10 @@ TEST(Evaluate, TakesLocalhostForLoopback) {
 
 TEST(Evaluate, AsksForTheServersAnswersToRegularExpressions) {
   RegexAnswers regexes;
-  regexes.Add("^e", "erp", true);
-  regexes.Add("^e", "anna", false);
+  regexes.AddPattern("^e");
+  regexes.AddName("erp");
+  regexes.AddName("anna");
+  regexes.AddMatch("^e", "erp");
   const std::vector<std::string> lines = {"host all /^e all md5"};
   EXPECT_EQ(Judge(lines, Plain("erp", "x", "10.0.0.1"), regexes).outcome, Outcome::kAdmitted);
   EXPECT_EQ(Judge(lines, Plain("anna", "x", "10.0.0.1"), regexes).outcome, Outcome::kRejected);

@@ -1,0 +1,52 @@
+// The file, or what is in force? pg_hba_file_rules shows the file as it stands; connections are judged by the rules of
+// the last load that succeeded. A refused reload moves pg_conf_load_time() on and changes nothing.
+#pragma once
+
+#include <optional>
+
+#include "exporter/hba/rules.h"
+
+namespace pgtls::hba {
+
+// One look at the file. Times are seconds since the epoch by the server's clock.
+struct FileView {
+  RuleSet rules;
+  double now = 0;        // of the look
+  double load_time = 0;  // pg_conf_load_time() of a fresh session
+  // The latest modification or change of any of the files (a modification time alone lies under cp -p and rsync), in
+  // whole seconds, rounded down: pg_stat_file has no others. Absent: not visible.
+  std::optional<double> changed;
+};
+
+struct InForceView {
+  // A change waits, or was refused. Absent: it cannot be told.
+  std::optional<bool> pending;
+  // The rules in force, where they are known.
+  std::optional<RuleSet> rules;
+};
+
+// Remembers the last rules that were seen loaded. A file that changed in the very second of the load counts as changed
+// before it, as it is when a tool writes and reloads, unless an earlier look after that load showed something else. Not
+// thread-safe.
+class InForceTracker {
+ public:
+  InForceView Look(const FileView& view);
+  // Null before the first.
+  const RuleSet* last_loaded() const { return loaded_ ? &loaded_->rules : nullptr; }
+
+ private:
+  struct Shown {
+    RuleSet rules;
+    double since;                  // shown like this at every look from here on
+    double load_time;              // of the last look
+    bool came_after_load = false;  // another file was shown after the same load
+  };
+  struct Loaded {
+    RuleSet rules;
+    double load_time;  // in force from the load at this time, or still after it
+  };
+  std::optional<Shown> shown_;
+  std::optional<Loaded> loaded_;
+};
+
+}  // namespace pgtls::hba

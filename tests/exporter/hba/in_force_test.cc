@@ -1,0 +1,95 @@
+#include "exporter/hba/in_force.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/exporter/hba/hba_text.h"
+
+namespace pgtls::hba {
+namespace {
+
+const RuleSet kOpen = Rules({"host all all all md5"});
+const RuleSet kStrict = Rules({"hostssl all all all md5"});
+
+RuleSet Broken() {
+  RuleSet set = kStrict;
+  set.errors.push_back({"pg_hba.conf", 7, "invalid connection type"});
+  return set;
+}
+
+TEST(InForceTracker, TakesAnUntouchedFileForLoaded) {
+  InForceTracker tracker;
+  const InForceView view = tracker.Look({kOpen, 200, 100, 50});
+  EXPECT_EQ(view.pending, false);
+  EXPECT_EQ(view.rules, kOpen);
+}
+
+TEST(InForceTracker, KeepsTheRulesBeforeAChangeThatWaits) {
+  InForceTracker tracker;
+  EXPECT_EQ(tracker.last_loaded(), nullptr);
+  tracker.Look({kOpen, 110, 100, 50});
+  const InForceView view = tracker.Look({kStrict, 210, 100, 205});
+  EXPECT_EQ(view.pending, true);
+  EXPECT_EQ(view.rules, kOpen);
+  EXPECT_EQ(*tracker.last_loaded(), kOpen);
+  EXPECT_EQ(tracker.Look({kStrict, 260, 250, 205}).rules, kStrict);
+}
+
+TEST(InForceTracker, DoesNotKnowTheRulesThatItNeverSaw) {
+  InForceTracker tracker;
+  EXPECT_EQ(tracker.Look({kStrict, 210, 100, 205}).pending, true);
+  EXPECT_EQ(tracker.Look({kStrict, 210, 100, 205}).rules, std::nullopt);
+}
+
+TEST(InForceTracker, DoesNotTrustRulesFromBeforeALoadThatItDidNotSee) {
+  InForceTracker tracker;
+  tracker.Look({kOpen, 110, 100, 50});
+  // Loaded at 150, whatever it was then; changed again since.
+  const InForceView view = tracker.Look({kStrict, 210, 150, 205});
+  EXPECT_EQ(view.pending, true);
+  EXPECT_EQ(view.rules, std::nullopt);
+}
+
+TEST(InForceTracker, KeepsTheRulesThroughARefusedReload) {
+  InForceTracker tracker;
+  tracker.Look({kOpen, 110, 100, 50});
+  // The broken file was read at 150, and refused; the load time moved on all the same.
+  InForceView view = tracker.Look({Broken(), 210, 150, 140});
+  EXPECT_EQ(view.pending, true);
+  EXPECT_EQ(view.rules, kOpen);
+  // Mended, not loaded yet.
+  view = tracker.Look({kStrict, 310, 150, 305});
+  EXPECT_EQ(view.pending, true);
+  EXPECT_EQ(view.rules, kOpen);
+}
+
+TEST(InForceTracker, CallsAFileWithErrorsOrWithoutRulesPendingWithoutItsTime) {
+  InForceTracker tracker;
+  EXPECT_EQ(tracker.Look({Broken(), 210, 150, std::nullopt}).pending, true);
+  EXPECT_EQ(tracker.Look({RuleSet{}, 210, 150, std::nullopt}).pending, true);
+}
+
+TEST(InForceTracker, TellsWithoutTimesOnlyWhatItSawBeforeAndAfterALoad) {
+  InForceTracker tracker;
+  InForceView view = tracker.Look({kOpen, 110, 100, std::nullopt});
+  EXPECT_EQ(view.pending, std::nullopt);
+  EXPECT_EQ(view.rules, std::nullopt);
+  view = tracker.Look({kOpen, 210, 150, std::nullopt});
+  EXPECT_EQ(view.pending, false);
+  EXPECT_EQ(view.rules, kOpen);
+  view = tracker.Look({kStrict, 310, 150, std::nullopt});
+  EXPECT_EQ(view.pending, std::nullopt);
+  EXPECT_EQ(view.rules, kOpen);
+}
+
+TEST(InForceTracker, SeesAChangeInTheSecondOfTheLoadWhereItLookedBetween) {
+  InForceTracker tracker;
+  EXPECT_EQ(tracker.Look({kOpen, 100.4, 100.3, 100}).pending, false);
+  const InForceView view = tracker.Look({kStrict, 100.8, 100.3, 100});
+  EXPECT_EQ(view.pending, true);
+  EXPECT_EQ(view.rules, kOpen);
+  EXPECT_EQ(tracker.Look({kStrict, 160, 100.3, 100}).pending, true);
+  EXPECT_EQ(tracker.Look({kStrict, 160, 150.1, 100}).pending, false);
+}
+
+}  // namespace
+}  // namespace pgtls::hba
