@@ -12,7 +12,7 @@ build='ca-certificates clang-19 lld-19 cmake ninja-build pkg-config libc6-dev li
   libcrypt-dev libfmt-dev libspdlog-dev libyaml-cpp-dev libasio-dev libcli11-dev libcivetweb-dev prometheus-cpp-dev'
 demo='postgresql-15 postgresql-client-15 openssl curl procps util-linux socat'
 test='clang-tidy-19 clang-format-19 libclang-rt-19-dev libgtest-dev libgmock-dev krb5-kdc krb5-admin-server krb5-user
-  prometheus prometheus-alertmanager sslscan python3 shellcheck git jsonnet systemd groff-base'
+  prometheus prometheus-alertmanager sslscan python3 python3-jsonschema shellcheck git jsonnet systemd groff-base iproute2'
 bench='libbenchmark-dev wrk prometheus-postgres-exporter pgbouncer'
 package='dpkg-dev file'
 

@@ -1,0 +1,129 @@
+#!/bin/bash
+# A real Prometheus with the rules, on the exporter, on a real PostgreSQL: an unencrypted client appears, its alert fires with its user
+# and address, the server goes blind and the alert stays, the client leaves and it resolves. Then every query of the dashboards.
+# PGTLS_EXPORTER: the executable. In a network of its own, where addresses that are not loopback exist and every port is free.
+set -euo pipefail
+: "${PGTLS_EXPORTER:?}"
+cd "$(dirname "$0")/../.."
+if [[ ${1:-} != inside ]]; then
+  tests/deploy/npm.sh
+  exec unshare --net "$0" inside
+fi
+ip link set lo up
+ip address add 192.0.2.1/24 dev lo
+
+bin=$(tests/support/fetch-postgres.sh 15)
+work=$(mktemp -d)
+data=$work/data
+as_postgres() { setpriv --reuid=postgres --regid=postgres --init-groups -- "$@"; }
+server() { as_postgres "$bin/pg_ctl" "$@" -D "$data" -s -w; }
+children=()
+clean_up() {
+  ((${#children[@]} == 0)) || kill "${children[@]}" 2>/dev/null || true
+  server stop -m immediate 2>/dev/null || true
+  wait || true
+  rm -rf "$work"
+}
+trap clean_up EXIT
+fail() {
+  echo "FAILED: $*" >&2
+  tail -n 20 "$work"/*.log >&2 || true
+  exit 1
+}
+# A server that may not be in the way of anybody: the socket is in its folder, durability is off.
+chown postgres: "$work"
+chmod 755 "$work"
+as_postgres "$bin/initdb" -D "$data" -A trust >/dev/null
+as_postgres openssl req -x509 -newkey rsa:2048 -nodes -days 20 -subj /CN=db1 -addext subjectAltName=IP:192.0.2.1 \
+  -keyout "$data/server.key" -out "$data/server.crt" 2>/dev/null
+as_postgres tee -a "$data/postgresql.conf" >/dev/null <<CONF
+listen_addresses = '192.0.2.1'
+unix_socket_directories = '$work'
+ssl = on
+fsync = off
+CONF
+echo 'local all all trust
+host all all 192.0.2.0/24 trust' | as_postgres tee "$data/pg_hba.conf" >/dev/null
+server start -l "$work/postgres.log"
+PGOPTIONS='-c client_min_messages=warning' psql -X -q -v ON_ERROR_STOP=1 -h "$work" -U postgres -f deploy/sql/monitoring_role.sql
+psql -X -q -h "$work" -U postgres -c 'CREATE ROLE bob LOGIN'
+
+cat >"$work/config.yml" <<CONFIG
+servers:
+  - name: db1
+    conninfo: host=192.0.2.1 dbname=postgres user=tls_exporter sslmode=verify-full sslrootcert=$data/server.crt
+collectors:
+  sessions: {interval: 1s}
+  settings: {interval: 1s}
+  hba: {interval: 1s}
+  endpoint: {interval: 1s, enforcement_interval: 2s}
+  certificates: {interval: 1s}
+CONFIG
+"$PGTLS_EXPORTER" --config.file="$work/config.yml" 2>"$work/exporter.log" &
+children+=($!)
+
+sed 's/_interval: 15s/_interval: 1s/' deploy/prometheus/prometheus.yml >"$work/prometheus.yml"
+cp -r deploy/prometheus/rules "$work/rules"
+prometheus --config.file="$work/prometheus.yml" --storage.tsdb.path="$work/tsdb" --web.listen-address=127.0.0.1:9090 \
+  2>"$work/prometheus.log" &
+children+=($!)
+
+query() { promtool query instant http://127.0.0.1:9090 "$1" 2>/dev/null; }
+# until_query WANT QUERY: waits for a result (WANT: some) or for none
+until_query() {
+  local deadline=$((SECONDS + 90)) got
+  while :; do
+    got=error
+    if query 'vector(1)' >/dev/null; then
+      got=$(query "$2" | grep -q . && echo some || echo none)
+    fi
+    [[ $got == "$1" ]] && return
+    ((SECONDS < deadline)) || fail "$2: $got, not $1"
+    sleep 0.2
+  done
+}
+client() {
+  psql -X "host=192.0.2.1 dbname=postgres user=bob sslmode=$1 application_name=test" -c 'SELECT pg_sleep(600)' >/dev/null 2>&1 &
+  client=$!
+  children+=("$client")
+}
+
+until_query some 'pg_tls_up == 1'
+until_query some 'sum(pg_tls_collector_success) == 5'
+client require
+until_query some 'pg_tls_connections{user="bob",encryption="tls"} == 1'
+until_query none 'ALERTS{alertname="PgTlsUnencryptedConnections"}'
+
+client disable
+until_query some 'ALERTS{alertname="PgTlsUnencryptedConnections",alertstate="firing",server="db1",user="bob",client_addr="192.0.2.1"}'
+until_query some 'ALERTS{alertname="PgTlsUnencryptedSessions",alertstate="firing",server="db1"}'
+
+# Every query of the dashboards has an answer, but for what this server does not have: troubles, standbys, lists, exemptions.
+may_be_empty='_error_info|_failure_info|_incomplete_info|_pending_re|_crl_|_exemption_|_private_key_ok|_wal_receiver_|_direct_tls_'
+may_be_empty+='|_authenticating_|_client_certificate_connections'
+PGTLS_EXPRESSIONS=$work/expressions node --test --test-name-pattern='every expression goes on' tests/grafana/dashboards_test.mjs >/dev/null
+asked=0
+while read -r expression; do
+  expression=$(sed 's/^"//; s/"$//; s/\\"/"/g; s/\\n/ /g; s/\\\\/\\/g; s/\$\(job\|instance\|server\)/.*/g' <<<"$expression")
+  answer=$(promtool query instant http://127.0.0.1:9090 "$expression" 2>&1) || fail "$expression: $answer"
+  [[ -n $answer ]] || grep -qE "$may_be_empty" <<<"$expression" || fail "no answer to: $expression"
+  asked=$((asked + 1))
+done <"$work/expressions"
+((asked > 100)) || fail "only $asked queries"
+
+# The server goes, and with it every sight of the client. The alert does not.
+server stop -m immediate
+until_query some 'pg_tls_up == 0'
+until_query none 'pg_tls_unencrypted_connections'
+until_query some 'ALERTS{alertname="PgTlsUnencryptedConnections",alertstate="firing",user="bob"}'
+server start -l "$work/postgres.log"
+until_query some 'pg_tls_up == 1'
+until_query none 'ALERTS{alertname="PgTlsUnencryptedConnections"}'
+
+# In and out again, faster than anybody looks: once more the counter has it.
+before=$(query 'sum(pg_tls_unencrypted_sessions_total{network="remote",allowed="false"})' | awk '{print $3}')
+for ((i = 0; i < 5; ++i)); do
+  psql -X -q "host=192.0.2.1 dbname=postgres user=bob sslmode=disable" -c "SELECT pg_sleep(1.2)" >/dev/null
+done
+until_query some "sum(pg_tls_unencrypted_sessions_total{network=\"remote\",allowed=\"false\"}) >= $before + 4"
+echo 'The alert fired, outlived its server, and resolved.'
