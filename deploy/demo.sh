@@ -136,6 +136,11 @@ as_server() {
 }
 chmod 755 "$run"
 
+# install_certificate NAME DIRECTORY
+install_certificate() {
+  install -m 600 ${owner:+-o $owner} "$run/$1.key" "$2/server.key"
+  install -m 644 ${owner:+-o $owner} "$run/$1.crt" "$2/server.crt"
+}
 # start_server NAME: listens on $port_of[NAME], with the socket in its own directory
 declare -A port_of
 start_server() {
@@ -144,8 +149,7 @@ start_server() {
   mkdir "$run/$name"
   [[ $(id -u) != 0 ]] || chown postgres "$run/$name"
   as_server "$bin/initdb" -D "$data" -U "$server_user" --auth=peer --no-sync >/dev/null
-  install -m 600 ${owner:+-o $owner} "$run/$name.key" "$data/server.key"
-  install -m 644 ${owner:+-o $owner} "$run/$name.crt" "$data/server.crt"
+  install_certificate "$name" "$data"
   install -m 644 ${owner:+-o $owner} "$run/ca.crt" "$data/root.crt"
   cat >>"$data/postgresql.conf" <<END
 port = ${port_of[$name]}
@@ -225,6 +229,10 @@ all_connected() {
 }
 wait_for 30 "the clients to be connected ($run/clients.log)" all_connected
 
+# Renewed on disk, and nobody has reloaded the server: what clients get is still the old certificate.
+issue orders 730 /CN=localhost "$names"
+install_certificate orders "$run/orders/data"
+
 # ---- The exporter
 
 echo demo >"$run/password"
@@ -247,6 +255,13 @@ excerpt pg_tls_up pg_tls_exporter_connection_info pg_tls_connections pg_tls_ciph
   pg_tls_client_certificate_connections
 say "Who is not encrypted (allowed: by the policy in the configuration)"
 excerpt pg_tls_unencrypted_connections pg_tls_unencrypted_connections_by_network
+
+say "Certificates: billing's is about to expire, orders' was replaced on disk without a reload"
+excerpt pg_tls_certificate_not_after_timestamp_seconds pg_tls_served_certificate_matches_file pg_tls_certificate_verified
+say "What each sslmode gets, as the exporter's user from here"
+excerpt pg_tls_sslmode_connects pg_tls_sslmode_encrypted pg_tls_plaintext_accepted
+say "By which rule plaintext comes in"
+excerpt pg_tls_hba_plaintext_admitted pg_tls_hba_plaintext_rule_info pg_tls_hba_plaintext_connections
 
 # ---- Look, or check
 
@@ -295,5 +310,26 @@ expect 'pg_tls_unencrypted_connections_by_network{server="orders",network="loopb
 expect 'pg_tls_unencrypted_connections_by_network{server="billing",network="loopback",allowed="false"} 0'
 expect_none 'pg_tls_unencrypted_connections{server="billing"'
 expect_none 'user="tls_exporter"'
+expect 'pg_tls_served_certificate_matches_file{server="orders"} 0'
+expect 'pg_tls_served_certificate_matches_file{server="billing"} 1'
+for check in chain hostname; do expect "pg_tls_certificate_verified{server=\"orders\",check=\"$check\"} 1"; done
+expect 'pg_tls_sslmode_connects{server="orders",sslmode="disable"} 0'
+for mode in allow prefer require verify-ca verify-full; do
+  expect "pg_tls_sslmode_connects{server=\"orders\",sslmode=\"$mode\"} 1"
+  expect "pg_tls_sslmode_encrypted{server=\"orders\",sslmode=\"$mode\"} 1"
+done
+expect 'pg_tls_plaintext_accepted{server="orders"} 0'
+expect 'pg_tls_hba_plaintext_admitted{server="orders",network="loopback"} 1'
+expect 'pg_tls_hba_plaintext_admitted{server="orders",network="remote"} 0'
+# days_left SERVER: of the certificate that it serves
+days_left() {
+  local end
+  end=$(sed -n "s/^pg_tls_certificate_not_after_timestamp_seconds{server=\"$1\",source=\"served\",role=\"server\",path=\"\",position=\"0\".* //p" "$run/page")
+  echo $(((${end%.*} - $(date +%s)) / 86400))
+}
+[[ $(days_left billing) == 8 && $(days_left orders) == 364 ]] || {
+  echo "days left: billing $(days_left billing), orders $(days_left orders)"
+  failures=$((failures + 1))
+}
 ((failures == 0)) || die "$failures series are not what the clients make true; the page has: $(grep -v '^#' "$run/page")"
 say "The page says what the clients are."
