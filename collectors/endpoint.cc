@@ -153,10 +153,10 @@ struct Enforcement {
   std::optional<bool> direct;
 };
 
-// The probes' own backends, where the server lets them in: no collector counts them.
+// A probe's own backend, where the server lets it in: no collector counts it.
 class ProbeBackends {
  public:
-  explicit ProbeBackends(sampling::OwnBackends& own) : own_(own) {}
+  explicit ProbeBackends(sampling::OwnBackends& own) : own_(own), login_(own) {}
   ~ProbeBackends() {
     for (const int pid : pids_) own_.Remove(pid);
   }
@@ -169,6 +169,7 @@ class ProbeBackends {
 
  private:
   sampling::OwnBackends& own_;
+  const sampling::OwnBackends::Login login_;
   std::vector<int> pids_;
 };
 
@@ -186,12 +187,15 @@ asio::awaitable<Enforcement> Enforce(const WireClient& client, const WireLook& l
   const auto& versions = tls::TriableVersions();
   int steps = static_cast<int>(versions.size()) + 4;
   Enforcement result{.address = target.address, .answer = look.as_libpq.answer};
-  ProbeBackends backends(own);
-  const tls::Login login = {client.user, client.database, [&backends](int pid) { backends.Add(pid); }};
-
-  result.plaintext = co_await tls::ProbePlaintext(target, login, Share(deadline, steps--));
+  {
+    ProbeBackends backends(own);
+    const tls::Login login = {client.user, client.database, [&backends](int pid) { backends.Add(pid); }};
+    result.plaintext = co_await tls::ProbePlaintext(target, login, Share(deadline, steps--));
+  }
   if (result.answer != Answer::kYes) co_return result;
   if (client.usable) {
+    ProbeBackends backends(own);
+    const tls::Login login = {client.user, client.database, [&backends](int pid) { backends.Add(pid); }};
     const tls::TlsProbe probe = {.context = client.context, .identity = client.identity, .login = login};
     result.tls = co_await tls::ProbeTls(target, probe, Share(deadline, steps--));
   }

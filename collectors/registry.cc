@@ -1,6 +1,10 @@
 #include "collectors/registry.h"
 
+#include "collectors/certificates.h"
+#include "collectors/endpoint.h"
+#include "collectors/hba.h"
 #include "collectors/sessions.h"
+#include "collectors/settings.h"
 
 namespace pgtls::collectors {
 

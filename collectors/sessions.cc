@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "collectors/folded.h"
 #include "exporter/base/error.h"
 #include "exporter/sampling/sql_collector.h"
 #include "exporter/sessions/address_label.h"
@@ -114,10 +115,6 @@ constexpr Desc kOldestUnencrypted = {
     Type::kGauge,
     "Start of the oldest open remote connection that is unencrypted and not allowed by the policy.",
     {"server"}};
-constexpr Desc kFolded = {"pg_tls_folded_connections",
-                          Type::kGauge,
-                          "Connections (of a counter: sessions) that the cap on series folded into __other__.",
-                          {"server", "metric"}};
 constexpr Desc kExemptionEnd = {"pg_tls_policy_exemption_end_timestamp_seconds",
                                 Type::kGauge,
                                 "When the policy's exemption ends.",
@@ -316,13 +313,28 @@ sessions::Summary Render(const Snapshot& snapshot, const config::CollectorConfig
 
 // ---- Factory
 
+// A probe that the server lets in is a session for a moment, and its pid is not known from the start: look again when
+// it is gone. A probe that takes longer than a second is counted rather than waited for.
+asio::awaitable<db::Result> QueryBetweenLogins(sampling::Context& context, const db::Statement& statement) {
+  constexpr int kMostTries = 20;
+  const sampling::OwnBackends& own = context.own_backends;
+  for (int tries = 1;; ++tries) {
+    const bool quiet = !own.logging_in();
+    const int events = own.login_events();
+    db::Parameters parameters = {fmt::format("{{{}}}", fmt::join(own.pids(), ","))};
+    db::Result rows = co_await context.session->Query(statement, std::move(parameters), context.deadline);
+    if ((quiet && events == own.login_events()) || tries == kMostTries) co_return rows;
+    asio::steady_timer pause(co_await asio::this_coro::executor, std::chrono::milliseconds(50));
+    co_await pause.async_wait(asio::use_awaitable);
+  }
+}
+
 class Collector : public sampling::Collector {
  public:
   asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
     const int server_version = context.session->server_version();
     const db::Statement statement = {"sessions", std::string(sampling::SqlFor(kSql, server_version))};
-    db::Parameters parameters = {fmt::format("{{{}}}", fmt::join(context.own_backends.pids(), ","))};
-    const db::Result rows = co_await context.session->Query(statement, std::move(parameters), context.deadline);
+    const db::Result rows = co_await QueryBetweenLogins(context, statement);
     auto summary = std::make_shared<const sessions::Summary>(
         Render(Read(rows), context.config, context.server.policy, server_version, state_, output.sink));
     output.facts.Publish(std::move(summary));

@@ -1,10 +1,13 @@
 #include "exporter/app.h"
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
 
 #include "collectors/registry.h"
+#include "exporter/audit/check.h"
+#include "exporter/audit/explain.h"
 #include "exporter/base/blocking.h"
 #include "exporter/base/error.h"
 #include "exporter/base/log.h"
@@ -31,8 +34,7 @@ config::Config ForConninfo(const std::string& where, const std::string& conninfo
 }
 
 // A process with a loop of its own for one collection.
-std::vector<sampling::ServerSnapshot> Once(const config::CommandLine& line) {
-  const config::Config config = LoadConfig(line);
+std::vector<sampling::ServerSnapshot> Once(const config::Config& config) {
   asio::io_context loop(1);
   BlockingPool blocking(4);
   db::Connector connector(blocking, 8);
@@ -48,7 +50,7 @@ int ConfigCheck(const config::CommandLine& line) {
 }
 
 int Collect(const config::CommandLine& line) {
-  const auto servers = Once(line);
+  const auto servers = Once(LoadConfig(line));
   http::ReloadStatus reload;
   reload.Set(true);
   const http::RequestCounter no_requests;
@@ -63,6 +65,25 @@ int Collect(const config::CommandLine& line) {
   return EXIT_SUCCESS;
 }
 
+int Check(const config::CommandLine& line) {
+  const auto servers = Once(LoadConfig(line));
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  const auto reports = audit::Check(servers, now);
+  std::cout << (line.json ? audit::JsonReport(reports) : audit::TextReport(reports)) << std::flush;
+  return audit::ExitCode(reports);
+}
+
+// Rules alone are read, and the server is asked what its regular expressions say of these very names.
+int Explain(const config::CommandLine& line) {
+  config::Config config = LoadConfig(line);
+  if (config.servers.size() != 1) throw ConfigError("explain asks one server: --dsn, or a configuration of one");
+  for (auto& [name, collector] : config.servers[0].collectors) collector.enabled = name == "hba";
+  config.servers[0].collectors.at("hba").names = {line.explain.user, line.explain.database};
+  const audit::Explanation explanation = audit::Explain(Once(config).front(), line.explain);
+  std::cout << explanation.text << std::flush;
+  return explanation.exit_code;
+}
+
 int Dispatch(const config::CommandLine& line) {
   switch (line.command) {
     case config::Command::kServe:
@@ -75,8 +96,9 @@ int Dispatch(const config::CommandLine& line) {
       std::cout << CatalogueText(line.markdown);
       return EXIT_SUCCESS;
     case config::Command::kCheck:
+      return Check(line);
     case config::Command::kExplain:
-      throw ConfigError("not available in this build");
+      return Explain(line);
   }
   return kBadConfiguration;
 }

@@ -23,7 +23,7 @@ const Layers& Allowed() {
       {"hba", {"base"}},
       {"sessions", {"base", "config", "metrics"}},
       {"sampling", {"base", "config", "db", "hba", "metrics", "tls"}},
-      {"audit", {"base", "config", "db", "hba", "metrics", "sampling", "tls"}},
+      {"audit", {"base", "config", "db", "hba", "metrics", "sampling", "sessions", "tls"}},
       {"http", {"base", "config", "db", "hba", "metrics", "sampling", "tls"}},
       {"collectors", {"base", "config", "db", "hba", "metrics", "sampling", "sessions", "tls"}},
       {"app", {"audit", "base", "collectors", "config", "db", "hba", "http", "metrics", "sampling", "sessions", "tls"}},

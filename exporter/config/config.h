@@ -30,6 +30,9 @@ struct CollectorConfig {
   int ipv6_prefix = 128;         // 0 … 128
   std::size_t max_series = 200;  // per metric and server; also the hba collector's
 
+  // hba: names that regular expressions are asked about beside the cluster's own. Never in a file: `explain` asks so.
+  std::vector<std::string> names;
+
   // endpoint
   Milliseconds enforcement_interval{3'600'000};
 

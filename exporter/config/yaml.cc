@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <yaml-cpp/eventhandler.h>
 
 #include <algorithm>
 #include <charconv>
 #include <set>
+#include <sstream>
 
 #include "exporter/base/error.h"
 #include "exporter/base/text.h"
@@ -17,6 +19,36 @@ template <typename T>
 bool ParseWhole(std::string_view text, T& value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   return error == std::errc() && end == text.data() + text.size();
+}
+
+// Keeps where the last document began.
+class Documents : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override { start = mark; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnAlias(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnScalar(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                const std::string& /*value*/) override {}
+  void OnSequenceStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                       YAML::EmitterStyle::value /*style*/) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& /*mark*/, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                  YAML::EmitterStyle::value /*style*/) override {}
+  void OnMapEnd() override {}
+
+  YAML::Mark start;
+};
+
+// YAML::Load() reads the first document of a file and ignores the rest without a word. (YAML::LoadAll() would show the
+// rest, but does not end where yaml-cpp makes a document of a token that it cannot use.)
+void RefuseSecondDocument(const std::string& file, const std::string& content) {
+  std::istringstream in(content);
+  YAML::Parser parser(in);
+  Documents documents;
+  const bool second = parser.HandleNextDocument(documents) && parser.HandleNextDocument(documents);
+  if (!second) return;
+  throw ConfigError(file, documents.start.line + 1, documents.start.column + 1, "a second YAML document is not read");
 }
 
 }  // namespace
@@ -96,10 +128,8 @@ std::chrono::milliseconds Node::Duration(std::chrono::milliseconds least) const 
 
 Node ParseYaml(const std::string& file, const std::string& content) {
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(content);
-    // What stands after a second "---" would be ignored without a word.
-    if (documents.size() > 1) Node(file, documents[1], "").Fail("a second YAML document is not read");
-    return {file, documents.empty() ? YAML::Node() : documents[0], ""};
+    RefuseSecondDocument(file, content);
+    return {file, YAML::Load(content), ""};
   } catch (const YAML::Exception& error) {
     throw ConfigError(file, error.mark.line + 1, error.mark.column + 1, error.msg);
   }

@@ -56,8 +56,26 @@ class OwnBackends {
     return result;
   }
 
+  // While this lives the exporter is logging in somewhere and its pid is not known yet, or will never be.
+  class Login {
+   public:
+    explicit Login(OwnBackends& backends) : backends_(backends) { ++backends_.logins_, ++backends_.login_events_; }
+    ~Login() { --backends_.logins_, ++backends_.login_events_; }
+    Login(const Login&) = delete;
+    Login& operator=(const Login&) = delete;
+
+   private:
+    OwnBackends& backends_;
+  };
+  // Changes with each beginning and end of a Login. A view of the backends that was taken between two equal values,
+  // with no login open, holds no backend of the exporter's but pids().
+  int login_events() const { return login_events_; }
+  bool logging_in() const { return logins_ > 0; }
+
  private:
   std::map<int, int> pids_;
+  int logins_ = 0;
+  int login_events_ = 0;
 };
 
 // What one collection is given. References live as long as the collection.
@@ -67,8 +85,8 @@ struct Context {
   const db::Target& target;
   // Where SQL is connected now; absent while it is not (always there for a collector that needs SQL).
   std::optional<db::Peer> peer;
-  // The session lane's connection, as fresh as CollectorType::connection says. Null for kNone, and for kIfConnected while
-  // SQL is not connected.
+  // The session lane's connection, as fresh as CollectorType::connection says. Null for kNone, and for kIfConnected
+  // while SQL is not connected.
   db::Session* session;
   // The facts of all collectors' latest successful runs on this server.
   const Facts& facts;

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "exporter/base/error.h"
 #include "exporter/db/connector.h"
 #include "exporter/metrics/sink.h"
 #include "exporter/sampling/collector.h"
@@ -26,6 +27,8 @@ class FakeSession : public db::Session {
   asio::awaitable<db::Result> Query(const db::Statement& statement, db::Parameters parameters,
                                     Deadline /*it answers at once*/) override {
     last_parameters = std::move(parameters);
+    const auto failure = failures.find(statement.name);
+    if (failure != failures.end()) throw DbError(failure->second);
     const auto& [columns, rows] = answers.at(statement.name);
     co_return db::Result::FromRows(columns, rows);
   }
@@ -34,6 +37,8 @@ class FakeSession : public db::Session {
 
   int version = 180000;
   std::map<std::string, std::pair<std::vector<std::string>, Rows>, std::less<>> answers;
+  // Or throws what the test has set.
+  std::map<std::string, DbError, std::less<>> failures;
   db::Parameters last_parameters;
 };
 

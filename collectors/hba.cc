@@ -1,0 +1,229 @@
+#include "collectors/hba.h"
+
+#include <array>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "collectors/folded.h"
+#include "collectors/hba_reader.h"
+#include "exporter/hba/posture.h"
+#include "exporter/sessions/series_cap.h"
+#include "exporter/sessions/tally.h"
+
+namespace pgtls::collectors {
+namespace {
+
+using hba::Encryption;
+using hba::Network;
+using hba::Posture;
+using hba::Rule;
+using metrics::Desc;
+using metrics::Sink;
+using metrics::Type;
+using sessions::Labels;
+
+// ---- SQL: hba_sql.h, hba_reader.h
+
+// ---- Descriptors
+
+constexpr Desc kRules = {
+    "pg_tls_hba_rules", Type::kGauge, "Rules of pg_hba.conf by kind.", {"server", "type", "auth_method"}};
+constexpr Desc kRuleErrors = {
+    "pg_tls_hba_rule_errors", Type::kGauge, "Lines of pg_hba.conf for which PostgreSQL refuses the file.", {"server"}};
+constexpr Desc kPlaintextAdmitted = {
+    "pg_tls_hba_plaintext_admitted",
+    Type::kGauge,
+    "Whether the rules in order may admit a connection over TCP that is not encrypted; absent where it cannot be told.",
+    {"server", "network"}};
+constexpr Desc kPlaintextRuleInfo = {
+    "pg_tls_hba_plaintext_rule_info",
+    Type::kGauge,
+    "Rules that can still admit a connection that is not encrypted.",
+    {"server", "file", "line", "type", "database", "user", "address", "auth_method", "certainty"}};
+constexpr Desc kShadowedRules = {
+    "pg_tls_hba_shadowed_rules", Type::kGauge, "Rules of pg_hba.conf that no connection can reach.", {"server"}};
+constexpr Desc kRuleConnections = {
+    "pg_tls_hba_rule_connections",
+    Type::kGauge,
+    "Open connections by the rule that would admit them now; without file and line where that is no single one.",
+    {"server", "file", "line", "encryption"}};
+constexpr Desc kPlaintextConnections = {
+    "pg_tls_hba_plaintext_connections",
+    Type::kGauge,
+    "Open TCP connections that are not encrypted, by the rule that would admit them now.",
+    {"server", "file", "line", "database", "user", "client_addr"}};
+constexpr Desc kPendingReload = {
+    "pg_tls_hba_pending_reload",
+    Type::kGauge,
+    "Whether pg_hba.conf or a file in it changed after the last load, or cannot be loaded.",
+    {"server"}};
+
+constexpr std::array kDescs = {&kRules,         &kRuleErrors,      &kPlaintextAdmitted,    &kPlaintextRuleInfo,
+                               &kShadowedRules, &kRuleConnections, &kPlaintextConnections, &kPendingReload};
+
+// ---- Judging, on the pool
+
+// Open connections that one rule admits; null: no single rule.
+struct ConnectionsOfRule {
+  const Rule* rule;
+  const hba::OpenConnections* open;
+};
+
+struct Judged {
+  std::shared_ptr<const Posture> posture;
+  bool knows_connections = false;
+  std::vector<ConnectionsOfRule> connections;  // into `posture`
+};
+
+// `previous` may be null; what it found for the same rules of the same cluster is taken over.
+Judged Judge(std::shared_ptr<Posture> posture, const Posture* previous, bool catalog_complete) {
+  Judged judged;
+  if (catalog_complete) {
+    const bool same_cluster =
+        previous != nullptr && previous->catalog == posture->catalog && previous->regexes == posture->regexes;
+    if (same_cluster && previous->file_analysis && previous->file == posture->file) {
+      posture->file_analysis = previous->file_analysis;
+    } else {
+      posture->file_analysis = Analyse(posture->file, posture->catalog, posture->regexes);
+    }
+    const auto& in_force = posture->in_force.rules;
+    if (in_force) {
+      posture->in_force_analysis =
+          *in_force == posture->file ? posture->file_analysis : Analyse(*in_force, posture->catalog, posture->regexes);
+    }
+    if (posture->connections) {
+      judged.knows_connections = true;
+      for (const auto& open : *posture->connections) {
+        judged.connections.push_back({AdmittingRule(*posture, open.connection), &open});
+      }
+    }
+  }
+  judged.posture = std::move(posture);
+  return judged;
+}
+
+// ---- Render
+
+std::string_view ToString(Encryption encryption) {
+  switch (encryption) {
+    case Encryption::kNone:
+      return "none";
+    case Encryption::kTls:
+      return "tls";
+    case Encryption::kGss:
+      return "gss";
+  }
+  return "";
+}
+
+void RenderRules(const Posture& posture, Sink& sink) {
+  std::map<std::pair<std::string_view, std::string_view>, int> kinds;
+  for (const Rule& rule : posture.file.rules) ++kinds[{ToString(rule.type), rule.method}];
+  for (const auto& [kind, count] : kinds) sink.Add(kRules, {kind.first, kind.second}, count);
+  sink.Add(kRuleErrors, {}, static_cast<double>(posture.file.errors.size()));
+  if (posture.in_force.pending) sink.Add(kPendingReload, {}, *posture.in_force.pending ? 1 : 0);
+  if (posture.file_analysis) sink.Add(kShadowedRules, {}, static_cast<double>(posture.file_analysis->shadowed.size()));
+}
+
+void RenderPlaintext(const Posture& posture, Sink& sink) {
+  constexpr std::pair<Network, std::string_view> kNetworks[] = {{Network::kLoopback, "loopback"},
+                                                                {Network::kRemote, "remote"}};
+  for (const auto& [network, name] : kNetworks) {
+    if (const auto admitted = posture.PlaintextAdmitted(network))
+      sink.Add(kPlaintextAdmitted, {name}, *admitted ? 1 : 0);
+  }
+  // Rules that differ only in what is no label are one series.
+  std::map<Labels, bool> certain;
+  for (const auto& [rule, is_certain, paths] : PlaintextRules(posture)) {
+    bool& known = certain[{rule.file, std::to_string(rule.line), std::string(ToString(rule.type)), DatabaseText(rule),
+                           UserText(rule), AddressText(rule), rule.method}];
+    known = known || is_certain;
+  }
+  for (auto& [labels, is_certain] : certain) {
+    Labels all = labels;
+    all.emplace_back(is_certain ? "certain" : "possible");
+    sink.Add(kPlaintextRuleInfo, all, 1);
+  }
+}
+
+Labels FoldNames(const Labels& labels) {
+  Labels folded = labels;
+  for (const std::size_t name : {2u, 3u, 4u}) folded[name] = sessions::kOther;
+  return folded;
+}
+
+void RenderConnections(const Judged& judged, std::size_t max_series, sessions::SeriesCap& cap, Sink& sink) {
+  std::map<Labels, double> by_rule;
+  sessions::Tally plaintext;
+  for (const auto& [rule, open] : judged.connections) {
+    const std::string file = rule != nullptr ? rule->file : "";
+    const std::string line = rule != nullptr ? std::to_string(rule->line) : "";
+    const hba::Connection& connection = open->connection;
+    by_rule[{file, line, std::string(ToString(connection.encryption))}] += static_cast<double>(open->count);
+    if (connection.encryption != Encryption::kNone || !connection.address) continue;
+    const std::string address = connection.address->Unmapped().ToString();
+    for (std::size_t i = 0; i < open->count; ++i) {
+      plaintext.Add({file, line, connection.database, connection.user, address});
+    }
+  }
+  for (const auto& [labels, count] : by_rule) sink.Add(kRuleConnections, labels, count);
+  const auto capped = cap.Apply(plaintext, max_series, FoldNames);
+  for (const auto& [labels, count] : capped.series) {
+    sink.Add(kPlaintextConnections, labels, static_cast<double>(count));
+  }
+  sink.Add(kFolded, {kPlaintextConnections.name}, static_cast<double>(capped.folded));
+}
+
+// ---- Factory
+
+class Collector : public sampling::Collector {
+ public:
+  asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
+    HbaQuestion question = {context.own_backends.pids(), context.config.names, tracker_.last_loaded()};
+    HbaReading reading = co_await ReadHba(*context.session, std::move(question), context.deadline);
+    output.incomplete = std::move(reading.incomplete);
+    if (!reading.has_rules) co_return;
+
+    auto posture = std::make_shared<Posture>();
+    posture->in_force = tracker_.Look(reading.view);
+    posture->file = std::move(reading.view.rules);
+    posture->has_raw_text = reading.has_raw_text;
+    posture->catalog = std::move(reading.catalog);
+    posture->regexes = std::move(reading.regexes);
+    posture->connections = std::move(reading.connections);
+    if (posture->in_force.pending == true && !posture->in_force.rules) {
+      output.incomplete.push_back({"rules_in_force", "reload_pending"});
+    }
+
+    auto work = [posture = std::move(posture), previous = last_, complete = reading.catalog_complete] {
+      return Judge(posture, previous.get(), complete);
+    };
+    auto running = context.blocking.Run(std::move(work));
+    const Judged judged = co_await std::move(running);
+    last_ = judged.posture;
+    if (reading.catalog_complete && !last_->file_analysis) output.incomplete.push_back({"analysis", "too_large"});
+
+    RenderRules(*last_, output.sink);
+    RenderPlaintext(*last_, output.sink);
+    if (judged.knows_connections) RenderConnections(judged, context.config.max_series, cap_, output.sink);
+    output.facts.Publish(last_);
+  }
+
+ private:
+  hba::InForceTracker tracker_;
+  std::shared_ptr<const Posture> last_;
+  sessions::SeriesCap cap_;
+};
+
+constexpr sampling::CollectorType kType = {"hba", "Who may come in, by pg_hba.conf", sampling::ConnectionKind::kFresh,
+                                           kDescs,
+                                           [] { return std::unique_ptr<sampling::Collector>(new Collector()); }};
+
+}  // namespace
+
+const sampling::CollectorType& HbaCollector() { return kType; }
+
+}  // namespace pgtls::collectors

@@ -1,0 +1,18 @@
+// Who may come in, by pg_hba.conf: the rules, the plaintext that they admit, the rules that nobody reaches, and by
+// which rule the open connections came.
+//
+// Runs on a fresh connection. The verdicts cover the file and, where they are known to differ, the rules in force: see
+// exporter/hba/in_force.h. What the role may not see is told as an incomplete part: `rules` (EXECUTE on
+// pg_hba_file_rules()), `raw_text` (quoted words cannot be told from keywords then, and are taken for keywords) and
+// `file_times` (tls_exporter.hba_rules() and hba_files() of deploy/sql/monitoring_role.sql), `connections`
+// (pg_read_all_stats), `roles` and `analysis` (too much to judge), `rules_in_force` (a change waits and nobody saw the
+// rules before it), `regular_expressions`. Publishes hba::Posture.
+#pragma once
+
+#include "exporter/sampling/collector.h"
+
+namespace pgtls::collectors {
+
+const sampling::CollectorType& HbaCollector();
+
+}  // namespace pgtls::collectors

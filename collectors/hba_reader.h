@@ -1,0 +1,38 @@
+// Reads all that the hba collector wants to know of a server into the types of exporter/hba.
+#pragma once
+
+#include <asio/awaitable.hpp>
+#include <string>
+#include <vector>
+
+#include "exporter/base/deadline.h"
+#include "exporter/db/session.h"
+#include "exporter/hba/in_force.h"
+#include "exporter/hba/posture.h"
+#include "exporter/sampling/collector.h"
+
+namespace pgtls::collectors {
+
+struct HbaReading {
+  bool has_rules = false;  // else the role may not see any, and all but `incomplete` is empty
+  hba::FileView view;
+  bool has_raw_text = false;
+  hba::Catalog catalog;
+  bool catalog_complete = false;  // else the cluster is too large to be judged
+  hba::RegexAnswers regexes;
+  std::optional<std::vector<hba::OpenConnections>> connections;
+  std::vector<sampling::IncompletePart> incomplete;
+};
+
+struct HbaQuestion {
+  std::vector<int> own_pids;
+  // More names to ask regular expressions about, beside the roles and databases that exist.
+  std::vector<std::string> names;
+  // Rules beside those of the file whose regular expressions are asked about; may be null.
+  const hba::RuleSet* also = nullptr;
+};
+
+// On a fresh session. Throws DbError and TimeoutError.
+asio::awaitable<HbaReading> ReadHba(db::Session& session, HbaQuestion question, Deadline deadline);
+
+}  // namespace pgtls::collectors

@@ -1,0 +1,292 @@
+#include "collectors/settings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <memory>
+#include <string>
+
+#include "exporter/base/error.h"
+#include "exporter/db/server_settings.h"
+#include "exporter/sampling/sql_collector.h"
+
+namespace pgtls::collectors {
+namespace {
+
+using db::ServerSettings;
+using metrics::Desc;
+using metrics::Sink;
+using metrics::Type;
+
+// ---- SQL
+
+// Whether a name belongs here. Never ssl_passphrase_command (it may hold the passphrase), never a conninfo.
+#define PGTLS_RELEVANT                                                                                             \
+  "(name ~ '^(ssl|gss_|krb_)' OR name IN ('password_encryption', 'scram_iterations', 'md5_password_warnings', "    \
+  "'log_connections', 'log_disconnections', 'log_hostname', 'trace_connection_negotiation', 'db_user_namespace', " \
+  "'oauth_validator_libraries', 'listen_addresses', 'port', 'unix_socket_directories', 'hba_file', 'ident_file', " \
+  "'hosts_file', 'data_directory')) AND name <> 'ssl_passphrase_command'"
+
+constexpr std::array kAccessSql = {sampling::VersionedSql{120000, R"(
+SELECT pg_catalog.current_setting('server_version') AS server_version,
+       extract(epoch FROM pg_catalog.pg_conf_load_time()) AS load_time,
+       pg_catalog.pg_has_role(current_user, 'pg_read_all_settings', 'USAGE') AS sees_settings,
+       pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_stats,
+       EXISTS (SELECT FROM pg_catalog.pg_proc p
+               JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+               JOIN pg_catalog.pg_roles r ON r.oid = p.proowner
+               WHERE n.nspname = 'tls_exporter' AND p.proname = 'file_settings' AND p.prosecdef AND r.rolsuper
+                 AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
+                 AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')) AS has_function,
+       pg_catalog.has_table_privilege('pg_catalog.pg_file_settings', 'SELECT')
+         AND pg_catalog.has_function_privilege('pg_catalog.pg_show_all_file_settings()', 'EXECUTE') AS sees_files
+)"}};
+
+// pending_restart is told for every setting that waits; the others only for those that belong here.
+constexpr std::array kSettingsSql = {sampling::VersionedSql{
+    120000,
+    "SELECT name, CASE WHEN relevant THEN setting END AS setting, vartype, pending_restart, relevant, source "
+    "FROM (SELECT *, " PGTLS_RELEVANT
+    " AS relevant FROM pg_catalog.pg_settings) s WHERE relevant OR pending_restart ORDER BY name"}};
+
+constexpr std::array kFilesSql = {sampling::VersionedSql{
+    120000, "SELECT sourcefile, sourceline, name, CASE WHEN " PGTLS_RELEVANT
+            " THEN setting END AS setting, error FROM pg_catalog.pg_file_settings ORDER BY seqno"}};
+constexpr std::array kFilesFunctionSql = {
+    sampling::VersionedSql{120000, "SELECT * FROM tls_exporter.file_settings() ORDER BY seqno"}};
+
+// Only sslmode of the conninfo: it has passwords cut out, but host names and paths are nobody's business either.
+constexpr std::array kWalReceiverSql = {sampling::VersionedSql{120000, R"(
+SELECT sender_host, sender_port,
+       pg_catalog.substring(conninfo, '(?:^| )sslmode=([a-z-]+)') AS sslmode
+FROM pg_catalog.pg_stat_wal_receiver WHERE pid IS NOT NULL
+)"}};
+
+// ---- Descriptors
+
+constexpr Desc kServerInfo = {"pg_tls_server_info",
+                              Type::kGauge,
+                              "The PostgreSQL server and its TLS library.",
+                              {"server", "server_version", "ssl_library"}};
+constexpr Desc kSslEnabled = {"pg_tls_server_ssl_enabled",
+                              Type::kGauge,
+                              "Whether the setting ssl is on; what the wire answers is pg_tls_ssl_request_answer.",
+                              {"server"}};
+constexpr Desc kSettingInfo = {"pg_tls_setting_info",
+                               Type::kGauge,
+                               "Settings that have to do with encryption and authentication.",
+                               {"server", "name", "value"}};
+constexpr Desc kPendingRestart = {"pg_tls_setting_pending_restart",
+                                  Type::kGauge,
+                                  "Settings whose change waits for a restart of the server.",
+                                  {"server", "name"}};
+constexpr Desc kPendingReload = {"pg_tls_setting_pending_reload",
+                                 Type::kGauge,
+                                 "Settings whose change in the configuration files waits for a reload.",
+                                 {"server", "name"}};
+constexpr Desc kLoadTime = {"pg_tls_config_load_timestamp_seconds",
+                            Type::kGauge,
+                            "When the server last read its configuration files.",
+                            {"server"}};
+constexpr Desc kFileErrors = {"pg_tls_config_file_errors",
+                              Type::kGauge,
+                              "Lines of the configuration files that the server cannot apply.",
+                              {"server"}};
+constexpr Desc kWalReceiverInfo = {"pg_tls_wal_receiver_info",
+                                   Type::kGauge,
+                                   "How the link of a standby to its upstream server is protected.",
+                                   {"server", "sender_host", "sender_port", "sslmode"}};
+
+constexpr std::array kDescs = {&kServerInfo,    &kSslEnabled, &kSettingInfo, &kPendingRestart,
+                               &kPendingReload, &kLoadTime,   &kFileErrors,  &kWalReceiverInfo};
+
+// ---- Reader
+
+struct Access {
+  bool sees_settings, sees_stats, has_function, sees_files;
+};
+
+Access ReadAccess(const db::Result& row, ServerSettings& settings) {
+  settings.server_version = row.Text(0, row.Column("server_version")).value();
+  settings.load_time = row.Double(0, row.Column("load_time")).value();
+  const auto flag = [&](const char* column) { return row.Bool(0, row.Column(column)).value(); };
+  settings.complete = flag("sees_settings");
+  return {settings.complete, flag("sees_stats"), flag("has_function"), flag("sees_files")};
+}
+
+// Settings that a line of a file decides, or would: not those of the command line, which win over files.
+struct FileValue {
+  std::string type;
+  bool from_file;  // a line decides now
+};
+using FileValues = std::map<std::string, FileValue, std::less<>>;
+
+FileValues ReadSettings(const db::Result& rows, ServerSettings& settings) {
+  const int name = rows.Column("name");
+  const int setting = rows.Column("setting");
+  const int vartype = rows.Column("vartype");
+  const int pending_restart = rows.Column("pending_restart");
+  const int relevant = rows.Column("relevant");
+  const int source = rows.Column("source");
+  constexpr std::array<std::string_view, 5> kOfSession = {"database", "user", "database user", "client", "session"};
+  FileValues file_values;
+  for (int row = 0; row < rows.rows(); ++row) {
+    const std::string key(rows.Text(row, name).value());
+    if (rows.Bool(row, pending_restart).value()) settings.pending_restart.push_back(key);
+    const std::string_view from = rows.Text(row, source).value();
+    if (!rows.Bool(row, relevant).value() || std::ranges::find(kOfSession, from) != kOfSession.end()) continue;
+    settings.values[key] = rows.Text(row, setting).value_or("");
+    const bool from_file = from == "configuration file";
+    if (from_file || from == "default") file_values[key] = {std::string(rows.Text(row, vartype).value()), from_file};
+  }
+  return file_values;
+}
+
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return lower;
+}
+
+// A boolean as PostgreSQL reads it (parse_bool in src/backend/utils/adt/bool.c): any unique beginning of its words.
+std::optional<bool> ParseBool(std::string_view text) {
+  const std::string lower = Lower(text);
+  const auto begins = [&](std::string_view word, std::size_t least) {
+    return lower.size() >= least && word.starts_with(lower);
+  };
+  if (begins("true", 1) || begins("yes", 1) || lower == "on" || lower == "1") return true;
+  if (begins("false", 1) || begins("no", 1) || begins("off", 2) || lower == "0") return false;
+  return std::nullopt;
+}
+
+// Whether the text of a file means the value in force; nullopt where that cannot be told (a number with a unit).
+std::optional<bool> Means(const std::string& type, const std::string& text, const std::string& value) {
+  if (type == "bool") {
+    const auto wanted = ParseBool(text);
+    if (!wanted) return std::nullopt;
+    return *wanted == ParseBool(value);
+  }
+  if (type == "enum") return Lower(text) == Lower(value);
+  if (type == "string") return text == value;
+  const bool number = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+  if (!number) return std::nullopt;
+  return text == value;
+}
+
+// The old name of a setting, still read in files (map_old_guc_names in src/backend/utils/misc/guc.c, 18).
+std::string CurrentName(std::string name, int server_version) {
+  if (server_version >= 180000 && name == "ssl_ecdh_curve") return "ssl_groups";
+  return name;
+}
+
+void ReadFiles(const db::Result& rows, const FileValues& file_values, ServerSettings& settings) {
+  const int file = rows.Column("sourcefile");
+  const int line = rows.Column("sourceline");
+  const int name = rows.Column("name");
+  const int setting = rows.Column("setting");
+  const int error = rows.Column("error");
+  std::map<std::string, std::string, std::less<>> lines;  // the last line of a name counts
+  auto& errors = settings.file_errors.emplace();
+  for (int row = 0; row < rows.rows(); ++row) {
+    const std::string key(rows.Text(row, name).value_or(""));
+    if (const auto text = rows.Text(row, error)) {
+      errors.push_back({std::string(rows.Text(row, file).value_or("")),
+                        static_cast<int>(rows.Int(row, line).value_or(0)), key, std::string(*text)});
+    }
+    if (const auto text = rows.Text(row, setting)) lines[CurrentName(key, settings.version_number)] = *text;
+  }
+  auto& pending = settings.pending_reload.emplace();
+  for (const auto& [key, value] : file_values) {
+    // What waits for a restart is told there: a reload does not bring it.
+    if (std::ranges::find(settings.pending_restart, key) != settings.pending_restart.end()) continue;
+    const auto text = lines.find(key);
+    const bool stays = text == lines.end() ? !value.from_file
+                                           : Means(value.type, text->second, settings.values.at(key)).value_or(true);
+    if (!stays) pending.push_back(key);
+  }
+}
+
+void ReadWalReceiver(const db::Result& rows, ServerSettings& settings) {
+  if (rows.rows() == 0) return;
+  settings.wal_receiver = {std::string(rows.Text(0, rows.Column("sender_host")).value_or("")),
+                           std::string(rows.Text(0, rows.Column("sender_port")).value_or("")),
+                           std::string(rows.Text(0, rows.Column("sslmode")).value_or(""))};
+}
+
+// ---- Render
+
+void Render(const ServerSettings& settings, Sink& sink) {
+  const auto ssl_library = settings.Get("ssl_library");
+  if (ssl_library) sink.Add(kServerInfo, {settings.server_version, *ssl_library}, 1);
+  if (const auto ssl = settings.Get("ssl")) sink.Add(kSslEnabled, {}, *ssl == "on" ? 1 : 0);
+  for (const auto& [name, value] : settings.values) sink.Add(kSettingInfo, {name, value}, 1);
+  for (const auto& name : settings.pending_restart) sink.Add(kPendingRestart, {name}, 1);
+  for (const auto& name : settings.pending_reload.value_or(std::vector<std::string>{})) {
+    sink.Add(kPendingReload, {name}, 1);
+  }
+  sink.Add(kLoadTime, {}, settings.load_time);
+  if (settings.file_errors) sink.Add(kFileErrors, {}, static_cast<double>(settings.file_errors->size()));
+  if (const auto& link = settings.wal_receiver) {
+    sink.Add(kWalReceiverInfo, {link->sender_host, link->sender_port, link->sslmode}, 1);
+  }
+}
+
+// ---- Factory
+
+template <std::size_t N>
+db::Statement Named(const char* name, const std::array<sampling::VersionedSql, N>& versions, int server_version) {
+  return {name, std::string(sampling::SqlFor(versions, server_version))};
+}
+
+class Collector : public sampling::Collector {
+ public:
+  asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
+    db::Session& session = *context.session;
+    const int version = session.server_version();
+    const std::string denied(ToString(FailureReason::kInsufficientPrivilege));
+    auto settings = std::make_shared<ServerSettings>();
+    settings->version_number = version;
+
+    const db::Statement access_statement = Named("settings_access", kAccessSql, version);
+    const db::Result access_row = co_await session.Query(access_statement, {}, context.deadline);
+    const Access access = ReadAccess(access_row, *settings);
+    if (!access.sees_settings) output.incomplete.push_back({"settings", denied});
+
+    const db::Statement settings_statement = Named("settings", kSettingsSql, version);
+    const db::Result rows = co_await session.Query(settings_statement, {}, context.deadline);
+    const FileValues file_values = ReadSettings(rows, *settings);
+
+    if (access.has_function || access.sees_files) {
+      const db::Statement files_statement = access.has_function
+                                                ? Named("settings_files_function", kFilesFunctionSql, version)
+                                                : Named("settings_files", kFilesSql, version);
+      const db::Result files = co_await session.Query(files_statement, {}, context.deadline);
+      ReadFiles(files, file_values, *settings);
+    } else {
+      output.incomplete.push_back({"configuration_files", denied});
+    }
+
+    if (access.sees_stats) {
+      const db::Statement receiver_statement = Named("settings_wal_receiver", kWalReceiverSql, version);
+      const db::Result receiver = co_await session.Query(receiver_statement, {}, context.deadline);
+      ReadWalReceiver(receiver, *settings);
+    } else {
+      output.incomplete.push_back({"wal_receiver", denied});
+    }
+    Render(*settings, output.sink);
+    output.facts.Publish(std::shared_ptr<const ServerSettings>(std::move(settings)));
+  }
+};
+
+constexpr sampling::CollectorType kType = {"settings", "How the server is configured", sampling::ConnectionKind::kFresh,
+                                           kDescs,
+                                           [] { return std::unique_ptr<sampling::Collector>(new Collector()); }};
+
+}  // namespace
+
+const sampling::CollectorType& SettingsCollector() { return kType; }
+
+}  // namespace pgtls::collectors

@@ -1,0 +1,141 @@
+#include "exporter/audit/explain.h"
+
+#include <fmt/format.h>
+
+#include "exporter/base/error.h"
+#include "exporter/base/text.h"
+#include "exporter/hba/posture.h"
+
+namespace pgtls::audit {
+namespace {
+
+using hba::Connection;
+using hba::Encryption;
+using hba::Posture;
+using hba::Rule;
+using hba::RuleSet;
+using hba::Verdict;
+
+constexpr int kAdmitted = 0;
+constexpr int kRejected = 1;
+constexpr int kError = 2;
+constexpr int kUndecided = 3;
+
+Connection Asked(const config::ExplainOptions& question) {
+  Connection connection;
+  connection.user = question.user;
+  // As the server does where no database is named.
+  connection.database = question.database.empty() ? question.user : question.database;
+  connection.replication = question.replication;
+  connection.client_certificate = question.client_certificate;
+  if (!question.address.empty()) {
+    connection.address = IpAddress::Parse(question.address);
+    if (!connection.address) throw ConfigError("--address=" + question.address + ": not an IPv4 or IPv6 address");
+  }
+  if (question.encryption == "tls") {
+    connection.encryption = Encryption::kTls;
+  } else if (question.encryption == "gss") {
+    connection.encryption = Encryption::kGss;
+  } else if (question.encryption != "none") {
+    throw ConfigError("--encryption=" + question.encryption + ": none, tls or gss");
+  }
+  if (!connection.address && connection.encryption != Encryption::kNone) {
+    throw ConfigError("--encryption: a connection over a Unix socket (without --address) is never encrypted");
+  }
+  if (connection.client_certificate && connection.encryption != Encryption::kTls) {
+    throw ConfigError("--client-certificate: only with --encryption=tls");
+  }
+  return connection;
+}
+
+std::string Line(const Rule& rule) { return Printable(fmt::format("{}:{}: {}", rule.file, rule.line, RuleText(rule))); }
+
+// Pure text of one verdict, and its exit code.
+Explanation Judge(const RuleSet& set, const Connection& connection, const Posture& posture) {
+  const Verdict verdict = Evaluate(set, connection, posture.catalog, posture.regexes);
+  Explanation result;
+  for (const std::size_t may : verdict.may_match) {
+    const Rule& rule = set.rules[may];
+    result.text += fmt::format("may match: {}\n           {}\n", Line(rule),
+                               Printable(WhyUndecided(rule, connection, posture.catalog, posture.regexes)));
+  }
+  const std::string where = verdict.rule ? Line(set.rules[*verdict.rule]) : "none matches, which rejects";
+  result.text += fmt::format("{}{}\n", verdict.may_match.empty() ? "rule: " : "else: ", where);
+  switch (verdict.outcome) {
+    case Verdict::Outcome::kAdmitted:
+      result.exit_code = kAdmitted;
+      result.text += verdict.rule
+                         ? fmt::format("admitted to authentication by method {}\n",
+                                       verdict.may_match.empty() ? set.rules[*verdict.rule].method : "of one of these")
+                         : "admitted\n";
+      break;
+    case Verdict::Outcome::kRejected:
+      result.exit_code = kRejected;
+      result.text +=
+          verdict.lacks_client_certificate ? "rejected: the rule asks for a client certificate\n" : "rejected\n";
+      break;
+    case Verdict::Outcome::kUndecided:
+      result.exit_code = kUndecided;
+      result.text += "cannot be decided from here\n";
+      break;
+  }
+  if (verdict.assumed) {
+    result.text +=
+        "assumed: words such as all and +x are keywords; only the line's own text tells (run "
+        "deploy/sql/monitoring_role.sql)\n";
+  }
+  return result;
+}
+
+Explanation NoRules(const sampling::ServerSnapshot& server) {
+  if (server.connection_failure) {
+    return {fmt::format("{}: {}\n", server.name, Printable(server.connection_failure->message)), kError};
+  }
+  for (const auto& collector : server.collectors) {
+    if (collector.name != "hba" || !collector.result) continue;
+    if (const auto& failure = collector.result->failure) {
+      return {fmt::format("{}: {}\n", server.name, Printable(failure->message)), kError};
+    }
+  }
+  return {fmt::format(
+              "{}: the exporter's role may not see the rules of pg_hba.conf. Run deploy/sql/monitoring_role.sql as a "
+              "superuser and connect as tls_exporter.\n",
+              server.name),
+          kUndecided};
+}
+
+}  // namespace
+
+Explanation Explain(const sampling::ServerSnapshot& server, const config::ExplainOptions& question) {
+  const Connection connection = Asked(question);
+  const auto posture = server.facts().Get<Posture>();
+  if (!posture) return NoRules(server);
+  const auto& in_force = posture->in_force;
+  if (posture->file.loadable() && in_force.pending != true) {
+    Explanation result = Judge(posture->file, connection, *posture);
+    if (!in_force.pending)
+      result.text += "assumed: the file has not changed since the server loaded it; its time is not visible\n";
+    return result;
+  }
+
+  Explanation result;
+  std::optional<int> now;
+  if (in_force.rules) {
+    const Explanation judged = Judge(*in_force.rules, connection, *posture);
+    result.text += "by the rules in force:\n" + judged.text;
+    now = judged.exit_code;
+  } else {
+    result.text += "the rules in force are not known: the file changed after the last load, or was refused\n";
+  }
+  if (posture->file.loadable()) {
+    result.text +=
+        "by the file, once it is loaded (SELECT pg_reload_conf()):\n" + Judge(posture->file, connection, *posture).text;
+  }
+  for (const auto& error : posture->file.errors) {
+    result.text += Printable(fmt::format("refused: {}:{}: {}", error.file, error.line, error.message)) + '\n';
+  }
+  result.exit_code = now.value_or(kUndecided);
+  return result;
+}
+
+}  // namespace pgtls::audit

@@ -1,0 +1,21 @@
+// `explain`: which rule of pg_hba.conf decides about one connection, and how.
+#pragma once
+
+#include <string>
+
+#include "exporter/config/command_line.h"
+#include "exporter/sampling/result.h"
+
+namespace pgtls::audit {
+
+struct Explanation {
+  std::string text;
+  // 0 admitted to authentication, 1 rejected, 2 the server could not be asked, 3 cannot be decided from here.
+  int exit_code = 3;
+};
+
+// From one collection of the hba collector on a server. Throws ConfigError for a question that makes no sense. While a
+// change waits or was refused, the rules in force decide, where they are known.
+Explanation Explain(const sampling::ServerSnapshot& server, const config::ExplainOptions& question);
+
+}  // namespace pgtls::audit

@@ -1,0 +1,51 @@
+#include <fmt/format.h>
+
+#include "exporter/audit/findings.h"
+#include "exporter/base/text.h"
+
+namespace pgtls::audit {
+namespace {
+
+std::string Line(const sessions::UnencryptedGroup& group) {
+  std::string line = fmt::format("user {}, database {}, from {}", group.user, group.database, group.client_addr);
+  if (!group.application_name.empty()) line += fmt::format(" ({})", group.application_name);
+  return Printable(fmt::format("{}: {} connection{}", line, group.connections, group.connections == 1 ? "" : "s"));
+}
+
+}  // namespace
+
+void AddSessions(const Evidence& evidence, Findings& findings) {
+  if (!evidence.sessions) return;
+  std::vector<std::string> remote;
+  std::vector<std::string> loopback;
+  std::vector<std::string> allowed;
+  for (const auto& group : evidence.sessions->unencrypted) {
+    auto& lines = group.allowed ? allowed : group.network == sessions::Network::kRemote ? remote : loopback;
+    lines.push_back(Line(group));
+  }
+  if (remote.empty() && loopback.empty() && allowed.empty()) {
+    findings.push_back(
+        {Severity::kFine, "sessions_encrypted", "No open connection over TCP is unencrypted", {}, "", ""});
+  }
+  if (!remote.empty()) {
+    findings.push_back(
+        {Severity::kCritical, "plaintext_sessions", "Connections from other machines are not encrypted now",
+         std::move(remote), "What they send, passwords included, can be read and changed on its way.",
+         "Give these clients sslmode=verify-full (at least require), then put 'hostnossl all,replication all "
+         "all reject' at the top of pg_hba.conf and SELECT pg_reload_conf(); an agreed exception belongs into "
+         "policy.allow_unencrypted."});
+  }
+  if (!loopback.empty()) {
+    findings.push_back({Severity::kNote, "plaintext_sessions_loopback",
+                        "Connections from this very machine are not encrypted", std::move(loopback),
+                        "Loopback does not leave the machine, but a proxy there may have clients elsewhere.",
+                        "Where nobody needs it: sslmode=require, or the Unix socket."});
+  }
+  if (!allowed.empty()) {
+    findings.push_back({Severity::kNote, "plaintext_sessions_allowed", "Unencrypted connections that the policy allows",
+                        std::move(allowed), "The exemption is an agreement, no protection.",
+                        "Remove the entry from policy.allow_unencrypted once the client can speak TLS."});
+  }
+}
+
+}  // namespace pgtls::audit

@@ -1,0 +1,178 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+
+#include "exporter/audit/findings.h"
+#include "exporter/base/text.h"
+
+namespace pgtls::audit {
+namespace {
+
+using db::ServerSettings;
+
+constexpr const char* kReload = "; SELECT pg_reload_conf();";
+
+void AddSsl(const ServerSettings& settings, const Evidence& evidence, Findings& findings) {
+  const auto ssl = settings.Get("ssl");
+  if (!ssl) return;
+  if (*ssl == "off") {
+    const bool tcp = settings.Get("listen_addresses").value_or("*") != "";
+    findings.push_back({tcp ? Severity::kCritical : Severity::kNote,
+                        "ssl_off",
+                        "TLS is switched off",
+                        {"ssl = off"},
+                        "Passwords and data of every connection over the network can be read and changed on their way.",
+                        "Put a certificate and its key (mode 0600) where ssl_cert_file and ssl_key_file say, then: "
+                        "ALTER SYSTEM SET ssl = on; SELECT pg_reload_conf();"});
+  } else if (evidence.endpoint && evidence.endpoint->ssl_answer == tls::Answer::kYes) {
+    findings.push_back(
+        {Severity::kFine, "ssl_on", "TLS is switched on, and the wire answers with it", {"ssl = on"}, "", ""});
+  }
+}
+
+void AddMinimum(const ServerSettings& settings, Findings& findings) {
+  const auto minimum = settings.Get("ssl_min_protocol_version");
+  if (!minimum || settings.Get("ssl") == "off") return;
+  if (*minimum == "TLSv1.2" || *minimum == "TLSv1.3") {
+    findings.push_back({Severity::kFine,
+                        "tls_minimum",
+                        "Old TLS versions are switched off",
+                        {"ssl_min_protocol_version = " + *minimum},
+                        "",
+                        ""});
+    return;
+  }
+  findings.push_back({Severity::kWarning,
+                      "tls_minimum_low",
+                      "TLS 1.0 or 1.1 is allowed by the configuration",
+                      {fmt::format("ssl_min_protocol_version = '{}'", *minimum)},
+                      "These versions rest on MD5 and SHA-1 and have been given up (RFC 8996).",
+                      std::string("ALTER SYSTEM SET ssl_min_protocol_version = 'TLSv1.2'") + kReload});
+}
+
+// Cipher suites by words of OpenSSL's cipher strings: without authentication, without encryption, or broken.
+std::vector<std::string> WeakWords(std::string_view ciphers) {
+  constexpr std::array<std::string_view, 19> kWeak = {
+      "NULL", "eNULL", "aNULL", "ADH",  "AECDH", "EXP", "EXPORT",          "LOW",   "RC4",  "DES",
+      "3DES", "MD5",   "RC2",   "IDEA", "SEED",  "ALL", "COMPLEMENTOFALL", "SSLv2", "SSLv3"};
+  std::vector<std::string> weak;
+  for (std::size_t begin = 0; begin < ciphers.size();) {
+    const std::size_t end = std::min(ciphers.find_first_of(":, ", begin), ciphers.size());
+    const std::string_view word = ciphers.substr(begin, end - begin);
+    begin = end + 1;
+    if (word.starts_with("@SECLEVEL=0") || word.starts_with("DEFAULT@SECLEVEL=0")) weak.emplace_back(word);
+    // "!x" and "-x" take away, "+x" only moves to the end.
+    if (word.empty() || word[0] == '!' || word[0] == '-' || word[0] == '+') continue;
+    const bool suite = word.find("RC4") != std::string_view::npos || word.find("DES-CB") != std::string_view::npos ||
+                       word.find("NULL") != std::string_view::npos || word.ends_with("-MD5");
+    if (suite || std::ranges::find(kWeak, word) != kWeak.end()) weak.emplace_back(word);
+  }
+  return weak;
+}
+
+void AddCiphers(const ServerSettings& settings, Findings& findings) {
+  const auto ciphers = settings.Get("ssl_ciphers");
+  if (!ciphers || *ciphers == "none" || settings.Get("ssl") == "off") return;
+  const auto weak = WeakWords(*ciphers);
+  const std::string line = "ssl_ciphers = '" + Printable(*ciphers) + "'";
+  const std::string remedy = std::string("ALTER SYSTEM SET ssl_ciphers = 'HIGH:!aNULL:!3DES'") + kReload;
+  if (!weak.empty()) {
+    findings.push_back({Severity::kWarning,
+                        "weak_ciphers",
+                        "Weak cipher suites are allowed",
+                        {line, Printable(fmt::format("weak: {}", fmt::join(weak, ", ")))},
+                        "Such suites do not encrypt, do not authenticate, or can be broken.",
+                        remedy});
+  } else if (ciphers->find("MEDIUM") != std::string::npos && ciphers->find("!MEDIUM") == std::string::npos) {
+    findings.push_back({Severity::kNote,
+                        "medium_ciphers",
+                        "Cipher suites of medium strength are allowed",
+                        {line},
+                        "What MEDIUM means is up to the server's OpenSSL; older ones put RC4 and 3DES there.",
+                        remedy});
+  } else {
+    findings.push_back({Severity::kFine, "ciphers", "No weak cipher suites in ssl_ciphers", {line}, "", ""});
+  }
+}
+
+void AddPasswords(const ServerSettings& settings, Findings& findings) {
+  const auto encryption = settings.Get("password_encryption");
+  if (!encryption) return;
+  if (*encryption == "scram-sha-256") {
+    findings.push_back({Severity::kFine,
+                        "password_encryption",
+                        "New passwords are stored for SCRAM",
+                        {"password_encryption = scram-sha-256"},
+                        "",
+                        ""});
+    return;
+  }
+  findings.push_back({Severity::kWarning,
+                      "password_encryption_md5",
+                      "New passwords are stored as MD5",
+                      {"password_encryption = " + Printable(*encryption)},
+                      "Whoever reads an MD5 password hash can log in with it, and MD5 is going out of PostgreSQL.",
+                      "ALTER SYSTEM SET password_encryption = 'scram-sha-256'; SELECT pg_reload_conf(); then set the "
+                      "passwords again (\\password) and change md5 to scram-sha-256 in pg_hba.conf."});
+}
+
+void AddPending(const ServerSettings& settings, Findings& findings) {
+  if (!settings.pending_restart.empty()) {
+    const bool relevant =
+        std::ranges::any_of(settings.pending_restart, [&](const auto& name) { return settings.Get(name).has_value(); });
+    findings.push_back({relevant ? Severity::kWarning : Severity::kNote, "setting_pending_restart",
+                        "A changed setting waits for a restart", settings.pending_restart,
+                        "What the files say is not what the server does.",
+                        "Restart the server: pg_ctl restart, or systemctl restart postgresql."});
+  }
+  if (settings.pending_reload && !settings.pending_reload->empty()) {
+    findings.push_back({Severity::kWarning, "setting_pending_reload", "A changed setting waits for a reload",
+                        *settings.pending_reload, "What the files say is not what the server does.",
+                        "SELECT pg_reload_conf();"});
+  }
+  if (settings.file_errors && !settings.file_errors->empty()) {
+    std::vector<std::string> lines;
+    for (const auto& error : *settings.file_errors) {
+      lines.push_back(Printable(fmt::format("{}:{}: {}: {}", error.file, error.line, error.name, error.error)));
+    }
+    findings.push_back(
+        {Severity::kWarning, "config_file_errors", "Lines of the configuration files cannot be applied",
+         std::move(lines), "With one bad line a reload may be refused as a whole, and a start fails.",
+         "Mend the lines, then SELECT pg_reload_conf(); a setting that needs a restart is listed here too."});
+  }
+}
+
+void AddStandby(const ServerSettings& settings, Findings& findings) {
+  if (!settings.wal_receiver) return;
+  const auto& link = *settings.wal_receiver;
+  const std::vector<std::string> lines = {
+      Printable(fmt::format("from {}:{}, sslmode={}", link.sender_host, link.sender_port, link.sslmode))};
+  if (link.sslmode.starts_with("verify-")) {
+    findings.push_back({Severity::kFine, "standby_link", "The link to the upstream server is verified", lines, "", ""});
+    return;
+  }
+  const bool encrypted = link.sslmode == "require";
+  const bool local = link.sender_host.starts_with('/');
+  findings.push_back({encrypted || local ? Severity::kNote : Severity::kWarning, "standby_link_unprotected",
+                      encrypted ? "The link to the upstream server is encrypted, but nobody verifies with whom"
+                                : "The link to the upstream server may go without encryption",
+                      lines, "All data of the cluster goes over this link.",
+                      "Add sslmode=verify-full sslrootcert=… to primary_conninfo, then SELECT pg_reload_conf();"});
+}
+
+}  // namespace
+
+void AddSettings(const Evidence& evidence, Findings& findings) {
+  if (!evidence.settings) return;
+  const ServerSettings& settings = *evidence.settings;
+  AddSsl(settings, evidence, findings);
+  AddMinimum(settings, findings);
+  AddCiphers(settings, findings);
+  AddPasswords(settings, findings);
+  AddPending(settings, findings);
+  AddStandby(settings, findings);
+}
+
+}  // namespace pgtls::audit

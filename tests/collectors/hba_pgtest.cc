@@ -1,0 +1,245 @@
+// The hba collector on real servers: what may come in, and what is in force.
+#include "collectors/hba.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "exporter/hba/posture.h"
+#include "tests/collectors/harness.h"
+#include "tests/support/postgres_server.h"
+#include "tests/support/raw_client.h"
+
+namespace pgtls::collectors {
+namespace {
+
+using support::PostgresServer;
+using support::RawClient;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+constexpr const char* kRoleFile = "deploy/sql/monitoring_role.sql";
+constexpr const char* kLocal = "local all,replication all trust\n";
+
+std::vector<std::string> Parts(const sampling::Output& output) {
+  std::vector<std::string> parts;
+  parts.reserve(output.incomplete.size());
+  for (const auto& part : output.incomplete) parts.push_back(part.part + " " + part.reason);
+  return parts;
+}
+
+class HbaPgTest : public testing::Test {
+ protected:
+  void SetUp() override { server_.RunSqlFile(kRoleFile); }
+
+  void Load(const std::string& hba) {
+    server_.SetHba(kLocal + hba);
+    server_.Reload();
+  }
+  // Over the Unix socket and on a fresh connection.
+  void Connect(const std::string& user = "tls_exporter") { harness_.Connect(server_.SocketConninfo("user=" + user)); }
+  std::string Page() {
+    Connect();
+    return harness_.CollectPage();
+  }
+  std::shared_ptr<const hba::Posture> Posture() {
+    Connect();
+    return harness_.Collect().facts.Get<hba::Posture>();
+  }
+  // pg_stat_file knows whole seconds only: what is written now was written in a later one than `file`.
+  void LetASecondPass() const {
+    const std::string now = "SELECT floor(extract(epoch FROM clock_timestamp()))";
+    const auto start = server_.Query(now);
+    ASSERT_TRUE(support::WaitUntil([&] { return server_.Query(now) != start; }));
+  }
+  std::string Where(int line) const {
+    return "file=\"" + server_.data_dir() + "/pg_hba.conf\",line=\"" + std::to_string(line) + "\"";
+  }
+
+  support::TestCa ca_;
+  PostgresServer server_{{.tls = support::ServerTls{.server = ca_.IssueForLocalhost()}}};
+  Harness harness_{HbaCollector()};
+};
+
+TEST_F(HbaPgTest, TellsTheRulesAndWhatTheyAdmit) {
+  Load(
+      "hostssl all all 0.0.0.0/0 scram-sha-256\n"
+      "hostnossl all erp 127.0.0.2/32 trust\n"
+      "host erp erp 127.0.0.2/32 trust\n");
+  const std::string page = Page();
+  EXPECT_THAT(page,
+              AllOf(HasSubstr("pg_tls_hba_rules{server=\"db\",type=\"hostssl\",auth_method=\"scram-sha-256\"} 1\n"),
+                    HasSubstr("pg_tls_hba_rules{server=\"db\",type=\"local\",auth_method=\"trust\"} 1\n"),
+                    HasSubstr("pg_tls_hba_rule_errors{server=\"db\"} 0\n"),
+                    HasSubstr("pg_tls_hba_plaintext_admitted{server=\"db\",network=\"loopback\"} 1\n"),
+                    HasSubstr("pg_tls_hba_plaintext_admitted{server=\"db\",network=\"remote\"} 0\n"),
+                    HasSubstr("pg_tls_hba_plaintext_rule_info{server=\"db\"," + Where(3) +
+                              ",type=\"hostnossl\",database=\"all\",user=\"erp\",address=\"127.0.0.2/32\","
+                              "auth_method=\"trust\",certainty=\"certain\"} 1\n"),
+                    HasSubstr("pg_tls_hba_shadowed_rules{server=\"db\"} 1\n"),
+                    HasSubstr("pg_tls_hba_pending_reload{server=\"db\"} 0\n")));
+  EXPECT_THAT(page, Not(HasSubstr("line=\"4\"")));
+  EXPECT_THAT(Parts(harness_.Collect()), IsEmpty());
+}
+
+TEST_F(HbaPgTest, TellsWhoComesInByWhichRule) {
+  server_.Execute("CREATE ROLE erp LOGIN");
+  Load(
+      "hostssl all all 127.0.0.0/8 trust\n"
+      "host all erp 127.0.0.2/32 trust\n"
+      "host all all samehost trust\n"
+      "host all all 127.0.0.0/8 trust\n");
+  const RawClient plain({.port = server_.port(), .source = "127.0.0.2", .user = "erp"});
+  const RawClient again({.port = server_.port(), .source = "127.0.0.2", .user = "erp"});
+  const RawClient undecided({.port = server_.port(), .source = "127.0.0.3", .user = "erp"});
+  const RawClient tls({.port = server_.port(), .source = "127.0.0.2", .user = "erp", .tls = true});
+  ASSERT_EQ(undecided.state(), RawClient::State::kReady);
+  const std::string page = Page();
+  EXPECT_THAT(page,
+              AllOf(HasSubstr("pg_tls_hba_rule_connections{server=\"db\"," + Where(2) + ",encryption=\"tls\"} 1\n"),
+                    HasSubstr("pg_tls_hba_rule_connections{server=\"db\"," + Where(3) + ",encryption=\"none\"} 2\n"),
+                    HasSubstr("pg_tls_hba_plaintext_connections{server=\"db\"," + Where(3) +
+                              ",database=\"postgres\",user=\"erp\",client_addr=\"127.0.0.2\"} 2\n"),
+                    HasSubstr("pg_tls_hba_plaintext_connections{server=\"db\",file=\"\",line=\"\","
+                              "database=\"postgres\",user=\"erp\",client_addr=\"127.0.0.3\"} 1\n")));
+  EXPECT_THAT(page, Not(HasSubstr(Where(1))));  // the exporter's own
+}
+
+TEST_F(HbaPgTest, SaysNeitherYesNorNoWhileAStricterFileWaits) {
+  Load("host all all 127.0.0.0/8 trust\nhostssl all all 0.0.0.0/0 trust\n");
+  EXPECT_THAT(Page(), HasSubstr("pg_tls_hba_plaintext_admitted{server=\"db\",network=\"loopback\"} 1\n"));
+  LetASecondPass();
+  server_.SetHba(std::string(kLocal) + "hostssl all all 0.0.0.0/0 trust\n");
+  std::string page = Page();
+  EXPECT_THAT(page, AllOf(HasSubstr("pg_tls_hba_pending_reload{server=\"db\"} 1\n"),
+                          HasSubstr("pg_tls_hba_plaintext_admitted{server=\"db\",network=\"loopback\"} 1\n"),
+                          HasSubstr("pg_tls_hba_plaintext_rule_info{server=\"db\"," + Where(2)),
+                          Not(HasSubstr("network=\"remote\""))));
+  // Another exporter, which never saw the rules in force.
+  Harness stranger{HbaCollector()};
+  stranger.Connect(server_.SocketConninfo("user=tls_exporter"));
+  EXPECT_THAT(stranger.CollectPage(), Not(HasSubstr("plaintext_admitted")));
+  EXPECT_THAT(Parts(stranger.Collect()), ElementsAre("rules_in_force reload_pending"));
+  server_.Reload();
+  page = Page();
+  EXPECT_THAT(page, AllOf(HasSubstr("pg_tls_hba_pending_reload{server=\"db\"} 0\n"),
+                          HasSubstr("pg_tls_hba_plaintext_admitted{server=\"db\",network=\"loopback\"} 0\n")));
+}
+
+TEST_F(HbaPgTest, KeepsToTheRulesInForceThroughARefusedReload) {
+  Load("host all all 127.0.0.0/8 trust\n");
+  Page();
+  LetASecondPass();
+  server_.SetHba(std::string(kLocal) + "hostssl all all 0.0.0.0/0 trust\nhots all all all trust\n");
+  server_.Reload();
+  const std::string page = Page();
+  EXPECT_THAT(page, AllOf(HasSubstr("pg_tls_hba_rule_errors{server=\"db\"} 1\n"),
+                          HasSubstr("pg_tls_hba_pending_reload{server=\"db\"} 1\n"),
+                          HasSubstr("pg_tls_hba_plaintext_admitted{server=\"db\",network=\"loopback\"} 1\n"),
+                          Not(HasSubstr("network=\"remote\""))));
+  // And so it is.
+  const RawClient plain({.port = server_.port()});
+  EXPECT_EQ(plain.state(), RawClient::State::kReady);
+}
+
+TEST_F(HbaPgTest, TakesARemarkForNoError) {
+  server_.Set("ssl = off");
+  Load("hostssl all all 0.0.0.0/0 trust\n");
+  EXPECT_THAT(Page(), AllOf(HasSubstr("pg_tls_hba_rule_errors{server=\"db\"} 0\n"),
+                            HasSubstr("pg_tls_hba_pending_reload{server=\"db\"} 0\n"), HasSubstr("type=\"hostssl\"")));
+}
+
+TEST_F(HbaPgTest, LooksIntoIncludedFiles) {
+  server_.WriteDataFile("names", "erp \"all\"\n");
+  std::string hba = "host all @names 127.0.0.0/8 trust\n";
+  if (server_.major() >= 16) {
+    server_.WriteDataFile("more.conf", "host all bob 127.0.0.0/8 trust\n");
+    hba += "include more.conf\n";
+  }
+  Load(hba);
+  EXPECT_THAT(Page(), AllOf(HasSubstr("pg_tls_hba_pending_reload{server=\"db\"} 0\n"), HasSubstr("user=\"erp,all\"")));
+  LetASecondPass();
+  server_.WriteDataFile(server_.major() >= 16 ? "more.conf" : "names", "# nothing\n");
+  EXPECT_THAT(Page(), HasSubstr("pg_tls_hba_pending_reload{server=\"db\"} 1\n"));
+}
+
+TEST_F(HbaPgTest, KnowsQuotedWordsOnlyFromTheText) {
+  Load("host \"all\",\"a \"\"b\"\"\" \"+x\", \\\n  \"all\" 127.0.0.0/8 trust # \"\n");
+  const auto posture = Posture();
+  ASSERT_EQ(posture->file.rules.size(), 2u);
+  EXPECT_EQ(RuleText(posture->file.rules[1]), R"(host "all","a ""b""" "+x","all" 127.0.0.0/8 trust)");
+  EXPECT_FALSE(posture->file.assumed());
+
+  server_.Execute(
+      "CREATE ROLE viewer LOGIN; GRANT pg_monitor TO viewer; GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO viewer");
+  Connect("viewer");
+  const sampling::Output output = harness_.Collect();
+  EXPECT_THAT(Parts(output), ElementsAre("raw_text insufficient_privilege", "file_times insufficient_privilege"));
+  const auto viewed = output.facts.Get<hba::Posture>();
+  EXPECT_TRUE(viewed->file.assumed());
+  EXPECT_EQ(UserText(viewed->file.rules[1]), "+x,all");
+}
+
+TEST_F(HbaPgTest, SeesTheSameAsASuperuser) {
+  server_.WriteDataFile("names", "erp\n");
+  Load("host \"all\",@names \\\nall 127.0.0.0/8 trust\nhostssl all /^x samehost cert\n");
+  const auto by_function = Posture();
+  Connect("postgres");
+  const sampling::Output output = harness_.Collect();
+  EXPECT_THAT(Parts(output), IsEmpty());
+  const auto by_superuser = output.facts.Get<hba::Posture>();
+  EXPECT_EQ(by_function->file, by_superuser->file);
+  EXPECT_EQ(by_superuser->in_force.pending, false);
+  EXPECT_EQ(by_function->catalog, by_superuser->catalog);
+}
+
+TEST_F(HbaPgTest, NeverShowsASecret) {
+  std::string hba =
+      "host all all 127.0.0.1/32 radius radiusservers=127.0.0.1 radiussecrets=geheim\n"
+      "host all all 127.0.0.1/32 md5 geheim\n"
+      "host all all 127.0.0.1/32 radius radiusservers=127.0.0.1 radiussecrets=\"geheim\"x y\n";
+  if (server_.major() == 15) hba += "host all all 127.0.0.1/32 ldap ldapserver=x ldapbasedn=x ldapbindpasswd=geheim\n";
+  server_.SetHba(kLocal + hba);
+  for (const auto& row :
+       server_.Query("SET ROLE tls_exporter; SELECT *, convert_from(raw, 'UTF8') FROM tls_exporter.hba_rules()")) {
+    for (const auto& value : row) EXPECT_THAT(value.value_or(""), Not(HasSubstr("geheim")));
+  }
+  EXPECT_THAT(Page(), Not(HasSubstr("geheim")));
+}
+
+TEST_F(HbaPgTest, AsksTheServerAboutRegularExpressions) {
+  server_.Execute("CREATE ROLE erp_app LOGIN; CREATE ROLE \"\xc3\xa4rp\" LOGIN");
+  Load(
+      "host all /^erp 127.0.0.0/8 trust\nhost all \"/^.rp$\" 127.0.0.0/8 trust\nhost /^post.*s$ all 127.0.0.0/8 "
+      "trust\n");
+  const auto posture = Posture();
+  if (server_.major() < 16) {
+    EXPECT_EQ(posture->file.rules[1].users[0].kind, hba::NameMatch::Kind::kName);
+    return;
+  }
+  EXPECT_EQ(posture->regexes.Get("^erp", "erp_app"), true);
+  EXPECT_EQ(posture->regexes.Get("^erp", "postgres"), false);
+  EXPECT_EQ(posture->regexes.Get("^erp", "nobody"), std::nullopt);
+  EXPECT_EQ(posture->regexes.Get("^post.*s$", "postgres"), true);
+  // Authentication counts bytes, not characters.
+  EXPECT_EQ(posture->regexes.Get("^.rp$", "\xc3\xa4rp"), false);
+}
+
+TEST_F(HbaPgTest, HasNothingToSayToARoleThatSeesNoRules) {
+  server_.Execute("CREATE ROLE watcher LOGIN; GRANT pg_monitor TO watcher");
+  Connect("watcher");
+  EXPECT_THAT(Parts(harness_.Collect()), ElementsAre("rules insufficient_privilege"));
+  EXPECT_EQ(harness_.CollectPage(), "");
+}
+
+TEST_F(HbaPgTest, NamesTheSessionsThatItMayNotSee) {
+  server_.Execute("REVOKE pg_monitor FROM tls_exporter");
+  Connect();
+  EXPECT_THAT(Parts(harness_.Collect()), ElementsAre("connections insufficient_privilege"));
+  EXPECT_THAT(harness_.CollectPage(), AllOf(HasSubstr("plaintext_admitted"), Not(HasSubstr("connections{"))));
+}
+
+}  // namespace
+}  // namespace pgtls::collectors

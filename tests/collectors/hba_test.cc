@@ -1,0 +1,141 @@
+#include "collectors/hba.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "exporter/base/error.h"
+#include "exporter/hba/posture.h"
+#include "tests/collectors/harness.h"
+#include "tests/support/golden.h"
+
+namespace pgtls::collectors {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+using Text = std::optional<std::string>;
+
+// A text as bytea comes.
+std::string Hex(std::string_view text) {
+  std::string hex = "\\x";
+  for (const char c : text) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    hex += kDigits[static_cast<unsigned char>(c) >> 4];
+    hex += kDigits[static_cast<unsigned char>(c) & 15];
+  }
+  return hex;
+}
+
+class HbaTest : public testing::Test {
+ protected:
+  HbaTest() {
+    Access("t", "t", "f");
+    answers_["hba_rules_function"] = {{"ordinality", "file", "line_number", "rule_number", "type", "databases", "users",
+                                       "address", "netmask", "auth_method", "clientcert", "error", "raw"},
+                                      {}};
+    answers_["hba_files_function"] = {{"path", "changed"}, {{"/data/pg_hba.conf", "100"}}};
+    answers_["hba_catalog"] = {{"kind", "name", "of_group"},
+                               {{"role", "erp", std::nullopt},
+                                {"role", "anna", std::nullopt},
+                                {"member", "anna", "ops"},
+                                {"database", "erp", std::nullopt}}};
+    answers_["hba_connections"] = {{"usename", "datname", "address", "unix_socket", "ssl", "gss", "replication",
+                                    "client_certificate", "connections"},
+                                   {}};
+  }
+
+  void Access(const char* functions, const char* sees_stats, const char* superuser) {
+    answers_["hba_access"] = {
+        {"rules_function", "files_function", "superuser", "rules_view", "sees_stats", "load_time", "now"},
+        {{functions, functions, superuser, "t", sees_stats, "200.5", "300"}}};
+  }
+  void Rule(const char* type, const char* databases, const char* users, Text address, Text netmask, const char* method,
+            const std::string& raw) {
+    auto& rows = answers_["hba_rules_function"].second;
+    const std::string line = std::to_string(rows.size() + 1);
+    rows.push_back({line, "/data/pg_hba.conf", line, line, type, databases, users, std::move(address),
+                    std::move(netmask), method, std::nullopt, std::nullopt, Hex(raw)});
+  }
+  void Open(Text user, Text database, Text address, const char* ssl, const char* connections) {
+    const char* unix_socket = address ? "f" : "t";
+    answers_["hba_connections"].second.push_back(
+        {std::move(user), std::move(database), std::move(address), unix_socket, ssl, "f", "f", "f", connections});
+  }
+
+  Harness harness_{HbaCollector()};
+  std::map<std::string, std::pair<std::vector<std::string>, FakeSession::Rows>, std::less<>>& answers_ =
+      harness_.fake.answers;
+};
+
+TEST_F(HbaTest, RendersAllThatItKnows) {
+  Rule("local", "all", "all", std::nullopt, std::nullopt, "peer", "local all all");
+  Rule("hostssl", "all\nreplication", "all", "0.0.0.0", "0.0.0.0", "scram-sha-256",
+       "hostssl all,replication all 0.0.0.0/0");
+  Rule("host", "all", "+ops", "10.0.0.0", "255.0.0.0", "md5", "host \"all\" +ops 10.0.0.0/8");
+  Rule("host", "erp", "erp", "samenet", std::nullopt, "trust", "host erp erp samenet");
+  Rule("hostssl", "erp", "erp", "10.0.0.0", "255.0.0.0", "trust", "hostssl erp erp 10.0.0.0/8");
+  answers_["hba_rules_function"].second.push_back({"6", "/data/pg_hba.conf", "6", std::nullopt, std::nullopt,
+                                                   std::nullopt, std::nullopt, std::nullopt, std::nullopt, std::nullopt,
+                                                   std::nullopt, "invalid connection type \"hots\"", std::nullopt});
+  Open("anna", "all", "10.1.2.3", "f", "2");
+  Open("erp", "erp", "10.1.2.3", "t", "1");
+  Open("erp", "erp", std::nullopt, "f", "3");
+  Open("bob", "erp", "10.1.2.4", "f", "1");  // no rule admits him now
+  EXPECT_TRUE(support::MatchesGolden("tests/collectors/testdata/hba.prom", harness_.CollectPage()));
+}
+
+TEST_F(HbaTest, CapsWhoComesInUnencrypted) {
+  Rule("host", "all", "all", "all", std::nullopt, "md5", "host all all all");
+  harness_.config.max_series = 1;
+  Open("anna", "erp", "10.1.2.3", "f", "2");
+  Open("erp", "erp", "10.1.2.4", "f", "1");
+  EXPECT_THAT(support::Families(harness_.CollectPage(), "pg_tls_hba_plaintext_connections"),
+              testing::AllOf(HasSubstr("user=\"anna\",client_addr=\"10.1.2.3\"} 2\n"),
+                             HasSubstr("database=\"__other__\",user=\"__other__\",client_addr=\"__other__\"} 1\n")));
+}
+
+TEST_F(HbaTest, LeavesOutItsOwnBackends) {
+  Rule("host", "all", "all", "all", std::nullopt, "md5", "host all all all");
+  harness_.own_backends.Add(7);
+  harness_.own_backends.Add(9);
+  harness_.CollectPage();
+  EXPECT_EQ(harness_.fake.last_parameters.at(0), "{7,9}");
+}
+
+TEST_F(HbaTest, JudgesNothingInAClusterThatIsTooLarge) {
+  Rule("host", "all", "all", "all", std::nullopt, "md5", "host all all all");
+  auto& rows = answers_["hba_catalog"].second;
+  while (rows.size() <= 100'000) rows.push_back({"role", "role" + std::to_string(rows.size()), std::nullopt});
+  const sampling::Output output = harness_.Collect();
+  ASSERT_EQ(output.incomplete.size(), 1u);
+  EXPECT_EQ(output.incomplete[0].part, "roles");
+  const std::string page = harness_.CollectPage();
+  EXPECT_THAT(page, HasSubstr("pg_tls_hba_rules"));
+  EXPECT_THAT(page, Not(HasSubstr("plaintext")));
+  EXPECT_THAT(page, Not(HasSubstr("shadowed")));
+}
+
+TEST_F(HbaTest, SaysWhenAQuestionIsTooHard) {
+  Rule("host", "all", "all", "0.0.0.1", "0.0.0.255", "md5", "host all all 0.0.0.1");
+  const sampling::Output output = harness_.Collect();
+  ASSERT_EQ(output.incomplete.size(), 1u);
+  EXPECT_EQ(output.incomplete[0].part, "analysis");
+  EXPECT_THAT(harness_.CollectPage(), Not(HasSubstr("plaintext_admitted")));
+}
+
+TEST_F(HbaTest, LosesWhatAFileThatCannotBeReadWouldSay) {
+  Rule("host", "all", "all", "all", std::nullopt, "md5", "host all all all");
+  harness_.fake.failures.insert_or_assign("hba_files_function",
+                                          DbError(FailureReason::kError, "58P01", "could not read file"));
+  const sampling::Output output = harness_.Collect();
+  ASSERT_EQ(output.incomplete.size(), 1u);
+  EXPECT_EQ(output.incomplete[0].part, "file_times");
+  EXPECT_THAT(harness_.CollectPage(), Not(HasSubstr("pending_reload")));
+  harness_.fake.failures.insert_or_assign("hba_files_function",
+                                          DbError(FailureReason::kConnection, "", "the connection was lost"));
+  EXPECT_THROW(harness_.Collect(), DbError);
+}
+
+}  // namespace
+}  // namespace pgtls::collectors

@@ -1,0 +1,121 @@
+#include "collectors/settings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "exporter/db/server_settings.h"
+#include "tests/collectors/harness.h"
+#include "tests/support/golden.h"
+
+namespace pgtls::collectors {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class SettingsTest : public testing::Test {
+ protected:
+  SettingsTest() {
+    Access("t", "t", "t", "f");
+    answers_["settings"] = {{"name", "setting", "vartype", "pending_restart", "relevant", "source"}, {}};
+    answers_["settings_files_function"] = {{"seqno", "sourcefile", "sourceline", "name", "setting", "error"}, {}};
+    answers_["settings_files"] = answers_["settings_files_function"];
+    answers_["settings_wal_receiver"] = {{"sender_host", "sender_port", "sslmode"}, {}};
+  }
+
+  void Access(const char* sees_settings, const char* sees_stats, const char* has_function, const char* sees_files) {
+    answers_["settings_access"] = {
+        {"server_version", "load_time", "sees_settings", "sees_stats", "has_function", "sees_files"},
+        {{"18.4", "1800000000.5", sees_settings, sees_stats, has_function, sees_files}}};
+  }
+  void Setting(const char* name, const char* value, const char* type = "string",
+               const char* source = "configuration file", const char* pending_restart = "f") {
+    answers_["settings"].second.push_back({name, value, type, pending_restart, "t", source});
+  }
+  void FileLine(const char* name, const char* value, std::optional<std::string> error = std::nullopt) {
+    answers_["settings_files_function"].second.push_back(
+        {"1", "/data/postgresql.conf", "7", name, value, std::move(error)});
+  }
+  std::shared_ptr<const db::ServerSettings> Settings() { return harness_.Collect().facts.Get<db::ServerSettings>(); }
+
+  Harness harness_{SettingsCollector()};
+  std::map<std::string, std::pair<std::vector<std::string>, FakeSession::Rows>, std::less<>>& answers_ =
+      harness_.fake.answers;
+};
+
+TEST_F(SettingsTest, RendersAllThatItKnows) {
+  Setting("ssl", "on", "bool");
+  Setting("ssl_library", "OpenSSL", "string", "default");
+  Setting("ssl_min_protocol_version", "TLSv1.2", "enum", "default");
+  Setting("port", "5432", "integer", "configuration file", "t");
+  answers_["settings"].second.push_back({"max_connections", std::nullopt, "integer", "t", "f", "configuration file"});
+  FileLine("ssl", "off");
+  FileLine("port", "5433", "setting could not be applied");
+  FileLine("ssl_library_x", "1", "unrecognized configuration parameter \"ssl_library_x\"");
+  answers_["settings_wal_receiver"].second.push_back({"db0", "5432", "verify-full"});
+  EXPECT_TRUE(support::MatchesGolden("tests/collectors/testdata/settings.prom", harness_.CollectPage()));
+}
+
+TEST_F(SettingsTest, ComparesFilesWithWhatIsInForce) {
+  Setting("ssl", "on", "bool");
+  Setting("ssl_min_protocol_version", "TLSv1.2", "enum");
+  Setting("ssl_ciphers", "HIGH");
+  Setting("ssl_groups", "X25519");
+  Setting("scram_iterations", "4096", "integer");
+  Setting("gss_accept_delegation", "off", "bool");
+  Setting("hba_file", "/etc/hba", "string", "command line");
+  for (const auto& [name, value] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"ssl", "off"},
+           {"ssl", "YES"},           // the last line counts, in any spelling
+           {"ssl_ciphers", "high"},  // case matters in a string
+           {"ssl_min_protocol_version", "tlsv1.2"},
+           {"ssl_ecdh_curve", "X25519"},  // the old name
+           {"scram_iterations", "4k"},    // nobody can tell
+           {"hba_file", "/other"}}) {
+    FileLine(name, value);
+  }
+  // gss_accept_delegation: its line was taken away.
+  EXPECT_THAT(*Settings()->pending_reload, ElementsAre("gss_accept_delegation", "ssl_ciphers"));
+}
+
+TEST_F(SettingsTest, KnowsNothingOfFilesThatItMayNotRead) {
+  Access("t", "t", "f", "f");
+  Setting("ssl", "on", "bool");
+  EXPECT_EQ(Settings()->pending_reload, std::nullopt);
+  EXPECT_EQ(Settings()->file_errors, std::nullopt);
+  EXPECT_THAT(harness_.CollectPage(), testing::Not(testing::HasSubstr("config_file_errors")));
+  EXPECT_EQ(harness_.Collect().incomplete.at(0).part, "configuration_files");
+}
+
+TEST_F(SettingsTest, ReadsTheViewWithoutTheFunction) {
+  Access("t", "t", "f", "t");
+  Setting("ssl", "on", "bool");
+  answers_["settings_files"].second.push_back({"1", "/data/postgresql.conf", "7", "ssl", "off", std::nullopt});
+  EXPECT_THAT(*Settings()->pending_reload, ElementsAre("ssl"));
+}
+
+TEST_F(SettingsTest, LeavesOutValuesOfTheSession) {
+  for (const char* source : {"user", "database", "database user", "client", "session"}) {
+    answers_["settings"].second.clear();
+    Setting("password_encryption", "md5", "enum", source);
+    EXPECT_THAT(Settings()->values, IsEmpty()) << source;
+  }
+}
+
+TEST_F(SettingsTest, ReadsBooleansAsPostgresqlDoes) {
+  for (const char* spelling : {"on", "ON", "t", "tr", "true", "y", "yes", "1"}) {
+    answers_["settings"].second.clear();
+    answers_["settings_files_function"].second.clear();
+    Setting("ssl", "on", "bool");
+    FileLine("ssl", spelling);
+    EXPECT_THAT(*Settings()->pending_reload, IsEmpty()) << spelling;
+  }
+  for (const char* spelling : {"off", "of", "f", "n", "no", "0"}) {
+    answers_["settings_files_function"].second.clear();
+    FileLine("ssl", spelling);
+    EXPECT_THAT(*Settings()->pending_reload, ElementsAre("ssl")) << spelling;
+  }
+}
+
+}  // namespace
+}  // namespace pgtls::collectors

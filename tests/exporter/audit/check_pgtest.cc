@@ -1,0 +1,112 @@
+// `check` against real servers: a careful one, one as initdb leaves it, and a bad one.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "collectors/registry.h"
+#include "exporter/audit/check.h"
+#include "exporter/audit/explain.h"
+#include "exporter/db/connector.h"
+#include "exporter/sampling/once.h"
+#include "tests/support/golden.h"
+#include "tests/support/postgres_server.h"
+#include "tests/support/raw_client.h"
+
+namespace pgtls::audit {
+namespace {
+
+using support::PostgresServer;
+using support::TempDir;
+
+std::vector<sampling::ServerSnapshot> CollectFrom(const std::string& conninfo,
+                                                  const std::vector<std::string>& names = {}) {
+  config::Config config;
+  config::ServerConfig& server = config.servers.emplace_back();
+  server.name = "db";
+  server.conninfo = conninfo;
+  server.collectors = config::DefaultCollectors();
+  for (auto& [name, collector] : server.collectors) collector.timeout = std::chrono::seconds(60);
+  server.collectors.at("hba").names = names;
+  asio::io_context loop(1);
+  BlockingPool blocking(2);
+  db::Connector connector(blocking, 2);
+  sampling::Runtime runtime{loop, blocking, connector, collectors::All()};
+  return sampling::CollectOnce(config, runtime);
+}
+
+std::vector<ServerReport> CheckServer(const std::string& conninfo) {
+  return Check(CollectFrom(conninfo), std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
+}
+
+// What differs from run to run and from version to version.
+std::string Report(const std::vector<ServerReport>& reports) {
+  return support::Masked(TextReport(reports), {{"PostgreSQL [^)]*\\)+", "PostgreSQL N)"},
+                                               {"/tmp/pgtls-[A-Za-z0-9]*", "/tmp/DIR"},
+                                               {"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8} UTC", "TIME"},
+                                               {"valid for [0-9]+ days", "valid for N days"},
+                                               {"127\\.0\\.0\\.1:[0-9]+", "127.0.0.1:PORT"},
+                                               {"\\[?::1\\]?:[0-9]+", "127.0.0.1:PORT"}});
+}
+
+std::string Golden(const char* name) { return std::string("tests/exporter/audit/testdata/") + name + ".txt"; }
+
+TEST(CheckPgTest, FindsNothingWrongWithACarefulServer) {
+  const support::TestCa ca;
+  PostgresServer server({.hba = "local all postgres trust\n"
+                                "hostnossl all,replication all all reject\n"
+                                "hostssl postgres tls_exporter 127.0.0.1/32 scram-sha-256\n"
+                                "hostssl app app 10.0.0.0/8 scram-sha-256\n",
+                         .settings = {"ssl_ciphers = 'HIGH:!aNULL:!MEDIUM'"},
+                         .tls = support::ServerTls{.server = ca.IssueForLocalhost()}});
+  server.RunSqlFile("deploy/sql/monitoring_role.sql");
+  server.Execute("ALTER ROLE tls_exporter PASSWORD 'geheim'");
+  const TempDir files;
+  const auto reports = CheckServer(server.Conninfo(
+      "user=tls_exporter password=geheim sslmode=verify-full sslrootcert=" + files.Write("ca.crt", ca.certificate())));
+  EXPECT_TRUE(support::MatchesGolden(Golden("careful"), Report(reports)));
+  EXPECT_EQ(ExitCode(reports), 0) << TextReport(reports);
+}
+
+TEST(CheckPgTest, TellsWhatIsWrongWithAServerAsItComes) {
+  PostgresServer server;
+  const auto reports = CheckServer(server.Conninfo("sslmode=prefer"));
+  EXPECT_TRUE(support::MatchesGolden(Golden("default"), Report(reports)));
+  EXPECT_EQ(ExitCode(reports), 2) << TextReport(reports);
+}
+
+TEST(CheckPgTest, TellsAllThatIsWrongWithABadServer) {
+  support::CertificateSpec spec;
+  spec.common_name = "old.example.com";
+  spec.not_before = -std::chrono::days(400);
+  spec.not_after = -std::chrono::days(30);
+  spec.key = support::KeyType::kRsa2048;  // OpenSSL refuses a server with a smaller one
+  PostgresServer server({.hba = "local all all trust\n"
+                                "hostssl all all 0.0.0.0/0 md5\n"
+                                "host all all 127.0.0.0/8 trust\n"
+                                "host all all 10.0.0.0/8 trust\n"
+                                "host all all 192.168.0.0/16 password\n"
+                                "host erp all 10.1.0.0/16 scram-sha-256\n",
+                         .settings = {"ssl_min_protocol_version = 'TLSv1'", "ssl_ciphers = 'ALL:@SECLEVEL=0'",
+                                      "password_encryption = 'md5'"},
+                         .tls = support::ServerTls{.server = support::SelfSigned(spec)}});
+  server.RunSqlFile("deploy/sql/monitoring_role.sql");
+  server.Set("ssl_prefer_server_ciphers = off");
+  const support::RawClient plain({.port = server.port(), .source = "127.0.0.2"});
+  const auto reports = CheckServer(server.Conninfo("user=tls_exporter sslmode=disable"));
+  EXPECT_TRUE(support::MatchesGolden(Golden("bad"), Report(reports)));
+  EXPECT_EQ(ExitCode(reports), 2) << TextReport(reports);
+}
+
+TEST(ExplainPgTest, AsksTheServerAboutNamesThatDoNotExist) {
+  PostgresServer server(
+      {.hba = "local all postgres trust\nhost all /^app_ 127.0.0.0/8 trust\nhost all app 127.0.0.0/8 trust\n"});
+  const auto about = [&](const std::string& user) {
+    const auto servers = CollectFrom(server.SocketConninfo(), {user});
+    return Explain(servers.front(), {.user = user, .database = "erp", .address = "127.0.0.1"}).exit_code;
+  };
+  EXPECT_EQ(about("app_one"), server.major() >= 16 ? 0 : 1);
+  EXPECT_EQ(about("ap"), 1);
+  EXPECT_EQ(about("app"), 0);
+}
+
+}  // namespace
+}  // namespace pgtls::audit

@@ -1,0 +1,314 @@
+#include "exporter/audit/check.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/exporter/audit/snapshot.h"
+
+namespace pgtls::audit {
+namespace {
+
+using std::chrono::days;
+using std::chrono::seconds;
+using testing::AllOf;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::IsSupersetOf;
+using testing::Not;
+
+std::vector<std::string> WithSettings(std::map<std::string, std::string, std::less<>> values) {
+  return SnapshotBuilder().Publish(Settings(std::move(values))).Ids();
+}
+
+TEST(CheckSettings, JudgesEachSetting) {
+  EXPECT_THAT(WithSettings({{"ssl", "off"}, {"ssl_min_protocol_version", "TLSv1"}, {"ssl_ciphers", "RC4"}}),
+              ElementsAre("critical ssl_off"));
+  EXPECT_THAT(WithSettings({{"ssl", "off"}, {"listen_addresses", ""}}), ElementsAre("note ssl_off"));
+  EXPECT_THAT(WithSettings({{"ssl", "on"}, {"ssl_min_protocol_version", "TLSv1.1"}}),
+              ElementsAre("warning tls_minimum_low"));
+  EXPECT_THAT(WithSettings({{"ssl", "on"}, {"ssl_min_protocol_version", ""}}), ElementsAre("warning tls_minimum_low"));
+  EXPECT_THAT(WithSettings({{"ssl", "on"}, {"ssl_min_protocol_version", "TLSv1.3"}}), ElementsAre("fine tls_minimum"));
+  EXPECT_THAT(WithSettings({{"password_encryption", "md5"}}), ElementsAre("warning password_encryption_md5"));
+  EXPECT_THAT(WithSettings({{"password_encryption", "scram-sha-256"}}), ElementsAre("fine password_encryption"));
+  EXPECT_THAT(WithSettings({}), IsEmpty());
+}
+
+TEST(CheckSettings, KnowsWeakCiphers) {
+  const auto judge = [](const char* ciphers) { return WithSettings({{"ssl", "on"}, {"ssl_ciphers", ciphers}}); };
+  for (const char* weak :
+       {"ALL", "HIGH:RC4", "DES-CBC3-SHA", "HIGH:aNULL", "3DES:HIGH", "DEFAULT:@SECLEVEL=0", "RC4-SHA"}) {
+    EXPECT_THAT(judge(weak), ElementsAre("warning weak_ciphers")) << weak;
+  }
+  EXPECT_THAT(judge("HIGH:MEDIUM:+3DES:!aNULL"), ElementsAre("note medium_ciphers"));
+  EXPECT_THAT(judge("HIGH:!MEDIUM:!aNULL:-RC4"), ElementsAre("fine ciphers"));
+}
+
+TEST(CheckSettings, TellsWhatWaits) {
+  db::ServerSettings settings = Settings({{"hba_file", "/data/pg_hba.conf"}});
+  settings.pending_restart = {"max_connections"};
+  EXPECT_THAT(SnapshotBuilder().Publish(settings).Ids(), ElementsAre("note setting_pending_restart"));
+  settings.pending_restart = {"hba_file"};
+  settings.pending_reload = {"ssl"};
+  settings.file_errors = {{"/data/postgresql.conf", 7, "ssl", "no"}};
+  EXPECT_THAT(
+      SnapshotBuilder().Publish(settings).Ids(),
+      ElementsAre("warning setting_pending_restart", "warning setting_pending_reload", "warning config_file_errors"));
+}
+
+TEST(CheckSettings, JudgesTheLinkOfAStandby) {
+  const auto judge = [](const char* host, const char* sslmode) {
+    db::ServerSettings settings = Settings({});
+    settings.wal_receiver = {host, "5432", sslmode};
+    return SnapshotBuilder().Publish(settings).Ids();
+  };
+  EXPECT_THAT(judge("db0", "prefer"), ElementsAre("warning standby_link_unprotected"));
+  EXPECT_THAT(judge("db0", "require"), ElementsAre("note standby_link_unprotected"));
+  EXPECT_THAT(judge("/tmp", "prefer"), ElementsAre("note standby_link_unprotected"));
+  EXPECT_THAT(judge("db0", "verify-full"), ElementsAre("fine standby_link"));
+}
+
+TEST(CheckSessions, TellsWhoIsNotEncrypted) {
+  sessions::Summary summary;
+  EXPECT_THAT(SnapshotBuilder().Publish(summary).Ids(), ElementsAre("fine sessions_encrypted"));
+  summary.unencrypted = {{"erp", "app", "10.1.2.3", "psql", sessions::Network::kRemote, false, 3},
+                         {"erp", "old", "10.1.2.4", "", sessions::Network::kRemote, true, 1},
+                         {"erp", "app", "127.0.0.1", "", sessions::Network::kLoopback, false, 1}};
+  const SnapshotBuilder builder = SnapshotBuilder().Publish(summary);
+  EXPECT_THAT(builder.Ids(), ElementsAre("critical plaintext_sessions", "note plaintext_sessions_loopback",
+                                         "note plaintext_sessions_allowed"));
+  EXPECT_THAT(builder.Check()[0].evidence, ElementsAre("user app, database erp, from 10.1.2.3 (psql): 3 connections"));
+}
+
+std::vector<std::string> WithRules(const std::vector<std::string>& lines) {
+  return SnapshotBuilder().Publish(Posture(lines)).Ids();
+}
+
+TEST(CheckHba, JudgesWhatTheRulesAdmit) {
+  EXPECT_THAT(WithRules({"local all all peer", "hostssl all app 10.0.0.0/8 scram-sha-256"}),
+              ElementsAre("fine hba_plaintext", "fine hba_methods"));
+  EXPECT_THAT(WithRules({"host all app 10.0.0.0/8 scram-sha-256"}),
+              ElementsAre("critical hba_plaintext_admitted", "fine hba_methods"));
+  EXPECT_THAT(WithRules({"host all app samenet scram-sha-256"}),
+              ElementsAre("warning hba_plaintext_possible", "fine hba_methods"));
+  EXPECT_THAT(WithRules({"host all app 127.0.0.0/8 trust"}),
+              ElementsAre("note hba_plaintext_loopback", "fine hba_plaintext", "fine hba_methods"));
+}
+
+TEST(CheckHba, JudgesMethods) {
+  EXPECT_THAT(WithRules({"hostssl all app 10.0.0.0/8 trust"}), Contains("critical hba_trust"));
+  EXPECT_THAT(WithRules({"hostssl all app 10.0.0.0/8 trust clientcert=verify-full"}), Contains("fine hba_methods"));
+  EXPECT_THAT(WithRules({"hostssl all app 10.0.0.0/8 password"}), Contains("warning hba_password"));
+  EXPECT_THAT(WithRules({"host all app 10.0.0.0/8 password"}), Contains("critical hba_password"));
+  EXPECT_THAT(WithRules({"hostssl all app 10.0.0.0/8 md5"}), Contains("warning hba_md5"));
+  EXPECT_THAT(WithRules({"hostssl all app db.example.com ident"}), Contains("warning hba_ident"));
+  EXPECT_THAT(WithRules({"hostssl all app ::1/128 trust", "hostssl all app localhost trust"}),
+              Contains("fine hba_methods"));
+  // Nobody reaches it.
+  EXPECT_THAT(WithRules({"hostssl all app 10.0.0.0/8 cert", "hostssl all app 10.0.0.0/8 trust"}),
+              AllOf(Contains("note hba_shadowed"), Contains("fine hba_methods")));
+}
+
+TEST(CheckHba, SeesDoorsWideOpen) {
+  EXPECT_THAT(WithRules({"host all all 0.0.0.0/0 scram-sha-256"}), Contains("warning hba_open_to_all"));
+  EXPECT_THAT(WithRules({"hostssl all all all scram-sha-256"}), Contains("note hba_open_to_all"));
+  EXPECT_THAT(WithRules({"hostssl all all all reject", "hostssl all app 0.0.0.0/0 md5"}),
+              Not(Contains(HasSubstr("open_to_all"))));
+}
+
+TEST(CheckHba, CallsNothingFineThatIsNotKnown) {
+  hba::Posture posture = Posture({"hostssl all app 10.0.0.0/8 scram-sha-256"});
+  posture.in_force = {std::nullopt, std::nullopt};
+  posture.in_force_analysis.reset();
+  EXPECT_THAT(SnapshotBuilder().Publish(posture).Ids(), IsEmpty());
+  posture.in_force.pending = true;
+  EXPECT_THAT(SnapshotBuilder().Publish(posture).Ids(), ElementsAre("warning hba_pending_reload"));
+  posture.file.errors.push_back({"/data/pg_hba.conf", 9, "invalid connection type"});
+  EXPECT_THAT(SnapshotBuilder().Publish(posture).Ids(), ElementsAre("critical hba_errors"));
+}
+
+TEST(CheckHba, SaysThatItAssumed) {
+  hba::Posture posture = Posture({"local all all peer"});
+  posture.file = hba::ParseRules(hba::RowsOf({"local all all peer"}, false), 180000);
+  EXPECT_THAT(SnapshotBuilder().Publish(posture).Ids(), Contains("note hba_assumed"));
+}
+
+tls::EndpointFacts Endpoint() {
+  tls::EndpointFacts endpoint;
+  endpoint.host = "db.example.com";
+  endpoint.address = "10.0.0.1:5432";
+  endpoint.reachable = true;
+  endpoint.ssl_answer = tls::Answer::kYes;
+  endpoint.handshake = true;
+  return endpoint;
+}
+
+TEST(CheckWire, JudgesWhatAClientMeets) {
+  tls::EndpointFacts endpoint = Endpoint();
+  EXPECT_THAT(SnapshotBuilder().Publish(endpoint).Publish(Settings({{"ssl", "on"}})).Ids(), ElementsAre("fine ssl_on"));
+  endpoint.plaintext_accepted = true;
+  endpoint.protocols = {{"TLSv1", true}, {"TLSv1.2", true}};
+  endpoint.chain_errors = {"unknown_ca"};
+  endpoint.hostname_ok = false;
+  endpoint.hostname_error = "mismatch";
+  EXPECT_THAT(SnapshotBuilder().Publish(endpoint).Ids(),
+              ElementsAre("critical wire_plaintext_accepted", "warning old_tls_accepted", "warning wrong_host",
+                          "warning chain_not_verified"));
+  endpoint.address = "127.0.0.1:5432";
+  endpoint.chain_errors = {"expired", "revoked"};
+  EXPECT_THAT(SnapshotBuilder().Publish(endpoint).Ids(),
+              IsSupersetOf({"warning wire_plaintext_accepted", "critical chain_not_verified"}));
+  endpoint = Endpoint();
+  endpoint.plaintext_accepted = false;
+  endpoint.chain_errors.emplace();
+  EXPECT_THAT(SnapshotBuilder().Publish(endpoint).Ids(),
+              ElementsAre("fine wire_plaintext_refused", "fine chain_verified"));
+}
+
+TEST(CheckWire, BelievesTheWireMoreThanTheSetting) {
+  tls::EndpointFacts endpoint = Endpoint();
+  endpoint.ssl_answer = tls::Answer::kNo;
+  endpoint.handshake.reset();
+  EXPECT_THAT(SnapshotBuilder().Publish(endpoint).Publish(Settings({{"ssl", "on"}})).Ids(),
+              ElementsAre("critical wire_no_tls"));
+  EXPECT_THAT(SnapshotBuilder().Publish(endpoint).Publish(Settings({{"ssl", "off"}})).Ids(),
+              ElementsAre("critical ssl_off"));
+  endpoint.ssl_answer = tls::Answer::kYes;
+  endpoint.handshake = false;
+  EXPECT_THAT(SnapshotBuilder().Publish(endpoint).Ids(), ElementsAre("critical handshake_failed"));
+}
+
+TEST(CheckWire, TellsWhichModeProtectsAClient) {
+  const auto judge = [](tls::Verdict require, tls::Verdict full) {
+    tls::EndpointFacts endpoint = Endpoint();
+    endpoint.sslmodes = {};
+    endpoint.sslmodes[3] = require;
+    endpoint.sslmodes[5] = full;
+    return SnapshotBuilder().Publish(endpoint).Ids();
+  };
+  EXPECT_THAT(judge({true, true}, {true, true}), ElementsAre("fine client_protection"));
+  EXPECT_THAT(judge({true, true}, {false, {}}), ElementsAre("note client_protection_partial"));
+  EXPECT_THAT(judge({false, {}}, {false, {}}), ElementsAre("warning client_protection_none"));
+  EXPECT_THAT(judge({}, {}), IsEmpty());
+}
+
+tls::CertificateFacts Certificate(seconds left) {
+  tls::CertificateFacts facts;
+  facts.subject = "CN=db";
+  facts.not_before = kNow - days(10);
+  facts.not_after = kNow + left;
+  facts.key_algorithm = "EC";
+  facts.key_size = "256";
+  facts.signature_algorithm = "ecdsa-with-SHA256";
+  return facts;
+}
+
+std::vector<std::string> WithServed(const tls::CertificateFacts& served) {
+  tls::CertificateInventory inventory;
+  inventory.served = {served};
+  inventory.key.emplace();
+  return SnapshotBuilder().Publish(inventory).Ids();
+}
+
+TEST(CheckCertificates, JudgesValidity) {
+  EXPECT_THAT(WithServed(Certificate(days(100))), ElementsAre("fine certificate_valid"));
+  EXPECT_THAT(WithServed(Certificate(days(30))), ElementsAre("warning certificate_expiring"));
+  EXPECT_THAT(WithServed(Certificate(days(7))), ElementsAre("critical certificate_expiring"));
+  EXPECT_THAT(WithServed(Certificate(seconds(0))), ElementsAre("critical certificate_expired"));
+  tls::CertificateFacts later = Certificate(days(100));
+  later.not_before = kNow + seconds(1);
+  EXPECT_THAT(WithServed(later), Contains("critical certificate_not_yet_valid"));
+  tls::CertificateFacts unreadable = Certificate(days(100));
+  unreadable.not_after.reset();
+  EXPECT_THAT(WithServed(unreadable), IsEmpty());
+}
+
+TEST(CheckCertificates, JudgesStrength) {
+  tls::CertificateFacts weak = Certificate(days(100));
+  weak.key_algorithm = "RSA";
+  weak.key_size = "1024";
+  weak.signature_algorithm = "sha1WithRSAEncryption";
+  EXPECT_THAT(WithServed(weak), IsSupersetOf({"warning weak_key", "warning weak_signature"}));
+  weak.self_signed = true;
+  weak.key_size = "2048";
+  EXPECT_THAT(WithServed(weak), ElementsAre("warning self_signed", "fine certificate_valid"));
+}
+
+TEST(CheckCertificates, JudgesFilesAndTheKey) {
+  tls::CertificateInventory inventory;
+  inventory.served = {Certificate(days(100))};
+  inventory.served_matches_file = false;
+  inventory.key = tls::KeyReport{"/data/server.key", false, false, false};
+  tls::FileReport ca{"ca", "/data/root.crt", "", {}};
+  ca.content.certificates = {{0, Certificate(days(3))}};
+  tls::FileReport crl{"crl", "/data/root.crl", "", {}};
+  crl.content.crls = {{"CN=CA", kNow - days(9), kNow - seconds(1)}};
+  tls::FileReport soon{"crl", "/data/soon.crl", "", {}};
+  soon.content.crls = {{"CN=CA", kNow - days(9), kNow + days(2)}, {"CN=other", std::nullopt, std::nullopt}};
+  inventory.files = {
+      ca, crl, soon, {"server", "/data/server.crt", "missing", {}}, {"ca", "/x", "permission_denied", {}}};
+  EXPECT_THAT(SnapshotBuilder().Publish(inventory).Ids(),
+              ElementsAre("critical ca_expiring", "critical crl_expired", "critical certificate_file_unusable",
+                          "critical key_mode", "critical key_owner", "critical key_mismatch", "warning served_not_file",
+                          "warning crl_expiring", "fine certificate_valid"));
+  inventory.served_matches_file = true;
+  inventory.files.clear();
+  inventory.key = tls::KeyReport{"/data/server.key", true, true, true};
+  EXPECT_THAT(SnapshotBuilder().Publish(inventory).Ids(), ElementsAre("fine certificate_valid", "fine key"));
+  inventory.key.reset();
+  EXPECT_THAT(SnapshotBuilder().Publish(inventory).Ids(),
+              ElementsAre("note key_not_looked_at", "fine certificate_valid"));
+}
+
+TEST(CheckCoverage, CallsNothingUnknownFine) {
+  SnapshotBuilder builder;
+  EXPECT_THAT(builder.Ids(), IsEmpty());
+  EXPECT_EQ(builder.ExitCode(), 0);
+  builder.Change("hba", [](auto& result) { result.incomplete = {{"raw_text", "insufficient_privilege"}}; });
+  EXPECT_THAT(builder.Ids(), ElementsAre("note not_looked_at"));
+  EXPECT_THAT(builder.Check()[0].remedy, HasSubstr("monitoring_role.sql"));
+  EXPECT_EQ(builder.ExitCode(), 3);
+}
+
+TEST(CheckCoverage, NamesWhatWasNotLookedAt) {
+  SnapshotBuilder builder;
+  builder.Change("sessions", [](auto& result) {
+    result.failure = {FailureReason::kInsufficientPrivilege, "GRANT pg_read_all_stats TO x"};
+  });
+  builder.Change("endpoint", [](auto& result) { result.unsupported = true; });
+  builder.snapshot().collectors.pop_back();
+  EXPECT_THAT(builder.Ids(),
+              ElementsAre("warning collector_failed", "note collector_unsupported", "note collector_disabled"));
+  EXPECT_EQ(builder.ExitCode(), 3);
+}
+
+TEST(CheckCoverage, SaysOnceThatNobodyCouldLogIn) {
+  SnapshotBuilder builder;
+  const sampling::Failure failure{FailureReason::kAuthentication, "password authentication failed"};
+  builder.snapshot().up = false;
+  builder.snapshot().connection_failure = failure;
+  for (const char* name : {"sessions", "settings", "hba"}) {
+    builder.Change(name, [&](auto& result) { result.failure = failure; });
+  }
+  EXPECT_THAT(builder.Ids(), ElementsAre("warning no_login"));
+  EXPECT_EQ(builder.ExitCode(), 3);
+  tls::EndpointFacts endpoint = Endpoint();
+  endpoint.reachable = false;
+  EXPECT_THAT(builder.Publish(endpoint).Ids(), Contains("warning endpoint_unreachable"));
+}
+
+TEST(ExitCode, IsTheWorst) {
+  const auto code = [](Severity severity, bool up) {
+    return ExitCode({{"db", "", true, {}}, {"db2", "", up, {{severity, "ssl_off", "x", {}, "x", "x"}}}});
+  };
+  EXPECT_EQ(code(Severity::kFine, true), 0);
+  EXPECT_EQ(code(Severity::kNote, true), 0);
+  EXPECT_EQ(code(Severity::kWarning, true), 1);
+  EXPECT_EQ(code(Severity::kWarning, false), 3);
+  EXPECT_EQ(code(Severity::kCritical, true), 2);
+  EXPECT_EQ(code(Severity::kCritical, false), 2);
+  EXPECT_EQ(ExitCode({}), 0);
+}
+
+}  // namespace
+}  // namespace pgtls::audit

@@ -1,0 +1,110 @@
+#include "exporter/audit/explain.h"
+
+#include <gmock/gmock.h>
+
+#include "exporter/base/error.h"
+#include "tests/exporter/audit/snapshot.h"
+
+namespace pgtls::audit {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+const config::ExplainOptions kErp = {.user = "erp", .database = "erp", .address = "10.1.2.3", .encryption = "none"};
+
+Explanation About(const hba::Posture& posture, const config::ExplainOptions& question = kErp) {
+  SnapshotBuilder builder;
+  return Explain(builder.Publish(posture).snapshot(), question);
+}
+
+TEST(Explain, NamesTheRuleAndTheVerdict) {
+  const hba::Posture posture = Posture({"hostssl all all 0.0.0.0/0 scram-sha-256", "host erp erp 10.0.0.0/8 md5"});
+  Explanation explanation = About(posture);
+  EXPECT_EQ(explanation.exit_code, 0);
+  EXPECT_EQ(explanation.text,
+            "rule: /data/pg_hba.conf:2: host erp erp 10.0.0.0/8 md5\nadmitted to authentication by method md5\n");
+  config::ExplainOptions tls = kErp;
+  tls.encryption = "tls";
+  EXPECT_THAT(About(posture, tls).text, HasSubstr("method scram-sha-256"));
+  config::ExplainOptions elsewhere = kErp;
+  elsewhere.address = "11.0.0.1";
+  explanation = About(posture, elsewhere);
+  EXPECT_EQ(explanation.exit_code, 1);
+  EXPECT_EQ(explanation.text, "rule: none matches, which rejects\nrejected\n");
+}
+
+TEST(Explain, KnowsRejectionReplicationAndClientCertificates) {
+  EXPECT_EQ(About(Posture({"host all all all reject"})).exit_code, 1);
+  config::ExplainOptions replication = kErp;
+  replication.replication = true;
+  EXPECT_EQ(About(Posture({"host all all all md5"}), replication).exit_code, 1);
+  EXPECT_EQ(About(Posture({"host replication all all md5"}), replication).exit_code, 0);
+  config::ExplainOptions certificate = kErp;
+  certificate.encryption = "tls";
+  EXPECT_THAT(About(Posture({"hostssl all all all cert"}), certificate).text,
+              HasSubstr("asks for a client certificate"));
+  certificate.client_certificate = true;
+  EXPECT_EQ(About(Posture({"hostssl all all all cert"}), certificate).exit_code, 0);
+  config::ExplainOptions local = {.user = "erp", .database = "erp"};
+  EXPECT_EQ(About(Posture({"local all all peer"}), local).exit_code, 0);
+}
+
+TEST(Explain, SaysWhatItCannotDecide) {
+  const Explanation explanation = About(Posture({"host all all db.example.com reject", "host all all all md5"}));
+  EXPECT_EQ(explanation.exit_code, 3);
+  EXPECT_THAT(explanation.text,
+              AllOf(HasSubstr("may match: /data/pg_hba.conf:1:"), HasSubstr("resolves the host name"),
+                    HasSubstr("else: /data/pg_hba.conf:2:"), HasSubstr("cannot be decided from here")));
+  const Explanation agreed = About(Posture({"host all all samehost trust", "host all all all md5"}));
+  EXPECT_EQ(agreed.exit_code, 0);
+  EXPECT_THAT(agreed.text, HasSubstr("by method of one of these"));
+}
+
+TEST(Explain, SaysWhatItAssumed) {
+  hba::Posture posture = Posture({"host all all all md5"});
+  posture.file = hba::ParseRules(hba::RowsOf({"host all all all md5"}, false), 150000);
+  EXPECT_THAT(About(posture).text, HasSubstr("assumed: words"));
+  posture.in_force.pending.reset();
+  EXPECT_THAT(About(posture).text, HasSubstr("assumed: the file has not changed"));
+}
+
+TEST(Explain, JudgesByTheRulesInForceWhileAChangeWaits) {
+  hba::Posture posture = Posture({"hostssl all all all md5"});
+  posture.in_force = {true, std::nullopt};
+  Explanation explanation = About(posture);
+  EXPECT_EQ(explanation.exit_code, 3);
+  EXPECT_THAT(explanation.text, AllOf(HasSubstr("not known"), HasSubstr("once it is loaded"), HasSubstr("rejected")));
+  posture.in_force.rules = hba::Rules({"host all all all md5"});
+  explanation = About(posture);
+  EXPECT_EQ(explanation.exit_code, 0);
+  posture.file.errors.push_back({"/data/pg_hba.conf", 4, "invalid connection type"});
+  explanation = About(posture);
+  EXPECT_THAT(explanation.text, AllOf(HasSubstr("refused: /data/pg_hba.conf:4"), Not(HasSubstr("once it is loaded"))));
+}
+
+TEST(Explain, TellsAServerThatIsDownFromOneThatHidesItsRules) {
+  SnapshotBuilder builder;
+  EXPECT_EQ(Explain(builder.snapshot(), kErp).exit_code, 3);
+  EXPECT_THAT(Explain(builder.snapshot(), kErp).text, HasSubstr("monitoring_role.sql"));
+  builder.Change("hba", [](auto& result) { result.failure = {FailureReason::kTimeout, "no answer in time"}; });
+  EXPECT_EQ(Explain(builder.snapshot(), kErp).exit_code, 2);
+  builder.snapshot().connection_failure = {FailureReason::kConnection, "refused"};
+  EXPECT_EQ(Explain(builder.snapshot(), kErp).exit_code, 2);
+  EXPECT_THAT(Explain(builder.snapshot(), kErp).text, HasSubstr("refused"));
+}
+
+TEST(Explain, RefusesQuestionsThatMakeNoSense) {
+  const hba::Posture posture = Posture({"host all all all md5"});
+  for (const config::ExplainOptions& question : std::initializer_list<config::ExplainOptions>{
+           {.user = "u", .database = "d", .address = "db.example.com"},
+           {.user = "u", .database = "d", .address = "10.0.0.1", .encryption = "ssh"},
+           {.user = "u", .database = "d", .encryption = "tls"},
+           {.user = "u", .database = "d", .address = "10.0.0.1", .client_certificate = true}}) {
+    EXPECT_THROW(About(posture, question), ConfigError);
+  }
+}
+
+}  // namespace
+}  // namespace pgtls::audit

@@ -1,0 +1,82 @@
+// What the audit is given, by hand.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "exporter/audit/check.h"
+#include "exporter/audit/findings.h"
+#include "tests/exporter/hba/hba_text.h"
+
+namespace pgtls::audit {
+
+constexpr std::chrono::sys_seconds kNow{std::chrono::seconds(1'800'000'000)};  // 2027-01-15 08:00:00 UTC
+
+// A server with all its collectors, of which each has looked and found nothing; then with the facts that a test
+// publishes.
+class SnapshotBuilder {
+ public:
+  SnapshotBuilder() {
+    snapshot_.name = "db";
+    snapshot_.up = true;
+    for (const char* name : {"sessions", "settings", "hba", "endpoint", "certificates"}) {
+      snapshot_.collectors.push_back({.name = name, .result = std::make_shared<sampling::CollectorResult>()});
+    }
+  }
+  template <typename T>
+  SnapshotBuilder& Publish(T fact) {
+    Change("sessions",
+           [&](auto& result) { result.facts.template Publish<T>(std::make_shared<const T>(std::move(fact))); });
+    return *this;
+  }
+  template <typename F>
+  SnapshotBuilder& Change(const std::string& collector, F change) {
+    for (auto& state : snapshot_.collectors) {
+      if (state.name != collector) continue;
+      auto result = std::make_shared<sampling::CollectorResult>(*state.result);
+      change(*result);
+      state.result = std::move(result);
+    }
+    return *this;
+  }
+  sampling::ServerSnapshot& snapshot() { return snapshot_; }
+
+  Findings Check() const { return audit::Check({snapshot_}, kNow).front().findings; }
+  // "critical ssl_off", in the report's order.
+  std::vector<std::string> Ids() const {
+    std::vector<std::string> ids;
+    for (const Finding& finding : Check())
+      ids.push_back(std::string(ToString(finding.severity)) + " " + std::string(finding.id));
+    return ids;
+  }
+  int ExitCode() const { return audit::ExitCode(audit::Check({snapshot_}, kNow)); }
+
+ private:
+  sampling::ServerSnapshot snapshot_;
+};
+
+inline db::ServerSettings Settings(std::map<std::string, std::string, std::less<>> values) {
+  db::ServerSettings settings;
+  settings.server_version = "18.4";
+  settings.version_number = 180004;
+  settings.complete = true;
+  settings.values = std::move(values);
+  settings.pending_reload.emplace();
+  settings.file_errors.emplace();
+  return settings;
+}
+
+// The rules of a file that is in force.
+inline hba::Posture Posture(const std::vector<std::string>& lines) {
+  hba::Posture posture;
+  posture.file = hba::Rules(lines);
+  posture.has_raw_text = true;
+  posture.file_analysis = Analyse(posture.file, posture.catalog, posture.regexes);
+  posture.in_force = {false, posture.file};
+  posture.in_force_analysis = posture.file_analysis;
+  return posture;
+}
+
+}  // namespace pgtls::audit
