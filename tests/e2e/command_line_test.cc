@@ -1,0 +1,198 @@
+// The program's face without a database: options, errors, exit codes, signals.
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "tests/e2e/exporter.h"
+#include "tests/support/golden.h"
+#include "tests/support/http_client.h"
+
+namespace pgtls::e2e {
+namespace {
+
+using support::TempDir;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+TEST(CommandLine, VersionAndHelp) {
+  const auto version = RunExporter({"--version"});
+  EXPECT_EQ(version.exit_code, 0);
+  EXPECT_THAT(version.out, StartsWith("pg_tls_exporter 0."));
+  const auto help = RunExporter({"--help"});
+  EXPECT_EQ(help.exit_code, 0);
+  for (const char* option : {"--config.file", "--dsn", "--web.listen-address", "--web.config.file", "--log.format"}) {
+    EXPECT_THAT(help.out, HasSubstr(option));
+  }
+}
+
+TEST(CommandLine, AMistakeExitsWith2) {
+  EXPECT_EQ(RunExporter({"--no-such-option"}).exit_code, 2);
+  EXPECT_EQ(RunExporter({"--dsn=host=a", "--config.file=/dev/null"}).exit_code, 2);
+  const auto dsn = RunExporter({"--dsn=nosuchoption=1"});
+  EXPECT_EQ(dsn.exit_code, 2);
+  EXPECT_THAT(dsn.err, HasSubstr("nosuchoption"));
+  const auto address = RunExporter({"--dsn=host=/nonexistent", "--web.listen-address=192.0.2.1:9743"});
+  EXPECT_EQ(address.exit_code, 2);
+  EXPECT_THAT(address.err, HasSubstr("192.0.2.1:9743"));
+}
+
+struct BadConfig {
+  const char* text;
+  const char* where;  // line:column
+  const char* what;
+};
+
+TEST(CommandLine, ConfigurationErrorsNameTheirPlaceAndExitWith2) {
+  const TempDir dir;
+  const std::vector<BadConfig> cases = {
+      {"servers:\n  - name: a\n    conninfo: host=x\n    colour: red\n", "4:5", "colour"},
+      {"servers:\n  - name: a\n    conninfo: hots=x\n", "3:15", "hots"},
+      {"servers:\n  - name: a\n  - name: a\n", "3:5", "twice"},
+      {"servers:\n  - name: a\n    password_file: /nonexistent/p\n", "3:20", "/nonexistent/p"},
+      {"servers: [\n", "2:1", ""},
+      {"collectors:\n  sessions: {interval: soon}\nservers: [{name: a}]\n", "2:24", "expected a duration"},
+      {"collectors:\n  sessions: {max_series: many}\nservers: [{name: a}]\n", "2:26", "max_series: expected a number"},
+      {"policy:\n  allow_unencrypted:\n    - {name: x, application_name: y}\nservers: [{name: a}]\n", "3:7", ""},
+  };
+  for (const auto& [text, where, what] : cases) {
+    const std::string file = dir.Write("config.yml", text);
+    for (const char* command : {"config-check", ""}) {
+      std::vector<std::string> arguments = {"--config.file=" + file, "--web.listen-address=127.0.0.1:0"};
+      if (*command != '\0') arguments = {command, "--config.file=" + file};
+      const auto result = RunExporter(arguments);
+      EXPECT_EQ(result.exit_code, 2) << text;
+      EXPECT_THAT(result.err, HasSubstr(file + ":" + where + ": ")) << text;
+      EXPECT_THAT(result.err, HasSubstr(what));
+    }
+  }
+  const std::string good =
+      dir.Write("good.yml", Config({{"a", "host=db1"}, {"b", "postgresql://db2/x?sslmode=require"}}));
+  const auto result = RunExporter({"config-check", "--config.file=" + good});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+}
+
+TEST(CommandLine, TheCatalogueIsCompleteAndNamesEachMetricOnce) {
+  const auto text = RunExporter({"metrics"});
+  EXPECT_EQ(text.exit_code, 0);
+  for (const char* name : {"pg_tls_connections", "pg_tls_up", "pg_tls_sessions_total", "pg_tls_collector_success"}) {
+    EXPECT_THAT(text.out, HasSubstr(name));
+  }
+  const auto markdown = RunExporter({"metrics", "--markdown"});
+  EXPECT_EQ(markdown.exit_code, 0);
+  EXPECT_THAT(markdown.out, HasSubstr("|"));
+}
+
+// A listening socket that accepts nothing and says nothing: a server that hangs.
+class SilentServer {
+ public:
+  SilentServer() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    if (bind(fd_, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(fd_, 16) != 0 ||
+        getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+      throw std::runtime_error("no silent server");
+    }
+    port_ = ntohs(address.sin_port);
+  }
+  ~SilentServer() { close(fd_); }
+  SilentServer(const SilentServer&) = delete;
+  SilentServer& operator=(const SilentServer&) = delete;
+  std::string conninfo() const { return "host=127.0.0.1 port=" + std::to_string(port_); }
+
+ private:
+  int fd_;
+  int port_ = 0;
+};
+
+TEST(Service, EndsAtOnceAndCleanlyWhileAServerHangs) {
+  const SilentServer silent;
+  for (const int signal : {SIGTERM, SIGINT}) {
+    Exporter exporter({"--dsn=" + silent.conninfo()});
+    EXPECT_EQ(support::HttpRequest(exporter.port(), "/-/healthy").status, 200);
+    exporter.process().Signal(signal);
+    EXPECT_EQ(exporter.process().Wait(std::chrono::seconds(30)), 0) << exporter.Log();
+  }
+}
+
+TEST(Service, ANameThatHangsHoldsUpNeitherTheEndNorTheOthers) {
+  const SilentServer silent;
+  const TempDir dir;
+  const std::string file = dir.Write("config.yml", Config({{"hanging", silent.conninfo()},
+                                                           {"nowhere", "host=no-such-host.invalid"},
+                                                           {"closed", "host=127.0.0.1 port=1"}}));
+  Exporter exporter({"--config.file=" + file});
+  exporter.WaitForLine(R"(pg_tls_collector_failure_info{server="closed",collector="sessions",reason="connection"} 1)");
+  exporter.WaitForLine(R"(pg_tls_collector_failure_info{server="nowhere",collector="sessions",reason="connection"} 1)");
+  const std::string page = exporter.WaitForLine(
+      R"(pg_tls_collector_failure_info{server="hanging",collector="sessions",reason="timeout"} 1)");
+  for (const char* server : {"hanging", "nowhere", "closed"}) {
+    EXPECT_TRUE(HasLine(page, "pg_tls_up{server=\"" + std::string(server) + "\"} 0")) << page;
+  }
+  EXPECT_EQ(support::Families(page, "pg_tls_unencrypted_connections_by_network"), "");
+  exporter.process().Signal(SIGTERM);
+  EXPECT_EQ(exporter.process().Wait(std::chrono::seconds(30)), 0) << exporter.Log();
+}
+
+TEST(Http, AnswersAsItShould) {
+  const Exporter exporter({"--dsn=host=127.0.0.1 port=1"});
+  exporter.WaitUntilReady();
+  const int port = exporter.port();
+  const auto get = support::HttpRequest(port, "/metrics");
+  EXPECT_EQ(get.status, 200);
+  EXPECT_EQ(get.headers.at("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+  EXPECT_FALSE(get.headers.contains("content-encoding"));
+  EXPECT_TRUE(HasLine(get.body, "pg_tls_up{server=\"127.0.0.1:1\"} 0")) << get.body;
+
+  const auto gzip = support::HttpRequest(port, "/metrics", "GET", "Accept-Encoding: gzip\r\n");
+  EXPECT_EQ(gzip.headers.at("content-encoding"), "gzip");
+  EXPECT_TRUE(HasLine(support::Gunzip(gzip.body), "pg_tls_up{server=\"127.0.0.1:1\"} 0"));
+
+  const auto head = support::HttpRequest(port, "/metrics", "HEAD");
+  EXPECT_EQ(head.status, 200);
+  EXPECT_EQ(head.body, "");
+  EXPECT_GT(std::stoi(head.headers.at("content-length")), 100);
+
+  EXPECT_EQ(support::HttpRequest(port, "/-/healthy").status, 200);
+  const auto landing = support::HttpRequest(port, "/");
+  EXPECT_EQ(landing.status, 200);
+  EXPECT_THAT(landing.body, HasSubstr("/metrics"));
+  EXPECT_EQ(support::HttpRequest(port, "/nothing").status, 404);
+  EXPECT_EQ(support::HttpRequest(port, "/../../etc/passwd").status, 404);
+  const auto post = support::HttpRequest(port, "/metrics", "POST", "Content-Length: 0\r\n");
+  EXPECT_EQ(post.status, 405);
+  EXPECT_THAT(post.headers.at("allow"), HasSubstr("GET"));
+}
+
+TEST(Http, ListensOnIpv6) {
+  const Exporter exporter({"--dsn=host=127.0.0.1 port=1", "--web.listen-address=[::1]:0"});
+  const std::string mark = "address=[::1]:";
+  std::string log;
+  ASSERT_TRUE(support::WaitUntil([&] { return (log = exporter.Log()).find(mark) != std::string::npos; })) << log;
+  const int port = std::stoi(log.substr(log.find(mark) + mark.size()));
+  EXPECT_EQ(support::HttpRequest(port, "/-/healthy", "GET", "", "::1").status, 200);
+}
+
+TEST(CommandLine, CollectExitsWith1WhereAServerIsDown) {
+  const auto result = RunExporter({"collect", "--dsn=host=127.0.0.1 port=1"});
+  EXPECT_EQ(result.exit_code, 1) << result.err;
+  EXPECT_TRUE(HasLine(result.out, "pg_tls_up{server=\"127.0.0.1:1\"} 0")) << result.out;
+}
+
+TEST(CommandLine, ADsnsPasswordIsNeitherShownNorLogged) {
+  Exporter exporter({"--dsn=host=127.0.0.1 port=1 password=hunter2", "--log.level=debug"});
+  exporter.WaitUntilReady();
+  const std::string command_line = support::ReadFile("/proc/" + std::to_string(exporter.process().pid()) + "/cmdline");
+  EXPECT_EQ(command_line.find("hunter2"), std::string::npos);
+  EXPECT_EQ(exporter.Log().find("hunter2"), std::string::npos);
+  EXPECT_EQ(exporter.Page().find("hunter2"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace pgtls::e2e
