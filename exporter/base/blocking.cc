@@ -1,5 +1,7 @@
 #include "exporter/base/blocking.h"
 
+#include <openssl/crypto.h>
+
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -63,6 +65,10 @@ struct BlockingPool::Shared : std::enable_shared_from_this<BlockingPool::Shared>
         break;
       }
     }
+    // Now and not at the thread's exit, which the process's end may overtake: libcrypto would be torn down under it.
+    lock.unlock();
+    OPENSSL_thread_stop();
+    lock.lock();
     --running;
     changed.notify_all();
   }

@@ -3,7 +3,6 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
-#include <strings.h>
 
 #include <algorithm>
 #include <utility>
@@ -11,6 +10,7 @@
 
 #include "exporter/base/error.h"
 #include "exporter/http/bcrypt.h"
+#include "exporter/http/message.h"
 
 namespace pgtls::http {
 namespace {
@@ -31,7 +31,7 @@ std::string HashForNobody(const Users& users) {
 
 std::optional<Credentials> ParseBasic(std::string_view authorization) {
   constexpr std::string_view kScheme = "Basic ";
-  if (authorization.size() < kScheme.size() || strncasecmp(authorization.data(), kScheme.data(), kScheme.size()) != 0) {
+  if (!EqualsIgnoringCase(authorization.substr(0, kScheme.size()), kScheme)) {
     return std::nullopt;
   }
   std::string_view text = authorization.substr(kScheme.size());

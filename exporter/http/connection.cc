@@ -163,7 +163,7 @@ asio::awaitable<Connection::Next> Connection::Serve(const RequestHead& head) {
     co_await Refuse(std::move(response), head.head_only);
     co_return Next::kEnd;
   }
-  const bool turn = co_await shared_.slots.Acquire(Clock::now() + shared_.limits.queue);
+  const bool turn = co_await shared_.slots.Acquire(transport_.executor(), Clock::now() + shared_.limits.queue);
   if (!turn) {
     co_await Refuse(PlainResponse(503), head.head_only);
     co_return Next::kEnd;

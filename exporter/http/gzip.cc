@@ -1,6 +1,5 @@
 #include "exporter/http/gzip.h"
 
-#include <strings.h>
 #include <zlib.h>
 
 #include <array>
@@ -8,14 +7,10 @@
 #include <new>
 #include <optional>
 
+#include "exporter/http/message.h"
+
 namespace pgtls::http {
 namespace {
-
-std::string_view Trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
 
 // "q=0.5" → 0.5. A weight that cannot be read counts as a refusal: plain text is always right.
 double Weight(std::string_view parameter) {
@@ -26,10 +21,6 @@ double Weight(std::string_view parameter) {
   const double weight = std::strtod(digits.c_str(), &end);
   if (digits.empty() || *end != '\0' || !(weight >= 0 && weight <= 1)) return 0;
   return weight;
-}
-
-bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
 }
 
 }  // namespace

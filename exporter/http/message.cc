@@ -1,7 +1,6 @@
 #include "exporter/http/message.h"
 
-#include <strings.h>
-
+#include <algorithm>
 #include <optional>
 
 namespace pgtls::http {
@@ -36,11 +35,21 @@ std::string Decoded(std::string_view text) {
   return result;
 }
 
+char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
 }  // namespace
+
+bool EqualsIgnoringCase(std::string_view a, std::string_view b) { return std::ranges::equal(a, b, {}, Lower, Lower); }
+
+std::string_view Trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
 
 const std::string* FindHeader(const Headers& headers, std::string_view name) {
   for (const auto& [key, value] : headers) {
-    if (key.size() == name.size() && strncasecmp(key.data(), name.data(), name.size()) == 0) return &value;
+    if (EqualsIgnoringCase(key, name)) return &value;
   }
   return nullptr;
 }

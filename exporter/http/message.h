@@ -14,6 +14,11 @@ namespace pgtls::http {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
+// Names of fields, codings and the like: compared without case (ASCII).
+bool EqualsIgnoringCase(std::string_view a, std::string_view b);
+// Without blanks (space, tab) at either end.
+std::string_view Trimmed(std::string_view text);
+
 // The first value under `name` (compared without case), or nullptr.
 const std::string* FindHeader(const Headers& headers, std::string_view name);
 

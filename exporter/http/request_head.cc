@@ -1,10 +1,10 @@
 #include "exporter/http/request_head.h"
 
-#include <strings.h>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
+
+#include "exporter/http/message.h"
 
 namespace pgtls::http {
 namespace {
@@ -26,16 +26,6 @@ bool IsFieldChar(char c) {
 }
 
 bool IsTargetChar(char c) { return c > 0x20 && c < 0x7F; }
-
-bool EqualsIgnoringCase(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
-
-std::string_view Trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
 
 // Whether `token` is in the comma-separated list `value`.
 bool HasToken(std::string_view value, std::string_view token) {

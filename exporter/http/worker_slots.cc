@@ -4,12 +4,11 @@
 
 namespace pgtls::http {
 
-asio::awaitable<bool> WorkerSlots::Acquire(Clock::time_point deadline) {
+asio::awaitable<bool> WorkerSlots::Acquire(asio::any_io_executor executor, Clock::time_point deadline) {
   if (free_ > 0) {
     --free_;
     co_return true;
   }
-  const auto executor = co_await asio::this_coro::executor;
   Waiter waiter{asio::steady_timer(executor, deadline), Clock::now()};
   const auto place = queue_.insert(queue_.end(), &waiter);
   // Also when the coroutine is cancelled, or destroyed where it stands.

@@ -20,7 +20,7 @@ class WorkerSlots {
   WorkerSlots& operator=(const WorkerSlots&) = delete;
 
   // False where none came free before `deadline`. Each true is to be answered by one Release(). Throws when cancelled.
-  asio::awaitable<bool> Acquire(Clock::time_point deadline);
+  asio::awaitable<bool> Acquire(asio::any_io_executor executor, Clock::time_point deadline);
   void Release();
 
   // Since when the first in the queue has been waiting; nullopt: nobody waits.

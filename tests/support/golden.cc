@@ -36,8 +36,9 @@ std::string Masked(const std::string& text, const std::vector<std::pair<std::str
   std::istringstream in(text);
   std::string out;
   for (std::string line; std::getline(in, line);) {
+    const bool blank = line.empty();
     for (const auto& [regex, replacement] : compiled) line = std::regex_replace(line, regex, replacement);
-    out += line + "\n";
+    if (blank || !line.empty()) out += line + "\n";
   }
   return out;
 }

@@ -200,7 +200,9 @@ TEST(LoadErrorsTest, Syntax) {
   EXPECT_THAT(ErrorOf("servers:\n\t- name: a"), testing::StartsWith("2:2: "));
   EXPECT_THAT(ErrorOf("servers: *nowhere"), testing::StartsWith("1:10: "));
   EXPECT_EQ(ErrorOf("servers: [{name: a, conninfo: host=a}]\n---\nservers: []\n"),
-            "3:1: a second YAML document is not read");
+            "2:1: a second YAML document is not read");
+  EXPECT_EQ(ErrorOf("}servers: [{name: a}]"), "1:1: a second YAML document is not read");
+  EXPECT_EQ(ErrorOf("---\nservers: [{name: a, conninfo: host=a}]\n...\n"), "");
 }
 
 TEST(LoadErrorsTest, DeepNestingIsAnErrorAndNoCrash) {

@@ -1,0 +1,158 @@
+#include "exporter/http/metrics_handler.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "exporter/http/exporter_metrics.h"
+#include "exporter/http/metrics_page.h"
+#include "exporter/http/pages.h"
+
+namespace pgtls::http {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr metrics::Desc kSeries = {"pg_tls_series", metrics::Type::kGauge, "A series.", {"server"}};
+constexpr metrics::Desc kOwn = {"pg_tls_own", metrics::Type::kGauge, "The exporter's.", {}};
+
+std::string Text(const Response& response) {
+  std::string text;
+  for (const auto& chunk : response.body.chunks()) text += *chunk;
+  return text;
+}
+
+sampling::ServerSnapshot Server(const std::string& name) {
+  sampling::CollectorResult result;
+  result.families.push_back({&kSeries, "pg_tls_series{server=\"" + name + "\"} 1\n", 1});
+  sampling::CollectorState state;
+  state.name = "sessions";
+  state.result = std::make_shared<const sampling::CollectorResult>(std::move(result));
+  sampling::ServerSnapshot snapshot{.name = name};
+  snapshot.collectors.push_back(std::move(state));
+  return snapshot;
+}
+
+class MetricsHandlerTest : public ::testing::Test {
+ protected:
+  Response Get(const std::string& query) {
+    Request request;
+    request.method = "GET";
+    request.path = "/metrics";
+    request.query = ParseQuery(query);
+    return handler_(request);
+  }
+
+  int exporter_asked_ = 0;
+  Handler handler_ = MetricsHandler({.catalogue = {&kSeries, &kOwn},
+                                     .servers = [] { return std::vector{Server("a"), Server("b b")}; },
+                                     .exporter =
+                                         [this] {
+                                           ++exporter_asked_;
+                                           return std::vector<metrics::RenderedFamily>{{&kOwn, "pg_tls_own 1\n", 1}};
+                                         }});
+};
+
+TEST_F(MetricsHandlerTest, TheWholePage) {
+  const Response response = Get("");
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.content_type, "text/plain; version=0.0.4; charset=utf-8");
+  EXPECT_EQ(Text(response), metrics::Header(kSeries) +
+                                "pg_tls_series{server=\"a\"} 1\npg_tls_series{server=\"b b\"} 1\n" +
+                                metrics::Header(kOwn) + "pg_tls_own 1\n");
+}
+
+TEST_F(MetricsHandlerTest, OneServerIsWithoutTheExportersOwn) {
+  EXPECT_EQ(Text(Get("server=b+b")), metrics::Header(kSeries) + "pg_tls_series{server=\"b b\"} 1\n");
+  EXPECT_EQ(exporter_asked_, 0);
+}
+
+TEST_F(MetricsHandlerTest, SeveralServersEachOnce) {
+  EXPECT_EQ(Text(Get("server=b%20b&server=a&server=a")),
+            metrics::Header(kSeries) + "pg_tls_series{server=\"a\"} 1\npg_tls_series{server=\"b b\"} 1\n");
+}
+
+TEST_F(MetricsHandlerTest, SomeCollectors) {
+  EXPECT_THAT(Text(Get("collect[]=sessions")), HasSubstr("pg_tls_series"));
+  EXPECT_THAT(Text(Get("collect%5B%5D=hba")), Not(HasSubstr("pg_tls_series")));
+  EXPECT_THAT(Text(Get("collect[]=hba&collect[]=sessions")), HasSubstr("pg_tls_series"));
+}
+
+// A scrape that silently finds nothing reads as an all-clear.
+TEST_F(MetricsHandlerTest, UnknownNamesAreNotFound) {
+  for (const char* query : {"server=c", "server=a&server=c", "server=", "collect[]=nope", "collect[]="}) {
+    const Response response = Get(query);
+    EXPECT_EQ(response.status, 404) << query;
+    EXPECT_THAT(Text(response), Not(HasSubstr("pg_tls_series"))) << query;
+  }
+  EXPECT_EQ(Text(Get("server=c")), "no server named 'c' is configured\n");
+  EXPECT_EQ(Text(Get("collect[]=c%0Ad")), "no collector named 'c\\x0ad' is configured\n");
+}
+
+TEST(PagesTest, ReadySaysSoOrNotYet) {
+  EXPECT_EQ(ReadyPage(true).status, 200);
+  EXPECT_EQ(ReadyPage(false).status, 503);
+  EXPECT_NE(Text(ReadyPage(true)), Text(ReadyPage(false)));
+}
+
+TEST(PagesTest, TheLandingPageLinksTheMetrics) {
+  const Response page = LandingPage("/m/x");
+  EXPECT_EQ(page.status, 200);
+  EXPECT_EQ(page.content_type, "text/html; charset=utf-8");
+  EXPECT_THAT(Text(page), HasSubstr("<a href=\"/m/x\">"));
+  EXPECT_THAT(Text(page), ::testing::StartsWith("<!DOCTYPE html>"));
+}
+
+std::string Rendered(const ReloadStatus& reload, const RequestCounter& requests) {
+  std::string text;
+  for (const auto& family : RenderExporter(reload, requests)) {
+    if (!family.desc->name.starts_with("process_")) text += family.text;
+  }
+  return text;
+}
+
+TEST(ExporterMetricsTest, NamesWhatItIsBuiltFrom) {
+  const std::string text = Rendered({}, {});
+  EXPECT_THAT(text, ::testing::ContainsRegex("pg_tls_exporter_build_info[{]version=\"[0-9.]+\",revision=\"[0-9a-z]+\","
+                                             "compiler=\"Clang [^\"]+\",libpq=\"[0-9.]+\",openssl=\"3[^\"]+\"[}] 1\n"));
+  EXPECT_THAT(VersionText(), ::testing::MatchesRegex("pg_tls_exporter [0-9.]+ \\(revision .*\\)"));
+}
+
+TEST(ExporterMetricsTest, TheReloadBeforeAndAfter) {
+  ReloadStatus reload;
+  EXPECT_THAT(Rendered(reload, {}), Not(HasSubstr("timestamp_seconds"))) << "never is absent";
+  reload.Set(true);
+  const auto loaded = reload.Get().last_success;
+  EXPECT_THAT(Rendered(reload, {}), HasSubstr("pg_tls_exporter_config_last_reload_successful 1\n"));
+  reload.Set(false);
+  EXPECT_EQ(reload.Get().last_success, loaded) << "the configuration in force is the old one";
+  const std::string text = Rendered(reload, {});
+  EXPECT_THAT(text, HasSubstr("pg_tls_exporter_config_last_reload_successful 0\n"));
+  EXPECT_THAT(text, HasSubstr("pg_tls_exporter_config_last_reload_success_timestamp_seconds "));
+}
+
+TEST(ExporterMetricsTest, CountsRequests) {
+  RequestCounter requests;
+  requests.Count("metrics", 200);
+  requests.Count("metrics", 200);
+  requests.Count(RequestCounter::kOther, 404);
+  const std::string text = Rendered({}, requests);
+  EXPECT_THAT(text, HasSubstr("pg_tls_exporter_http_requests_total{handler=\"metrics\",code=\"200\"} 2\n"
+                              "pg_tls_exporter_http_requests_total{handler=\"other\",code=\"404\"} 1\n"));
+}
+
+TEST(ExporterMetricsTest, EveryFamilyIsDeclared) {
+  RequestCounter requests;
+  requests.Count("metrics", 200);
+  ReloadStatus reload;
+  reload.Set(true);
+  for (const auto& family : RenderExporter(reload, requests)) {
+    const auto descs = ExporterDescs();
+    EXPECT_TRUE(family.desc->name.starts_with("process_") ||
+                std::find(descs.begin(), descs.end(), family.desc) != descs.end())
+        << family.desc->name;
+  }
+}
+
+}  // namespace
+}  // namespace pgtls::http
