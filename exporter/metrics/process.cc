@@ -63,6 +63,8 @@ std::span<const Desc* const> ProcessDescs() { return kDescs; }
 
 void AddProcess(Sink& sink) {
   sink.Add(kCpu, {}, CpuSeconds());
+  // Before any file of this function's own is open.
+  if (const auto fds = OpenFds()) sink.Add(kOpenFds, {}, *fds);
   const auto page = static_cast<double>(sysconf(_SC_PAGESIZE));
   std::ifstream statm("/proc/self/statm");
   double total = 0;
@@ -71,7 +73,6 @@ void AddProcess(Sink& sink) {
     sink.Add(kResident, {}, resident * page);
     sink.Add(kVirtual, {}, total * page);
   }
-  if (const auto fds = OpenFds()) sink.Add(kOpenFds, {}, *fds);
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) == 0) sink.Add(kMaxFds, {}, static_cast<double>(limit.rlim_cur));
   static const std::optional<double> start = StartTime();

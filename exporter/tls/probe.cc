@@ -144,11 +144,8 @@ asio::awaitable<void> Run(Channel& channel, asio::awaitable<void> work, Deadline
 // Sends a StartupMessage and reads until its fate is known; leaves with Terminate where the server let it in.
 asio::awaitable<void> LogIn(Channel& channel, const Login& login, std::optional<Admission>& admission) {
   StartupReader reader;
-  const bool sent = co_await channel.Send(StartupMessage(login.user, login.database));
-  if (!sent) {
-    admission = Admission::kLost;
-    co_return;
-  }
+  // A server that has already refused may have closed: its alert can still be read.
+  co_await channel.Send(StartupMessage(login.user, login.database));
   bool told = false;
   for (auto state = reader.state();
        state == StartupReader::State::kReading || state == StartupReader::State::kLoggedIn;) {

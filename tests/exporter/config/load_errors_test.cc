@@ -201,7 +201,7 @@ TEST(LoadErrorsTest, Syntax) {
   EXPECT_THAT(ErrorOf("servers: *nowhere"), testing::StartsWith("1:10: "));
   EXPECT_EQ(ErrorOf("servers: [{name: a, conninfo: host=a}]\n---\nservers: []\n"),
             "2:1: a second YAML document is not read");
-  EXPECT_EQ(ErrorOf("}servers: [{name: a}]"), "1:1: a second YAML document is not read");
+  EXPECT_EQ(ErrorOf("}servers: [{name: a}]"), "1:1: illegal flow end");
   EXPECT_EQ(ErrorOf("---\nservers: [{name: a, conninfo: host=a}]\n...\n"), "");
 }
 
