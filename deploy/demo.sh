@@ -191,8 +191,8 @@ sql() {
 say "Starting two PostgreSQL servers"
 owner=
 if [[ $(id -u) == 0 ]]; then owner=postgres; fi
-start_server orders 55432
-start_server billing 55433
+start_server orders 15432
+start_server billing 15433
 
 # ---- Clients: psql sessions that sit idle until the script ends
 

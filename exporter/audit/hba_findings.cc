@@ -150,6 +150,7 @@ void AddWideOpen(const std::vector<const Rule*>& reachable, Findings& findings) 
 void AddState(const Posture& posture, Findings& findings) {
   if (!posture.file.errors.empty()) {
     std::vector<std::string> lines;
+    lines.reserve(posture.file.errors.size());
     for (const auto& error : posture.file.errors) {
       lines.push_back(Printable(fmt::format("{}:{}: {}", error.file, error.line, error.message)));
     }
@@ -167,6 +168,7 @@ void AddState(const Posture& posture, Findings& findings) {
   }
   if (posture.file_analysis && !posture.file_analysis->shadowed.empty()) {
     std::vector<std::string> lines;
+    lines.reserve(posture.file_analysis->shadowed.size());
     for (const std::size_t rule : posture.file_analysis->shadowed) lines.push_back(Line(posture.file.rules[rule]));
     findings.push_back({Severity::kNote, "hba_shadowed", "Rules of pg_hba.conf that no connection can reach",
                         std::move(lines),

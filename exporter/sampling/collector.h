@@ -52,6 +52,7 @@ class OwnBackends {
   }
   std::vector<int> pids() const {
     std::vector<int> result;
+    result.reserve(pids_.size());
     for (const auto& [pid, count] : pids_) result.push_back(pid);
     return result;
   }
