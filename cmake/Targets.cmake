@@ -55,7 +55,7 @@ function(pgtls_tests name)
                COMMAND ${target} -seed=1 -runs=20000 -max_len=4096 -timeout=20 ${CMAKE_CURRENT_BINARY_DIR}/${target}_new
                        ${CMAKE_CURRENT_SOURCE_DIR}/testdata/${subject}_corpus)
       file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/${target}_new)
-      set_tests_properties(${target} PROPERTIES LABELS fuzz TIMEOUT 300)
+      set_tests_properties(${target} PROPERTIES LABELS fuzz TIMEOUT 900)
     endforeach()
   endif()
 endfunction()

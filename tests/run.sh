@@ -1,21 +1,21 @@
 #!/bin/bash
 # Builds and runs the tests, from a clean checkout too; warnings are errors.
-#   tests/run.sh            everything but tidy and package
+#   tests/run.sh            everything but fuzz, tidy and package
 #   tests/run.sh KIND…      some of:
 #     format  clang-format and shellcheck
 #     unit    hermetic tests, address and undefined-behaviour sanitizers
 #     pg      tests against real PostgreSQL 14 to 18, the same sanitizers
 #     e2e     the program itself against real servers, the same sanitizers
 #     tsan    the tests that cross threads, thread sanitizer
-#     fuzz    every fuzz target over its corpus and a fixed number of runs
+#     fuzz    every fuzz target over its corpus and a fixed number of runs: minutes, only when asked for
 #     tidy    clang-tidy, half an hour where it has no verdicts yet: only when asked for
 #     package the Debian package, built and installed in a clean Debian 12; as root, and only when asked for
 # Builds go to build/asan, build/tsan, build/fuzz, build/tidy. PGTLS_CACHE holds PostgreSQL servers and clang-tidy's verdicts.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-all='format unit pg e2e tsan fuzz'
-extra='tidy package'
+all='format unit pg e2e tsan'
+extra='fuzz tidy package'
 kinds=${*:-$all}
 for kind in $kinds; do
   case " $all $extra " in
