@@ -182,7 +182,7 @@ void RenderConnections(const Judged& judged, std::size_t max_series, sessions::S
 class Collector : public sampling::Collector {
  public:
   asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
-    HbaQuestion question = {context.own_backends.pids(), context.config.names, tracker_.last_loaded()};
+    HbaQuestion question = {context.own_backends, context.config.names, tracker_.last_loaded()};
     HbaReading reading = co_await ReadHba(*context.session, std::move(question), context.deadline);
     output.incomplete = std::move(reading.incomplete);
     if (!reading.has_rules) co_return;

@@ -9,6 +9,7 @@
 
 #include "collectors/hba_sql.h"
 #include "exporter/base/error.h"
+#include "exporter/sampling/own_connection.h"
 
 namespace pgtls::collectors {
 namespace {
@@ -214,13 +215,13 @@ class Reader {
     for (int row = 0; row < rows->rows(); ++row) answers.AddMatch(Text(*rows, row, 0), Text(*rows, row, 1));
   }
 
-  asio::awaitable<void> AskConnections(Access access, std::vector<int> own_pids) {
+  asio::awaitable<void> AskConnections(Access access, const sampling::OwnBackends& own) {
     if (!access.sees_stats) {
       Deny("connections");
       co_return;
     }
-    db::Parameters parameters = {fmt::format("{{{}}}", fmt::join(own_pids, ","))};
-    const db::Result rows = co_await Ask("hba_connections", kHbaConnectionsSql, std::move(parameters));
+    const db::Statement statement = Named("hba_connections", kHbaConnectionsSql, session_.server_version());
+    const db::Result rows = co_await sampling::QueryBetweenLogins(session_, own, statement, deadline_);
     reading_.connections = ReadConnections(rows);
   }
 
@@ -272,7 +273,7 @@ asio::awaitable<HbaReading> ReadHba(db::Session& session, HbaQuestion question, 
   co_await reader.AskFiles(access);
   co_await reader.AskCatalog();
   co_await reader.AskRegexes(std::move(question.names), question.also);
-  co_await reader.AskConnections(access, std::move(question.own_pids));
+  co_await reader.AskConnections(access, question.own_backends);
   co_return reading;
 }
 

@@ -1,7 +1,6 @@
 #include "collectors/sessions.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +10,7 @@
 
 #include "collectors/folded.h"
 #include "exporter/base/error.h"
+#include "exporter/sampling/own_connection.h"
 #include "exporter/sampling/sql_collector.h"
 #include "exporter/sessions/address_label.h"
 #include "exporter/sessions/exemptions.h"
@@ -161,7 +161,7 @@ Snapshot Read(const db::Result& rows) {
     const auto has_pid = rows.Int(row, pid);
     if (!has_pid) continue;
     const auto port = rows.Int(row, client_port);
-    snapshot.sessions.push_back({
+    auto& session = snapshot.sessions.emplace_back(Session{
         .pid = static_cast<int>(*has_pid),
         .backend_start_us = rows.Int(row, backend_start).value(),
         .database = rows.Text(row, database).value_or(""),
@@ -172,14 +172,18 @@ Snapshot Read(const db::Result& rows) {
         .backend_type = rows.Text(row, backend_type).value_or(""),
         .authenticating = rows.Bool(row, authenticating).value(),
         .ssl = rows.Bool(row, ssl).value(),
-        .version = rows.Text(row, version).value_or(""),
-        .cipher = rows.Text(row, cipher).value_or(""),
-        .bits = rows.Text(row, bits).value_or(""),
         .client_certificate = rows.Bool(row, client_certificate).value(),
-        .client_dn = rows.Text(row, client_dn).value_or(""),
-        .issuer_dn = rows.Text(row, issuer_dn).value_or(""),
         .gss_encrypted = rows.Bool(row, gss_encrypted).value(),
     });
+    if (session.ssl) {
+      session.version = rows.Text(row, version).value_or("");
+      session.cipher = rows.Text(row, cipher).value_or("");
+      session.bits = rows.Text(row, bits).value_or("");
+    }
+    if (session.client_certificate) {
+      session.client_dn = rows.Text(row, client_dn).value_or("");
+      session.issuer_dn = rows.Text(row, issuer_dn).value_or("");
+    }
   }
   return snapshot;
 }
@@ -313,28 +317,13 @@ sessions::Summary Render(const Snapshot& snapshot, const config::CollectorConfig
 
 // ---- Factory
 
-// A probe that the server lets in is a session for a moment, and its pid is not known from the start: look again when
-// it is gone. A probe that takes longer than a second is counted rather than waited for.
-asio::awaitable<db::Result> QueryBetweenLogins(sampling::Context& context, const db::Statement& statement) {
-  constexpr int kMostTries = 20;
-  const sampling::OwnBackends& own = context.own_backends;
-  for (int tries = 1;; ++tries) {
-    const bool quiet = !own.logging_in();
-    const int events = own.login_events();
-    db::Parameters parameters = {fmt::format("{{{}}}", fmt::join(own.pids(), ","))};
-    db::Result rows = co_await context.session->Query(statement, std::move(parameters), context.deadline);
-    if ((quiet && events == own.login_events()) || tries == kMostTries) co_return rows;
-    asio::steady_timer pause(co_await asio::this_coro::executor, std::chrono::milliseconds(50));
-    co_await pause.async_wait(asio::use_awaitable);
-  }
-}
-
 class Collector : public sampling::Collector {
  public:
   asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
     const int server_version = context.session->server_version();
     const db::Statement statement = {"sessions", std::string(sampling::SqlFor(kSql, server_version))};
-    const db::Result rows = co_await QueryBetweenLogins(context, statement);
+    const db::Result rows =
+        co_await sampling::QueryBetweenLogins(*context.session, context.own_backends, statement, context.deadline);
     auto summary = std::make_shared<const sessions::Summary>(
         Render(Read(rows), context.config, context.server.policy, server_version, state_, output.sink));
     output.facts.Publish(std::move(summary));

@@ -1,5 +1,8 @@
 #include "exporter/sampling/own_connection.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "exporter/base/error.h"
@@ -68,6 +71,20 @@ asio::awaitable<OwnConnection> DescribeConnection(db::Session& session, std::str
 asio::awaitable<std::string> ConfigLoadTime(db::Session& session, Deadline deadline) {
   const db::Result row = co_await session.Query(kLoadTime, {}, deadline);
   co_return std::string(row.Text(0, 0).value_or(""));
+}
+
+asio::awaitable<db::Result> QueryBetweenLogins(db::Session& session, const OwnBackends& own,
+                                               const db::Statement& statement, Deadline deadline) {
+  constexpr int kMostTries = 20;
+  for (int tries = 1;; ++tries) {
+    const bool quiet = !own.logging_in();
+    const int events = own.login_events();
+    db::Parameters parameters = {fmt::format("{{{}}}", fmt::join(own.pids(), ","))};
+    db::Result rows = co_await session.Query(statement, std::move(parameters), deadline);
+    if ((quiet && events == own.login_events()) || tries == kMostTries) co_return rows;
+    asio::steady_timer pause(co_await asio::this_coro::executor, std::chrono::milliseconds(50));
+    co_await pause.async_wait(asio::use_awaitable);
+  }
 }
 
 }  // namespace pgtls::sampling

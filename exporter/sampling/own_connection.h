@@ -1,10 +1,12 @@
-// What happens once on every new connection of the exporter: its session settings, and how it is protected.
+// What concerns the exporter's own connections: their session settings, how they are protected, and that nobody counts
+// them.
 #pragma once
 
 #include <chrono>
 #include <string>
 
 #include "exporter/db/session.h"
+#include "exporter/sampling/collector.h"
 #include "exporter/sampling/result.h"
 
 namespace pgtls::sampling {
@@ -22,5 +24,11 @@ asio::awaitable<OwnConnection> DescribeConnection(db::Session& session, std::str
 // reload over before its next query, with the files as they are *then*: later edits read as loaded. So what should be
 // the server's view is read on a connection that has seen no reload.
 asio::awaitable<std::string> ConfigLoadTime(db::Session& session, Deadline deadline);
+
+// Asks for sessions without the exporter's own: `statement` takes their pids as $1, an array's text. A probe that the
+// server lets in is a session for a moment, and its pid is not known from the start: asks again when it is gone. A
+// probe that takes longer than a second is counted rather than waited for.
+asio::awaitable<db::Result> QueryBetweenLogins(db::Session& session, const OwnBackends& own,
+                                               const db::Statement& statement, Deadline deadline);
 
 }  // namespace pgtls::sampling
