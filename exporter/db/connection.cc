@@ -42,10 +42,10 @@ class Connection::Turn {
   Connection& connection_;
 };
 
-Connection::Connection(asio::any_io_executor executor, ConnHandle conn)
+Connection::Connection(const asio::any_io_executor& executor, ConnHandle conn)
     : conn_(std::move(conn)),
       socket_(executor, PQsocket(conn_.get())),
-      free_(std::move(executor), Deadline::max()),
+      free_(executor, Deadline::max()),
       server_version_(PQserverVersion(conn_.get())),
       backend_pid_(PQbackendPID(conn_.get())),
       peer_(PeerOf(conn_.get())) {

@@ -15,7 +15,7 @@ namespace pgtls::db {
 class Connection : public Session {
  public:
   // Takes a connection that is established.
-  Connection(asio::any_io_executor executor, ConnHandle conn);
+  Connection(const asio::any_io_executor& executor, ConnHandle conn);
   ~Connection() override;
 
   asio::awaitable<Result> Query(const Statement& statement, Parameters parameters, Deadline deadline) override;
