@@ -16,8 +16,8 @@ namespace pgtls::config {
 // document.
 class Node {
  public:
-  Node(const std::string& file, YAML::Node node, std::string name)
-      : file_(&file), node_(std::move(node)), name_(std::move(name)) {}
+  Node(const std::string& file, const YAML::Node& node, std::string name)
+      : file_(&file), node_(node), name_(std::move(name)) {}
 
   // What it is called in a message: "servers[0].conninfo".
   const std::string& name() const { return name_; }

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -46,7 +47,7 @@ void Wake(std::uint16_t port) {
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  std::ignore = connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof(address));
   close(descriptor);
 }
 

@@ -29,7 +29,7 @@ Server::Server(const ServerOptions& options, std::vector<Route> routes, std::sha
   limits.total = options.total_timeout;
   limits.queue = options.queue_timeout;
   parts_->front = std::make_unique<Front>(options.listen_addresses, limits, options.workers, options.web_config_file,
-                                          parts_->peers, counter);
+                                          parts_->peers, std::move(counter));
   parts_->inner = std::make_unique<InnerServer>(options.workers, parts_->router, parts_->peers);
   parts_->front->Start(parts_->inner->port());
   for (const auto& address : addresses()) log::Info("listening", {{"address", address}});

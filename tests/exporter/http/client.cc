@@ -32,7 +32,7 @@ std::string Lower(std::string text) {
 
 Client::Client(const std::string& address, const std::string& from, int receive_buffer) {
   const auto colon = address.rfind(':');
-  const auto port = htons(static_cast<std::uint16_t>(std::atoi(address.c_str() + colon + 1)));
+  const auto port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(colon + 1))));
   std::string host = address.substr(0, colon);
   sockaddr_storage storage{};
   socklen_t length = 0;
@@ -57,7 +57,7 @@ Client::Client(const std::string& address, const std::string& from, int receive_
     local.sin_family = AF_INET;
     const auto at = from.find(':');
     inet_pton(AF_INET, from.substr(0, at).c_str(), &local.sin_addr);
-    if (at != std::string::npos) local.sin_port = htons(static_cast<std::uint16_t>(std::atoi(from.c_str() + at + 1)));
+    if (at != std::string::npos) local.sin_port = htons(static_cast<std::uint16_t>(std::stoi(from.substr(at + 1))));
     if (bind(descriptor_, reinterpret_cast<sockaddr*>(&local), sizeof(local)) != 0) return;
   }
   connected_ = connect(descriptor_, reinterpret_cast<sockaddr*>(&storage), length) == 0;
@@ -116,7 +116,7 @@ Answer Client::ReadAnswer(bool head_only) {
   }
   answer.head = buffer_.substr(0, end + 2);
   buffer_.erase(0, end + 4);
-  answer.status = std::atoi(answer.head.c_str() + answer.head.find(' '));
+  answer.status = std::stoi(answer.head.substr(answer.head.find(' ') + 1));
   for (std::size_t at = answer.head.find("\r\n") + 2; at < answer.head.size();) {
     const auto line_end = answer.head.find("\r\n", at);
     const auto colon = answer.head.find(": ", at);
