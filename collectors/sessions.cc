@@ -126,67 +126,76 @@ constexpr std::array kDescs = {
 
 // ---- Reader
 
-struct Snapshot {
-  std::int64_t now_us = 0;        // the server's clock
-  std::vector<Session> sessions;  // views into the rows
-};
-
-Snapshot Read(const db::Result& rows) {
-  const int pid = rows.Column("pid");
-  const int backend_start = rows.Column("backend_start_us");
-  const int database = rows.Column("datname");
-  const int user = rows.Column("usename");
-  const int application_name = rows.Column("application_name");
-  const int client_addr = rows.Column("client_addr");
-  const int client_port = rows.Column("client_port");
-  const int backend_type = rows.Column("backend_type");
-  const int authenticating = rows.Column("authenticating");
-  const int ssl = rows.Column("ssl");
-  const int version = rows.Column("version");
-  const int cipher = rows.Column("cipher");
-  const int bits = rows.Column("bits");
-  const int client_certificate = rows.Column("client_certificate");
-  const int client_dn = rows.Column("client_dn");
-  const int issuer_dn = rows.Column("issuer_dn");
-  const int gss_encrypted = rows.Column("gss_encrypted");
-
-  if (!rows.Bool(0, rows.Column("sees_all")).value()) {
-    const std::string role(rows.Text(0, rows.Column("blind_role")).value());
-    throw Error(FailureReason::kInsufficientPrivilege,
-                fmt::format("the role cannot see other sessions: GRANT pg_read_all_stats TO {}", role));
+// Reads the rows one by one: a thousand sessions are never held twice.
+class Snapshot {
+ public:
+  // Throws Error where the role does not see other sessions.
+  explicit Snapshot(const db::Result& rows) : rows_(rows) {
+    if (!rows_.Bool(0, rows_.Column("sees_all")).value()) {
+      const std::string role(rows_.Text(0, rows_.Column("blind_role")).value());
+      throw Error(FailureReason::kInsufficientPrivilege,
+                  fmt::format("the role cannot see other sessions: GRANT pg_read_all_stats TO {}", role));
+    }
+    now_us_ = rows_.Int(0, rows_.Column("now_us")).value();
   }
-  Snapshot snapshot{rows.Int(0, rows.Column("now_us")).value(), {}};
-  snapshot.sessions.reserve(static_cast<std::size_t>(rows.rows()));
-  for (int row = 0; row < rows.rows(); ++row) {
-    const auto has_pid = rows.Int(row, pid);
-    if (!has_pid) continue;
-    const auto port = rows.Int(row, client_port);
-    auto& session = snapshot.sessions.emplace_back(Session{
-        .pid = static_cast<int>(*has_pid),
-        .backend_start_us = rows.Int(row, backend_start).value(),
-        .database = rows.Text(row, database).value_or(""),
-        .user = rows.Text(row, user).value_or(""),
-        .application_name = rows.Text(row, application_name).value_or(""),
-        .client_addr = rows.Text(row, client_addr).value_or(""),
+
+  // The server's clock, in microseconds since the epoch.
+  std::int64_t now_us() const { return now_us_; }
+  int size() const { return rows_.rows(); }
+  // A view into the rows. nullopt: the row that stands for no session at all.
+  std::optional<Session> At(int row) const {
+    const auto pid = rows_.Int(row, pid_);
+    if (!pid) return std::nullopt;
+    const auto port = rows_.Int(row, client_port_);
+    Session session = {
+        .pid = static_cast<int>(*pid),
+        .backend_start_us = rows_.Int(row, backend_start_).value(),
+        .database = TextOf(row, database_),
+        .user = TextOf(row, user_),
+        .application_name = TextOf(row, application_name_),
+        .client_addr = TextOf(row, client_addr_),
         .client_port = port ? std::optional(static_cast<int>(*port)) : std::nullopt,
-        .backend_type = rows.Text(row, backend_type).value_or(""),
-        .authenticating = rows.Bool(row, authenticating).value(),
-        .ssl = rows.Bool(row, ssl).value(),
-        .client_certificate = rows.Bool(row, client_certificate).value(),
-        .gss_encrypted = rows.Bool(row, gss_encrypted).value(),
-    });
+        .backend_type = TextOf(row, backend_type_),
+        .authenticating = rows_.Bool(row, authenticating_).value(),
+        .ssl = rows_.Bool(row, ssl_).value(),
+        .client_certificate = rows_.Bool(row, client_certificate_).value(),
+        .gss_encrypted = rows_.Bool(row, gss_encrypted_).value(),
+    };
     if (session.ssl) {
-      session.version = rows.Text(row, version).value_or("");
-      session.cipher = rows.Text(row, cipher).value_or("");
-      session.bits = rows.Text(row, bits).value_or("");
+      session.version = TextOf(row, version_);
+      session.cipher = TextOf(row, cipher_);
+      session.bits = TextOf(row, bits_);
     }
     if (session.client_certificate) {
-      session.client_dn = rows.Text(row, client_dn).value_or("");
-      session.issuer_dn = rows.Text(row, issuer_dn).value_or("");
+      session.client_dn = TextOf(row, client_dn_);
+      session.issuer_dn = TextOf(row, issuer_dn_);
     }
+    return session;
   }
-  return snapshot;
-}
+
+ private:
+  std::string_view TextOf(int row, int column) const { return rows_.Text(row, column).value_or(""); }
+
+  const db::Result& rows_;
+  std::int64_t now_us_ = 0;
+  const int pid_ = rows_.Column("pid");
+  const int backend_start_ = rows_.Column("backend_start_us");
+  const int database_ = rows_.Column("datname");
+  const int user_ = rows_.Column("usename");
+  const int application_name_ = rows_.Column("application_name");
+  const int client_addr_ = rows_.Column("client_addr");
+  const int client_port_ = rows_.Column("client_port");
+  const int backend_type_ = rows_.Column("backend_type");
+  const int authenticating_ = rows_.Column("authenticating");
+  const int ssl_ = rows_.Column("ssl");
+  const int version_ = rows_.Column("version");
+  const int cipher_ = rows_.Column("cipher");
+  const int bits_ = rows_.Column("bits");
+  const int client_certificate_ = rows_.Column("client_certificate");
+  const int client_dn_ = rows_.Column("client_dn");
+  const int issuer_dn_ = rows_.Column("issuer_dn");
+  const int gss_encrypted_ = rows_.Column("gss_encrypted");
+};
 
 // ---- Render
 
@@ -226,8 +235,11 @@ Counts Count(const Snapshot& snapshot, const config::CollectorConfig& config, co
              sessions::SessionCounter& counter) {
   const sessions::AddressBuckets buckets = {config.ipv4_prefix, config.ipv6_prefix};
   Counts counts;
-  counter.StartCollection(snapshot.now_us, config.max_series);
-  for (const auto& session : snapshot.sessions) {
+  counter.StartCollection(snapshot.now_us(), config.max_series);
+  for (int row = 0; row < snapshot.size(); ++row) {
+    const auto shown = snapshot.At(row);
+    if (!shown) continue;
+    const Session& session = *shown;
     const sessions::Origin origin = OriginOf(session);
     if (session.authenticating) {
       ++counts.authenticating[origin.network];
@@ -282,7 +294,7 @@ void RenderExemptions(const config::Policy& policy, Sink& sink) {
 
 sessions::Summary Render(const Snapshot& snapshot, const config::CollectorConfig& config, const config::Policy& policy,
                          int server_version, State& state, Sink& sink) {
-  const std::chrono::sys_time<std::chrono::microseconds> now{std::chrono::microseconds(snapshot.now_us)};
+  const std::chrono::sys_time<std::chrono::microseconds> now{std::chrono::microseconds(snapshot.now_us())};
   const sessions::Exemptions exemptions(policy.allow_unencrypted, now);
   Counts counts = Count(snapshot, config, exemptions, state.counter);
 
@@ -325,7 +337,7 @@ class Collector : public sampling::Collector {
     const db::Result rows =
         co_await sampling::QueryBetweenLogins(*context.session, context.own_backends, statement, context.deadline);
     auto summary = std::make_shared<const sessions::Summary>(
-        Render(Read(rows), context.config, context.server.policy, server_version, state_, output.sink));
+        Render(Snapshot(rows), context.config, context.server.policy, server_version, state_, output.sink));
     output.facts.Publish(std::move(summary));
   }
 

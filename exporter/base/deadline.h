@@ -2,13 +2,13 @@
 #pragma once
 
 #include <asio.hpp>
-#include <asio/experimental/awaitable_operators.hpp>
+#include <asio/experimental/deferred.hpp>
+#include <asio/experimental/parallel_group.hpp>
 #include <chrono>
 #include <exception>
 #include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 
 #include "exporter/base/error.h"
 
@@ -54,11 +54,6 @@ asio::awaitable<Outcome<T>> Caught(asio::awaitable<T> work) {
   co_return outcome;
 }
 
-inline asio::awaitable<void> WaitUntil(Deadline deadline) {
-  asio::steady_timer timer(co_await asio::this_coro::executor, deadline);
-  co_await timer.async_wait(asio::use_awaitable);
-}
-
 }  // namespace internal
 
 // Runs `work` and throws TimeoutError("<what>: no answer in time") when the deadline comes first: the work is then
@@ -66,13 +61,18 @@ inline asio::awaitable<void> WaitUntil(Deadline deadline) {
 // that races a wait with a timer.
 template <typename T>
 asio::awaitable<T> Within(Deadline deadline, std::string what, asio::awaitable<T> work) {
-  using asio::experimental::awaitable_operators::operator||;
+  using asio::experimental::deferred;
+  const auto executor = co_await asio::this_coro::executor;
+  asio::steady_timer timer(executor, deadline);
   auto guarded = internal::Caught<T>(std::move(work));
-  auto timer = internal::WaitUntil(deadline);
-  auto race = std::move(guarded) || std::move(timer);
-  auto first = co_await std::move(race);
-  if (first.index() == 1) throw TimeoutError(what + ": no answer in time");
-  auto& outcome = std::get<0>(first);
+  auto race = asio::experimental::make_parallel_group(asio::co_spawn(executor, std::move(guarded), deferred),
+                                                      timer.async_wait(deferred));
+  // Whoever comes first cancels the other; both have ended when this returns. A timer that was cancelled (by the work's
+  // end, or with all of this from outside) brings an error code.
+  auto [order, spawn_error, outcome, waited] =
+      co_await race.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+  if (order[0] == 1 && !waited) throw TimeoutError(what + ": no answer in time");
+  if (spawn_error) std::rethrow_exception(spawn_error);
   if (outcome.error) std::rethrow_exception(outcome.error);
   if constexpr (!std::is_void_v<T>) co_return std::move(*outcome.value);
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace pgtls {
@@ -42,6 +43,10 @@ std::uint64_t Hash(std::string_view text) {
 }  // namespace
 
 std::string ValidUtf8(std::string_view text) {
+  // Nearly all names are ASCII.
+  if (std::all_of(text.begin(), text.end(), [](char c) { return static_cast<std::uint8_t>(c) < 0x80; })) {
+    return std::string(text);
+  }
   std::string result;
   result.reserve(text.size());
   while (!text.empty()) {

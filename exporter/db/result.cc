@@ -46,13 +46,8 @@ int Result::Column(const char* name) const {
   return column;
 }
 
-std::optional<std::string_view> Result::Text(int row, int column) const {
-  if (row < 0 || row >= rows() || column < 0 || column >= columns()) {
-    throw Error(FailureReason::kError, fmt::format("no row {} column {} in the result", row, column));
-  }
-  if (PQgetisnull(result_.get(), row, column) != 0) return std::nullopt;
-  return std::string_view(PQgetvalue(result_.get(), row, column),
-                          static_cast<std::size_t>(PQgetlength(result_.get(), row, column)));
+void Result::ThrowNoCell(int row, int column) {
+  throw Error(FailureReason::kError, fmt::format("no row {} column {} in the result", row, column));
 }
 
 std::optional<std::int64_t> Result::Int(int row, int column) const {

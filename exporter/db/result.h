@@ -14,19 +14,26 @@ namespace pgtls::db {
 // Text-format rows. A read of the wrong type, row or column throws Error (kError): the query and its reader disagree.
 class Result {
  public:
-  explicit Result(ResultHandle result) : result_(std::move(result)) {}
+  explicit Result(ResultHandle result)
+      : result_(std::move(result)), rows_(PQntuples(result_.get())), columns_(PQnfields(result_.get())) {}
 
   // Rows made by hand, for tests of readers: no server, the same class.
   static Result FromRows(const std::vector<std::string>& columns,
                          const std::vector<std::vector<std::optional<std::string>>>& rows);
 
-  int rows() const { return PQntuples(result_.get()); }
-  int columns() const { return PQnfields(result_.get()); }
+  int rows() const { return rows_; }
+  int columns() const { return columns_; }
   // The position of a column; throws where there is none of that name.
   int Column(const char* name) const;
 
   // nullopt: NULL. The view lives as long as the Result.
-  std::optional<std::string_view> Text(int row, int column) const;
+  std::optional<std::string_view> Text(int row, int column) const {
+    if (row < 0 || row >= rows_ || column < 0 || column >= columns_) ThrowNoCell(row, column);
+    // A NULL's length is 0 too; asked in this order, most cells cost two calls.
+    const int length = PQgetlength(result_.get(), row, column);
+    if (length == 0 && PQgetisnull(result_.get(), row, column) != 0) return std::nullopt;
+    return std::string_view(PQgetvalue(result_.get(), row, column), static_cast<std::size_t>(length));
+  }
   std::optional<std::int64_t> Int(int row, int column) const;
   std::optional<double> Double(int row, int column) const;
   std::optional<bool> Bool(int row, int column) const;
@@ -34,7 +41,11 @@ class Result {
   std::optional<std::string> Bytes(int row, int column) const;
 
  private:
+  [[noreturn]] static void ThrowNoCell(int row, int column);
+
   ResultHandle result_;
+  int rows_;
+  int columns_;
 };
 
 }  // namespace pgtls::db

@@ -15,25 +15,33 @@ namespace {
 
 constexpr std::size_t kMaxLabelBytes = 1024;
 
+bool HasServer(const Desc& desc) { return desc.labels[0] == "server"; }
+
+std::string LabelValue(std::string_view text) {
+  std::string valid = ValidUtf8(text);
+  return valid.size() > kMaxLabelBytes ? Bounded(valid, kMaxLabelBytes) : valid;
+}
+
 }  // namespace
 
-Sink::Sink(std::string server) : server_(std::move(server)) {}
+Sink::Sink(std::string server) : server_(LabelValue(server)) {}
 
 void Sink::Add(const Desc& desc, std::initializer_list<std::string_view> values, double value) {
-  AddLabels(desc, std::vector<std::string>(values.begin(), values.end()), value);
+  AddLabels(desc, values, value);
 }
 
 void Sink::Add(const Desc& desc, const std::vector<std::string>& values, double value) {
   AddLabels(desc, values, value);
 }
 
-void Sink::AddLabels(const Desc& desc, std::vector<std::string> labels, double value) {
-  if (desc.labels[0] == "server") labels.insert(labels.begin(), server_);
-  if (labels.size() != desc.label_count()) {
-    throw std::logic_error(
-        fmt::format("{}: {} label values for {} labels", desc.name, labels.size(), desc.label_count()));
+void Sink::AddLabels(const Desc& desc, const auto& values, double value) {
+  const std::size_t given = values.size() + (HasServer(desc) ? 1 : 0);
+  if (given != desc.label_count()) {
+    throw std::logic_error(fmt::format("{}: {} label values for {} labels", desc.name, given, desc.label_count()));
   }
-  for (auto& label : labels) label = Bounded(ValidUtf8(label), kMaxLabelBytes);
+  std::vector<std::string> labels;
+  labels.reserve(values.size());
+  for (const std::string_view label : values) labels.push_back(LabelValue(label));
   auto family = std::find_if(families_.begin(), families_.end(), [&](const Family& f) { return f.desc == &desc; });
   if (family == families_.end()) family = families_.insert(family, Family{&desc, {}});
   if (!family->samples.emplace(std::move(labels), value).second) {
@@ -43,21 +51,31 @@ void Sink::AddLabels(const Desc& desc, std::vector<std::string> labels, double v
 
 std::vector<RenderedFamily> Sink::Render() {
   std::vector<RenderedFamily> rendered;
+  rendered.reserve(families_.size());
   const prometheus::TextSerializer serializer;
-  for (const auto& [desc, samples] : families_) {
-    prometheus::MetricFamily family;
+  for (auto& [desc, samples] : families_) {
+    const std::size_t series = samples.size();
+    std::vector<prometheus::MetricFamily> families(1);
+    prometheus::MetricFamily& family = families.front();
     family.name = desc->name;
     family.type = desc->type == Type::kCounter ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge;
-    for (const auto& [labels, value] : samples) {
+    family.metric.reserve(series);
+    while (!samples.empty()) {
+      auto sample = samples.extract(samples.begin());
       auto& metric = family.metric.emplace_back();
-      for (std::size_t i = 0; i < labels.size(); ++i) metric.label.push_back({std::string(desc->labels[i]), labels[i]});
-      (desc->type == Type::kCounter ? metric.counter.value : metric.gauge.value) = value;
+      metric.label.reserve(desc->label_count());
+      std::size_t name = 0;
+      if (HasServer(*desc)) metric.label.push_back({std::string(desc->labels[name++]), server_});
+      for (std::string& label : sample.key()) {
+        metric.label.push_back({std::string(desc->labels[name++]), std::move(label)});
+      }
+      (desc->type == Type::kCounter ? metric.counter.value : metric.gauge.value) = sample.mapped();
     }
     std::ostringstream out;
-    serializer.Serialize(out, {family});
+    serializer.Serialize(out, families);
     // The serializer writes "# TYPE …" first; the page writes it once for all servers.
-    std::string text = std::move(out).str();
-    rendered.push_back({desc, text.substr(text.find('\n') + 1), samples.size()});
+    const std::string_view text = out.view();
+    rendered.push_back({desc, std::string(text.substr(text.find('\n') + 1)), series});
   }
   families_.clear();
   return rendered;

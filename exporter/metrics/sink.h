@@ -36,12 +36,12 @@ class Sink {
   std::vector<RenderedFamily> Render();
 
  private:
-  void AddLabels(const Desc& desc, std::vector<std::string> labels, double value);
+  void AddLabels(const Desc& desc, const auto& values, double value);
 
   std::string server_;
   struct Family {
     const Desc* desc;
-    std::map<std::vector<std::string>, double> samples;
+    std::map<std::vector<std::string>, double> samples;  // by the labels after `server`
   };
   std::vector<Family> families_;
 };
