@@ -1,11 +1,13 @@
 #include "exporter/app.h"
 
 #include <malloc.h>
+#include <sys/resource.h>
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <utility>
 
 #include "collectors/registry.h"
 #include "exporter/audit/check.h"
@@ -86,6 +88,17 @@ int Explain(const config::CommandLine& line) {
   return explanation.exit_code;
 }
 
+// Each watched server is a connection, and the usual soft limit of 1,024 is there for select(2), which nothing here
+// calls. Only the limit of this process changes; what it starts are threads.
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
+  const rlim_t before = std::exchange(limit.rlim_cur, limit.rlim_max);
+  const bool raised = setrlimit(RLIMIT_NOFILE, &limit) == 0;
+  log::Debug(raised ? "raised the limit of open files" : "the limit of open files cannot be raised",
+             {{"from", std::to_string(before)}, {"to", std::to_string(limit.rlim_max)}});
+}
+
 int Dispatch(const config::CommandLine& line) {
   switch (line.command) {
     case config::Command::kServe:
@@ -138,6 +151,7 @@ int RunApp(int argc, char** argv) {
   log::Configure(line.log_level, line.log_format);
   // Each thread would get a heap of its own, and none gives back what another could use: a megabyte for nothing here.
   mallopt(M_ARENA_MAX, 1);
+  RaiseFileLimit();
   db::RequireEncryptionByDefault();
   try {
     return Dispatch(line);

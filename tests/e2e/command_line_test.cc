@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -119,6 +120,22 @@ TEST(Service, EndsAtOnceAndCleanlyWhileAServerHangs) {
     exporter.process().Signal(signal);
     EXPECT_EQ(exporter.process().Wait(std::chrono::seconds(30)), 0) << exporter.Log();
   }
+}
+
+// Started as from a shell whose soft limit is low: a thousand servers are more than a thousand files.
+TEST(Service, TakesAllTheFilesThatItMayOpen) {
+  rlimit own{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &own), 0);
+  const rlimit low{.rlim_cur = 256, .rlim_max = own.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &low), 0);
+  const Exporter exporter({"--dsn=host=127.0.0.1 port=1", "--log.level=debug"});
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &own), 0);
+  const std::string page = exporter.Page();
+  const std::string name = "\nprocess_max_fds ";
+  const std::size_t at = page.find(name);
+  ASSERT_NE(at, std::string::npos) << page;
+  EXPECT_EQ(std::stod(page.substr(at + name.size())), static_cast<double>(own.rlim_max));
+  EXPECT_THAT(exporter.Log(), HasSubstr("raised the limit of open files"));
 }
 
 TEST(Service, ANameThatHangsHoldsUpNeitherTheEndNorTheOthers) {
