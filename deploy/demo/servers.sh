@@ -1,0 +1,84 @@
+# Part of demo.sh: two throwaway PostgreSQL servers, and the certificates for them and for a client.
+# shellcheck shell=bash disable=SC2154  # sourced: the parts share their variables
+
+# issue NAME DAYS SUBJECT EXTENSION: $run/NAME.crt and .key, by the demo's authority
+issue() {
+  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$run/$1.key" -out "$run/$1.csr" \
+    -subj "$3" 2>/dev/null
+  openssl x509 -req -in "$run/$1.csr" -CA "$run/ca.crt" -CAkey "$run/ca.key" -days "$2" -out "$run/$1.crt" \
+    -extfile <(echo "$4") 2>/dev/null
+}
+make_certificates() {
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$run/ca.key" -out "$run/ca.crt" \
+    -days 3650 -subj '/CN=Demo CA' 2>/dev/null
+  names='subjectAltName = DNS:localhost, IP:127.0.0.1, IP:::1'
+  issue orders 365 /CN=localhost "$names"
+  issue billing 9 /CN=localhost "$names"
+  issue partner 365 /CN=partner 'extendedKeyUsage = clientAuth'
+}
+
+bin=/usr/lib/postgresql/15/bin
+server_user=$(id -un)
+if [[ $(id -u) == 0 ]]; then server_user=postgres; fi
+# PostgreSQL refuses to run as root.
+as_server() {
+  if [[ $(id -u) == 0 ]]; then
+    (cd / && runuser -u postgres -- "$@")
+  else
+    "$@"
+  fi
+}
+
+owner=
+if [[ $(id -u) == 0 ]]; then owner=postgres; fi
+# install_certificate NAME DIRECTORY
+install_certificate() {
+  install -m 600 ${owner:+-o $owner} "$run/$1.key" "$2/server.key"
+  install -m 644 ${owner:+-o $owner} "$run/$1.crt" "$2/server.crt"
+}
+# start_server NAME: listens on $port_of[NAME], with the socket in its own directory
+declare -A port_of
+start_server() {
+  local name=$1 data=$run/$1/data
+  port_of[$name]=$(free_port "$2")
+  mkdir "$run/$name"
+  [[ $(id -u) != 0 ]] || chown postgres "$run/$name"
+  as_server "$bin/initdb" -D "$data" -U "$server_user" --auth=peer --no-sync >/dev/null
+  install_certificate "$name" "$data"
+  install -m 644 ${owner:+-o $owner} "$run/ca.crt" "$data/root.crt"
+  cat >>"$data/postgresql.conf" <<END
+port = ${port_of[$name]}
+listen_addresses = 'localhost'
+unix_socket_directories = '$run/$name'
+ssl = on
+ssl_ca_file = 'root.crt'
+fsync = off
+END
+  # As a careful DBA writes it: nothing over the network without TLS …
+  cat >"$data/pg_hba.conf" <<END
+local   all  $server_user                 peer
+local   all  all                          scram-sha-256
+hostssl all  partner       127.0.0.1/32   cert
+hostssl all  all           127.0.0.0/8    scram-sha-256
+hostssl all  all           ::1/128        scram-sha-256
+# … and the line that somebody added for the old ERP.
+host    shop erp,reporting 127.0.0.0/8    scram-sha-256
+END
+  data_directories+=("$data")
+  as_server "$bin/pg_ctl" start -D "$data" -l "$run/$name/log" -w -s
+  sql "$name" postgres -f - <deploy/sql/monitoring_role.sql
+  sql "$name" postgres -f - <<END
+CREATE DATABASE shop;
+ALTER ROLE tls_exporter PASSWORD 'demo';
+CREATE ROLE app LOGIN PASSWORD 'demo';
+CREATE ROLE erp LOGIN PASSWORD 'demo';
+CREATE ROLE reporting LOGIN PASSWORD 'demo';
+CREATE ROLE partner LOGIN;
+END
+}
+# sql SERVER DATABASE ARGUMENT…: psql as the superuser
+sql() {
+  local name=$1 database=$2
+  shift 2
+  as_server env PGOPTIONS='-c client_min_messages=warning' psql -X -q -v ON_ERROR_STOP=1 -h "$run/$name" -p "${port_of[$name]}" -U "$server_user" -d "$database" "$@"
+}
