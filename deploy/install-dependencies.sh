@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs what is missing of the Debian 12 packages that this project needs. Quick and silent when nothing is missing.
-#   deploy/install-dependencies.sh [build|demo|test|bench|package]      (default: build)
-# Each kind holds the ones before it; package is build and what makes a Debian package. Runs as root, or through sudo. Servers
-# that come with a package are neither started nor
+#   deploy/install-dependencies.sh [build|demo|prometheus|test|bench|package]      (default: build)
+# Each kind holds the ones before it (prometheus: for demo.sh --with-prometheus); package is build and what makes a Debian
+# package. Runs as root, or through sudo. Servers that come with a package are neither started, now or at the next boot, nor
 # given a default cluster.
 set -eu
 
@@ -11,19 +11,21 @@ kind=${1:-build}
 build='ca-certificates clang-19 lld-19 cmake ninja-build pkg-config libc6-dev libstdc++-12-dev libpq-dev libssl-dev zlib1g-dev
   libcrypt-dev libfmt-dev libspdlog-dev libyaml-cpp-dev libasio-dev libcli11-dev libcivetweb-dev prometheus-cpp-dev'
 demo='postgresql-15 postgresql-client-15 openssl curl procps util-linux socat'
+prometheus='prometheus prometheus-alertmanager iproute2'
 test='clang-tidy-19 clang-format-19 libclang-rt-19-dev libgtest-dev libgmock-dev krb5-kdc krb5-admin-server krb5-user
-  prometheus prometheus-alertmanager sslscan python3 python3-jsonschema shellcheck git jsonnet systemd groff-base iproute2'
+  sslscan python3 python3-jsonschema shellcheck git jsonnet systemd groff-base'
 bench='libbenchmark-dev wrk prometheus-postgres-exporter pgbouncer'
 package='dpkg-dev file'
 
 case $kind in
   build) wanted=$build ;;
   demo) wanted="$build $demo" ;;
-  test) wanted="$build $demo $test" ;;
-  bench) wanted="$build $demo $test $bench" ;;
+  prometheus) wanted="$build $demo $prometheus" ;;
+  test) wanted="$build $demo $prometheus $test" ;;
+  bench) wanted="$build $demo $prometheus $test $bench" ;;
   package) wanted="$build $package" ;;
   *)
-    echo "usage: install-dependencies.sh [build|demo|test|bench|package]" >&2
+    echo "usage: install-dependencies.sh [build|demo|prometheus|test|bench|package]" >&2
     exit 2
     ;;
 esac
@@ -70,3 +72,9 @@ install() {
 }
 # The lists of packages may be old or absent.
 install >/dev/null 2>&1 || { $as_root apt-get update -q && install; }
+# Debian enables these for the next boot.
+for service in prometheus prometheus-alertmanager; do
+  case " $missing " in
+    *" $service "*) $as_root deb-systemd-helper disable $service.service >/dev/null 2>&1 || true ;;
+  esac
+done

@@ -9,7 +9,7 @@ client() {
     <"$run/silence" 9>&- >>"$run/clients.log" 2>&1 &
   children+=($!)
 }
-# plaintext_client SERVER ADDRESS CONNINFO: one without TLS that comes from this address of the loopback network
+# plaintext_client SERVER ADDRESS CONNINFO: one without TLS that comes from this address, one of the machine's own
 plaintext_client() {
   local relay=$run/from-$2
   mkdir "$relay"

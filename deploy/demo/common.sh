@@ -7,7 +7,7 @@ die() {
   exit 1
 }
 
-run=$(mktemp -d /tmp/pg_tls_demo.XXXXXX)
+run=$(mktemp -d "${PGTLS_DEMO_PARENT:-/tmp}/pg_tls_demo.XXXXXX")  # a short path: PostgreSQL makes sockets in it
 children=()
 data_directories=()
 clean_up() {

@@ -64,6 +64,12 @@ hostssl all  all           ::1/128        scram-sha-256
 # … and the line that somebody added for the old ERP.
 host    shop erp,reporting 127.0.0.0/8    scram-sha-256
 END
+  if [[ $name == orders && -n $remote_address ]]; then
+    cat >>"$data/pg_hba.conf" <<END
+# … and the one for a job on another host.
+host    shop warehouse     $remote_address/32 scram-sha-256
+END
+  fi
   data_directories+=("$data")
   as_server "$bin/pg_ctl" start -D "$data" -l "$run/$name/log" -w -s
   sql "$name" postgres -f - <deploy/sql/monitoring_role.sql
@@ -73,6 +79,7 @@ ALTER ROLE tls_exporter PASSWORD 'demo';
 CREATE ROLE app LOGIN PASSWORD 'demo';
 CREATE ROLE erp LOGIN PASSWORD 'demo';
 CREATE ROLE reporting LOGIN PASSWORD 'demo';
+CREATE ROLE warehouse LOGIN PASSWORD 'demo';
 CREATE ROLE partner LOGIN;
 END
 }

@@ -11,12 +11,9 @@ fail() {
   cat "$dir/out" >&2
   exit 1
 }
-nothing_left() {
-  local run
-  run=$(compgen -G '/tmp/pg_tls_demo.*') || true
-  [[ $run == "${before:-}" ]] || fail "left behind: $run"
-}
-before=$(compgen -G '/tmp/pg_tls_demo.*') || true
+mkdir -m 1777 "$dir/parent"
+export PGTLS_DEMO_PARENT=$dir/parent
+nothing_left() { [[ -z $(ls -A "$dir/parent") ]] || fail "left behind: $(ls -A "$dir/parent")"; }
 
 deploy/demo.sh --once >"$dir/out" 2>&1 || fail "--once"
 grep -q 'The page says what the clients are' "$dir/out" || fail "--once said nothing"
