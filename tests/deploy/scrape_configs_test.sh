@@ -1,0 +1,122 @@
+#!/bin/bash
+# The three example configurations of deploy/prometheus, each in a real Prometheus on one real exporter with eight servers: the whole
+# page; two shards that have every server once between them; probes. Only intervals and the probes' targets are replaced.
+# PGTLS_EXPORTER: the executable. In a network of its own, where the ports of the examples are free.
+set -euo pipefail
+: "${PGTLS_EXPORTER:?}"
+cd "$(dirname "$0")/../.."
+[[ ${1:-} == inside ]] || exec unshare --net "$0" inside
+ip link set lo up
+
+bin=$(tests/support/fetch-postgres.sh 15)
+work=$(mktemp -d)
+data=$work/data
+as_postgres() { setpriv --reuid=postgres --regid=postgres --init-groups -- "$@"; }
+children=()
+clean_up() {
+  ((${#children[@]} == 0)) || kill "${children[@]}" 2>/dev/null || true
+  as_postgres "$bin/pg_ctl" stop -D "$data" -m immediate -s 2>/dev/null || true
+  wait || true
+  rm -rf "$work"
+}
+trap clean_up EXIT
+fail() {
+  echo "FAILED: $*" >&2
+  tail -n 20 "$work"/*.log >&2 || true
+  exit 1
+}
+
+# One PostgreSQL at many addresses is many servers to the exporter.
+chown postgres: "$work"
+chmod 755 "$work"
+as_postgres "$bin/initdb" -D "$data" -A trust >/dev/null
+as_postgres openssl req -x509 -newkey rsa:2048 -nodes -days 20 -subj /CN=db -keyout "$data/server.key" -out "$data/server.crt" 2>/dev/null
+as_postgres tee -a "$data/postgresql.conf" >/dev/null <<CONF
+listen_addresses = '*'
+unix_socket_directories = '$work'
+ssl = on
+fsync = off
+CONF
+as_postgres "$bin/pg_ctl" start -D "$data" -s -w -l "$work/postgres.log"
+
+servers=(orders billing shop crm erp archive reports staging)
+{
+  echo 'servers:'
+  for i in "${!servers[@]}"; do
+    echo "  - {name: ${servers[i]}, conninfo: host=127.0.0.$((i + 11)) user=postgres dbname=postgres}"
+  done
+  echo 'modules:
+  readonly:
+    conninfo: user=postgres dbname=postgres
+    collectors: [sessions, endpoint, certificates]
+    allowed_targets: ["127.0.0.0/8:5432"]'
+} >"$work/config.yml"
+"$PGTLS_EXPORTER" --config.file="$work/config.yml" 2>"$work/exporter.log" &
+children+=($!)
+
+# start NAME PORT FILE SED…: a Prometheus with that example
+start() {
+  local name=$1 port=$2 file=$3
+  shift 3
+  mkdir "$work/$name"
+  cp -r deploy/prometheus/rules "$work/$name/rules"
+  sed -E -e 's/^( *(scrape|evaluation)_interval): .*/\1: 1s/; s/^( *scrape_timeout): .*/\1: 1s/' "$@" "deploy/prometheus/$file" >"$work/$name/prometheus.yml"
+  prometheus --config.file="$work/$name/prometheus.yml" --storage.tsdb.path="$work/$name/tsdb" --web.listen-address="127.0.0.1:$port" \
+    2>"$work/$name.log" &
+  children+=($!)
+}
+start whole 9090 prometheus.yml
+start shard0 9091 prometheus-sharded.yml
+start shard1 9092 prometheus-sharded.yml -e "s/regex: 0\$/regex: 1/; s/shard: '0'/shard: '1'/"
+start probe 9094 prometheus-probe.yml -e 's/db1\.example\.com:/127.0.0.21:/; s/db2\.example\.com:/127.0.0.22:/'
+
+# answer PORT QUERY: its series, one a line
+answer() { promtool query instant "http://127.0.0.1:$1" "$2" 2>/dev/null; }
+some() {
+  local deadline=$((SECONDS + 60))
+  until [[ -n $(answer "$1" "$2") ]]; do
+    ((SECONDS < deadline)) || fail "port $1, $2: nothing; up: $(answer "$1" up)"
+    sleep 0.2
+  done
+}
+none() { [[ -z $(answer "$1" "$2") ]] || fail "port $1, $2: $(answer "$1" "$2")"; }
+# label PORT QUERY LABEL: its values, sorted
+label() { answer "$1" "$2" | sed -nE "s/.*[{ ]$3=\"([^\"]*)\".*/\1/p" | sort; }
+all=$(printf '%s\n' "${servers[@]}" | sort)
+
+# ---- The whole page
+some 9090 'count(pg_tls_up == 1) == 8'
+[[ $(label 9090 pg_tls_up server) == "$all" ]] || fail "the whole page has: $(label 9090 pg_tls_up server)"
+some 9090 'pg_tls_exporter_build_info{job="pg_tls",instance="localhost:9743"}'
+
+# ---- Shards. All targets of a discovery come at once: with the first that is up the others are known.
+for port in 9091 9092; do
+  some $port 'count(up{job="pg_tls"}) == count(up{job="pg_tls"} == 1) and count(up{job="pg_tls"}) == count(pg_tls_up{job="pg_tls"} == 1)'
+  some $port 'pg_tls_exporter_build_info{job="pg_tls_self"}'
+  some $port 'process_open_fds{job="pg_tls_self"}'
+  none $port '{server=~".+",job="pg_tls_self"}'
+  none $port 'pg_tls_exporter_build_info{job="pg_tls"}'
+  # A target has its own server's series only, under an instance of its own.
+  none $port 'count by (instance) (count by (instance, server) ({server=~".+"})) > 1'
+  none $port 'count by (server) (count by (server, instance) ({server=~".+"})) > 1'
+  # shellcheck disable=SC2016  # Prometheus' own $1
+  none $port 'pg_tls_up unless on (instance) label_replace(pg_tls_up, "instance", "localhost:9743/$1", "server", "(.*)")'
+done
+shares=$(label 9091 pg_tls_up server; echo --; label 9092 pg_tls_up server)
+[[ $shares != --* && $shares != *-- ]] || fail "one shard has everything: $shares"
+[[ $(grep -vx -- -- <<<"$shares" | sort) == "$all" ]] || fail "not every server once: $shares"
+
+# ---- Probes
+for target in 127.0.0.21:5432 127.0.0.22:5432; do
+  some 9094 "up{job=\"pg_tls_probe\",instance=\"$target\"} == 1"
+  some 9094 "pg_tls_up{job=\"pg_tls_probe\",instance=\"$target\",server=\"$target\"} == 1"
+  some 9094 "pg_tls_ssl_request_answer{job=\"pg_tls_probe\",instance=\"$target\",server=\"$target\",answer=\"S\"} == 1"
+  some 9094 "pg_tls_certificate_not_after_timestamp_seconds{job=\"pg_tls_probe\",instance=\"$target\",source=\"served\"}"
+done
+[[ $(answer 9094 'up{job="pg_tls_probe"}' | wc -l) == 2 ]] || fail "probes: $(answer 9094 up)"
+none 9094 '{job="pg_tls_probe",server=""} unless {job="pg_tls_probe",__name__=~"up|scrape_.*"}'
+# The module's collectors, and no other.
+none 9094 'pg_tls_collector_success{job="pg_tls_probe",collector!~"sessions|endpoint|certificates"}'
+some 9094 'count by (instance) (pg_tls_collector_success{job="pg_tls_probe",collector=~"sessions|endpoint|certificates"} == 1) == 3'
+some 9094 'pg_tls_exporter_build_info{job="pg_tls",instance="localhost:9743"}'
+echo 'Every example scrapes what it should.'
