@@ -20,6 +20,7 @@
 #include "exporter/http/pages.h"
 #include "exporter/http/probe_handler.h"
 #include "exporter/http/server.h"
+#include "exporter/http/status_page.h"
 #include "exporter/sampling/fleet.h"
 
 namespace pgtls {
@@ -90,6 +91,11 @@ std::vector<http::Route> Service::Routes() {
   metrics.catalogue = Catalogue();
   metrics.servers = [this] { return fleet_.Snapshots(); };
   metrics.exporter = [this] { return http::RenderExporter(reload_, *requests_); };
+  http::StatusSource status;
+  status.servers = metrics.servers;
+  status.reload_refused = [this] { return !reload_.Get().successful; };
+  status.telemetry_path = line_.telemetry_path;
+  status.version = http::VersionText();
   http::ProbeSource probe{Catalogue(), config, runtime_, kProbes, stopping_};
   const auto names = [config] {
     std::vector<std::string> result;
@@ -103,7 +109,7 @@ std::vector<http::Route> Service::Routes() {
       {"/-/healthy", {"GET"}, [](const http::Request&) { return http::PlainResponse(200); }, "healthy"},
       {"/-/ready", {"GET"}, [this](const http::Request&) { return http::ReadyPage(fleet_.TriedOnce()); }, "ready"},
       {"/-/reload", {"POST"}, [this](const http::Request&) { return ReloadNow(); }, "reload"},
-      {"/", {"GET"}, [this](const http::Request&) { return http::LandingPage(line_.telemetry_path); }, "landing"},
+      {"/", {"GET"}, http::StatusHandler(std::move(status)), "status"},
   };
 }
 

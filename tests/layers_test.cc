@@ -24,7 +24,7 @@ const Layers& Allowed() {
       {"sessions", {"base", "config", "metrics"}},
       {"sampling", {"base", "config", "db", "hba", "metrics", "tls"}},
       {"audit", {"base", "config", "db", "hba", "metrics", "sampling", "sessions", "tls"}},
-      {"http", {"base", "config", "db", "hba", "metrics", "sampling", "tls"}},
+      {"http", {"base", "config", "db", "hba", "metrics", "sampling", "sessions", "tls"}},
       {"collectors", {"base", "config", "db", "hba", "metrics", "sampling", "sessions", "tls"}},
       {"app", {"audit", "base", "collectors", "config", "db", "hba", "http", "metrics", "sampling", "sessions", "tls"}},
       {"main", {"app"}},

@@ -1,7 +1,5 @@
-// The pages for people.
+// The small pages.
 #pragma once
-
-#include <string>
 
 #include "exporter/http/message.h"
 
@@ -9,7 +7,5 @@ namespace pgtls::http {
 
 // 200 when every server was tried once, 503 before.
 Response ReadyPage(bool ready);
-
-Response LandingPage(const std::string& telemetry_path);
 
 }  // namespace pgtls::http

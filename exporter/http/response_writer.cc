@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "exporter/http/gzip.h"
+#include "exporter/http/status_style.h"
 
 namespace pgtls::http {
 namespace {
@@ -18,14 +19,13 @@ constexpr std::size_t kPiece = std::size_t{64} * 1024;
 // Below this gzip's own header outweighs what it saves.
 constexpr std::size_t kMinGzip = 256;
 
-// Our pages have inline styles and no scripts; nothing may frame them or be fetched by them.
+// Our pages have one inline style and no scripts; nothing may frame them or be fetched by them.
 const Headers& SecurityHeaders() {
   static const Headers headers = {
       {"X-Content-Type-Options", "nosniff"},
       {"X-Frame-Options", "deny"},
-      {"Content-Security-Policy",
-       "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
-       "frame-ancestors 'none'"},
+      {"Content-Security-Policy", "default-src 'none'; style-src " + StyleHash() +
+                                      "; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
       {"Referrer-Policy", "no-referrer"},
       {"Cache-Control", "no-store"},
   };

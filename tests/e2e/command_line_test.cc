@@ -177,9 +177,12 @@ TEST(Http, AnswersAsItShould) {
   EXPECT_GT(std::stoi(head.headers.at("content-length")), 100);
 
   EXPECT_EQ(support::HttpRequest(port, "/-/healthy").status, 200);
-  const auto landing = support::HttpRequest(port, "/");
-  EXPECT_EQ(landing.status, 200);
-  EXPECT_THAT(landing.body, HasSubstr("/metrics"));
+  const auto status = support::HttpRequest(port, "/");
+  EXPECT_EQ(status.status, 200);
+  EXPECT_THAT(status.body, HasSubstr("/metrics"));
+  EXPECT_THAT(status.body, HasSubstr("It is not known who is unencrypted"));
+  EXPECT_EQ(support::HttpRequest(port, "/?server=127.0.0.1%3A1").status, 200);
+  EXPECT_EQ(support::HttpRequest(port, "/?server=nobody").status, 404);
   EXPECT_EQ(support::HttpRequest(port, "/nothing").status, 404);
   EXPECT_EQ(support::HttpRequest(port, "/../../etc/passwd").status, 404);
   const auto post = support::HttpRequest(port, "/metrics", "POST", "Content-Length: 0\r\n");

@@ -95,14 +95,6 @@ TEST(PagesTest, ReadySaysSoOrNotYet) {
   EXPECT_NE(Text(ReadyPage(true)), Text(ReadyPage(false)));
 }
 
-TEST(PagesTest, TheLandingPageLinksTheMetrics) {
-  const Response page = LandingPage("/m/x");
-  EXPECT_EQ(page.status, 200);
-  EXPECT_EQ(page.content_type, "text/html; charset=utf-8");
-  EXPECT_THAT(Text(page), HasSubstr("<a href=\"/m/x\">"));
-  EXPECT_THAT(Text(page), ::testing::StartsWith("<!DOCTYPE html>"));
-}
-
 std::string Rendered(const ReloadStatus& reload, const RequestCounter& requests) {
   std::string text;
   for (const auto& family : RenderExporter(reload, requests)) {

@@ -1,0 +1,108 @@
+#include "exporter/http/server_facts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace pgtls::http {
+namespace {
+
+using std::chrono::days;
+using std::chrono::hours;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+// As the alerts have it: three intervals without a result. Short intervals get the time that a busy machine takes.
+bool IsOld(const sampling::CollectorState& state, std::optional<seconds> age) {
+  return age && *age > std::max<std::chrono::milliseconds>(3 * state.interval, seconds(30));
+}
+
+}  // namespace
+
+ServerFacts::ServerFacts(const sampling::ServerSnapshot& server, std::chrono::sys_seconds time)
+    : snapshot(server), now(time) {
+  const sampling::Facts facts = server.facts();
+  settings = facts.Get<db::ServerSettings>();
+  sessions = facts.Get<sessions::Summary>();
+  hba = facts.Get<hba::Posture>();
+  endpoint = facts.Get<tls::EndpointFacts>();
+  certificates = facts.Get<tls::CertificateInventory>();
+}
+
+const sampling::CollectorState* ServerFacts::Collector(std::string_view name) const {
+  const auto found = std::ranges::find(snapshot.collectors, name, &sampling::CollectorState::name);
+  return found == snapshot.collectors.end() ? nullptr : &*found;
+}
+
+std::string ServerFacts::WhyUnknown(std::string_view collector) const {
+  const sampling::CollectorState* state = Collector(collector);
+  if (state == nullptr) return "this collector is switched off";
+  if (!state->result) return "not looked at yet";
+  if (state->result->unsupported) return "nothing to see over a Unix socket";
+  if (state->result->failure) return FailureText(*state->result->failure);
+  if (collector == "sessions" && !sessions) return "nothing was said";
+  const auto age = Age(*state);
+  if (IsOld(*state, age)) return fmt::format("last seen {} ago", AgeText(*age));
+  return "";
+}
+
+std::optional<seconds> ServerFacts::Age(const sampling::CollectorState& state) const {
+  if (!state.last_success) return std::nullopt;
+  return std::max(seconds(0), now - std::chrono::floor<seconds>(*state.last_success));
+}
+
+bool ServerFacts::OverUnixSocket() const {
+  const auto* state = Collector("endpoint");
+  return state != nullptr && state->result && state->result->unsupported;
+}
+
+std::string Counted(std::size_t count, std::string_view thing) {
+  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
+}
+
+std::string AgeText(seconds age) {
+  if (age < minutes(2)) return fmt::format("{} s", age.count());
+  if (age < hours(2)) return fmt::format("{} min", std::chrono::floor<minutes>(age).count());
+  if (age < days(2)) return fmt::format("{} h", std::chrono::floor<hours>(age).count());
+  return fmt::format("{} d", std::chrono::floor<days>(age).count());
+}
+
+std::string FailureText(const sampling::Failure& failure) {
+  return fmt::format("{}: {}", ToString(failure.reason), failure.message);
+}
+
+Level LevelOfEnd(std::chrono::sys_seconds end, std::chrono::sys_seconds now) {
+  if (end - now <= days(7)) return Level::kBad;
+  return end - now <= days(30) ? Level::kWarning : Level::kGood;
+}
+
+Level ChainLevel(const std::vector<std::string_view>& errors) {
+  const bool broken = std::ranges::any_of(errors, [](std::string_view error) {
+    return error == "expired" || error == "revoked" || error == "bad_signature";
+  });
+  return broken ? Level::kBad : Level::kWarning;
+}
+
+ConnectionCounts CountsOf(const sessions::Summary& summary) {
+  using sessions::Encryption;
+  using sessions::Network;
+  ConnectionCounts counts;
+  for (const auto& [kind, count] : summary.connections) {
+    const auto [network, encryption] = kind;
+    if (encryption == Encryption::kTls) counts.tls += count;
+    if (encryption == Encryption::kGss) counts.gss += count;
+    if (encryption != Encryption::kNone) continue;
+    (network == Network::kLocal      ? counts.local
+     : network == Network::kLoopback ? counts.loopback
+                                     : counts.remote) += count;
+  }
+  for (const auto& group : summary.unencrypted) {
+    if (!group.allowed) continue;
+    counts.allowed += group.connections;
+    auto& among = group.network == Network::kLoopback ? counts.loopback : counts.remote;
+    among -= std::min(among, group.connections);
+  }
+  return counts;
+}
+
+}  // namespace pgtls::http

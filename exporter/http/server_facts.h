@@ -1,0 +1,57 @@
+// What is known of one server, for the status page.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "exporter/db/server_settings.h"
+#include "exporter/hba/posture.h"
+#include "exporter/http/status_view.h"
+#include "exporter/sampling/result.h"
+#include "exporter/sessions/summary.h"
+#include "exporter/tls/endpoint_facts.h"
+#include "exporter/tls/inventory.h"
+
+namespace pgtls::http {
+
+// Pointers may be null: nothing is known then.
+struct ServerFacts {
+  ServerFacts(const sampling::ServerSnapshot& server, std::chrono::sys_seconds time);
+
+  const sampling::CollectorState* Collector(std::string_view name) const;
+  // Why a collector's facts are not there, or are not to be trusted; empty where they are.
+  std::string WhyUnknown(std::string_view collector) const;
+  // Time since the last success; absent without one.
+  std::optional<std::chrono::seconds> Age(const sampling::CollectorState& state) const;
+  // The wire collectors have nothing to see there.
+  bool OverUnixSocket() const;
+
+  const sampling::ServerSnapshot& snapshot;
+  std::chrono::sys_seconds now;
+  std::shared_ptr<const db::ServerSettings> settings;
+  std::shared_ptr<const sessions::Summary> sessions;
+  std::shared_ptr<const hba::Posture> hba;
+  std::shared_ptr<const tls::EndpointFacts> endpoint;
+  std::shared_ptr<const tls::CertificateInventory> certificates;
+};
+
+// "1 connection", "3 connections".
+std::string Counted(std::size_t count, std::string_view thing);
+// "12 s", "5 min", "3 h", "4 d".
+std::string AgeText(std::chrono::seconds age);
+// "insufficient_privilege: the role …"
+std::string FailureText(const sampling::Failure& failure);
+// How serious it is that something ends then, by the thresholds of the alerts.
+Level LevelOfEnd(std::chrono::sys_seconds end, std::chrono::sys_seconds now);
+// Of a chain that was not verified: is it broken, or only not known here?
+Level ChainLevel(const std::vector<std::string_view>& errors);
+
+ConnectionCounts CountsOf(const sessions::Summary& summary);
+// All that is to be said of a server, the worst first.
+std::vector<Remark> RemarksOn(const ServerFacts& facts);
+
+}  // namespace pgtls::http

@@ -1,0 +1,33 @@
+#include "exporter/http/server_filter.h"
+
+#include <algorithm>
+
+#include "exporter/base/text.h"
+
+namespace pgtls::http {
+
+std::set<std::string> Values(const Request& request, std::string_view parameter) {
+  std::set<std::string> values;
+  const auto [first, last] = request.query.equal_range(parameter);
+  for (auto pair = first; pair != last; ++pair) values.insert(pair->second);
+  return values;
+}
+
+Response UnknownName(const std::string& what, const std::string& name) {
+  Response response;
+  response.status = 404;
+  response.body = "no " + what + " named '" + Printable(name, 200) + "' is configured\n";
+  return response;
+}
+
+std::optional<Response> NarrowToServers(const Request& request, std::vector<sampling::ServerSnapshot>& servers) {
+  const std::set<std::string> names = Values(request, "server");
+  for (const auto& name : names) {
+    if (std::ranges::find(servers, name, &sampling::ServerSnapshot::name) == servers.end())
+      return UnknownName("server", name);
+  }
+  if (!names.empty()) std::erase_if(servers, [&](const auto& server) { return !names.contains(server.name); });
+  return std::nullopt;
+}
+
+}  // namespace pgtls::http

@@ -1,0 +1,40 @@
+#include <chrono>
+#include <memory>
+#include <utility>
+
+#include "exporter/http/server_filter.h"
+#include "exporter/http/status_page.h"
+
+namespace pgtls::http {
+namespace {
+
+Response Answer(const StatusSource& source, const Request& request) {
+  std::vector<sampling::ServerSnapshot> servers = source.servers();
+  if (auto unknown = NarrowToServers(request, servers)) return *std::move(unknown);
+  StatusFrame frame;
+  frame.telemetry_path = source.telemetry_path;
+  frame.version = source.version;
+  frame.narrowed = request.query.contains("server");
+  frame.refreshes = !Values(request, "refresh").contains("off");
+  frame.reload_refused = source.reload_refused();
+  StatusLimits limits;
+  if (frame.narrowed) {
+    limits.rows *= 5;
+    limits.detailed = 10;
+  }
+  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+  Response response;
+  response.content_type = "text/html; charset=utf-8";
+  response.body = StatusPage(ViewOf(servers, now, limits), frame);
+  return response;
+}
+
+}  // namespace
+
+Handler StatusHandler(StatusSource source) {
+  return [shared = std::make_shared<const StatusSource>(std::move(source))](const Request& request) {
+    return Answer(*shared, request);
+  };
+}
+
+}  // namespace pgtls::http
