@@ -73,8 +73,9 @@ install() {
 # The lists of packages may be old or absent.
 install >/dev/null 2>&1 || { $as_root apt-get update -q && install; }
 # Debian enables these for the next boot.
+command -v systemctl >/dev/null || exit 0
 for service in prometheus prometheus-alertmanager; do
   case " $missing " in
-    *" $service "*) $as_root deb-systemd-helper disable $service.service >/dev/null 2>&1 || true ;;
+    *" $service "*) $as_root systemctl disable --quiet $service.service ;;
   esac
 done
