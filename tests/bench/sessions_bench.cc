@@ -2,32 +2,22 @@
 // Debian's prometheus-postgres-exporter with the same query. One real PostgreSQL with 1,000 sessions in 50 groups, one
 // run, ratios.
 //   sessions_bench PATH_OF_PG_TLS_EXPORTER [SECONDS_PER_MEASUREMENT]
-#include <sys/resource.h>
-
-#include <asio.hpp>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
-#include <filesystem>
-#include <fstream>
 #include <functional>
-#include <regex>
-#include <sstream>
-#include <thread>
 
-#include "collectors/registry.h"
-#include "collectors/sessions.h"
-#include "tests/collectors/harness.h"
+#include "tests/bench/exporter.h"
+#include "tests/bench/fleet.h"
+#include "tests/bench/measure.h"
+#include "tests/bench/postgres_exporter.h"
 #include "tests/support/http_client.h"
 #include "tests/support/postgres_server.h"
 
-namespace pgtls {
+namespace pgtls::bench {
 namespace {
 
 using support::Client;
 using support::PostgresServer;
-using support::Process;
-using Clock = std::chrono::steady_clock;
 
 constexpr int kSessions = 1000;
 constexpr int kGroups = 50;
@@ -53,88 +43,7 @@ std::vector<Client> OpenSessions(const PostgresServer& server) {
   return sessions;
 }
 
-// How often the statement was executed by the exporters' role.
-long Executions(const PostgresServer& server) {
-  const auto rows = server.Query(
-      "SELECT coalesce(sum(calls), 0) FROM pg_stat_statements WHERE userid = 'tls_exporter'::regrole AND query LIKE "
-      "'%pg_stat_ssl%' AND query LIKE '%backend_type%'");
-  return std::stol(rows.at(0).at(0).value());
-}
-
-// The statement of the sessions collector, as it sends it.
-std::string SessionsSql() {
-  class Capture : public collectors::FakeSession {
-   public:
-    asio::awaitable<db::Result> Query(const db::Statement& statement, db::Parameters /*none matter*/,
-                                      Deadline /*at once*/) override {
-      sql = statement.sql;
-      throw Error(FailureReason::kError, "captured");
-      co_return db::Result::FromRows({}, {});
-    }
-    std::string sql;
-  };
-  Capture capture;
-  collectors::Harness harness(collectors::SessionsCollector());
-  harness.session = &capture;
-  try {
-    harness.Collect();
-  } catch (const Error&) {
-    return capture.sql;
-  }
-  throw std::logic_error("the sessions collector asked for nothing");
-}
-
-// ---- Measuring
-
-// CPU time of all threads of a process, in milliseconds.
-double CpuMs(pid_t pid) {
-  double nanoseconds = 0;
-  for (const auto& task : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
-    std::ifstream in(task.path() / "schedstat");
-    double on_cpu = 0;
-    in >> on_cpu;
-    nanoseconds += on_cpu;
-  }
-  return nanoseconds / 1e6;
-}
-
-double ThreadCpuMs() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
-}
-
-double ResidentMb(pid_t pid) {
-  std::ifstream in("/proc/" + std::to_string(pid) + "/status");
-  for (std::string line; std::getline(in, line);) {
-    if (line.starts_with("VmRSS:")) return std::strtod(line.c_str() + 6, nullptr) / 1024;
-  }
-  throw std::runtime_error("no VmRSS");
-}
-
-// Calls `step` once an interval for so long.
-void Paced(std::chrono::seconds duration, const std::function<void()>& step) {
-  const auto start = Clock::now();
-  for (auto next = start; next < start + duration; next += kInterval) {
-    std::this_thread::sleep_until(next);
-    step();
-  }
-}
-
-// Median latency of a scrape over one connection, by wrk, in milliseconds.
-double ScrapeP50Ms(int port, std::chrono::seconds duration) {
-  const std::string out = support::RunProcess({"wrk", "-t1", "-c1", "-d" + std::to_string(duration.count()) + "s",
-                                               "--latency", "http://127.0.0.1:" + std::to_string(port) + "/metrics"},
-                                              {}, duration + std::chrono::seconds(30))
-                              .out;
-  std::smatch match;
-  if (!std::regex_search(out, match, std::regex("50%\\s+([0-9.]+)(us|ms|s)")) ||
-      out.find("Non-2xx") != std::string::npos) {
-    throw std::runtime_error("wrk: " + out);
-  }
-  const double value = std::stod(match[1]);
-  return match[2] == "us" ? value / 1000 : match[2] == "s" ? value * 1000 : value;
-}
+// ---- The three
 
 struct Cost {
   double cpu_ms = 0;          // per collection
@@ -142,8 +51,6 @@ struct Cost {
   double p50_ms = 0;
   double resident_mb = 0;
 };
-
-// ---- The three
 
 double BareLibpq(const PostgresServer& server, const std::string& sql, std::chrono::seconds duration) {
   Client client(server.Conninfo("user=tls_exporter sslmode=require"));
@@ -153,7 +60,7 @@ double BareLibpq(const PostgresServer& server, const std::string& sql, std::chro
   const char* const parameters[] = {own.c_str()};
   int collections = 0;
   double cpu_ms = 0;
-  Paced(duration, [&] {
+  Paced(duration, kInterval, [&] {
     const double before = ThreadCpuMs();
     PGresult* result = PQexecPrepared(client.get(), "sessions", 1, parameters, nullptr, nullptr, 0);
     if (PQntuples(result) < kSessions) throw std::runtime_error(PQerrorMessage(client.get()));
@@ -164,104 +71,46 @@ double BareLibpq(const PostgresServer& server, const std::string& sql, std::chro
   return cpu_ms / collections;
 }
 
-void WaitForPage(int port, const std::string& sample) {
-  const bool there = support::WaitUntil([&] {
-    try {
-      return support::HttpGet(port, "/metrics").find(sample) != std::string::npos;
-    } catch (const std::runtime_error&) {
-      return false;
-    }
-  });
-  if (!there) throw std::runtime_error("no " + sample + " on the page");
-}
-
-// What an exporter does: the sessions alone, or all that it does by default beside them.
-enum class Scope { kSessions, kDefault };
-
-Cost Exporter(const PostgresServer& server, const std::string& program, Scope scope, std::chrono::seconds duration) {
-  const support::TempDir dir;
-  const std::string config = dir.Write(
-      "config.yml", "servers:\n  - name: bench\n    conninfo: " + server.Conninfo("user=tls_exporter sslmode=require") +
-                        "\ncollectors:\n  sessions: {interval: " + std::to_string(kInterval.count()) + "ms}\n");
-  const int port = support::FreePort();
-  std::vector<std::string> argv = {program, "--config.file=" + config,
-                                   "--web.listen-address=127.0.0.1:" + std::to_string(port)};
-  for (const auto* collector : collectors::All()) {
-    if (scope == Scope::kSessions && collector->name != "sessions")
-      argv.push_back("--no-collector." + std::string(collector->name));
-  }
-  const Process process(argv);
-  WaitForPage(port, "pg_tls_connections{");
+Cost Ours(const PostgresServer& server, const std::string& program, Scope scope, std::chrono::seconds duration) {
+  const Exporter exporter(
+      program,
+      "servers:\n  - name: bench\n    conninfo: " + server.Conninfo("user=tls_exporter sslmode=require") +
+          "\ncollectors:\n  sessions: {interval: " + std::to_string(kInterval.count()) + "ms}\n",
+      scope == Scope::kSessions ? SessionsOnly() : std::vector<std::string>{});
   const auto measure = [&](const std::function<void()>& step) {
-    const double cpu_before = CpuMs(process.pid());
-    const long before = Executions(server);
-    Paced(duration, step);
-    return (CpuMs(process.pid()) - cpu_before) / static_cast<double>(Executions(server) - before);
+    const double cpu_before = CpuMs(exporter.pid());
+    const long before = SessionsExecutions(server);
+    Paced(duration, kInterval, step);
+    return (CpuMs(exporter.pid()) - cpu_before) / static_cast<double>(SessionsExecutions(server) - before);
   };
   Cost cost;
   cost.cpu_ms = measure([] {});
-  cost.cpu_scraped_ms = measure([&] { support::HttpGet(port, "/metrics"); });
-  cost.p50_ms = ScrapeP50Ms(port, duration);
-  cost.resident_mb = ResidentMb(process.pid());
+  cost.cpu_scraped_ms = measure([&] { exporter.Page(); });
+  cost.p50_ms = ScrapeP50Ms(exporter.port(), duration);
+  cost.resident_mb = ResidentMb(exporter.pid());
   return cost;
 }
 
-std::string Indented(const std::string& text) { return "    " + std::regex_replace(text, std::regex("\n"), "\n    "); }
-
-// The query as postgres_exporter wants it: no parameters, and what each column is.
-std::string CustomQuery(const std::string& sql, const std::vector<std::string>& labels, const std::string& value) {
-  std::string yaml = "bench_sessions:\n  query: |\n" + Indented(sql) + "\n  metrics:\n";
-  for (const auto& label : labels) yaml += "    - " + label + ": {usage: LABEL, description: x}\n";
-  return yaml + "    - " + value + ": {usage: GAUGE, description: x}\n";
-}
-
-Cost PostgresExporter(const PostgresServer& server, const std::string& queries, Scope scope,
-                      std::chrono::seconds duration) {
-  const support::TempDir dir;
-  const std::string file = dir.Write("queries.yml", queries);
-  const int port = support::FreePort();
-  std::vector<std::string> argv = {"prometheus-postgres-exporter",
-                                   "--web.listen-address=127.0.0.1:" + std::to_string(port),
-                                   "--extend.query-path=" + file};
-  if (scope == Scope::kSessions) {
-    argv.insert(argv.end(), {"--disable-default-metrics", "--disable-settings-metrics", "--no-collector.database",
-                             "--no-collector.bgwriter"});
-  }
-  const Process process(argv,
-                        {.environment = {{"DATA_SOURCE_NAME", server.Conninfo("user=tls_exporter sslmode=require")}}});
-  WaitForPage(port, "bench_sessions_");
-  const double cpu_before = CpuMs(process.pid());
+Cost Rival(const PostgresServer& server, const std::string& queries, Scope scope, std::chrono::seconds duration) {
+  const PostgresExporter exporter(queries, scope, server.Conninfo("user=tls_exporter sslmode=require"));
+  WaitForPage(exporter.port, "bench_sessions_");
+  const double cpu_before = CpuMs(exporter.process.pid());
   int collections = 0;
-  Paced(duration, [&] {
-    support::HttpGet(port, "/metrics");
+  Paced(duration, kInterval, [&] {
+    support::HttpGet(exporter.port, "/metrics");
     ++collections;
   });
   Cost cost;
-  cost.cpu_scraped_ms = (CpuMs(process.pid()) - cpu_before) / collections;
-  cost.p50_ms = ScrapeP50Ms(port, duration);
-  cost.resident_mb = ResidentMb(process.pid());
+  cost.cpu_scraped_ms = (CpuMs(exporter.process.pid()) - cpu_before) / collections;
+  cost.p50_ms = ScrapeP50Ms(exporter.port, duration);
+  cost.resident_mb = ResidentMb(exporter.process.pid());
   return cost;
 }
 
 // ---- The report
 
-// `target`: the ratio that is asked for; absent where none is.
-void Row(const char* what, double ours, double other, const char* unit, std::optional<double> target = std::nullopt) {
-  if (!target) {
-    std::printf("| %s | %.2f %s | %.2f %s | %.3f | | |\n", what, ours, unit, other, unit, ours / other);
-    return;
-  }
-  std::printf("| %s | %.2f %s | %.2f %s | %.3f | at most %.3f | %s |\n", what, ours, unit, other, unit, ours / other,
-              *target, ours <= *target * other ? "met" : "**missed**");
-  std::fflush(stdout);
-}
-
 int Run(const std::string& program, std::chrono::seconds duration) {
-  rlimit files{};
-  getrlimit(RLIMIT_NOFILE, &files);
-  files.rlim_cur = files.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &files);
-
+  AllowAllFiles();
   const support::TestCa ca;
   const PostgresServer server = StartServer(ca);
   server.RunSqlFile("deploy/sql/monitoring_role.sql");
@@ -270,28 +119,22 @@ int Run(const std::string& program, std::chrono::seconds duration) {
   const std::vector<Client> sessions = OpenSessions(server);
 
   const std::string sql = SessionsSql();
-  const std::string without_parameters = std::regex_replace(sql, std::regex("\\$1"), "'{}'");
-  const std::string rows =
-      CustomQuery(without_parameters,
-                  {"sees_all", "blind_role", "now_us", "pid", "datname", "usename", "application_name", "client_addr",
-                   "client_port", "backend_type", "authenticating", "ssl", "version", "cipher", "bits",
-                   "client_certificate", "client_dn", "issuer_dn", "gss_encrypted"},
-                  "backend_start_us");
+  const std::string rows = SessionRowsQuery();
   const std::string groups = CustomQuery(
       "SELECT datname, usename, backend_type, ssl, gss_encrypted, version, cipher, count(*) AS connections FROM (" +
-          without_parameters + ") s GROUP BY 1, 2, 3, 4, 5, 6, 7",
+          SessionsSqlWithoutParameters() + ") s GROUP BY 1, 2, 3, 4, 5, 6, 7",
       {"datname", "usename", "backend_type", "ssl", "gss_encrypted", "version", "cipher"}, "connections");
 
   const double bare_ms = BareLibpq(server, sql, duration);
-  const Cost ours = Exporter(server, program, Scope::kSessions, duration);
-  const Cost theirs = PostgresExporter(server, rows, Scope::kSessions, duration);
-  const Cost theirs_grouped = PostgresExporter(server, groups, Scope::kSessions, duration);
-  const Cost ours_default = Exporter(server, program, Scope::kDefault, duration / 3);
-  const Cost theirs_default = PostgresExporter(server, rows, Scope::kDefault, duration / 3);
+  const Cost ours = Ours(server, program, Scope::kSessions, duration);
+  const Cost theirs = Rival(server, rows, Scope::kSessions, duration);
+  const Cost theirs_grouped = Rival(server, groups, Scope::kSessions, duration);
+  const Cost ours_default = Ours(server, program, Scope::kDefault, duration / 3);
+  const Cost theirs_default = Rival(server, rows, Scope::kDefault, duration / 3);
 
   std::printf("PostgreSQL 15, %d sessions in %d groups, %lld s a measurement, one collection every %lld ms\n\n",
               kSessions, kGroups, static_cast<long long>(duration.count()), static_cast<long long>(kInterval.count()));
-  std::printf("| | pg_tls_exporter | other | ratio | target | |\n|---|---|---|---|---|---|\n");
+  TableHead("pg_tls_exporter", "other");
   Row("CPU per collection, beside a bare libpq loop", ours.cpu_ms, bare_ms, "ms", 2);
   Row("CPU per collection and scrape, beside postgres_exporter", ours.cpu_scraped_ms, theirs.cpu_scraped_ms, "ms",
       1.0 / 8);
@@ -305,7 +148,7 @@ int Run(const std::string& program, std::chrono::seconds duration) {
 }
 
 }  // namespace
-}  // namespace pgtls
+}  // namespace pgtls::bench
 
 int main(int argc, char** argv) {
   if (argc < 2) {
@@ -313,7 +156,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
-    return pgtls::Run(argv[1], std::chrono::seconds(argc > 2 ? std::atoi(argv[2]) : 30));  // NOLINT(cert-err34-c)
+    return pgtls::bench::Run(argv[1],
+                             std::chrono::seconds(argc > 2 ? std::atoi(argv[2]) : 30));  // NOLINT(cert-err34-c)
   } catch (const std::exception& error) {
     std::fprintf(stderr, "sessions_bench: %s\n", error.what());
     return 1;

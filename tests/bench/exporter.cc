@@ -1,0 +1,65 @@
+#include "tests/bench/exporter.h"
+
+#include <sstream>
+#include <stdexcept>
+#include <thread>
+
+#include "collectors/registry.h"
+#include "tests/bench/measure.h"
+#include "tests/support/http_client.h"
+
+namespace pgtls::bench {
+namespace {
+
+constexpr std::chrono::minutes kStartUp{15};
+
+std::vector<std::string> Command(const std::string& program, const std::string& config_file, int port,
+                                 const std::vector<std::string>& arguments) {
+  std::vector<std::string> argv = {program, "--config.file=" + config_file,
+                                   "--web.listen-address=127.0.0.1:" + std::to_string(port), "--log.level=warn"};
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return argv;
+}
+
+}  // namespace
+
+Exporter::Exporter(const std::string& program, const std::string& config, const std::vector<std::string>& arguments)
+    : port_(support::FreePort()),
+      process_(Command(program, dir_.Write("config.yml", config), port_, arguments),
+               {.environment = CleanEnvironment()}) {
+  const auto start = std::chrono::steady_clock::now();
+  const bool ready = support::WaitUntil(
+      [&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+        try {
+          return !Runs() || support::HttpRequest(port_, "/-/ready").status == 200;
+        } catch (const std::runtime_error&) {
+          return false;  // it does not listen yet
+        }
+      },
+      kStartUp);
+  start_up_s_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const std::string bad = ready && Runs() ? FirstFailure(Page()) : "it is not ready";
+  if (!bad.empty()) throw std::runtime_error("the exporter: " + bad + "\n" + Log().substr(0, 2000));
+}
+
+std::string Exporter::Page() const { return support::HttpGet(port_, "/metrics"); }
+
+std::vector<std::string> SessionsOnly() {
+  std::vector<std::string> arguments;
+  for (const auto* collector : collectors::All()) {
+    if (collector->name != "sessions") arguments.push_back("--no-collector." + std::string(collector->name));
+  }
+  return arguments;
+}
+
+std::string FirstFailure(const std::string& page) {
+  std::istringstream in(page);
+  for (std::string line; std::getline(in, line);) {
+    const bool health = line.starts_with("pg_tls_up{") || line.starts_with("pg_tls_collector_success{");
+    if (health && line.ends_with(" 0")) return line;
+  }
+  return "";
+}
+
+}  // namespace pgtls::bench

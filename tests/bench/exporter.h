@@ -1,0 +1,38 @@
+// The exporter under measurement, as a child process.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "tests/support/process.h"
+
+namespace pgtls::bench {
+
+class Exporter {
+ public:
+  // Returns when every collector has run once on every server. Throws std::runtime_error with its log when that does
+  // not happen, or when a server or collector failed at that first time.
+  Exporter(const std::string& program, const std::string& config, const std::vector<std::string>& arguments = {});
+
+  int port() const { return port_; }
+  pid_t pid() const { return process_.pid(); }
+  double start_up_s() const { return start_up_s_; }
+  std::string Page() const;
+  bool Runs() { return !process_.ExitCode(); }
+  std::string Log() const { return process_.Err(); }
+
+ private:
+  support::TempDir dir_;
+  int port_;
+  support::Process process_;
+  double start_up_s_ = 0;
+};
+
+// Arguments that leave the sessions collector alone.
+std::vector<std::string> SessionsOnly();
+
+// The first server or collector that a page calls down, empty where all is well.
+std::string FirstFailure(const std::string& page);
+
+}  // namespace pgtls::bench

@@ -1,0 +1,34 @@
+// Debian's prometheus-postgres-exporter beside ours: started with one custom query, the one that ours sends.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tests/support/process.h"
+
+namespace pgtls::bench {
+
+// The statement of the sessions collector as it sends it, its parameter in place.
+std::string SessionsSql();
+// The same without a parameter.
+std::string SessionsSqlWithoutParameters();
+
+// A query as postgres_exporter wants it: no parameters, and what each column is.
+std::string CustomQuery(const std::string& sql, const std::vector<std::string>& labels, const std::string& value);
+// The sessions query, a series a session.
+std::string SessionRowsQuery();
+
+// What it does: the custom query alone, or all that it does by default beside it.
+enum class Scope { kSessions, kDefault };
+
+struct PostgresExporter {
+  // `data_sources`: comma-separated connection strings.
+  PostgresExporter(const std::string& queries, Scope scope, const std::string& data_sources);
+
+  support::TempDir dir;
+  int port;
+  support::Process process;
+};
+
+}  // namespace pgtls::bench
