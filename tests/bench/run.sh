@@ -1,14 +1,47 @@
 #!/bin/bash
-# Builds and runs the benchmarks; what they print is what the README quotes. Needs a calm machine.
-#   tests/bench/run.sh [SECONDS_PER_MEASUREMENT]      (default 30; about ten measurements)
+# Builds and runs the benchmarks; what they print is markdown that the README quotes. Needs a calm machine, and root or sudo for
+# packages that are missing.
+#   tests/bench/run.sh [sessions|fleet|scaling|soak|all] [SECONDS]      (default: sessions)
+# sessions: one server with 1,000 sessions, beside bare libpq and postgres_exporter. SECONDS a measurement, default 30; about ten of them.
+# fleet:    1,000 servers, beside a bare process with as many connections and postgres_exporter. SECONDS of watching after start-up, default
+#           300. Needs 12 GB of memory, and ten minutes more than that.
+# scaling:  1 to 1,000 servers, 10 to 2,000 sessions. SECONDS a point, default 20; eight points. Draws build/bench/scaling.svg.
+# soak:     120 servers that are killed, frozen and reconfigured for SECONDS, default 600. Exit 1 where an invariant did not hold; the seed
+#           that it prints repeats it: build/bench/tests/bench/soak build/bench/pg_tls_exporter SECONDS SEED.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+
+kind=${1:-sessions}
+seconds=${2:-}
+if [[ $kind =~ ^[0-9]+$ ]]; then
+  seconds=$kind kind=sessions
+fi
+case $kind in
+  sessions) programs=(sessions_bench) ;;
+  fleet) programs=(fleet_bench) ;;
+  scaling) programs=(scaling_bench) ;;
+  soak) programs=(soak) ;;
+  all) programs=(sessions_bench fleet_bench scaling_bench soak) ;;
+  *)
+    echo "usage: tests/bench/run.sh [sessions|fleet|scaling|soak|all] [SECONDS]" >&2
+    exit 2
+    ;;
+esac
 
 deploy/install-dependencies.sh bench
 tests/support/fetch-postgres.sh 15 >/dev/null
 cmake --preset bench -DPGTLS_BENCH=ON >/dev/null
-cmake --build --preset bench --target pg_tls_exporter sessions_bench -- --quiet
+cmake --build --preset bench --target pg_tls_exporter "${programs[@]}" -- --quiet
 
-# A thousand sessions are two thousand files here and on the server's side.
+# Thousands of connections are as many files here and on the servers' side.
 ulimit -n "$(ulimit -Hn)"
-build/bench/tests/bench/sessions_bench build/bench/pg_tls_exporter "${1:-30}"
+for program in "${programs[@]}"; do
+  case $program in
+    sessions_bench) arguments=("${seconds:-30}") ;;
+    fleet_bench) arguments=("${seconds:-300}") ;;
+    scaling_bench) arguments=("${seconds:-20}" build/bench/scaling.svg) ;;
+    soak) arguments=("${seconds:-600}") ;;
+  esac
+  printf '\n## %s\n' "$program"
+  "build/bench/tests/bench/$program" build/bench/pg_tls_exporter "${arguments[@]}"
+done
