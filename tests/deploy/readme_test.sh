@@ -1,6 +1,6 @@
 #!/bin/bash
-# The README says what is so: its table of metrics is the catalogue, its configuration is one that the program takes, its files exist,
-# and its options are options.
+# The README says what is so: its tables are the catalogue and the alerts of the rules, its configuration is one that the program
+# takes, its files exist, and its options are options.
 #   PGTLS_EXPORTER  the executable under test
 set -euo pipefail
 : "${PGTLS_EXPORTER:?}"
@@ -15,6 +15,13 @@ fail() {
 sed -n '/^<!-- metrics:begin -->$/,/^<!-- metrics:end -->$/p' README.md | sed '1d;$d' >"$dir/table"
 diff "$dir/catalogue" "$dir/table" || fail "the table of metrics is not what 'metrics --markdown' prints"
 
+deploy/prometheus/alerts-table.sh >"$dir/alerts"
+sed -n '/^<!-- alerts:begin -->$/,/^<!-- alerts:end -->$/p' README.md | sed '1d;$d' >"$dir/table"
+diff "$dir/alerts" "$dir/table" || fail "the table of alerts is not what deploy/prometheus/alerts-table.sh prints"
+diff <(sed -n 's/^ *- alert: //p' deploy/prometheus/rules/*.yml | sort) <(sed -n '3,$s/^| \([^ ]*\) .*/\1/p' "$dir/alerts" | sort) ||
+  fail "deploy/prometheus/alerts-table.sh does not print every alert"
+! grep -q '{{' "$dir/alerts" || fail "a template is left in the table of alerts"
+
 # The configuration under its heading, with the files that it names where they can be.
 sed -n '/^## Configuration$/,/^| key /p' README.md | sed -n 's/^    //p' >"$dir/config.yml"
 grep -q '^modules:' "$dir/config.yml" || fail "no configuration under ## Configuration"
@@ -27,7 +34,7 @@ for key in ipv4_prefix ipv6_prefix client_addr max_series enforcement_interval r
 done
 
 # Files and folders of the tree.
-grep -oE '\b(deploy|tests|grafana)/[A-Za-z0-9_./-]+[A-Za-z0-9_]' README.md | sort -u | while read -r path; do
+grep -oP '(?<![/\w])(deploy|tests|grafana)/[A-Za-z0-9_./-]+[A-Za-z0-9_]' README.md | sort -u | while read -r path; do
   [[ -e $path ]] || fail "no $path in the tree"
 done
 
