@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -30,7 +31,8 @@ inline std::array<Fake, 4> g_fakes;
 
 class FakeCollector : public Collector {
  public:
-  explicit FakeCollector(Fake& fake) : fake_(fake) { ++fake_.instances; }
+  // Probes make theirs on the web's threads, several at once.
+  explicit FakeCollector(Fake& fake) : fake_(fake) { ++std::atomic_ref(fake_.instances); }
   asio::awaitable<void> Collect(Context& context, Output& output) override {
     ++fake_.runs;
     output.sink.Add(kRuns, {}, ++runs_);
