@@ -13,7 +13,7 @@ build='ca-certificates clang-19 lld-19 cmake ninja-build pkg-config libc6-dev li
 demo='postgresql-15 postgresql-client-15 openssl curl procps util-linux socat'
 prometheus='prometheus prometheus-alertmanager iproute2'
 test='clang-tidy-19 clang-format-19 libclang-rt-19-dev libgtest-dev libgmock-dev krb5-kdc krb5-admin-server krb5-user
-  sslscan python3 python3-jsonschema shellcheck git jsonnet systemd groff-base'
+  sslscan python3 python3-jsonschema shellcheck git jsonnet systemd groff-base chromium fonts-dejavu-core'
 bench='libbenchmark-dev wrk prometheus-postgres-exporter pgbouncer gnuplot-nox'
 package='dpkg-dev file'
 

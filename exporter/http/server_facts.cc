@@ -68,7 +68,12 @@ std::string AgeText(seconds age) {
 }
 
 std::string FailureText(const sampling::Failure& failure) {
-  return fmt::format("{}: {}", ToString(failure.reason), failure.message);
+  // libpq's messages have lines and tabs: on the page they are one.
+  std::string text = fmt::format("{}: {}", ToString(failure.reason), failure.message);
+  std::ranges::replace_if(text, [](char c) { return c == '\n' || c == '\t'; }, ' ');
+  const auto end = std::ranges::unique(text, [](char x, char y) { return x == ' ' && y == ' '; });
+  text.erase(end.begin(), end.end());
+  return text;
 }
 
 Level LevelOfEnd(std::chrono::sys_seconds end, std::chrono::sys_seconds now) {

@@ -13,7 +13,7 @@ namespace {
 // ---- Pieces
 
 void Badge(const Remark& remark, Html& html) {
-  (html << "<span class=\"badge " << ClassOf(remark.level) << "\">").Text(remark.text) << "</span>";
+  (html << "<span class=\"badge " << ClassOf(remark.level) << "\">").Text(remark.text) << "</span> ";
 }
 
 void ServerLink(const std::string& name, const StatusFrame& frame, Html& html) {

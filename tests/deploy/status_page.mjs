@@ -1,0 +1,203 @@
+// What a browser makes of the status page. Run by status_page_test.sh, which has the exporters and their servers.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { launch } from './browser.mjs';
+
+const open = 'http://127.0.0.1:9743/';
+const guarded = 'http://127.0.0.1:9744/';
+const script = "<script>document.title='owned'</script>";
+const image = '"><img src=x onerror="document.title=1">';
+
+let browser;
+before(async () => { browser = await launch(); });
+after(async () => { await browser.close(); });
+
+// A page that fails the test where the browser complains, asks something, or fetches more than the page.
+async function visit(url, options = {}) {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  const troubles = [];
+  page.on('console', (message) => troubles.push(`console: ${message.text()}`));
+  page.on('pageerror', (error) => troubles.push(`error: ${error}`));
+  page.on('dialog', (dialog) => { troubles.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
+  page.on('request', (request) => {
+    if (!request.isNavigationRequest() && !request.url().startsWith('data:')) troubles.push(`request: ${request.url()}`);
+  });
+  const response = await page.goto(url);
+  return { context, page, response, troubles };
+}
+
+const rows = (page, section) => page.locator(`#${section} tbody tr`).allInnerTexts();
+
+test('says what is so', async () => {
+  const { context, page, response, troubles } = await visit(open);
+  assert.equal(response.status(), 200);
+  assert.match(await page.locator('.verdict').first().innerText(),
+    /2 open TCP connections are neither encrypted nor allowed.*\n*.*2 from other machines.*\n*.*On 2 of 3 servers it is not known/s);
+  const servers = await rows(page, 'servers');
+  assert.equal(servers.length, 3);
+  const of = (name) => servers.find((row) => row.startsWith(name));
+  assert.match(of('db1'), /up[\s\S]*TLSv1\.3, sslmode=verify-full[\s\S]*2 unencrypted[\s\S]*1 unencrypted but allowed, \d TLS/);
+  assert.match(of('db1'), /the certificate expires in 4 days/);
+  assert.match(of('blind'), /up[\s\S]*not known[\s\S]*insufficient_privilege/);
+  assert.match(of(image), /down[\s\S]*not known[\s\S]*cannot log in: connection/);
+
+  const unencrypted = await rows(page, 'unencrypted');
+  assert.equal(unencrypted.length, 3);
+  const bob = unencrypted.find((row) => row.includes('bob'));
+  assert.match(bob, /192\.0\.2\.1[\s\S]*remote[\s\S]*agreed[\s\S]*\ballowed[\s\S]*pg_hba\.conf:2: host all all 192\.0\.2\.0\/24 trust/);
+  assert.equal(unencrypted.filter((row) => row.includes('not allowed')).length, 2);
+  assert.match(await page.locator('#unencrypted > p').innerText(), /not known who is unencrypted on .*blind.*insufficient_privilege/);
+
+  const certificates = await rows(page, 'certificates');
+  assert.match(certificates[0], /4 days[\s\S]*served/);
+  assert.ok(certificates.some((row) => /db1[\s\S]*\bverified/.test(row)), certificates.join('\n'));
+  assert.ok(certificates.some((row) => /blind[\s\S]*unverified: no sslrootcert/.test(row)), certificates.join('\n'));
+  assert.match((await rows(page, 'sslmode'))[0], /plaintext/);
+  assert.match(await page.locator('#sslmode > p').innerText(), /the port cannot be reached/);
+  assert.ok((await rows(page, 'unseen')).length >= 2);
+  assert.deepEqual(troubles, []);
+  await context.close();
+});
+
+test('shows hostile names and obeys none', async () => {
+  const { context, page, troubles } = await visit(open);
+  const text = await page.locator('body').innerText();
+  for (const name of [script, image, '<img src=x onerror=alert(1)>', 'back\\u{202e}wards\\x0aline']) {
+    assert.ok(text.includes(name), `${name} is not shown in ${text}`);
+  }
+  assert.equal(await page.title(), 'pg_tls_exporter: who is encrypted');
+  assert.equal(await page.locator('script, img, iframe, object, form').count(), 0);
+  assert.doesNotMatch(await page.content(), /\u202e/);
+  // The browser itself would refuse one that got in.
+  const refused = await page.evaluate(() => new Promise((resolve) => {
+    document.addEventListener('securitypolicyviolation', (event) => resolve(event.effectiveDirective));
+    const element = document.createElement('script');
+    element.textContent = "document.title = 'owned'";
+    document.body.append(element);
+  }));
+  assert.match(refused, /script-src/);
+  assert.equal(await page.title(), 'pg_tls_exporter: who is encrypted');
+  assert.equal(troubles.length, 1, troubles.join('\n'));
+  await context.close();
+});
+
+test('narrows to one server, by a link, and back', async () => {
+  const { context, page, troubles } = await visit(open);
+  await page.locator('#servers a', { hasText: '<img' }).click();
+  assert.equal(new URL(page.url()).searchParams.get('server'), image);
+  assert.deepEqual((await rows(page, 'servers')).length, 1);
+  assert.ok((await rows(page, 'collectors')).length >= 4);
+  await page.locator('nav a', { hasText: 'All servers' }).click();
+  assert.equal((await rows(page, 'servers')).length, 3);
+  await page.locator('a', { hasText: 'pause' }).click();
+  assert.equal(await page.locator('meta[http-equiv=refresh]').count(), 0);
+  await page.locator('a', { hasText: 'refresh' }).click();
+  assert.equal(await page.locator('meta[http-equiv=refresh]').count(), 1);
+  await page.locator('nav a', { hasText: 'Metrics' }).click();
+  assert.match(await page.locator('body').innerText(), /pg_tls_up\{server="db1"\} 1/);
+  assert.deepEqual(troubles, []);
+  await context.close();
+});
+
+test('is used with the keyboard alone', async () => {
+  const { context, page } = await visit(`${open}?refresh=off`);
+  const links = await page.locator('a').evaluateAll((all) => all.map((link) => link.getAttribute('href')));
+  assert.ok(links.length > 10);
+  for (const expected of links) {
+    await page.keyboard.press('Tab');
+    const focus = await page.evaluate(() => {
+      const style = getComputedStyle(document.activeElement);
+      return { href: document.activeElement.getAttribute('href'), outline: style.outlineStyle, width: parseFloat(style.outlineWidth) };
+    });
+    assert.equal(focus.href, expected);
+    assert.ok(focus.outline !== 'none' && focus.width >= 2, `the focus on ${expected} is not to be seen`);
+  }
+  await context.close();
+});
+
+// Every text with its ground, by the formulas of WCAG 2.1 (relative luminance, contrast ratio).
+const contrasts = () => {
+  const parse = (colour) => colour.match(/[\d.]+/g).map(Number);
+  const luminance = ([r, g, b]) => [r, g, b].map((value) => {
+    const part = value / 255;
+    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
+  }).reduce((sum, part, i) => sum + part * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (element) => {
+    for (let e = element; e; e = e.parentElement) {
+      const colour = parse(getComputedStyle(e).backgroundColor);
+      if (colour.length === 3 || colour[3] === 1) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const result = [];
+  for (const element of document.body.querySelectorAll('*')) {
+    if (![...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim())) continue;
+    const [a, b] = [luminance(parse(getComputedStyle(element).color)), luminance(ground(element))];
+    result.push({ text: element.textContent.slice(0, 40), ratio: (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) });
+  }
+  return result;
+};
+
+test('is readable, light and dark', async () => {
+  const grounds = new Set();
+  for (const colorScheme of ['light', 'dark']) {
+    const { context, page } = await visit(open, { colorScheme });
+    const texts = await page.evaluate(contrasts);
+    assert.ok(texts.length > 50);
+    assert.deepEqual(texts.filter(({ ratio }) => ratio < 4.5), [], colorScheme);
+    grounds.add(await page.evaluate(() => getComputedStyle(document.body).backgroundColor));
+    await context.close();
+  }
+  assert.equal(grounds.size, 2, 'the dark page is the light one');
+});
+
+test('fits a phone', async () => {
+  for (const url of [open, `${open}?server=db1`]) {
+    const { context, page } = await visit(url, { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true });
+    const wide = await page.evaluate(() => ({
+      page: document.documentElement.scrollWidth,
+      beyond: [...document.querySelectorAll('main *')].filter((e) => e.getBoundingClientRect().right > 360.5 && !e.closest('thead'))
+        .map((e) => e.textContent.slice(0, 60)),
+    }));
+    assert.equal(wide.page, 360);
+    assert.deepEqual(wide.beyond, []);
+    const label = await page.locator('#servers tbody td').first().evaluate((cell) => getComputedStyle(cell, '::before').content);
+    assert.equal(label, '"Server"');
+    await context.close();
+  }
+});
+
+test('needs no JavaScript', async () => {
+  const { context, page, response, troubles } = await visit(open, { javaScriptEnabled: false });
+  assert.equal(response.status(), 200);
+  assert.equal((await rows(page, 'servers')).length, 3);
+  await page.locator('#servers a', { hasText: 'db1' }).click();
+  assert.equal((await rows(page, 'servers')).length, 1);
+  assert.deepEqual(troubles, []);
+  await context.close();
+});
+
+test('stands behind the password', async () => {
+  const stranger = await fetch(guarded);
+  assert.equal(stranger.status, 401);
+  assert.doesNotMatch(await stranger.text(), /db1|bob/);
+  const wrong = await visit(guarded, { httpCredentials: { username: 'ada', password: 'open barley' } });
+  assert.equal(wrong.response.status(), 401);
+  await wrong.context.close();
+  const { context, page, response } = await visit(guarded, { httpCredentials: { username: 'ada', password: 'open sesame' } });
+  assert.equal(response.status(), 200);
+  assert.equal((await rows(page, 'servers')).length, 3);
+  await context.close();
+});
+
+test('says so in its headers', async () => {
+  const response = await fetch(open);
+  const policy = response.headers.get('content-security-policy');
+  assert.match(policy, /^default-src 'none'; style-src 'sha256-[^']+'; /);
+  assert.doesNotMatch(policy, /unsafe/);
+  assert.match(policy, /frame-ancestors 'none'/);
+  assert.equal(response.headers.get('x-content-type-options'), 'nosniff');
+  assert.equal(response.headers.get('cache-control'), 'no-store');
+  assert.equal((await fetch(`${open}?server=nobody`)).status, 404);
+});

@@ -1,0 +1,108 @@
+#!/bin/bash
+# The status page in a real browser, on a real PostgreSQL with clients that are encrypted, unencrypted and hostile by name; a server that is
+# down and one whose role is blind; with and without a password.
+# PGTLS_EXPORTER: the executable. In a network of its own, where addresses that are not loopback exist and every port is free.
+set -euo pipefail
+: "${PGTLS_EXPORTER:?}"
+cd "$(dirname "$0")/../.."
+if [[ ${1:-} != inside ]]; then
+  tests/deploy/npm.sh
+  exec unshare --net "$0" inside
+fi
+ip link set lo up
+ip address add 192.0.2.1/24 dev lo
+
+bin=$(tests/support/fetch-postgres.sh 15)
+work=$(mktemp -d)
+data=$work/data
+as_postgres() { setpriv --reuid=postgres --regid=postgres --init-groups -- "$@"; }
+server() { as_postgres "$bin/pg_ctl" "$@" -D "$data" -s -w; }
+children=()
+clean_up() {
+  ((${#children[@]} == 0)) || kill "${children[@]}" 2>/dev/null || true
+  server stop -m immediate 2>/dev/null || true
+  wait || true
+  rm -rf "$work"
+}
+trap clean_up EXIT
+fail() {
+  echo "FAILED: $*" >&2
+  tail -n 20 "$work"/*.log >&2 || true
+  exit 1
+}
+chown postgres: "$work"
+chmod 755 "$work"
+as_postgres "$bin/initdb" -D "$data" -A trust >/dev/null
+as_postgres openssl req -x509 -newkey rsa:2048 -nodes -days 5 -subj '/O=<script>x()<\/script>/CN=db1' -addext subjectAltName=IP:192.0.2.1 \
+  -keyout "$data/server.key" -out "$data/server.crt" 2>/dev/null
+as_postgres tee -a "$data/postgresql.conf" >/dev/null <<CONF
+listen_addresses = '192.0.2.1'
+unix_socket_directories = '$work'
+ssl = on
+fsync = off
+CONF
+echo 'local all all trust
+host all all 192.0.2.0/24 trust' | as_postgres tee "$data/pg_hba.conf" >/dev/null
+server start -l "$work/postgres.log"
+PGOPTIONS='-c client_min_messages=warning' psql -X -q -v ON_ERROR_STOP=1 -h "$work" -U postgres -f deploy/sql/monitoring_role.sql
+# Names that a page might obey: markup, quotes, U+202E, a line break.
+psql -X -q -v ON_ERROR_STOP=1 -h "$work" -U postgres <<'SQL'
+CREATE ROLE bob LOGIN;
+CREATE ROLE blind LOGIN;
+CREATE ROLE "<script>document.title='owned'</script>" LOGIN;
+CREATE ROLE U&"back\202Ewards\000Aline" LOGIN;
+SQL
+
+cat >"$work/config.yml" <<CONFIG
+servers:
+  - name: db1
+    conninfo: host=192.0.2.1 dbname=postgres user=tls_exporter sslmode=verify-full sslrootcert=$data/server.crt
+  - name: blind
+    conninfo: host=192.0.2.1 dbname=postgres user=blind sslmode=require
+  - name: '"><img src=x onerror="document.title=1">'
+    conninfo: host=192.0.2.1 port=1 dbname=postgres
+collectors:
+  sessions: {interval: 1s}
+  hba: {interval: 1s}
+policy:
+  allow_unencrypted:
+    - {name: bob-until-migrated, user: bob}
+CONFIG
+client() {
+  psql -X "host=192.0.2.1 dbname=postgres sslmode=$1 user='$2' application_name='$3'" -c 'SELECT pg_sleep(600)' >/dev/null 2>&1 &
+  children+=($!)
+}
+client require bob encrypted
+client disable bob agreed
+client disable "<script>document.title=\\'owned\\'</script>" '<img src=x onerror=alert(1)>'
+client disable $'back\u202Ewards\nline' hidden
+
+"$PGTLS_EXPORTER" --config.file="$work/config.yml" --web.listen-address=127.0.0.1:9743 2>"$work/exporter.log" &
+children+=($!)
+hash=$(python3 -W ignore -c 'import crypt; print(crypt.crypt("open sesame", crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=1024)))')
+printf 'basic_auth_users:\n  ada: %s\n' "$hash" >"$work/web.yml"
+"$PGTLS_EXPORTER" --config.file="$work/config.yml" --web.config.file="$work/web.yml" --web.listen-address=127.0.0.1:9744 \
+  2>"$work/guarded.log" &
+children+=($!)
+
+# until_true WHAT COMMAND…
+until_true() {
+  local deadline=$((SECONDS + 60)) what=$1
+  shift
+  until "$@"; do
+    ((SECONDS < deadline)) || fail "$what: not within the time"
+    sleep 0.1
+  done
+}
+all_seen() {
+  [[ $(curl -sf http://127.0.0.1:9743/metrics | grep -cE '^pg_tls_(hba_plaintext|unencrypted)_connections\{server="db1"') == 6 ]]
+}
+until_true 'the clients on the page' all_seen
+until_true 'the first collections' curl -sf -o /dev/null http://127.0.0.1:9743/-/ready
+until_true 'the guarded exporter' curl -sf -o /dev/null -u 'ada:open sesame' http://127.0.0.1:9744/-/ready
+
+node --test --test-reporter=spec tests/deploy/status_page.mjs >"$work/browser.log" 2>&1 || {
+  cat "$work/browser.log" >&2
+  fail 'the browser'
+}
+echo 'The page holds in a browser.'
