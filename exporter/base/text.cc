@@ -91,4 +91,19 @@ std::string Printable(std::string_view text, std::size_t max_bytes) {
   return Bounded(result, max_bytes);
 }
 
+std::string JsonString(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : ValidUtf8(text)) {
+    if (c == '"' || c == '\\') {
+      result += '\\';
+      result += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      result += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+    } else {
+      result += c;
+    }
+  }
+  return result + '"';
+}
+
 }  // namespace pgtls

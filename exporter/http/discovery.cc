@@ -7,21 +7,6 @@
 namespace pgtls::http {
 namespace {
 
-std::string JsonString(const std::string& text) {
-  std::string result = "\"";
-  for (const char c : ValidUtf8(text)) {
-    if (c == '"' || c == '\\') {
-      result += '\\';
-      result += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      result += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      result += c;
-    }
-  }
-  return result + '"';
-}
-
 // Prometheus would be sent wherever this says: only what can be a host and a port.
 bool IsHost(const std::string& host) {
   return !host.empty() && host.size() <= 300 &&

@@ -101,6 +101,13 @@ TEST(BoundedTest, CutsBetweenCharacters) {
   }
 }
 
+TEST(JsonStringTest, EscapesWhatJsonAsksFor) {
+  EXPECT_EQ(JsonString(""), R"("")");
+  EXPECT_EQ(JsonString("a\"b\\c/d"), R"("a\"b\\c/d")");
+  EXPECT_EQ(JsonString("a\nb\x1f\x7f"), "\"a\\u000ab\\u001f\x7f\"");
+  EXPECT_EQ(JsonString("Größe\xff"), "\"Größe\xEF\xBF\xBDxff\"");
+}
+
 TEST(PrintableTest, ShowsControlCharacters) {
   EXPECT_EQ(Printable("a\nb\r\tc\x1b[31m\x7f"), "a\\x0ab\\x0d\\x09c\\x1b[31m\\x7f");
   EXPECT_EQ(Printable(std::string_view("a\0b", 3)), "a\\x00b");
