@@ -67,7 +67,10 @@ void Server::Reconfigure(std::shared_ptr<const config::ServerConfig> config, db:
       slot.due = Deadline::min();
     }
   }
+  const milliseconds session_timeout = SessionTimeout();
   Configure(std::move(config));
+  // statement_timeout is the session's, set when it was made.
+  if (SessionTimeout() != session_timeout) Disconnect();
   session_lane_.wake.cancel();
   wire_lane_.wake.cancel();
 }

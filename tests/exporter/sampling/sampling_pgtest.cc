@@ -247,6 +247,10 @@ TEST_F(SamplingPgTest, TheSessionIsSetUpAndBounded) {
   Start(config);
   ASSERT_TRUE(AllRan());
   for (const auto& [name, value] : settings) EXPECT_EQ(seen[name], value) << name;
+
+  for (auto& [name, collector] : config.collectors) collector.timeout = seconds(9);
+  Reconfigure(config);
+  EXPECT_TRUE(RunUntil([&] { return seen["statement_timeout"] == "9s"; }));
 }
 
 TEST_F(SamplingPgTest, CollectOnceOfManyServers) {
