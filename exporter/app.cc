@@ -2,11 +2,13 @@
 
 #include <malloc.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
+#include <memory>
 #include <utility>
 
 #include "collectors/registry.h"
@@ -37,13 +39,30 @@ config::Config ForConninfo(const std::string& where, const std::string& conninfo
   }
 }
 
-// A process with a loop of its own for one collection.
-std::vector<sampling::ServerSnapshot> Once(const config::Config& config) {
-  asio::io_context loop(1);
-  BlockingPool blocking(4);
-  db::Connector connector(blocking, 8);
+// A loop of its own for one collection.
+struct Collection {
+  asio::io_context loop{1};
+  BlockingPool blocking{4};
+  db::Connector connector{blocking, 8};
   sampling::Runtime runtime{loop, blocking, connector, collectors::All()};
-  return sampling::CollectOnce(config, runtime);
+};
+
+// What a collection left behind with work that hangs (a name that does not resolve): nothing may be torn down under it.
+Collection* g_left_behind = nullptr;
+
+std::vector<sampling::ServerSnapshot> Once(const config::Config& config) {
+  auto collection = std::make_unique<Collection>();
+  auto servers = sampling::CollectOnce(config, collection->runtime);
+  if (!collection->blocking.Close()) g_left_behind = collection.release();
+  return servers;
+}
+
+// The process's end. After a collection that left work behind, static destructors must not run either.
+int End(int exit_code) {
+  if (g_left_behind == nullptr) return exit_code;
+  std::cout.flush();
+  std::cerr.flush();
+  _exit(exit_code);
 }
 
 int ConfigCheck(const config::CommandLine& line) {
@@ -154,7 +173,7 @@ int RunApp(int argc, char** argv) {
   RaiseFileLimit();
   db::RequireEncryptionByDefault();
   try {
-    return Dispatch(line);
+    return End(Dispatch(line));
   } catch (const ConfigError& error) {
     std::cerr << "pg_tls_exporter: " << error.what() << '\n';
     return kBadConfiguration;

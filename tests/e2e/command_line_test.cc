@@ -17,6 +17,7 @@ namespace pgtls::e2e {
 namespace {
 
 using support::TempDir;
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -138,12 +139,12 @@ TEST(Service, TakesAllTheFilesThatItMayOpen) {
   EXPECT_THAT(exporter.Log(), HasSubstr("raised the limit of open files"));
 }
 
-TEST(Service, ANameThatHangsHoldsUpNeitherTheEndNorTheOthers) {
+TEST(Service, AServerThatHangsHoldsUpNeitherTheEndNorTheOthers) {
   const SilentServer silent;
   const TempDir dir;
-  const std::string file = dir.Write("config.yml", Config({{"hanging", silent.conninfo()},
-                                                           {"nowhere", "host=no-such-host.invalid"},
-                                                           {"closed", "host=127.0.0.1 port=1"}}));
+  const std::string file = dir.Write(
+      "config.yml",
+      Config({{"hanging", silent.conninfo()}, {"nowhere", "host=no..host"}, {"closed", "host=127.0.0.1 port=1"}}));
   Exporter exporter({"--config.file=" + file});
   exporter.WaitForLine(R"(pg_tls_collector_failure_info{server="closed",collector="sessions",reason="connection"} 1)");
   exporter.WaitForLine(R"(pg_tls_collector_failure_info{server="nowhere",collector="sessions",reason="connection"} 1)");
@@ -203,6 +204,32 @@ TEST(CommandLine, CollectExitsWith1WhereAServerIsDown) {
   const auto result = RunExporter({"collect", "--dsn=host=127.0.0.1 port=1"});
   EXPECT_EQ(result.exit_code, 1) << result.err;
   EXPECT_TRUE(HasLine(result.out, "pg_tls_up{server=\"127.0.0.1:1\"} 0")) << result.out;
+}
+
+// In namespaces of its own, where the one name server has the question and never answers: the resolver gives up after
+// minutes.
+TEST(CommandLine, ANameThatHangsHoldsUpNeitherTheEndNorTheOthers) {
+  const TempDir dir;
+  const std::string file =
+      dir.Write("config.yml", Config({{"hanging", "host=db.example.com"}, {"closed", "host=127.0.0.1 port=1"}}));
+  const std::string resolver = dir.Write("resolv.conf", "nameserver 127.0.0.53\noptions timeout:30 attempts:5\n");
+  const std::string enter =
+      "import os, socket, subprocess, sys\n"
+      "subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)\n"
+      "subprocess.run(['mount', '--bind', sys.argv[1], '/etc/resolv.conf'], check=True)\n"
+      "silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+      "silent.bind(('127.0.0.53', 53))\n"
+      "silent.set_inheritable(True)\n"
+      "os.execv(sys.argv[2], sys.argv[2:])\n";
+  for (const auto& [command, exit_code] : {std::pair{"collect", 1}, std::pair{"check", 3}}) {
+    const auto result = support::RunProcess({"unshare", "--map-root-user", "--net", "--mount", "python3", "-c", enter,
+                                             resolver, PGTLS_EXPORTER, command, "--config.file=" + file},
+                                            {.environment = Environment()});
+    EXPECT_EQ(result.exit_code, exit_code) << command << result.out << result.err;
+    EXPECT_THAT(result.err, HasSubstr("server=hanging collector=all reason=timeout")) << command;
+    EXPECT_THAT(result.err, HasSubstr("server=closed collector=all reason=connection")) << command;
+    EXPECT_THAT(result.out, AllOf(HasSubstr("hanging"), HasSubstr("closed"))) << command;
+  }
 }
 
 TEST(CommandLine, ADsnsPasswordIsNeitherShownNorLogged) {
