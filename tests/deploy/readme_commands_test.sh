@@ -1,0 +1,120 @@
+#!/bin/bash
+# Every command of the README, run as it stands there: on a machine of its own (unshare, so as root) whose /etc, name db1 and ports are
+# this test's. A command that no case below knows is a failure: it would be in the README untested.
+#   PGTLS_EXPORTER  the executable under test, in the place of build/release/pg_tls_exporter
+set -euo pipefail
+: "${PGTLS_EXPORTER:?}"
+cd "$(dirname "$0")/../.."
+[[ ${1:-} == inside ]] || exec unshare --net --mount "$0" inside
+
+bin=$(tests/support/fetch-postgres.sh 15)
+work=$(mktemp -d)
+data=$work/data
+as_postgres() { setpriv --reuid=postgres --regid=postgres --init-groups -- "$@"; }
+service=
+clean_up() {
+  [[ -z $service ]] || kill "$service" 2>/dev/null || true
+  as_postgres "$bin/pg_ctl" stop -D "$data" -m immediate -s 2>/dev/null || true
+  wait || true
+  umount /etc 2>/dev/null || true
+  rm -rf "$work"
+}
+trap clean_up EXIT
+fail() {
+  echo "FAILED: $*" >&2
+  cat "$work/out" >&2 2>/dev/null || true
+  exit 1
+}
+
+# ---- The machine: db1 with TLS, and a plaintext rule for the old ERP
+
+cp -a /etc "$work/etc"
+mount --bind "$work/etc" /etc
+echo '192.0.2.1 db1' >>/etc/hosts
+ip link set lo up
+ip address add 192.0.2.1/24 dev lo
+chown postgres: "$work"
+chmod 755 "$work"
+as_postgres "$bin/initdb" -D "$data" -A trust >/dev/null
+as_postgres openssl req -x509 -newkey rsa:2048 -nodes -days 200 -subj /CN=db1 -addext subjectAltName=DNS:db1 \
+  -keyout "$data/server.key" -out "$data/server.crt" 2>/dev/null
+as_postgres tee -a "$data/postgresql.conf" >/dev/null <<CONF
+listen_addresses = '192.0.2.1'
+unix_socket_directories = '$work'
+ssl = on
+fsync = off
+CONF
+as_postgres tee "$data/pg_hba.conf" >/dev/null <<'HBA'
+local all all trust
+hostssl all tls_exporter 192.0.2.0/24 trust
+host erp erp 10.1.2.0/24 scram-sha-256
+hostnossl all all all reject
+HBA
+as_postgres "$bin/pg_ctl" start -D "$data" -s -w -l "$work/postgres.log"
+export PGHOST=$work PGUSER=postgres PGOPTIONS='-c client_min_messages=warning'
+
+# The tree as it is after the README's build.
+mkdir -p "$work/tree/build/release"
+ln -s "$PWD"/* "$work/tree/" 2>/dev/null || true
+rm -f "$work/tree/build/release/pg_tls_exporter"
+ln -s "$PGTLS_EXPORTER" "$work/tree/build/release/pg_tls_exporter"
+mkdir "$work/path"
+ln -s "$PGTLS_EXPORTER" "$work/path/pg_tls_exporter"
+export PATH=$work/path:$PATH
+
+# ---- What each command must do
+
+# expect CODE TEXT COMMAND
+expect() {
+  local code=0
+  (cd "$work/tree" && eval "$3") >"$work/out" 2>&1 || code=$?
+  [[ $code == "$1" ]] || fail "exit code $code, not $1: $3"
+  [[ -z $2 ]] || grep -qF -- "$2" "$work/out" || fail "no '$2' in the output of: $3"
+}
+# The service answers where the README says; SIGTERM ends it.
+serves() {
+  mkdir -p /etc/pg_tls_exporter
+  sed "s#/run/secrets/[a-z]*#$work/password#" "$work/config.yml" >/etc/pg_tls_exporter/config.yml
+  $1 2>"$work/out" &
+  service=$!
+  local deadline=$((SECONDS + 60))
+  until curl -sf http://127.0.0.1:9743/metrics | grep -q '^pg_tls_exporter_build_info'; do
+    if ((SECONDS >= deadline)) || ! kill -0 "$service"; then fail "nothing on port 9743: $1"; fi
+  done
+  kill "$service"
+  wait "$service" || fail "it does not end well: $1"
+  service=
+}
+run() {
+  case $1 in
+    # Run by demo_test.sh, by whoever runs this test, and for minutes on a calm machine.
+    deploy/demo.sh* | tests/run.sh | tests/bench/run.sh*) ;;
+    # The base library alone: all of it is minutes, and debian_package_test.sh's.
+    'cmake --preset release') expect 0 'Generating done' "$1 -B $work/release" ;;
+    'cmake --build --preset release') expect 0 '' "cmake --build $work/release --target pgtls_base" ;;
+    'psql '*monitoring_role.sql) expect 0 '' "$1" && expect 0 '' "$1" ;;
+    'deploy/install-dependencies.sh build') expect 0 '' "$1" ;;
+    *'pg_tls_exporter collect --dsn='*) expect 0 'pg_tls_up{server="db1:5432"} 1' "$1" ;;
+    *'pg_tls_exporter check --dsn='*) expect 2 'pg_hba.conf:3: host erp erp 10.1.2.0/24' "$1" ;;
+    *'pg_tls_exporter explain --dsn='*) expect 0 'pg_hba.conf:3' "$1" ;;
+    'pg_tls_exporter config-check --config.file=F') expect 0 ': ok' "${1/=F/=$work/config.yml}" ;;
+    'pg_tls_exporter metrics') expect 0 'pg_tls_unencrypted_connections' "$1" ;;
+    'pg_tls_exporter --config.file=/etc/pg_tls_exporter/config.yml') serves "$1" ;;
+    *) fail "the README has a command that no test runs: $1" ;;
+  esac
+}
+
+touch "$work/password"
+sed -n '/^## Configuration$/,/^| key /p' README.md | sed -n 's/^    //p' | sed "s#/run/secrets/[a-z]*#$work/password#" >"$work/config.yml"
+
+# In blocks, without the comment at their end; and within sentences.
+grep -E '^ {4,}(deploy|tests|build)/|^ {4,}(psql|cmake|curl|promtool|prometheus|pg_tls_exporter) ' README.md |
+  sed -E 's/^ +//; s/ +# .*//' >"$work/commands"
+# shellcheck disable=SC2016  # backticks of Markdown
+grep -oE '`(deploy/[a-z-]+\.sh|tests/[a-z/]*run\.sh|pg_tls_exporter [^`]*)[^`]*`' README.md | tr -d '`' >>"$work/commands"
+count=0
+while read -r command <&3; do
+  run "$command"
+  count=$((count + 1))
+done 3<"$work/commands"
+((count >= 12)) || fail "only $count commands were found in the README"
