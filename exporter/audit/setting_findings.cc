@@ -18,7 +18,7 @@ void AddSsl(const ServerSettings& settings, const Evidence& evidence, Findings& 
   const auto ssl = settings.Get("ssl");
   if (!ssl) return;
   if (*ssl == "off") {
-    const bool tcp = settings.Get("listen_addresses").value_or("*") != "";
+    const bool tcp = !settings.Get("listen_addresses").value_or("*").empty();
     findings.push_back({tcp ? Severity::kCritical : Severity::kNote,
                         "ssl_off",
                         "TLS is switched off",
