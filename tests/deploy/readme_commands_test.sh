@@ -100,6 +100,10 @@ run() {
     'pg_tls_exporter config-check --config.file=F') expect 0 ': ok' "${1/=F/=$work/config.yml}" ;;
     'pg_tls_exporter metrics') expect 0 'pg_tls_unencrypted_connections' "$1" ;;
     'pg_tls_exporter --config.file=/etc/pg_tls_exporter/config.yml') serves "$1" ;;
+    'cp -r deploy/prometheus/rules /etc/prometheus/pg_tls_rules') expect 0 '' "$1" ;;
+    'promtool check config '*' && systemctl reload prometheus') expect 0 SUCCESS "${1% && systemctl*}" ;;
+    # Debian has no Grafana to restart.
+    *' && systemctl restart grafana-server' | *' /var/lib/grafana/dashboards/pg_tls') ;;
     *) fail "the README has a command that no test runs: $1" ;;
   esac
 }
@@ -108,7 +112,7 @@ touch "$work/password"
 sed -n '/^## Configuration$/,/^| key /p' README.md | sed -n 's/^    //p' | sed "s#/run/secrets/[a-z]*#$work/password#" >"$work/config.yml"
 
 # In blocks, without the comment at their end; and within sentences.
-grep -E '^ {4,}(deploy|tests|build)/|^ {4,}(psql|cmake|curl|promtool|prometheus|pg_tls_exporter) ' README.md |
+grep -E '^ {4,}(deploy|tests|build)/|^ {4,}(psql|cmake|curl|cp|mkdir|promtool|prometheus|pg_tls_exporter) ' README.md |
   sed -E 's/^ +//; s/ +# .*//' >"$work/commands"
 # shellcheck disable=SC2016  # backticks of Markdown
 grep -oE '`(deploy/[a-z-]+\.sh|tests/[a-z/]*run\.sh|pg_tls_exporter [^`]*)[^`]*`' README.md | tr -d '`' >>"$work/commands"
