@@ -50,6 +50,7 @@ td.k{min-width:7em}
 bdi{white-space:pre-wrap;overflow-wrap:anywhere}
 .code{font:12.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
 small{display:block;font-size:12px;color:var(--quiet)}
+td.k small{white-space:nowrap}
 ul.remarks{margin:0;padding:0;list-style:none}
 ul.remarks li{padding-left:14px;position:relative;overflow-wrap:anywhere}
 ul.remarks{min-width:15em}
