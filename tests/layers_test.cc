@@ -22,7 +22,7 @@ const Layers& Allowed() {
       {"tls", {"base"}},
       {"hba", {"base"}},
       {"sessions", {"base", "config", "metrics"}},
-      {"sampling", {"base", "config", "db", "hba", "metrics", "tls"}},
+      {"sampling", {"base", "config", "db", "hba", "metrics", "sessions", "tls"}},
       {"audit", {"base", "config", "db", "hba", "metrics", "sampling", "sessions", "tls"}},
       {"http", {"base", "config", "db", "hba", "metrics", "sampling", "sessions", "tls"}},
       {"collectors", {"base", "config", "db", "hba", "metrics", "sampling", "sessions", "tls"}},

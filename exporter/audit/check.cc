@@ -21,16 +21,6 @@ std::string_view ToString(Severity severity) {
   return "";
 }
 
-Evidence::Evidence(const sampling::ServerSnapshot& server, std::chrono::sys_seconds time)
-    : snapshot(server), now(time) {
-  const sampling::Facts facts = server.facts();
-  settings = facts.Get<db::ServerSettings>();
-  sessions = facts.Get<sessions::Summary>();
-  hba = facts.Get<hba::Posture>();
-  endpoint = facts.Get<tls::EndpointFacts>();
-  certificates = facts.Get<tls::CertificateInventory>();
-}
-
 std::vector<ServerReport> Check(const std::vector<sampling::ServerSnapshot>& servers, std::chrono::sys_seconds now) {
   std::vector<ServerReport> reports;
   reports.reserve(servers.size());

@@ -19,16 +19,6 @@ bool IsOld(const sampling::CollectorState& state, std::optional<seconds> age) {
 
 }  // namespace
 
-ServerFacts::ServerFacts(const sampling::ServerSnapshot& server, std::chrono::sys_seconds time)
-    : snapshot(server), now(time) {
-  const sampling::Facts facts = server.facts();
-  settings = facts.Get<db::ServerSettings>();
-  sessions = facts.Get<sessions::Summary>();
-  hba = facts.Get<hba::Posture>();
-  endpoint = facts.Get<tls::EndpointFacts>();
-  certificates = facts.Get<tls::CertificateInventory>();
-}
-
 const sampling::CollectorState* ServerFacts::Collector(std::string_view name) const {
   const auto found = std::ranges::find(snapshot.collectors, name, &sampling::CollectorState::name);
   return found == snapshot.collectors.end() ? nullptr : &*found;
@@ -49,6 +39,11 @@ std::string ServerFacts::WhyUnknown(std::string_view collector) const {
 std::optional<seconds> ServerFacts::Age(const sampling::CollectorState& state) const {
   if (!state.last_success) return std::nullopt;
   return std::max(seconds(0), now - std::chrono::floor<seconds>(*state.last_success));
+}
+
+bool ServerFacts::FailedWithConnection(const sampling::CollectorState& state) const {
+  const auto& lost = snapshot.connection_failure;
+  return lost && state.result && state.result->failure && state.result->failure->message == lost->message;
 }
 
 bool ServerFacts::OverUnixSocket() const {

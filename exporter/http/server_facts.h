@@ -1,42 +1,29 @@
-// What is known of one server, for the status page.
+// What is known of one server, and how the status page reads it.
 #pragma once
 
 #include <chrono>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "exporter/db/server_settings.h"
-#include "exporter/hba/posture.h"
 #include "exporter/http/status_view.h"
-#include "exporter/sampling/result.h"
-#include "exporter/sessions/summary.h"
-#include "exporter/tls/endpoint_facts.h"
-#include "exporter/tls/inventory.h"
+#include "exporter/sampling/known_facts.h"
 
 namespace pgtls::http {
 
-// Pointers may be null: nothing is known then.
-struct ServerFacts {
-  ServerFacts(const sampling::ServerSnapshot& server, std::chrono::sys_seconds time);
+struct ServerFacts : sampling::KnownFacts {
+  using KnownFacts::KnownFacts;
 
   const sampling::CollectorState* Collector(std::string_view name) const;
   // Why a collector's facts are not there, or are not to be trusted; empty where they are.
   std::string WhyUnknown(std::string_view collector) const;
   // Time since the last success; absent without one.
   std::optional<std::chrono::seconds> Age(const sampling::CollectorState& state) const;
+  // Its last run failed with the connection that all collectors on SQL share: said once, and not of each.
+  bool FailedWithConnection(const sampling::CollectorState& state) const;
   // The wire collectors have nothing to see there.
   bool OverUnixSocket() const;
-
-  const sampling::ServerSnapshot& snapshot;
-  std::chrono::sys_seconds now;
-  std::shared_ptr<const db::ServerSettings> settings;
-  std::shared_ptr<const sessions::Summary> sessions;
-  std::shared_ptr<const hba::Posture> hba;
-  std::shared_ptr<const tls::EndpointFacts> endpoint;
-  std::shared_ptr<const tls::CertificateInventory> certificates;
 };
 
 // "1 connection", "3 connections".

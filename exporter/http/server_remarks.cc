@@ -22,7 +22,7 @@ void AddCollectors(const ServerFacts& facts, Remarks& remarks) {
     const auto& result = collector.result;
     if (!result && !snapshot.up) continue;
     if (result && result->unsupported) continue;
-    if (result && result->failure && lost && result->failure->message == lost->message) continue;
+    if (facts.FailedWithConnection(collector)) continue;
     const std::string why = facts.WhyUnknown(collector.name);
     if (!why.empty()) remarks.push_back({Level::kUnknown, collector.name + " not known: " + why});
     if (!result) continue;

@@ -6,25 +6,24 @@
 #include <tuple>
 #include <utility>
 
+#include "exporter/config/config.h"
+
 namespace pgtls::http {
 namespace {
-
-constexpr const char* kCollectors[] = {"sessions", "settings", "hba", "endpoint", "certificates"};
 
 using Add = std::function<void(const std::string& what, const std::string& why)>;
 
 void AddServer(const ServerFacts& facts, const Add& add) {
   const auto& lost = facts.snapshot.connection_failure;
   if (lost) add("everything that needs a login", FailureText(*lost));
-  for (const char* name : kCollectors) {
+  for (const auto& [name, defaults] : config::DefaultCollectors()) {
     const auto* collector = facts.Collector(name);
-    const auto* result = collector ? collector->result.get() : nullptr;
-    const bool said = lost && result && result->failure && result->failure->message == lost->message;
+    const bool said = collector != nullptr && facts.FailedWithConnection(*collector);
     const std::string why = facts.WhyUnknown(name);
     if (!why.empty() && !said) add(name, why);
-    if (!result) continue;
-    for (const auto& part : result->incomplete) {
-      std::string what = std::string(name) + ": " + part.part;
+    if (collector == nullptr || !collector->result) continue;
+    for (const auto& part : collector->result->incomplete) {
+      std::string what = name + ": " + part.part;
       std::ranges::replace(what, '_', ' ');
       add(what, part.reason);
     }

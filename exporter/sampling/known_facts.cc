@@ -1,0 +1,14 @@
+#include "exporter/sampling/known_facts.h"
+
+namespace pgtls::sampling {
+
+KnownFacts::KnownFacts(const ServerSnapshot& server, std::chrono::sys_seconds time) : snapshot(server), now(time) {
+  const Facts facts = server.facts();
+  settings = facts.Get<db::ServerSettings>();
+  sessions = facts.Get<sessions::Summary>();
+  hba = facts.Get<hba::Posture>();
+  endpoint = facts.Get<tls::EndpointFacts>();
+  certificates = facts.Get<tls::CertificateInventory>();
+}
+
+}  // namespace pgtls::sampling

@@ -1,0 +1,30 @@
+// What is known of one server, by its types: what the audit and the status page read.
+#pragma once
+
+#include <chrono>
+#include <memory>
+
+#include "exporter/db/server_settings.h"
+#include "exporter/hba/posture.h"
+#include "exporter/sampling/result.h"
+#include "exporter/sessions/summary.h"
+#include "exporter/tls/endpoint_facts.h"
+#include "exporter/tls/inventory.h"
+
+namespace pgtls::sampling {
+
+// A pointer is null where nothing is known.
+struct KnownFacts {
+  // REQUIRES: `server` outlives this.
+  KnownFacts(const ServerSnapshot& server, std::chrono::sys_seconds time);
+
+  const ServerSnapshot& snapshot;
+  std::chrono::sys_seconds now;
+  std::shared_ptr<const db::ServerSettings> settings;
+  std::shared_ptr<const sessions::Summary> sessions;
+  std::shared_ptr<const hba::Posture> hba;
+  std::shared_ptr<const tls::EndpointFacts> endpoint;
+  std::shared_ptr<const tls::CertificateInventory> certificates;
+};
+
+}  // namespace pgtls::sampling
