@@ -3,17 +3,9 @@
 #   PGTLS_EXPORTER  the executable under test
 set -euo pipefail
 : "${PGTLS_EXPORTER:?}"
-dir=$(mktemp -d)
-chmod 755 "$dir"
-trap 'rm -rf "$dir"' EXIT
-fail() {
-  echo "FAILED: $*" >&2
-  cat "$dir/out" >&2
-  exit 1
-}
-mkdir -m 1777 "$dir/parent"
-export PGTLS_DEMO_PARENT=$dir/parent
-nothing_left() { [[ -z $(ls -A "$dir/parent") ]] || fail "left behind: $(ls -A "$dir/parent")"; }
+cd "$(dirname "$0")/../.."
+# shellcheck source=tests/deploy/demo_harness.sh
+source tests/deploy/demo_harness.sh
 
 deploy/demo.sh --once >"$dir/out" 2>&1 || fail "--once"
 grep -q 'The page says what the clients are' "$dir/out" || fail "--once said nothing"
@@ -30,21 +22,8 @@ if deploy/demo.sh --once --dsn='host=127.0.0.1 port=1 dbname=postgres' >"$dir/ou
   fail "--once passed on a server that is down"
 fi
 
-# Ctrl-C reaches the whole foreground process group. (A background job ignores it unless told otherwise.)
-setsid env --default-signal=INT deploy/demo.sh >"$dir/out" 2>&1 &
-demo=$!
-for ((i = 0; i < 600; ++i)); do
-  grep -q 'Ctrl-C ends everything' "$dir/out" && break
-  kill -0 $demo 2>/dev/null || fail "the demo ended by itself"
-  sleep 0.1
-done
-members=$(pgrep -g "$demo")
-kill -INT -- "-$demo"
-wait $demo && fail "Ctrl-C looks like success"
-for member in $members; do
-  if kill -0 "$member" 2>/dev/null; then fail "process $member outlived Ctrl-C"; fi
-done
-nothing_left
+start_demo 600
+interrupt_demo
 
 if [[ $(id -u) == 0 ]]; then
   runuser -u postgres -- env PGTLS_EXPORTER="$PGTLS_EXPORTER" deploy/demo.sh --once >"$dir/out" 2>&1 || fail "without root"

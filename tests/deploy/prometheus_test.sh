@@ -12,41 +12,15 @@ fi
 ip link set lo up
 ip address add 192.0.2.1/24 dev lo
 
-bin=$(tests/support/fetch-postgres.sh 15)
-work=$(mktemp -d)
-data=$work/data
-as_postgres() { setpriv --reuid=postgres --regid=postgres --init-groups -- "$@"; }
-server() { as_postgres "$bin/pg_ctl" "$@" -D "$data" -s -w; }
-children=()
-clean_up() {
-  ((${#children[@]} == 0)) || kill "${children[@]}" 2>/dev/null || true
-  server stop -m immediate 2>/dev/null || true
-  wait || true
-  rm -rf "$work"
-}
-trap clean_up EXIT
-fail() {
-  echo "FAILED: $*" >&2
-  tail -n 20 "$work"/*.log >&2 || true
-  exit 1
-}
-# A server that may not be in the way of anybody: the socket is in its folder, durability is off.
-chown postgres: "$work"
-chmod 755 "$work"
-as_postgres "$bin/initdb" -D "$data" -A trust >/dev/null
-as_postgres openssl req -x509 -newkey rsa:2048 -nodes -days 20 -subj /CN=db1 -addext subjectAltName=IP:192.0.2.1 \
-  -keyout "$data/server.key" -out "$data/server.crt" 2>/dev/null
-as_postgres tee -a "$data/postgresql.conf" >/dev/null <<CONF
-listen_addresses = '192.0.2.1'
-unix_socket_directories = '$work'
-ssl = on
-ssl_ca_file = 'server.crt'
-fsync = off
-CONF
+# shellcheck source=tests/deploy/throwaway.sh
+source tests/deploy/throwaway.sh
+
+make_server 192.0.2.1 20 /CN=db1 -addext subjectAltName=IP:192.0.2.1
+echo "ssl_ca_file = 'server.crt'" | as_postgres tee -a "$data/postgresql.conf" >/dev/null
 echo 'local all all trust
 host all all 192.0.2.0/24 trust' | as_postgres tee "$data/pg_hba.conf" >/dev/null
-server start -l "$work/postgres.log"
-PGOPTIONS='-c client_min_messages=warning' psql -X -q -v ON_ERROR_STOP=1 -h "$work" -U postgres -f deploy/sql/monitoring_role.sql
+server start
+create_monitoring_role
 psql -X -q -h "$work" -U postgres -c 'CREATE ROLE bob LOGIN'
 
 cat >"$work/config.yml" <<CONFIG
@@ -147,7 +121,7 @@ server stop -m immediate
 until_query some 'pg_tls_up == 0'
 until_query none 'pg_tls_unencrypted_connections'
 until_query some 'ALERTS{alertname="PgTlsUnencryptedConnections",alertstate="firing",user="bob"}'
-server start -l "$work/postgres.log"
+server start
 until_query some 'pg_tls_up == 1'
 until_query none 'ALERTS{alertname="PgTlsUnencryptedConnections"}'
 

@@ -7,24 +7,9 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 [[ ${1:-} == inside ]] || exec unshare --net --mount "$0" inside
 
-bin=$(tests/support/fetch-postgres.sh 15)
-work=$(mktemp -d)
-data=$work/data
-as_postgres() { setpriv --reuid=postgres --regid=postgres --init-groups -- "$@"; }
-service=
-clean_up() {
-  [[ -z $service ]] || kill "$service" 2>/dev/null || true
-  as_postgres "$bin/pg_ctl" stop -D "$data" -m immediate -s 2>/dev/null || true
-  wait || true
-  umount /etc 2>/dev/null || true
-  rm -rf "$work"
-}
-trap clean_up EXIT
-fail() {
-  echo "FAILED: $*" >&2
-  cat "$work/out" >&2 2>/dev/null || true
-  exit 1
-}
+# shellcheck source=tests/deploy/throwaway.sh
+source tests/deploy/throwaway.sh
+trap 'umount /etc 2>/dev/null || true; clean_up' EXIT
 
 # ---- The machine: db1 with TLS, and a plaintext rule for the old ERP
 
@@ -33,24 +18,14 @@ mount --bind "$work/etc" /etc
 echo '192.0.2.1 db1' >>/etc/hosts
 ip link set lo up
 ip address add 192.0.2.1/24 dev lo
-chown postgres: "$work"
-chmod 755 "$work"
-as_postgres "$bin/initdb" -D "$data" -A trust >/dev/null
-as_postgres openssl req -x509 -newkey rsa:2048 -nodes -days 200 -subj /CN=db1 -addext subjectAltName=DNS:db1 \
-  -keyout "$data/server.key" -out "$data/server.crt" 2>/dev/null
-as_postgres tee -a "$data/postgresql.conf" >/dev/null <<CONF
-listen_addresses = '192.0.2.1'
-unix_socket_directories = '$work'
-ssl = on
-fsync = off
-CONF
+make_server 192.0.2.1 200 /CN=db1 -addext subjectAltName=DNS:db1
 as_postgres tee "$data/pg_hba.conf" >/dev/null <<'HBA'
 local all all trust
 hostssl all tls_exporter 192.0.2.0/24 trust
 host erp erp 10.1.2.0/24 scram-sha-256
 hostnossl all all all reject
 HBA
-as_postgres "$bin/pg_ctl" start -D "$data" -s -w -l "$work/postgres.log"
+server start
 export PGHOST=$work PGUSER=postgres PGOPTIONS='-c client_min_messages=warning'
 
 # The tree as it is after the README's build.
@@ -67,23 +42,24 @@ export PATH=$work/path:$PATH
 # expect CODE TEXT COMMAND
 expect() {
   local code=0
-  (cd "$work/tree" && eval "$3") >"$work/out" 2>&1 || code=$?
+  (cd "$work/tree" && eval "$3") >"$work/out.log" 2>&1 || code=$?
   [[ $code == "$1" ]] || fail "exit code $code, not $1: $3"
-  [[ -z $2 ]] || grep -qF -- "$2" "$work/out" || fail "no '$2' in the output of: $3"
+  [[ -z $2 ]] || grep -qF -- "$2" "$work/out.log" || fail "no '$2' in the output of: $3"
 }
 # The service answers where the README says; SIGTERM ends it.
 serves() {
   mkdir -p /etc/pg_tls_exporter
   sed "s#/run/secrets/[a-z]*#$work/password#" "$work/config.yml" >/etc/pg_tls_exporter/config.yml
-  $1 2>"$work/out" &
-  service=$!
+  $1 2>"$work/out.log" &
+  local service=$!
+  children=("$service")
   local deadline=$((SECONDS + 60))
   until curl -sf http://127.0.0.1:9743/metrics | grep -q '^pg_tls_exporter_build_info'; do
     if ((SECONDS >= deadline)) || ! kill -0 "$service"; then fail "nothing on port 9743: $1"; fi
   done
   kill "$service"
   wait "$service" || fail "it does not end well: $1"
-  service=
+  children=()
 }
 run() {
   case $1 in

@@ -8,36 +8,12 @@ cd "$(dirname "$0")/../.."
 [[ ${1:-} == inside ]] || exec unshare --net "$0" inside
 ip link set lo up
 
-bin=$(tests/support/fetch-postgres.sh 15)
-work=$(mktemp -d)
-data=$work/data
-as_postgres() { setpriv --reuid=postgres --regid=postgres --init-groups -- "$@"; }
-children=()
-clean_up() {
-  ((${#children[@]} == 0)) || kill "${children[@]}" 2>/dev/null || true
-  as_postgres "$bin/pg_ctl" stop -D "$data" -m immediate -s 2>/dev/null || true
-  wait || true
-  rm -rf "$work"
-}
-trap clean_up EXIT
-fail() {
-  echo "FAILED: $*" >&2
-  tail -n 20 "$work"/*.log >&2 || true
-  exit 1
-}
+# shellcheck source=tests/deploy/throwaway.sh
+source tests/deploy/throwaway.sh
 
 # One PostgreSQL at many addresses is many servers to the exporter.
-chown postgres: "$work"
-chmod 755 "$work"
-as_postgres "$bin/initdb" -D "$data" -A trust >/dev/null
-as_postgres openssl req -x509 -newkey rsa:2048 -nodes -days 20 -subj /CN=db -keyout "$data/server.key" -out "$data/server.crt" 2>/dev/null
-as_postgres tee -a "$data/postgresql.conf" >/dev/null <<CONF
-listen_addresses = '*'
-unix_socket_directories = '$work'
-ssl = on
-fsync = off
-CONF
-as_postgres "$bin/pg_ctl" start -D "$data" -s -w -l "$work/postgres.log"
+make_server '*' 20 /CN=db
+server start
 
 servers=(orders billing shop crm erp archive reports staging)
 {

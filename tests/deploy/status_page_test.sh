@@ -12,39 +12,14 @@ fi
 ip link set lo up
 ip address add 192.0.2.1/24 dev lo
 
-bin=$(tests/support/fetch-postgres.sh 15)
-work=$(mktemp -d)
-data=$work/data
-as_postgres() { setpriv --reuid=postgres --regid=postgres --init-groups -- "$@"; }
-server() { as_postgres "$bin/pg_ctl" "$@" -D "$data" -s -w; }
-children=()
-clean_up() {
-  ((${#children[@]} == 0)) || kill "${children[@]}" 2>/dev/null || true
-  server stop -m immediate 2>/dev/null || true
-  wait || true
-  rm -rf "$work"
-}
-trap clean_up EXIT
-fail() {
-  echo "FAILED: $*" >&2
-  tail -n 20 "$work"/*.log >&2 || true
-  exit 1
-}
-chown postgres: "$work"
-chmod 755 "$work"
-as_postgres "$bin/initdb" -D "$data" -A trust >/dev/null
-as_postgres openssl req -x509 -newkey rsa:2048 -nodes -days 5 -subj '/O=<script>x()<\/script>/CN=db1' -addext subjectAltName=IP:192.0.2.1 \
-  -keyout "$data/server.key" -out "$data/server.crt" 2>/dev/null
-as_postgres tee -a "$data/postgresql.conf" >/dev/null <<CONF
-listen_addresses = '192.0.2.1'
-unix_socket_directories = '$work'
-ssl = on
-fsync = off
-CONF
+# shellcheck source=tests/deploy/throwaway.sh
+source tests/deploy/throwaway.sh
+
+make_server 192.0.2.1 5 '/O=<script>x()<\/script>/CN=db1' -addext subjectAltName=IP:192.0.2.1
 echo 'local all all trust
 host all all 192.0.2.0/24 trust' | as_postgres tee "$data/pg_hba.conf" >/dev/null
-server start -l "$work/postgres.log"
-PGOPTIONS='-c client_min_messages=warning' psql -X -q -v ON_ERROR_STOP=1 -h "$work" -U postgres -f deploy/sql/monitoring_role.sql
+server start
+create_monitoring_role
 # Names that a page might obey: markup, quotes, U+202E, a line break.
 psql -X -q -v ON_ERROR_STOP=1 -h "$work" -U postgres <<'SQL'
 CREATE ROLE bob LOGIN;
