@@ -19,6 +19,7 @@
 #include "tests/bench/http_timing.h"
 #include "tests/bench/measure.h"
 #include "tests/bench/postgres_exporter.h"
+#include "tests/bench/program.h"
 #include "tests/support/http_client.h"
 
 namespace pgtls::bench {
@@ -257,18 +258,11 @@ int Run(const std::string& program, seconds duration, int servers) {
 }  // namespace pgtls::bench
 
 int main(int argc, char** argv) {
-  const std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (arguments.empty()) {
-    std::cerr << "usage: fleet_bench PATH_OF_PG_TLS_EXPORTER [SECONDS [SERVERS]]\n";
-    return 2;
-  }
-  try {
-    if (arguments[0] == "--hold") return pgtls::bench::Hold(arguments.at(1));
-    const int duration = arguments.size() > 1 ? std::stoi(arguments[1]) : 300;
-    const int servers = arguments.size() > 2 ? std::stoi(arguments[2]) : 1000;
-    return pgtls::bench::Run(arguments[0], std::chrono::seconds(duration), servers);
-  } catch (const std::exception& error) {
-    std::cerr << "fleet_bench: " << error.what() << '\n';
-    return 1;
-  }
+  return pgtls::bench::RunProgram(argc, argv, "fleet_bench PATH_OF_PG_TLS_EXPORTER [SECONDS [SERVERS]]",
+                                  [](const std::vector<std::string>& arguments) {
+                                    if (arguments[0] == "--hold") return pgtls::bench::Hold(arguments.at(1));
+                                    const int duration = arguments.size() > 1 ? std::stoi(arguments[1]) : 300;
+                                    const int servers = arguments.size() > 2 ? std::stoi(arguments[2]) : 1000;
+                                    return pgtls::bench::Run(arguments[0], std::chrono::seconds(duration), servers);
+                                  });
 }

@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <iostream>
 
 #include "tests/bench/exporter.h"
 #include "tests/bench/fleet.h"
 #include "tests/bench/measure.h"
+#include "tests/bench/program.h"
 
 namespace pgtls::bench {
 namespace {
@@ -122,16 +122,10 @@ int Run(const std::string& program, seconds duration, const std::string& svg) {
 }  // namespace pgtls::bench
 
 int main(int argc, char** argv) {
-  const std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (arguments.empty()) {
-    std::cerr << "usage: scaling_bench PATH_OF_PG_TLS_EXPORTER [SECONDS_PER_POINT [PATH_OF_SVG]]\n";
-    return 2;
-  }
-  try {
-    const int duration = arguments.size() > 1 ? std::stoi(arguments[1]) : 20;
-    return pgtls::bench::Run(arguments[0], std::chrono::seconds(duration), arguments.size() > 2 ? arguments[2] : "");
-  } catch (const std::exception& error) {
-    std::cerr << "scaling_bench: " << error.what() << '\n';
-    return 1;
-  }
+  return pgtls::bench::RunProgram(argc, argv, "scaling_bench PATH_OF_PG_TLS_EXPORTER [SECONDS_PER_POINT [PATH_OF_SVG]]",
+                                  [](const std::vector<std::string>& arguments) {
+                                    const int duration = arguments.size() > 1 ? std::stoi(arguments[1]) : 20;
+                                    return pgtls::bench::Run(arguments[0], std::chrono::seconds(duration),
+                                                             arguments.size() > 2 ? arguments[2] : "");
+                                  });
 }

@@ -10,6 +10,7 @@
 #include "tests/bench/fleet.h"
 #include "tests/bench/measure.h"
 #include "tests/bench/postgres_exporter.h"
+#include "tests/bench/program.h"
 #include "tests/support/http_client.h"
 #include "tests/support/postgres_server.h"
 
@@ -151,15 +152,9 @@ int Run(const std::string& program, std::chrono::seconds duration) {
 }  // namespace pgtls::bench
 
 int main(int argc, char** argv) {
-  if (argc < 2) {
-    std::fprintf(stderr, "usage: sessions_bench PATH_OF_PG_TLS_EXPORTER [SECONDS_PER_MEASUREMENT]\n");
-    return 2;
-  }
-  try {
-    return pgtls::bench::Run(argv[1],
-                             std::chrono::seconds(argc > 2 ? std::atoi(argv[2]) : 30));  // NOLINT(cert-err34-c)
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "sessions_bench: %s\n", error.what());
-    return 1;
-  }
+  return pgtls::bench::RunProgram(argc, argv, "sessions_bench PATH_OF_PG_TLS_EXPORTER [SECONDS_PER_MEASUREMENT]",
+                                  [](const std::vector<std::string>& arguments) {
+                                    const int duration = arguments.size() > 1 ? std::stoi(arguments[1]) : 30;
+                                    return pgtls::bench::Run(arguments[0], std::chrono::seconds(duration));
+                                  });
 }

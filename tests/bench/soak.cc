@@ -12,6 +12,7 @@
 #include "tests/bench/exporter.h"
 #include "tests/bench/fleet.h"
 #include "tests/bench/measure.h"
+#include "tests/bench/program.h"
 #include "tests/bench/soak_storm.h"
 #include "tests/bench/soak_watch.h"
 #include "tests/support/http_client.h"
@@ -218,18 +219,11 @@ int Run(const std::string& program, seconds duration, unsigned seed) {
 }  // namespace pgtls::bench
 
 int main(int argc, char** argv) {
-  const std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (arguments.empty()) {
-    std::cerr << "usage: soak PATH_OF_PG_TLS_EXPORTER [SECONDS [SEED]]\n";
-    return 2;
-  }
-  try {
-    const int duration = arguments.size() > 1 ? std::stoi(arguments[1]) : 600;
-    const unsigned seed =
-        arguments.size() > 2 ? static_cast<unsigned>(std::stoul(arguments[2])) : std::random_device{}();
-    return pgtls::bench::Run(arguments[0], std::chrono::seconds(duration), seed);
-  } catch (const std::exception& error) {
-    std::cerr << "soak: " << error.what() << '\n';
-    return 1;
-  }
+  return pgtls::bench::RunProgram(
+      argc, argv, "soak PATH_OF_PG_TLS_EXPORTER [SECONDS [SEED]]", [](const std::vector<std::string>& arguments) {
+        const int duration = arguments.size() > 1 ? std::stoi(arguments[1]) : 600;
+        const unsigned seed =
+            arguments.size() > 2 ? static_cast<unsigned>(std::stoul(arguments[2])) : std::random_device{}();
+        return pgtls::bench::Run(arguments[0], std::chrono::seconds(duration), seed);
+      });
 }
