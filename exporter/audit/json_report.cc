@@ -6,7 +6,6 @@
 namespace pgtls::audit {
 namespace {
 
-// RFC 8259.
 std::string Member(std::string_view name, const std::string& value, bool last = false) {
   return fmt::format("{}: {}{}", JsonString(name), value, last ? "" : ", ");
 }
