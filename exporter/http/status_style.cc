@@ -86,7 +86,7 @@ std::string HashOf(std::string_view text) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   unsigned length = 0;
   EVP_Digest(text.data(), text.size(), digest.data(), &length, EVP_sha256(), nullptr);
-  std::array<unsigned char, 2 * EVP_MAX_MD_SIZE> base64{};
+  std::array<unsigned char, std::size_t{2} * EVP_MAX_MD_SIZE> base64{};
   const int size = EVP_EncodeBlock(base64.data(), digest.data(), static_cast<int>(length));
   return "'sha256-" + std::string(base64.begin(), base64.begin() + size) + "'";
 }

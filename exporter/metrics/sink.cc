@@ -24,7 +24,7 @@ std::string LabelValue(std::string_view text) {
 
 }  // namespace
 
-Sink::Sink(std::string server) : server_(LabelValue(server)) {}
+Sink::Sink(std::string_view server) : server_(LabelValue(server)) {}
 
 void Sink::Add(const Desc& desc, std::initializer_list<std::string_view> values, double value) {
   AddLabels(desc, values, value);

@@ -24,7 +24,7 @@ struct RenderedFamily {
 class Sink {
  public:
   // `server` becomes the label `server` of every sample whose descriptor has it.
-  explicit Sink(std::string server);
+  explicit Sink(std::string_view server);
 
   // `values` are the labels after `server`, in the descriptor's order. They are made valid UTF-8 and cut at 1,024 bytes
   // here. A label set that was added already for this family is refused (std::logic_error): Prometheus would refuse the

@@ -12,7 +12,7 @@ std::vector<ServerSnapshot> CollectOnce(const config::Config& config, Runtime& r
   }
   std::exception_ptr failure;
   for (const auto& server : servers) {
-    asio::co_spawn(runtime.loop, server->RunOnce(), [&failure](std::exception_ptr error) {
+    asio::co_spawn(runtime.loop, server->RunOnce(), [&failure](const std::exception_ptr& error) {
       if (error) failure = error;
     });
   }

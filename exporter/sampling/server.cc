@@ -81,14 +81,15 @@ void Server::Start() {
     auto run = [](std::shared_ptr<Server> self, LaneKind which) -> asio::awaitable<void> {
       co_await self->RunLane(which);
     };
-    asio::co_spawn(runtime_.loop, run(shared_from_this(), kind),
-                   asio::bind_cancellation_slot(lane.stop.slot(), [name = config_->name](std::exception_ptr error) {
-                     try {
-                       if (error) std::rethrow_exception(error);
-                     } catch (const std::exception& e) {
-                       if (!IsCancellation(e)) log::Error("a lane ended", {{"server", name}, {"error", e.what()}});
-                     }
-                   }));
+    asio::co_spawn(
+        runtime_.loop, run(shared_from_this(), kind),
+        asio::bind_cancellation_slot(lane.stop.slot(), [name = config_->name](const std::exception_ptr& error) {
+          try {
+            if (error) std::rethrow_exception(error);
+          } catch (const std::exception& e) {
+            if (!IsCancellation(e)) log::Error("a lane ended", {{"server", name}, {"error", e.what()}});
+          }
+        }));
   }
 }
 
