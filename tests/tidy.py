@@ -59,13 +59,18 @@ def main():
     for settings in sorted(ROOT.glob(".clang-tidy")) + sorted(ROOT.glob("tests/**/.clang-tidy")):
         common += settings.read_bytes()
     cache = cache_directory()
-    verdicts = {source: cache / digest(source, commands[source], common) for source in chosen}
+
+    def verdict(source):
+        return cache / digest(source, commands[source], common)
+
+    verdicts = {source: verdict(source) for source in chosen}
     todo = [source for source in chosen if not verdicts[source].exists()]
     bad = 0
     with concurrent.futures.ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for source, (code, output) in zip(todo, pool.map(check, todo)):
             if code == 0:
-                verdicts[source].touch()
+                if verdicts[source] == verdict(source):  # else it was edited meanwhile
+                    verdicts[source].touch()
             else:
                 bad += 1
                 print(output, flush=True)

@@ -41,7 +41,7 @@ class CertificatesTest : public testing::Test {
     Local({{"ssl_cert_file", "server.crt"}, {"ssl_key_file", "server.key"}});
   }
   // The server runs on this machine and has these settings.
-  void Local(std::vector<std::pair<std::string, std::string>> settings) {
+  void Local(const std::vector<std::pair<std::string, std::string>>& settings) {
     harness_.config.read_via = config::ReadVia::kLocal;
     auto& [columns, rows] = harness_.fake.answers["certificates_settings"];
     columns = {"name", "setting"};
@@ -51,7 +51,9 @@ class CertificatesTest : public testing::Test {
   void ViaSql(FakeSession::Rows files) {
     harness_.config.read_via = config::ReadVia::kAuto;
     harness_.fake.answers["certificates_access"] = {{"has_function"}, {{"t"}}};
-    harness_.fake.answers["certificates_files"] = {{"role", "path", "problem", "data"}, std::move(files)};
+    auto& [columns, rows] = harness_.fake.answers["certificates_files"];
+    columns = {"role", "path", "problem", "data"};
+    rows = std::move(files);
   }
   std::string Page() {
     std::string page = harness_.CollectPage();

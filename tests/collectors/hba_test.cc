@@ -11,7 +11,6 @@
 namespace pgtls::collectors {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 using Text = std::optional<std::string>;

@@ -80,7 +80,7 @@ TEST_F(ConnectionsTest, DataSourceNameInUriForm) {
 }
 
 TEST_F(ConnectionsTest, ThePasswordFileOfAConfiguration) {
-  const std::string password = files_.Write("password", "it's \\ secret\n");
+  files_.Write("password", "it's \\ secret\n");
   std::string text = Config({{"db", "host=localhost port=" + port_ + " dbname=postgres user=tls_exporter"}});
   text += "    password_file: password\n";
   name_ = "db";

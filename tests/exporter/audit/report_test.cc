@@ -8,9 +8,6 @@
 namespace pgtls::audit {
 namespace {
 
-using testing::HasSubstr;
-using testing::Not;
-
 // A finding of each severity, with text that wants escaping.
 std::vector<ServerReport> Reports() {
   return {

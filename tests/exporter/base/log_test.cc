@@ -25,7 +25,10 @@ std::optional<std::vector<std::string>> ParseJson(const std::string& text) {
     std::string value;
     for (; at < text.size() && text[at] != '"'; ++at) {
       if (static_cast<unsigned char>(text[at]) < 0x20) return std::nullopt;
-      if (text[at] == '\\' && (++at == text.size() || (text[at] != '"' && text[at] != '\\'))) return std::nullopt;
+      if (text[at] == '\\') {
+        ++at;
+        if (at == text.size() || (text[at] != '"' && text[at] != '\\')) return std::nullopt;
+      }
       value += text[at];
     }
     strings.push_back(value);

@@ -32,7 +32,7 @@ std::string Answer(std::initializer_list<std::string> rows) {
 class ConnectionTest : public ::testing::Test {
  protected:
   // Logs in to a peer that answers each request up to a Sync with the next of `answers`, and then closes or is silent.
-  void Connect(std::vector<std::string> answers, bool closes = false) {
+  void Connect(const std::vector<std::string>& answers, bool closes = false) {
     server_.emplace(loop_, [this, answers, closes](Socket& socket) -> asio::awaitable<void> {
       co_await ReceiveStartup(socket);
       co_await Send(socket, Welcome());

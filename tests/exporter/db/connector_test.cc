@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "tests/exporter/db/fake_server.h"
 #include "tests/exporter/db/loop.h"
 #include "tests/support/files.h"
@@ -36,13 +38,13 @@ class DeafPort {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof(address);
-    bind(listener_, reinterpret_cast<sockaddr*>(&address), size);
-    listen(listener_, 0);
+    EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(listen(listener_, 0), 0);
     getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size);
     port_ = ntohs(address.sin_port);
     for (int& filler : fillers_) {
       filler = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-      connect(filler, reinterpret_cast<sockaddr*>(&address), size);
+      EXPECT_TRUE(connect(filler, reinterpret_cast<sockaddr*>(&address), size) == 0 || errno == EINPROGRESS);
     }
   }
   ~DeafPort() {
@@ -234,11 +236,11 @@ TEST_F(ConnectorTest, ATurnThatIsGivenToACancelledConnectIsNotLost) {
   ConnectOptions to_silent{silent.Conninfo(), ""};
   ConnectOptions to_server{server.Conninfo(), ""};
   asio::co_spawn(loop_, connector.Connect(to_silent, seconds(60)),
-                 asio::bind_cancellation_slot(cancel_holder.slot(), [&](std::exception_ptr, auto) {
+                 asio::bind_cancellation_slot(cancel_holder.slot(), [&](const std::exception_ptr&, auto) {
                    cancel_second.emit(asio::cancellation_type::terminal);
                  }));
   asio::co_spawn(loop_, connector.Connect(to_server, seconds(60)),
-                 asio::bind_cancellation_slot(cancel_second.slot(), [](std::exception_ptr, auto) {}));
+                 asio::bind_cancellation_slot(cancel_second.slot(), [](const std::exception_ptr&, auto) {}));
   auto third = asio::co_spawn(loop_, connector.Connect(to_server, seconds(60)), asio::use_future);
   while (silent.accepted() == 0) loop_.run_one();
   cancel_holder.emit(asio::cancellation_type::terminal);

@@ -11,7 +11,7 @@ std::string Text(const Body& body) {
   return text;
 }
 
-Response Get(std::vector<std::string> servers, Headers headers) {
+Response Get(const std::vector<std::string>& servers, Headers headers) {
   Request request;
   request.method = "GET";
   request.path = "/sd";

@@ -122,7 +122,7 @@ TEST_F(SamplingPgTest, ADeadServerTakesTheSeriesAndComesBack) {
   EXPECT_EQ(ResultOf("sessions")->failure->reason, FailureReason::kConnection);
   postgres_.Start();
   const int runs = Runs(kSessions);
-  ASSERT_TRUE(RunUntil([&] { return TextOf("sessions") != "" && TextOf("hba") != ""; }));
+  ASSERT_TRUE(RunUntil([&] { return !TextOf("sessions").empty() && !TextOf("hba").empty(); }));
   EXPECT_GT(Runs(kSessions), runs);
   const ServerSnapshot snapshot = server_->Snapshot();
   EXPECT_EQ(snapshot.up, true);
@@ -182,7 +182,7 @@ TEST_F(SamplingPgTest, APausedServerIsDownByTimeout) {
   EXPECT_EQ(ResultOf("sessions")->failure->reason, FailureReason::kTimeout);
   EXPECT_EQ(TextOf("sessions"), "");
   postgres_.Resume();
-  EXPECT_TRUE(RunUntil([&] { return server_->Snapshot().up == true && TextOf("sessions") != ""; }));
+  EXPECT_TRUE(RunUntil([&] { return server_->Snapshot().up == true && !TextOf("sessions").empty(); }));
 }
 
 TEST_F(SamplingPgTest, AReloadOfTheServerMakesTheFreshConnectionAnew) {

@@ -41,13 +41,14 @@ class ProbeTest : public ::testing::Test {
   TlsResult RunTls(Peer::Script script, TlsProbe probe = {},
                    std::chrono::milliseconds limit = std::chrono::seconds(20)) {
     if (probe.context == nullptr) probe.context = LibpqContext("TLSv1.2", "");
-    return Run<TlsResult>(std::move(script), [&](WireTarget target) { return ProbeTls(target, probe, After(limit)); });
+    return Run<TlsResult>(std::move(script),
+                          [&](WireTarget target) { return ProbeTls(std::move(target), probe, After(limit)); });
   }
 
   std::optional<Admission> RunPlaintext(Peer::Script script) {
     const Login login = {"ann", "shop", [this](int pid) { pid_ = pid; }};
     return Run<std::optional<Admission>>(std::move(script), [&](WireTarget target) {
-      return ProbePlaintext(target, login, After(std::chrono::seconds(20)));
+      return ProbePlaintext(std::move(target), login, After(std::chrono::seconds(20)));
     });
   }
 
@@ -58,7 +59,7 @@ class ProbeTest : public ::testing::Test {
   }
 
   // A server that goes through the handshake, and then whatever `then` says.
-  Peer::Script Server(std::function<asio::awaitable<void>(TlsStream&)> then = {}) {
+  Peer::Script Server(const std::function<asio::awaitable<void>(TlsStream&)>& then = {}) {
     return [this, then](Socket& socket) -> asio::awaitable<void> {
       co_await Answer(socket, "S");
       TlsStream stream(socket, context_);
@@ -127,7 +128,7 @@ TEST_F(ProbeTest, ARefusedVersionIsTheServersRefusal) {
 TEST_F(ProbeTest, Nobody) {
   WireTarget target;
   target.address = {asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(support::FreePort())};
-  const auto probe = [&](WireTarget) {
+  const auto probe = [&](const WireTarget&) {
     return ProbeTls(target, {.context = PermissiveContext()}, After(std::chrono::seconds(20)));
   };
   const auto result = Run<TlsResult>([](Socket&) -> asio::awaitable<void> { co_return; }, probe);
@@ -236,8 +237,10 @@ TEST_F(ProbeTest, DirectTlsSendsNoRequest) {
   static constexpr char kProtocol[] = "\x0apostgresql";
   const auto select = [](SSL*, const unsigned char** out, unsigned char* length, const unsigned char* in, unsigned size,
                          void*) {
-    const int found = SSL_select_next_proto(const_cast<unsigned char**>(out), length,
-                                            reinterpret_cast<const unsigned char*>(kProtocol), 11, in, size);
+    unsigned char* chosen = nullptr;
+    const int found =
+        SSL_select_next_proto(&chosen, length, reinterpret_cast<const unsigned char*>(kProtocol), 11, in, size);
+    *out = chosen;
     return found == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
   };
   SSL_CTX_set_alpn_select_cb(context_.native_handle(), select, nullptr);
@@ -319,7 +322,7 @@ TEST_F(ProbeTest, PlaintextAnswersThatProveNothing) {
 }
 
 TEST_F(ProbeTest, Gss) {
-  const auto probe = [](WireTarget target) { return ProbeGss(target, After(std::chrono::seconds(20))); };
+  const auto probe = [](WireTarget target) { return ProbeGss(std::move(target), After(std::chrono::seconds(20))); };
   using Result = std::optional<pgtls::tls::Answer>;
   EXPECT_EQ(Run<Result>([](Socket& socket) { return Answer(socket, "G"); }, probe), pgtls::tls::Answer::kYes);
   EXPECT_EQ(request_, GssEncRequest());
