@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,8 +12,8 @@ namespace pgtls::bench {
 
 class Exporter {
  public:
-  // Returns when every collector has run once on every server. Throws std::runtime_error with its log when that does
-  // not happen, or when a server or collector failed at that first time.
+  // Returns when every collector has run once on every server and all is well. Throws std::runtime_error with its log
+  // when that does not happen.
   Exporter(const std::string& program, const std::string& config, const std::vector<std::string>& arguments = {});
 
   int port() const { return port_; }
@@ -21,6 +22,10 @@ class Exporter {
   std::string Page() const;
   bool Runs() { return !process_.ExitCode(); }
   std::string Log() const { return process_.Err(); }
+  // Another configuration, read at once.
+  void Reconfigure(const std::string& config) const;
+  // SIGTERM. The exit status; nullopt where it did not end within a minute.
+  std::optional<int> Stop();
 
  private:
   support::TempDir dir_;
@@ -32,7 +37,7 @@ class Exporter {
 // Arguments that leave the sessions collector alone.
 std::vector<std::string> SessionsOnly();
 
-// The first server or collector that a page calls down, empty where all is well.
+// The first server or collector that a page calls down, or that no server is on it; empty where all is well.
 std::string FirstFailure(const std::string& page);
 
 }  // namespace pgtls::bench
