@@ -2,16 +2,15 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <memory>
 #include <optional>
 #include <random>
-#include <thread>
 #include <vector>
 
+#include "tests/bench/exporter.h"
 #include "tests/bench/fleet.h"
-#include "tests/bench/soak_watch.h"
+#include "tests/bench/soak_spans.h"
 
 namespace pgtls::bench {
 
@@ -26,12 +25,27 @@ enum class Blow {
   kWrongKey,        // a key that does not belong to it: the server refuses the reload
   kReload,          // a reload with nothing new
   kReopenHeld,      // the held unencrypted client goes and comes
+  kReconfigure,     // the exporter reads another policy
 };
-inline constexpr int kBlows = 10;
+inline constexpr int kBlows = 11;
+inline constexpr std::array<const char*, kBlows> kBlowNames = {"kill -9",
+                                                               "stop",
+                                                               "freeze",
+                                                               "a backend killed",
+                                                               "terminated",
+                                                               "new certificate",
+                                                               "another authority's certificate",
+                                                               "a wrong key",
+                                                               "reload",
+                                                               "client reopened",
+                                                               "exporter reconfigured"};
 
 class Storm {
  public:
-  Storm(Fleet& fleet, Held& held, unsigned seed);
+  // `configurations` are two for the exporter that differ in their policy. Opens an unencrypted client of the user
+  // `plain` on each cluster.
+  Storm(const Fleet& fleet, Exporter& exporter, std::array<std::string, 2> configurations, History& history,
+        unsigned seed);
 
   // One step: what is down comes back when its time is over, or a server is struck.
   void Step();
@@ -49,37 +63,30 @@ class Storm {
     Clock::time_point back;                        // when it is not up
     std::optional<Clock::time_point> certificate;  // when a bad one is in place: its end
     std::unique_ptr<support::Client> held;
+    std::optional<Spans::Id> span;  // of the held client
   };
 
   void Strike(std::size_t index, Blow blow);
   void Recover(std::size_t index);
-  void GoodCertificate(Cluster& cluster);
+  // A certificate of the fleet's authority, or of another, in force when it returns.
+  void Install(std::size_t index, bool trusted);
   void OpenHeld(std::size_t index);
   void CloseHeld(std::size_t index);
+  void Out(std::size_t index, State state);
+  // The blows come in rounds, each once in a round: none is missing from a short storm.
+  Blow NextBlow();
   Clock::time_point Later();
+  Clock::time_point MuchLater();
 
-  Fleet& fleet_;
-  Held& held_;
+  const Fleet& fleet_;
+  Exporter& exporter_;
+  std::array<std::string, 2> configurations_;
+  History& history_;
   std::mt19937 random_;
   std::vector<Cluster> clusters_;
+  std::vector<Blow> round_;
   std::array<int, kBlows> counts_{};
-};
-
-// Clients that come and go on every cluster, with and without TLS, until the destructor.
-class Churn {
- public:
-  Churn(const Fleet& fleet, unsigned seed);
-  ~Churn();
-  Churn(const Churn&) = delete;
-  Churn& operator=(const Churn&) = delete;
-  long opened() const { return opened_; }
-
- private:
-  void Run(const support::PostgresServer& server, unsigned seed);
-
-  std::atomic<bool> stop_{false};
-  std::atomic<long> opened_{0};
-  std::vector<std::thread> threads_;
+  int downs_ = 0;  // the first of a storm, and every sixth, is a long one
 };
 
 }  // namespace pgtls::bench

@@ -1,63 +1,20 @@
 // What must hold on every page while servers die, freeze and come back under it.
 #pragma once
 
-#include <chrono>
-#include <functional>
+#include <cstddef>
 #include <map>
-#include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
+#include "tests/bench/exporter.h"
+#include "tests/bench/soak_findings.h"
+#include "tests/bench/soak_page.h"
+#include "tests/bench/soak_spans.h"
+
 namespace pgtls::bench {
 
-// Wall-clock seconds, as the page has them.
-double Now();
-
-// When unencrypted clients of the user `plain` were open on each cluster, one after the other. Thread-safe.
-class Held {
- public:
-  struct Span {
-    double from;
-    std::optional<double> to;  // absent: still open
-  };
-
-  explicit Held(std::size_t clusters) : spans_(clusters), attempts_(clusters) {}
-  // Before the attempt and after its success.
-  void Opening(std::size_t cluster);
-  void Opened(std::size_t cluster);
-  // Before the client is closed or its server touched: what was seen later says nothing.
-  void Closing(std::size_t cluster);
-  std::vector<Span> Spans(std::size_t cluster) const;
-  int Attempts(std::size_t cluster) const;
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<std::vector<Span>> spans_;
-  std::vector<int> attempts_;
-};
-
-// A page as series → value.
-using Series = std::map<std::string, double>;
-Series ParseSeries(const std::string& page);
-
-// The sum of all series whose text starts with `prefix`.
-double SumOf(const Series& series, const std::string& prefix);
-
-// What was wrong, with the time. Thread-safe; keeps the first hundred.
-class Violations {
- public:
-  void Add(const std::string& what);
-  std::size_t Print() const;  // how many there were
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<std::string> first_;
-  std::size_t count_ = 0;
-};
-
-// Looks at one page after the other, from one thread.
+// Looks at one page after the other, one at a time.
 class Watcher {
  public:
   struct Place {
@@ -65,25 +22,48 @@ class Watcher {
     std::size_t cluster;
   };
 
-  Watcher(std::vector<Place> places, const Held& held, Violations& violations)
-      : places_(std::move(places)), held_(held), violations_(violations), confirmed_(places_.size()) {}
+  // Sessions before now are none that the exporter has to count.
+  Watcher(std::vector<Place> places, const Exporter& exporter, const History& history, Findings& findings);
 
-  void Look(const std::string& page);
-  // Pages, and how often an open client was found where it had to be.
+  // A storm that is long enough gives occasion to see an old result pass for a success.
+  void ExpectLongOutages();
+  // The exporter's page, looked at. nullopt where there was none, or it could not be read: a violation.
+  std::optional<Page> Look();
   std::size_t pages() const { return pages_; }
-  std::size_t findings() const { return findings_; }
+  // The most that a result of `sessions` was behind while it passed for good, in seconds.
+  double oldest_s() const { return oldest_s_; }
 
  private:
-  void CountersNeverFall(const Series& series);
-  void HeldClientsAreThere(const Series& series);
+  // The state of the clusters, read after the page came.
+  struct Truth {
+    double asked;  // when the page was asked for, and when it had come
+    double came;
+    std::vector<std::vector<Span>> clients, certificates, outages;  // by cluster
+    std::vector<std::map<std::string, int>> attempts;
+  };
+
+  void CanBeRead(const std::string& text, const Page& page);
+  void ExporterIsWell(const Page& page);
+  void CountersNeverFall(const Page& page);
+  void HealthIsTold(const Page& page, const Place& place, const Truth& truth);
+  void SumsAgree(const Page& page, const Place& place);
+  void OutagesAreTold(const Page& page, const Place& place, const Truth& truth);
+  void ClientsAreThere(const Page& page, std::size_t place, const Truth& truth);
+  void CertificateIsTheOneServed(const Page& page, const Place& place, const Truth& truth);
 
   std::vector<Place> places_;
-  const Held& held_;
-  Violations& violations_;
-  std::map<std::string, double> counters_;
-  std::vector<std::set<std::size_t>> confirmed_;  // for each place, the spans that a collection must have seen
+  const Exporter& exporter_;
+  const History& history_;
+  Findings& findings_;
+  std::map<std::string, std::string> collector_of_;  // by family
+  struct Counter {
+    double last;
+    std::string family, server;
+  };
+  std::map<std::string, Counter> counters_;
+  std::vector<std::vector<bool>> confirmed_;  // by place: spans of clients that a collection must have seen
   std::size_t pages_ = 0;
-  std::size_t findings_ = 0;
+  double oldest_s_ = 0;
 };
 
 }  // namespace pgtls::bench
