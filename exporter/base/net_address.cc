@@ -58,18 +58,18 @@ bool IpAddress::IsLoopback() const {
 
 IpAddress IpAddress::Masked(int prefix) const {
   IpAddress result = *this;
-  for (int bit = prefix; bit < bits(); ++bit) {
+  for (int bit = prefix; bit < bits(); bit += 8 - bit % 8) {
     auto& byte = result.bytes_[static_cast<std::size_t>(bit / 8)];
-    byte = static_cast<std::uint8_t>(byte & ~(0x80u >> (bit % 8)));
+    byte = static_cast<std::uint8_t>(byte & ~(0xFFu >> (bit % 8)));
   }
   return result;
 }
 
 IpAddress IpAddress::Filled(int prefix) const {
   IpAddress result = *this;
-  for (int bit = prefix; bit < bits(); ++bit) {
+  for (int bit = prefix; bit < bits(); bit += 8 - bit % 8) {
     auto& byte = result.bytes_[static_cast<std::size_t>(bit / 8)];
-    byte = static_cast<std::uint8_t>(byte | (0x80u >> (bit % 8)));
+    byte = static_cast<std::uint8_t>(byte | (0xFFu >> (bit % 8)));
   }
   return result;
 }

@@ -32,6 +32,10 @@ class IpAddress {
   // All bits beyond `prefix` (0 … bits()) cleared / set.
   IpAddress Masked(int prefix) const;
   IpAddress Filled(int prefix) const;
+  // REQUIRES: 0 <= position < bits(). The first is the highest.
+  bool Bit(int position) const {
+    return (bytes_[static_cast<std::size_t>(position / 8)] & (0x80u >> (position % 8))) != 0;
+  }
   // The next / previous address; nullopt past the last / before the first of the family.
   std::optional<IpAddress> Next() const;
   std::optional<IpAddress> Previous() const;

@@ -223,12 +223,10 @@ std::string RuleText(const Rule& rule) {
 }
 
 std::optional<int> PrefixLength(const IpAddress& mask) {
-  for (int prefix = 0; prefix <= mask.bits(); ++prefix) {
-    // All ones, cut at the prefix, is the mask.
-    IpAddress ones = mask.is_v4() ? IpAddress::V4(0) : IpAddress::V6({});
-    ones = ones.Filled(0).Masked(prefix);
-    if (ones == mask) return prefix;
-  }
+  int prefix = 0;
+  while (prefix < mask.bits() && mask.Bit(prefix)) ++prefix;
+  // All ones, cut at the prefix, is the mask.
+  if (mask.Masked(prefix) == mask) return prefix;
   return std::nullopt;
 }
 
