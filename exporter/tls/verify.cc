@@ -6,8 +6,9 @@
 
 #include <algorithm>
 #include <cstring>
-#include <map>
+#include <list>
 #include <mutex>
+#include <utility>
 
 #include "exporter/base/error.h"
 #include "exporter/tls/x509.h"
@@ -155,17 +156,20 @@ std::shared_ptr<const TrustStore> TrustStore::Load(const std::string& root_file,
 
 std::shared_ptr<const TrustStore> TrustStore::LoadShared(const std::string& root_file, const std::string& crl_file,
                                                          const std::string& crl_directory) {
+  // Kept from one collection to the next, for a fleet has few; a system's bundle takes 50 ms to load.
+  constexpr std::size_t kMost = 8;
   static std::mutex mutex;
-  static std::map<std::string, std::weak_ptr<const TrustStore>> stores;
+  static std::list<std::pair<std::string, std::shared_ptr<const TrustStore>>> stores;  // the last used first
   const std::string key = Identity(root_file) + "|" + Identity(crl_file) + "|" + Identity(crl_directory);
   const std::lock_guard lock(mutex);
-  std::erase_if(stores, [](const auto& entry) { return entry.second.expired(); });
-  auto store = stores[key].lock();
-  if (store == nullptr) {
-    store = Load(root_file, crl_file, crl_directory);
-    stores[key] = store;
+  const auto found = std::ranges::find(stores, key, [](const auto& entry) { return entry.first; });
+  if (found != stores.end()) {
+    stores.splice(stores.begin(), stores, found);
+  } else {
+    stores.emplace_front(key, Load(root_file, crl_file, crl_directory));
+    if (stores.size() > kMost) stores.pop_back();
   }
-  return store;
+  return stores.front().second;
 }
 
 std::vector<std::string_view> VerifyChain(const std::vector<std::string>& chain, const TrustStore& trust,

@@ -33,6 +33,7 @@ CertificateFacts FactsOf(X509* certificate);
 
 // nullopt: not one certificate, or something after it.
 std::optional<CertificateFacts> ParseCertificate(std::string_view der);
+// nullptr: the same. Not to be changed: others may hold it too.
 X509Ptr DecodeCertificate(std::string_view der);
 
 struct CrlFacts {

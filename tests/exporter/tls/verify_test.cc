@@ -106,6 +106,17 @@ TEST_F(VerifyTest, StoresAreSharedUntilTheFileChanges) {
   EXPECT_NE(TrustStore::LoadShared(file, "", ""), first);
 }
 
+// Collections come one after the other: a store that went with the last one would be loaded again for each.
+TEST_F(VerifyTest, StoresAreKeptBetweenUsesButNotWithoutEnd) {
+  const std::string file = dir_.Write("kept.crt", ca_.certificate());
+  const std::weak_ptr<const TrustStore> kept = TrustStore::LoadShared(file, "", "");
+  EXPECT_FALSE(kept.expired());
+  for (int i = 0; i < 20; ++i) {
+    TrustStore::LoadShared(dir_.Write("other" + std::to_string(i) + ".crt", ca_.certificate()), "", "");
+  }
+  EXPECT_TRUE(kept.expired());
+}
+
 std::string Host(const CertificateSpec& spec, const std::string& host) {
   return std::string(VerifyHostName(Chain(support::SelfSigned(spec).certificate)[0], host).value_or(""));
 }

@@ -105,5 +105,17 @@ TEST(X509Test, ParsesExactlyOneCertificate) {
   EXPECT_FALSE(ParseCertificate(""));
 }
 
+TEST(X509Test, TheLastFewAreDecodedOnce) {
+  std::vector<std::string> ders;
+  for (int i = 0; i < 20; ++i) {
+    ders.push_back(Facts(support::SelfSigned({.common_name = std::to_string(i)}).certificate).der);
+  }
+  const X509Ptr first = DecodeCertificate(ders[0]);
+  EXPECT_EQ(DecodeCertificate(ders[0]), first);
+  for (const std::string& der : ders) EXPECT_EQ(FactsOf(DecodeCertificate(der).get()).der, der);
+  EXPECT_NE(DecodeCertificate(ders[0]), first) << "kept without end";
+  EXPECT_EQ(FactsOf(first.get()).der, ders[0]) << "ours as long as we hold it";
+}
+
 }  // namespace
 }  // namespace pgtls::tls
