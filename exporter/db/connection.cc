@@ -65,15 +65,18 @@ void Connection::ThrowLost() {
   throw DbError(FailureReason::kConnection, "", message.empty() ? "the connection was lost" : message);
 }
 
-asio::awaitable<std::unique_ptr<Connection::Turn>> Connection::WaitForTurn() {
+asio::awaitable<void> Connection::WaitUntilFree() {
   while (busy_) co_await free_.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
-  co_return std::make_unique<Turn>(*this);
 }
 
 asio::awaitable<Result> Connection::Query(const Statement& statement, Parameters parameters, Deadline deadline) {
   // A wait for the turn that takes too long closes nothing: the connection is another's then.
-  auto wait = WaitForTurn();
-  const std::unique_ptr<Turn> turn = co_await Within(deadline, "turn of query " + statement.name, std::move(wait));
+  // Nearly always it is free; and of several that wait, only the first to come back here finds it so.
+  while (busy_) {
+    auto wait = WaitUntilFree();
+    co_await Within(deadline, "turn of query " + statement.name, std::move(wait));
+  }
+  const Turn turn(*this);
   if (!usable()) throw DbError(FailureReason::kConnection, "", "the connection is closed");
   try {
     auto run = Run(statement, parameters);

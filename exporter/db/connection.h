@@ -29,7 +29,7 @@ class Connection : public Session {
  private:
   // Held while a query runs: two lanes share a connection.
   class Turn;
-  asio::awaitable<std::unique_ptr<Turn>> WaitForTurn();
+  asio::awaitable<void> WaitUntilFree();
   asio::awaitable<Result> Run(const Statement& statement, const Parameters& parameters);
   asio::awaitable<ResultHandle> Await();
   void Close();

@@ -81,6 +81,28 @@ TEST_F(ConnectionTest, PreparesEachStatementOnce) {
   EXPECT_THAT(requests_, ElementsAre("PS", "BDES", "BDES", "PS", "BDES"));
 }
 
+// The session lane's collectors and the wire lane's share it.
+TEST_F(ConnectionTest, SeveralAtOnceTakeTurns) {
+  constexpr int kQueries = 4;
+  std::vector<std::string> answers = {kPrepared};
+  for (int i = 0; i < kQueries; ++i) answers.push_back(Answer({std::to_string(i)}));
+  Connect(answers);
+  std::vector<std::string> results;
+  for (int i = 0; i < kQueries; ++i) {
+    auto query = [&]() -> asio::awaitable<void> {
+      const Statement statement{"q", "SELECT c"};
+      const Result rows = co_await connection_->Query(statement, {}, After(std::chrono::seconds(20)));
+      results.emplace_back(rows.Text(0, 0).value());
+    };
+    asio::co_spawn(loop_, query, [](const std::exception_ptr& error) {
+      if (error) std::rethrow_exception(error);
+    });
+  }
+  loop_.restart();
+  while (results.size() < kQueries) loop_.run_one();
+  EXPECT_THAT(results, ElementsAre("0", "1", "2", "3"));
+}
+
 TEST_F(ConnectionTest, AnErrorOfTheServerLeavesTheSession) {
   const std::string denied = ErrorMessage("FEHLER", "42501", "keine Berechtigung\nfür x") + kReady;
   Connect({denied, kPrepared, denied, Answer({"1"})});

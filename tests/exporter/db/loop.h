@@ -12,7 +12,10 @@ namespace pgtls::db::testing {
 template <typename Future>
 auto Await(asio::io_context& loop, Future future) {
   loop.restart();
-  while (future.wait_for(std::chrono::seconds(0)) != std::future_status::ready) loop.run_one();
+  // The future may be made ready on another thread, after the loop's last work.
+  while (future.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+    loop.run_one_for(std::chrono::milliseconds(10));
+  }
   return future.get();
 }
 
