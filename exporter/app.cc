@@ -80,7 +80,7 @@ int Collect(const config::CommandLine& line) {
   const auto catalogue = Catalogue();
   const http::Body page =
       http::MetricsPage(catalogue, servers, http::RenderExporter(reload, no_requests), http::PageFilter{});
-  for (const auto& chunk : page.chunks()) std::cout << *chunk;
+  for (const std::string_view piece : page.pieces()) std::cout << piece;
   std::cout.flush();
   for (const auto& server : servers) {
     if (!server.up.value_or(true)) return kServerDown;

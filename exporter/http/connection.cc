@@ -180,23 +180,37 @@ asio::awaitable<Connection::Next> Connection::Relay(const RequestHead& head, std
   peer->site_headers = {config, &config->headers};
   bool begun = false;
   {
+    // Held until the last byte: as many pages as there are workers are kept for those who read them, and no more.
     const SlotHolder slot(shared_.slots);
-    const SocketHolder socket(inner_, shared_.peers.address());
-    const Registration registration(shared_.peers, inner_.local_endpoint().port(), peer);
-    const bool sent = co_await SendRequest(request, shared_.inner_port);
-    const auto buffer = std::make_unique_for_overwrite<char[]>(kRelayBytes);
-    while (sent) {
-      const auto [error, bytes] = co_await inner_.async_read_some(asio::buffer(buffer.get(), kRelayBytes), kAsTuple);
-      if (error) break;
-      if (!begun) Enter(Phase::kResponding, TimeLeft());
-      begun = true;
-      const bool written = co_await Write({buffer.get(), bytes});
-      if (!written) co_return Next::kEnd;
+    const bool carried = co_await CarryFromWorker(peer, std::move(request), begun);
+    if (!carried) co_return Next::kEnd;
+    if (peer->complete) {
+      BodyReader rest(peer->rest);
+      for (std::string_view block = rest.Next(); !block.empty(); block = rest.Next()) {
+        const bool written = co_await Write(block);
+        if (!written) co_return Next::kEnd;
+      }
     }
   }
   if (peer->complete) co_return head.keep_alive ? Next::kRequest : Next::kEnd;
   if (!begun) co_await Refuse(PlainResponse(500), head.head_only);
   co_return Next::kEnd;
+}
+
+asio::awaitable<bool> Connection::CarryFromWorker(const std::shared_ptr<Peer>& peer, std::string request, bool& begun) {
+  const SocketHolder socket(inner_, shared_.peers.address());
+  const Registration registration(shared_.peers, inner_.local_endpoint().port(), peer);
+  const bool sent = co_await SendRequest(request, shared_.inner_port);
+  const auto buffer = std::make_unique_for_overwrite<char[]>(kRelayBytes);
+  while (sent) {
+    const auto [error, bytes] = co_await inner_.async_read_some(asio::buffer(buffer.get(), kRelayBytes), kAsTuple);
+    if (error) break;
+    if (!begun) Enter(Phase::kResponding, TimeLeft());
+    begun = true;
+    const bool written = co_await Write({buffer.get(), bytes});
+    if (!written) co_return false;
+  }
+  co_return true;
 }
 
 asio::awaitable<bool> Connection::SendRequest(std::string_view request, std::uint16_t port) {
@@ -215,7 +229,7 @@ asio::awaitable<void> Connection::Refuse(Response response, bool head_only) {
   exchange.head_only = head_only;
   exchange.site_headers = &config->headers;
   std::string bytes;
-  WriteResponse(response, exchange, [&bytes](std::string_view text) {
+  WriteResponse(std::move(response), exchange, [&bytes](std::string_view text) {
     bytes += text;
     return true;
   });

@@ -60,7 +60,7 @@ ReloadStatus::State ReloadStatus::Get() const {
 
 std::span<const Desc* const> ExporterDescs() { return kDescs; }
 
-std::vector<metrics::RenderedFamily> RenderExporter(const ReloadStatus& reload, const RequestCounter& requests) {
+metrics::SharedSamples RenderExporter(const ReloadStatus& reload, const RequestCounter& requests) {
   metrics::Sink sink("");
   sink.Add(kBuildInfo, {PGTLS_VERSION, PGTLS_REVISION, kCompiler, LibpqVersion(), OpensslVersion()}, 1);
   const ReloadStatus::State state = reload.Get();

@@ -29,7 +29,7 @@ class ReloadStatus {
 
 std::span<const metrics::Desc* const> ExporterDescs();
 
-std::vector<metrics::RenderedFamily> RenderExporter(const ReloadStatus& reload, const RequestCounter& requests);
+metrics::SharedSamples RenderExporter(const ReloadStatus& reload, const RequestCounter& requests);
 
 // "pg_tls_exporter 0.1.0 (revision …) …": also what --version prints.
 std::string VersionText();

@@ -121,7 +121,8 @@ int InnerServer::BeginRequest(mg_connection* connection) {
 
 int InnerServer::Answer(mg_connection* connection, const mg_request_info& info, Peer& peer) const {
   const Request request = ReadRequest(info, peer);
-  const Response response = router_.Dispatch(request);
+  Response response = router_.Dispatch(request);
+  const int status = response.status;
   const std::string* accept_encoding = request.Header("Accept-Encoding");
   Exchange exchange;
   exchange.head_only = request.method == "HEAD";
@@ -129,10 +130,11 @@ int InnerServer::Answer(mg_connection* connection, const mg_request_info& info, 
   exchange.keep_alive = peer.keep_alive;
   exchange.gzip = accept_encoding != nullptr && PrefersGzip(*accept_encoding);
   exchange.site_headers = peer.site_headers.get();
-  peer.complete = WriteResponse(response, exchange, [&](std::string_view bytes) {
+  exchange.rest = &peer.rest;
+  peer.complete = WriteResponse(std::move(response), exchange, [&](std::string_view bytes) {
     return mg_write(connection, bytes.data(), bytes.size()) == static_cast<int>(bytes.size());
   });
-  return response.status;
+  return status;
 }
 
 // CivetWeb refused a request before begin_request. The front, which gets an end without a response, answers in its

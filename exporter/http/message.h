@@ -38,22 +38,43 @@ struct Request {
 // its parts lie, never put together.
 class Body {
  public:
-  using Chunk = std::shared_ptr<const std::string>;
-
   Body() = default;
   Body(std::string text) { Append(std::move(text)); }  // NOLINT(google-explicit-constructor): a text is a body
   Body(const char* text) : Body(std::string(text)) {}  // NOLINT(google-explicit-constructor)
 
-  void Append(std::string text) { Append(std::make_shared<const std::string>(std::move(text))); }
-  // REQUIRES: chunk is not null, and its text does not change while any response holds it.
-  void Append(Chunk chunk);
+  void Append(std::string text);
+  // REQUIRES: what was given to Keep() holds the text, and does not change it.
+  void AppendKept(std::string_view text) {
+    size_ += text.size();
+    if (!text.empty()) pieces_.push_back(text);
+  }
+  // For as long as this lives, or a copy of it.
+  void Keep(std::shared_ptr<const void> owner) { owners_.push_back(std::move(owner)); }
+  void Reserve(std::size_t pieces, std::size_t owners);
 
-  std::size_t size() const { return size_; }  // bytes
-  const std::vector<Chunk>& chunks() const { return chunks_; }
+  std::size_t size() const { return size_; }                               // bytes
+  const std::vector<std::string_view>& pieces() const { return pieces_; }  // none of them empty
 
  private:
-  std::vector<Chunk> chunks_;
+  std::vector<std::shared_ptr<const void>> owners_;
+  std::vector<std::string_view> pieces_;  // into what the owners hold
   std::size_t size_ = 0;
+};
+
+// A body from its beginning to its end, in blocks that are worth a write each.
+class BodyReader {
+ public:
+  // `first` comes before the body. REQUIRES: `body` outlives this.
+  explicit BodyReader(const Body& body, std::string first = {}) : body_(body), block_(std::move(first)) {}
+
+  // The next block, empty at the end. It lives until the next call.
+  std::string_view Next();
+
+ private:
+  const Body& body_;
+  std::size_t next_ = 0;  // of the body's pieces
+  std::string block_;
+  bool handed_out_ = false;
 };
 
 struct Response {

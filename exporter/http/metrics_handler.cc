@@ -20,8 +20,7 @@ Response Answer(const MetricsSource& source, const Request& request) {
   filter.exporter = !request.query.contains("server");
   Response response;
   response.content_type = kExpositionType;
-  response.body = MetricsPage(source.catalogue, servers,
-                              filter.exporter ? source.exporter() : std::vector<metrics::RenderedFamily>{}, filter);
+  response.body = MetricsPage(source.catalogue, servers, filter.exporter ? source.exporter() : nullptr, filter);
   return response;
 }
 

@@ -7,7 +7,7 @@
 
 #include "exporter/http/message.h"
 #include "exporter/metrics/desc.h"
-#include "exporter/metrics/sink.h"
+#include "exporter/metrics/samples.h"
 #include "exporter/sampling/result.h"
 
 namespace pgtls::http {
@@ -16,7 +16,7 @@ namespace pgtls::http {
 struct MetricsSource {
   std::vector<const metrics::Desc*> catalogue;
   std::function<std::vector<sampling::ServerSnapshot>()> servers;
-  std::function<std::vector<metrics::RenderedFamily>()> exporter;
+  std::function<metrics::SharedSamples()> exporter;
 };
 
 // `?server=NAME` (repeatable) narrows the page to these servers, without the exporter's own families; `?collect[]=NAME`

@@ -1,44 +1,69 @@
 #include "exporter/http/metrics_page.h"
 
-#include <memory>
+#include <string_view>
 #include <unordered_map>
+
+#include "exporter/metrics/sink.h"
 
 namespace pgtls::http {
 namespace {
 
-using Families = std::vector<metrics::RenderedFamily>;
-using Chunks = std::unordered_map<const metrics::Desc*, std::vector<Body::Chunk>>;
+// The texts of many results, sorted by family.
+class Pieces {
+ public:
+  explicit Pieces(std::span<const metrics::Desc* const> catalogue, std::size_t servers) : catalogue_(catalogue) {
+    for (std::size_t i = 0; i < catalogue.size(); ++i) places_[catalogue[i]] = i;
+    by_family_.resize(catalogue.size());
+    for (auto& pieces : by_family_) pieces.reserve(servers);
+  }
 
-// `owner` keeps the texts of `families` alive for as long as the body lives.
-template <typename Owner>
-void Gather(const std::shared_ptr<Owner>& owner, const Families& families, Chunks& chunks) {
-  for (const auto& family : families) chunks[family.desc].emplace_back(owner, &family.text);
-}
+  void Add(const metrics::SharedSamples& samples) {
+    if (!samples || samples->empty()) return;
+    for (std::size_t i = 0; i < samples->size(); ++i) {
+      const metrics::RenderedFamily family = (*samples)[i];
+      const auto place = places_.find(family.desc);
+      if (place == places_.end()) continue;
+      by_family_[place->second].push_back(family.text);
+      ++count_;
+    }
+    owners_.push_back(samples);
+  }
+
+  Body Page() && {
+    Body body;
+    body.Reserve(count_ + catalogue_.size(), owners_.size() + catalogue_.size());
+    for (std::size_t i = 0; i < catalogue_.size(); ++i) {
+      if (by_family_[i].empty()) continue;
+      body.Append(metrics::Header(*catalogue_[i]));
+      for (const std::string_view piece : by_family_[i]) body.AppendKept(piece);
+    }
+    for (auto& owner : owners_) body.Keep(std::move(owner));
+    return body;
+  }
+
+ private:
+  std::span<const metrics::Desc* const> catalogue_;
+  std::unordered_map<const metrics::Desc*, std::size_t> places_;
+  std::vector<std::vector<std::string_view>> by_family_;
+  std::vector<metrics::SharedSamples> owners_;
+  std::size_t count_ = 0;
+};
 
 }  // namespace
 
 Body MetricsPage(std::span<const metrics::Desc* const> catalogue, const std::vector<sampling::ServerSnapshot>& servers,
-                 Families exporter, const PageFilter& filter) {
-  Chunks chunks;
+                 const metrics::SharedSamples& exporter, const PageFilter& filter) {
+  Pieces pieces(catalogue, servers.size());
   for (const auto& server : servers) {
-    if (server.health) Gather(server.health, *server.health, chunks);
+    pieces.Add(server.health);
     for (const auto& collector : server.collectors) {
+      pieces.Add(collector.health);
       const bool wanted = filter.collectors.empty() || filter.collectors.contains(collector.name);
-      if (wanted && collector.result) Gather(collector.result, collector.result->families, chunks);
+      if (wanted && collector.result) pieces.Add(collector.result->samples);
     }
   }
-  if (filter.exporter) {
-    const auto own = std::make_shared<const Families>(std::move(exporter));
-    Gather(own, *own, chunks);
-  }
-  Body body;
-  for (const metrics::Desc* desc : catalogue) {
-    const auto found = chunks.find(desc);
-    if (found == chunks.end()) continue;
-    body.Append(metrics::Header(*desc));
-    for (auto& chunk : found->second) body.Append(std::move(chunk));
-  }
-  return body;
+  if (filter.exporter) pieces.Add(exporter);
+  return std::move(pieces).Page();
 }
 
 }  // namespace pgtls::http

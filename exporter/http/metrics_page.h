@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "exporter/http/message.h"
-#include "exporter/metrics/sink.h"
+#include "exporter/metrics/samples.h"
 #include "exporter/sampling/result.h"
 
 namespace pgtls::http {
@@ -20,8 +20,9 @@ struct PageFilter {
   bool exporter = true;              // the exporter's own families too
 };
 
-// Families in `catalogue`'s order. The body shares the texts with the results; nothing is copied.
+// Families in `catalogue`'s order. The body shares the texts with the results; nothing is copied. `exporter`, its own
+// families, may be null.
 Body MetricsPage(std::span<const metrics::Desc* const> catalogue, const std::vector<sampling::ServerSnapshot>& servers,
-                 std::vector<metrics::RenderedFamily> exporter, const PageFilter& filter);
+                 const metrics::SharedSamples& exporter, const PageFilter& filter);
 
 }  // namespace pgtls::http

@@ -13,12 +13,14 @@
 
 namespace pgtls::http {
 
-// One request on its way through the inner server. Written by the front before it is registered; `complete` by the
-// inner server.
+// One request on its way through the inner server. Written by the front before it is registered; `rest` and then
+// `complete` by the inner server.
 struct Peer {
   std::string client;  // address and port of the client behind the front
   bool keep_alive = false;
   std::shared_ptr<const Headers> site_headers;
+  // What is left of the response, in place of bytes: a page of 20 MB need not go through a socket twice.
+  Body rest;
   // The whole response was handed over: without this, the end of the inner connection is a failure.
   std::atomic<bool> complete{false};
 };

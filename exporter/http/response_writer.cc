@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <iterator>
 #include <optional>
+#include <utility>
 
 #include "exporter/http/gzip.h"
 #include "exporter/http/status_style.h"
@@ -73,7 +74,7 @@ std::string Head(const Response& response, const Exchange& exchange, Framing fra
 std::string Compressed(const Body& body) {
   std::string out;
   GzipStream gzip;
-  for (const auto& chunk : body.chunks()) gzip.Append(*chunk, out);
+  for (const std::string_view piece : body.pieces()) gzip.Append(piece, out);
   gzip.Finish(out);
   return out;
 }
@@ -90,11 +91,12 @@ bool WriteCompressedPieces(const Body& body, std::string out, const WriteFunctio
     pending.clear();
     return written;
   };
-  for (const auto& chunk : body.chunks()) {
-    // A chunk may be large itself.
-    for (std::string_view rest = *chunk; !rest.empty();) {
-      const std::string_view piece = rest.substr(0, kPiece);
-      rest.remove_prefix(piece.size());
+  BodyReader reader(body);
+  for (std::string_view block = reader.Next(); !block.empty(); block = reader.Next()) {
+    // A block may be one large piece.
+    while (!block.empty()) {
+      const std::string_view piece = block.substr(0, kPiece);
+      block.remove_prefix(piece.size());
       gzip.Append(piece, pending);
       if (pending.size() >= kPiece && !flush()) return false;
     }
@@ -104,28 +106,9 @@ bool WriteCompressedPieces(const Body& body, std::string out, const WriteFunctio
   return write("0\r\n\r\n");
 }
 
-bool WritePlainPieces(const Body& body, std::string out, const WriteFunction& write) {
-  out.reserve(kPiece + kPiece / 2);
-  for (const auto& chunk : body.chunks()) {
-    if (out.size() + chunk->size() > kPiece) {
-      if (!write(out)) return false;
-      out.clear();
-    }
-    // What is large goes out from where it lies; what is small shares a write with its neighbours.
-    if (chunk->size() >= kPiece / 2) {
-      if (!out.empty() && !write(out)) return false;
-      out.clear();
-      if (!write(*chunk)) return false;
-    } else {
-      out += *chunk;
-    }
-  }
-  return out.empty() || write(out);
-}
-
 }  // namespace
 
-bool WriteResponse(const Response& response, const Exchange& exchange, const WriteFunction& write) {
+bool WriteResponse(Response response, const Exchange& exchange, const WriteFunction& write) {
   const std::size_t size = response.body.size();
   const bool large = size > kOneWrite;
   // A large body's compressed length is known only at its end, and HTTP/1.0 has no other way than the length to keep a
@@ -137,13 +120,24 @@ bool WriteResponse(const Response& response, const Exchange& exchange, const Wri
   if (large && gzip) {
     return WriteCompressedPieces(response.body, Head(response, exchange, Framing::kChunked, 0, true), write);
   }
-  if (large) return WritePlainPieces(response.body, Head(response, exchange, Framing::kLength, size, false), write);
+  if (large) {
+    std::string head = Head(response, exchange, Framing::kLength, size, false);
+    if (exchange.rest != nullptr) {
+      *exchange.rest = std::move(response.body);
+      return write(head);
+    }
+    BodyReader reader(response.body, std::move(head));
+    for (std::string_view block = reader.Next(); !block.empty(); block = reader.Next()) {
+      if (!write(block)) return false;
+    }
+    return true;
+  }
   if (gzip) {
     const std::string compressed = Compressed(response.body);
     return write(Head(response, exchange, Framing::kLength, compressed.size(), true) + compressed);
   }
   std::string bytes = Head(response, exchange, Framing::kLength, size, false);
-  for (const auto& chunk : response.body.chunks()) bytes += *chunk;
+  for (const std::string_view piece : response.body.pieces()) bytes += piece;
   return write(bytes);
 }
 

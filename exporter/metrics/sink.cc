@@ -5,8 +5,11 @@
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
+#include <cstring>
+#include <memory>
 #include <sstream>
 #include <stdexcept>
+#include <utility>
 
 #include "exporter/base/text.h"
 
@@ -14,12 +17,43 @@ namespace pgtls::metrics {
 namespace {
 
 constexpr std::size_t kMaxLabelBytes = 1024;
+constexpr char kEnd = '\0';
 
 bool HasServer(const Desc& desc) { return desc.labels[0] == "server"; }
 
 std::string LabelValue(std::string_view text) {
   std::string valid = ValidUtf8(text);
+  // NUL ends a label here. No name of PostgreSQL's holds one; what does is shown as any other byte that cannot be.
+  for (std::size_t at = valid.find(kEnd); at != std::string::npos; at = valid.find(kEnd, at)) {
+    valid.replace(at, 1, "\uFFFDx00");
+  }
   return valid.size() > kMaxLabelBytes ? Bounded(valid, kMaxLabelBytes) : valid;
+}
+
+// Nearly all values are short ASCII, and are what they will be.
+bool IsPlain(std::string_view text) {
+  return text.size() <= kMaxLabelBytes &&
+         std::ranges::all_of(text, [](char c) { return static_cast<signed char>(c) > 0; });
+}
+
+void AppendBytes(const auto& value, std::string& bytes) {
+  std::array<char, sizeof(value)> raw;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by memcpy
+  std::memcpy(raw.data(), &value, raw.size());
+  bytes.append(raw.data(), raw.size());
+}
+
+// Where each family's samples lie in the serializer's text. It writes "# TYPE …" before each; no other line begins with
+// '#'.
+std::vector<std::string_view> Split(std::string_view text) {
+  std::vector<std::string_view> families;
+  while (!text.empty()) {
+    text.remove_prefix(text.find('\n') + 1);
+    const std::size_t next = text.find("\n#");
+    const std::size_t size = next == std::string_view::npos ? text.size() : next + 1;
+    families.push_back(text.substr(0, size));
+    text.remove_prefix(size);
+  }
+  return families;
 }
 
 }  // namespace
@@ -34,51 +68,105 @@ void Sink::Add(const Desc& desc, const std::vector<std::string>& values, double 
   AddLabels(desc, values, value);
 }
 
+Sink::Family& Sink::FamilyOf(const Desc& desc) {
+  // Samples of one family come one after the other.
+  const auto family =
+      std::find_if(families_.rbegin(), families_.rend(), [&](const Family& f) { return f.desc == &desc; });
+  return family != families_.rend() ? *family : families_.emplace_back(Family{&desc, {}, {}});
+}
+
 void Sink::AddLabels(const Desc& desc, const auto& values, double value) {
   const std::size_t given = values.size() + (HasServer(desc) ? 1 : 0);
   if (given != desc.label_count()) {
     throw std::logic_error(fmt::format("{}: {} label values for {} labels", desc.name, given, desc.label_count()));
   }
-  std::vector<std::string> labels;
-  labels.reserve(values.size());
-  for (const std::string_view label : values) labels.push_back(LabelValue(label));
-  auto family = std::find_if(families_.begin(), families_.end(), [&](const Family& f) { return f.desc == &desc; });
-  if (family == families_.end()) family = families_.insert(family, Family{&desc, {}});
-  if (!family->samples.emplace(std::move(labels), value).second) {
-    throw std::logic_error(fmt::format("{}: the same label set twice", desc.name));
+  Family& family = FamilyOf(desc);
+  const std::size_t begin = family.labels.size();
+  for (const std::string_view label : values) {
+    if (IsPlain(label)) {
+      family.labels += label;
+    } else {
+      family.labels += LabelValue(label);
+    }
+    family.labels += kEnd;
+  }
+  family.samples.push_back(
+      {static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(family.labels.size() - begin), value});
+}
+
+void Sink::Order() {
+  for (Family& family : families_) {
+    const auto labels = [&family](const Sample& sample) { return family.LabelsOf(sample); };
+    std::ranges::sort(family.samples, {}, labels);
+    if (std::ranges::adjacent_find(family.samples, {}, labels) != family.samples.end()) {
+      throw std::logic_error(fmt::format("{}: the same label set twice", family.desc->name));
+    }
   }
 }
 
-std::vector<RenderedFamily> Sink::Render() {
-  std::vector<RenderedFamily> rendered;
-  rendered.reserve(families_.size());
-  const prometheus::TextSerializer serializer;
-  for (auto& [desc, samples] : families_) {
-    const std::size_t series = samples.size();
-    std::vector<prometheus::MetricFamily> families(1);
-    prometheus::MetricFamily& family = families.front();
-    family.name = desc->name;
-    family.type = desc->type == Type::kCounter ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge;
-    family.metric.reserve(series);
-    while (!samples.empty()) {
-      auto sample = samples.extract(samples.begin());
-      auto& metric = family.metric.emplace_back();
-      metric.label.reserve(desc->label_count());
-      std::size_t name = 0;
-      if (HasServer(*desc)) metric.label.push_back({std::string(desc->labels[name++]), server_});
-      for (std::string& label : sample.key()) {
-        metric.label.push_back({std::string(desc->labels[name++]), std::move(label)});
-      }
-      (desc->type == Type::kCounter ? metric.counter.value : metric.gauge.value) = sample.mapped();
+Digest Sink::DigestOf() const {
+  std::string bytes = server_;
+  for (const Family& family : families_) {
+    AppendBytes(family.desc, bytes);
+    AppendBytes(family.samples.size(), bytes);
+    for (const Sample& sample : family.samples) {
+      AppendBytes(sample.bytes, bytes);
+      AppendBytes(sample.value, bytes);
+      bytes += family.LabelsOf(sample);
     }
-    std::ostringstream out;
-    serializer.Serialize(out, families);
-    // The serializer writes "# TYPE …" first; the page writes it once for all servers.
-    const std::string_view text = out.view();
-    rendered.push_back({desc, std::string(text.substr(text.find('\n') + 1)), series});
   }
-  families_.clear();
-  return rendered;
+  return pgtls::DigestOf(bytes);
+}
+
+SharedSamples Sink::Render() {
+  Order();
+  return Write(std::exchange(families_, {}), {});
+}
+
+SharedSamples Sink::RenderAfter(const SharedSamples& previous) {
+  Order();
+  const Digest digest = DigestOf();
+  const std::vector<Family> families = std::exchange(families_, {});
+  return previous && previous->digest == digest ? previous : Write(families, digest);
+}
+
+SharedSamples Sink::Write(const std::vector<Family>& families, const Digest& digest) const {
+  std::vector<prometheus::MetricFamily> shown;
+  shown.reserve(families.size());
+  for (const Family& family : families) {
+    const Desc& desc = *family.desc;
+    prometheus::MetricFamily& one = shown.emplace_back();
+    one.name = desc.name;
+    one.type = desc.type == Type::kCounter ? prometheus::MetricType::Counter : prometheus::MetricType::Gauge;
+    one.metric.reserve(family.samples.size());
+    for (const Sample& sample : family.samples) {
+      auto& metric = one.metric.emplace_back();
+      metric.label.reserve(desc.label_count());
+      std::size_t name = 0;
+      if (HasServer(desc)) metric.label.push_back({std::string(desc.labels[name++]), server_});
+      for (std::string_view rest = family.LabelsOf(sample); !rest.empty();) {
+        const std::size_t end = rest.find(kEnd);
+        metric.label.push_back({std::string(desc.labels[name++]), std::string(rest.substr(0, end))});
+        rest.remove_prefix(end + 1);
+      }
+      (desc.type == Type::kCounter ? metric.counter.value : metric.gauge.value) = sample.value;
+    }
+  }
+  std::ostringstream out;
+  prometheus::TextSerializer().Serialize(out, shown);
+
+  // The page writes "# TYPE …" once for all servers.
+  const std::vector<std::string_view> texts = Split(out.view());
+  if (texts.size() != families.size()) throw std::logic_error("the serializer wrote another number of families");
+  std::size_t bytes = 0;
+  for (const std::string_view text : texts) bytes += text.size();
+  const auto samples = std::make_shared<Samples>();
+  samples->Reserve(bytes, families.size());
+  for (std::size_t i = 0; i < families.size(); ++i) {
+    samples->Append({families[i].desc, texts[i], families[i].samples.size()});
+  }
+  samples->digest = digest;
+  return samples;
 }
 
 std::string Header(const Desc& desc) {

@@ -2,22 +2,16 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <initializer_list>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "exporter/metrics/desc.h"
+#include "exporter/metrics/samples.h"
 
 namespace pgtls::metrics {
-
-// The sample lines of one family, without HELP and TYPE, ready to be written after them.
-struct RenderedFamily {
-  const Desc* desc;
-  std::string text;
-  std::size_t series;
-};
 
 // Collects the samples of one collection on one server. Not thread-safe; made anew for each collection, so a label set
 // that is gone is gone from the page.
@@ -27,22 +21,42 @@ class Sink {
   explicit Sink(std::string_view server);
 
   // `values` are the labels after `server`, in the descriptor's order. They are made valid UTF-8 and cut at 1,024 bytes
-  // here. A label set that was added already for this family is refused (std::logic_error): Prometheus would refuse the
-  // whole page.
+  // here. Throws std::logic_error where their number is not the descriptor's.
   void Add(const Desc& desc, std::initializer_list<std::string_view> values, double value);
   void Add(const Desc& desc, const std::vector<std::string>& values, double value);
 
-  // Families in order of their first sample's arrival, samples sorted by labels. Empties the sink.
-  std::vector<RenderedFamily> Render();
+  // Families in order of their first sample's arrival, samples sorted by labels. Empties the sink. Never null. Throws
+  // std::logic_error for a label set that was added twice: Prometheus would refuse the whole page.
+  SharedSamples Render();
+  // The same; where all is as in `previous`, which RenderAfter() made (null: there is none), it is that which comes
+  // back. Nothing is written anew then, or held twice.
+  SharedSamples RenderAfter(const SharedSamples& previous);
 
  private:
-  void AddLabels(const Desc& desc, const auto& values, double value);
-
-  std::string server_;
+  // Its labels after `server`, each ended by NUL, lie in the family's `labels`.
+  struct Sample {
+    std::uint32_t begin;
+    std::uint32_t bytes;
+    double value;
+  };
   struct Family {
     const Desc* desc;
-    std::map<std::vector<std::string>, double> samples;  // by the labels after `server`
+    std::string labels;
+    std::vector<Sample> samples;
+
+    std::string_view LabelsOf(const Sample& sample) const {
+      return std::string_view(labels).substr(sample.begin, sample.bytes);
+    }
   };
+
+  void AddLabels(const Desc& desc, const auto& values, double value);
+  Family& FamilyOf(const Desc& desc);
+  // Sorted, and each label set once.
+  void Order();
+  Digest DigestOf() const;
+  SharedSamples Write(const std::vector<Family>& families, const Digest& digest) const;
+
+  std::string server_;
   std::vector<Family> families_;
 };
 

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <asio/awaitable.hpp>
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +14,7 @@
 
 #include "exporter/base/blocking.h"
 #include "exporter/base/deadline.h"
+#include "exporter/base/digest.h"
 #include "exporter/config/config.h"
 #include "exporter/db/session.h"
 #include "exporter/db/target.h"
@@ -97,6 +100,10 @@ struct Context {
   BlockingPool& blocking;
   // One run outside the schedule (/probe, collect, check): what is otherwise spread over time is done now.
   bool once;
+  // Another number whenever the server's configuration was set anew.
+  std::uint64_t config_version = 0;
+  // Output::basis of the result that stands now; absent where that failed, or there is none.
+  std::optional<Digest> basis;
 };
 
 // A part of the picture that this role or place may not see, though the run succeeded
@@ -113,6 +120,10 @@ struct Output {
   metrics::Sink sink;
   Facts facts;
   std::vector<IncompletePart> incomplete;
+  // Of all that this result was made from. A collector that gives it may, where it is Context::basis, leave the rest
+  // empty and say that nothing has changed: the result that stands is taken over.
+  std::optional<Digest> basis;
+  bool unchanged = false;
   // This collector has nothing to do on this server (TLS over a Unix socket): no series and no health of its own.
   bool unsupported = false;
 };

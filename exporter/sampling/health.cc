@@ -3,6 +3,8 @@
 #include <array>
 #include <set>
 
+#include "exporter/metrics/sink.h"
+
 namespace pgtls::sampling {
 namespace {
 
@@ -46,35 +48,35 @@ constexpr Desc kInterval = {"pg_tls_collector_interval_seconds",
 constexpr std::array<const Desc*, 8> kDescs = {&kUp,       &kConnectionInfo, &kSuccess, &kFailureInfo, &kIncompleteInfo,
                                                &kDuration, &kLastSuccess,    &kInterval};
 
-void RenderCollector(const CollectorState& collector, metrics::Sink& sink) {
-  sink.Add(kInterval, {collector.name}, metrics::Seconds(collector.interval));
-  if (collector.last_success) {
-    sink.Add(kLastSuccess, {collector.name}, metrics::Seconds(collector.last_success->time_since_epoch()));
-  }
-  if (!collector.result) return;
-  const CollectorResult& result = *collector.result;
-  sink.Add(kSuccess, {collector.name}, result.failure ? 0 : 1);
-  sink.Add(kDuration, {collector.name}, metrics::Seconds(result.duration));
-  if (result.failure) sink.Add(kFailureInfo, {collector.name, ToString(result.failure->reason)}, 1);
-  std::set<std::pair<std::string, std::string>> told;
-  for (const auto& [part, reason] : result.incomplete) {
-    if (told.emplace(part, reason).second) sink.Add(kIncompleteInfo, {collector.name, part, reason}, 1);
-  }
-}
-
 }  // namespace
 
 std::span<const Desc* const> HealthDescs() { return kDescs; }
 
-std::vector<metrics::RenderedFamily> RenderHealth(const ServerSnapshot& snapshot) {
+metrics::SharedSamples RenderHealth(const ServerSnapshot& snapshot, const metrics::SharedSamples& previous) {
   metrics::Sink sink(snapshot.name);
   if (snapshot.up) sink.Add(kUp, {}, *snapshot.up ? 1 : 0);
   if (snapshot.connection) {
     const OwnConnection& own = *snapshot.connection;
     sink.Add(kConnectionInfo, {own.sslmode, own.encryption, own.version, own.cipher}, 1);
   }
-  for (const auto& collector : snapshot.collectors) {
-    if (!collector.result || !collector.result->unsupported) RenderCollector(collector, sink);
+  return sink.RenderAfter(previous);
+}
+
+metrics::SharedSamples RenderHealth(std::string_view server, const CollectorState& state) {
+  metrics::Sink sink(server);
+  if (state.result && state.result->unsupported) return sink.Render();
+  sink.Add(kInterval, {state.name}, metrics::Seconds(state.interval));
+  if (state.last_success) {
+    sink.Add(kLastSuccess, {state.name}, metrics::Seconds(state.last_success->time_since_epoch()));
+  }
+  if (!state.result) return sink.Render();
+  const CollectorResult& result = *state.result;
+  sink.Add(kSuccess, {state.name}, result.failure ? 0 : 1);
+  sink.Add(kDuration, {state.name}, metrics::Seconds(result.duration));
+  if (result.failure) sink.Add(kFailureInfo, {state.name, ToString(result.failure->reason)}, 1);
+  std::set<std::pair<std::string, std::string>> told;
+  for (const auto& [part, reason] : result.incomplete) {
+    if (told.emplace(part, reason).second) sink.Add(kIncompleteInfo, {state.name, part, reason}, 1);
   }
   return sink.Render();
 }

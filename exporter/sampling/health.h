@@ -2,7 +2,7 @@
 #pragma once
 
 #include <span>
-#include <vector>
+#include <string_view>
 
 #include "exporter/sampling/result.h"
 
@@ -10,7 +10,10 @@ namespace pgtls::sampling {
 
 std::span<const metrics::Desc* const> HealthDescs();
 
-// Families from everything in `snapshot` but its `health`.
-std::vector<metrics::RenderedFamily> RenderHealth(const ServerSnapshot& snapshot);
+// What is said of the server as a whole, of all in `snapshot` but its collectors and `health`; and of one collector,
+// of all in `state` but its `health`. Apart, because a collection changes that of one. `previous` as
+// Sink::RenderAfter() takes it.
+metrics::SharedSamples RenderHealth(const ServerSnapshot& snapshot, const metrics::SharedSamples& previous);
+metrics::SharedSamples RenderHealth(std::string_view server, const CollectorState& state);
 
 }  // namespace pgtls::sampling

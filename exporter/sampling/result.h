@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "exporter/base/error.h"
-#include "exporter/metrics/sink.h"
+#include "exporter/metrics/samples.h"
 #include "exporter/sampling/collector.h"
 
 namespace pgtls::sampling {
@@ -23,12 +23,13 @@ inline Failure AsFailure(const std::exception& error) {
   return {known != nullptr ? known->reason() : FailureReason::kError, error.what()};
 }
 
-// One run of one collector. A failed run has no families and no facts.
+// One run of one collector. A failed run has no samples and no facts.
 struct CollectorResult {
-  std::vector<metrics::RenderedFamily> families;
+  metrics::SharedSamples samples;  // null: a failed run; the last run's, where nothing changed
   Facts facts;
   std::vector<IncompletePart> incomplete;
   std::optional<Failure> failure;
+  std::optional<Digest> basis;  // Output::basis
   bool unsupported = false;
   std::chrono::nanoseconds duration{};
 };
@@ -49,6 +50,7 @@ struct CollectorState {
   std::chrono::milliseconds interval{};
   std::shared_ptr<const CollectorResult> result;
   std::optional<std::chrono::system_clock::time_point> last_success;
+  metrics::SharedSamples health;  // this collector's part of the exporter's own metrics about the server
 };
 
 // A server at one moment, as pages, /metrics and the audit see it.
@@ -58,7 +60,7 @@ struct ServerSnapshot {
   std::optional<Failure> connection_failure;
   std::optional<OwnConnection> connection;
   std::vector<CollectorState> collectors;  // the enabled ones
-  std::shared_ptr<const std::vector<metrics::RenderedFamily>> health;
+  metrics::SharedSamples health;           // what the exporter's own metrics say of the server as a whole
 
   // All collectors' facts.
   Facts facts() const {

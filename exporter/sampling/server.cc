@@ -41,6 +41,7 @@ Server::Server(std::shared_ptr<const config::ServerConfig> config, Runtime& runt
 
 void Server::Configure(std::shared_ptr<const config::ServerConfig> config) {
   config_ = std::move(config);
+  ++config_version_;
   for (Slot& slot : slots_) {
     const config::CollectorConfig& settings = config_->collector(slot.type->name);
     if (settings.interval != slot.state.interval || settings.enabled != slot.enabled) slot.due = Deadline::min();
@@ -218,10 +219,16 @@ void Server::Publish() {
   snapshot.up = up_;
   snapshot.connection_failure = connection_failure_;
   snapshot.connection = own_connection_;
-  for (const Slot& slot : slots_) {
-    if (slot.enabled) snapshot.collectors.push_back(slot.state);
+  for (Slot& slot : slots_) {
+    if (!slot.enabled) continue;
+    if (slot.state.result != slot.told_result || slot.state.interval != slot.told_interval || !slot.state.health) {
+      slot.state.health = RenderHealth(config_->name, slot.state);
+      slot.told_result = slot.state.result;
+      slot.told_interval = slot.state.interval;
+    }
+    snapshot.collectors.push_back(slot.state);
   }
-  snapshot.health = std::make_shared<const std::vector<metrics::RenderedFamily>>(RenderHealth(snapshot));
+  snapshot.health = RenderHealth(snapshot, published_.health);
   const std::lock_guard lock(mutex_);
   published_ = std::move(snapshot);
 }

@@ -60,6 +60,9 @@ class Server : public std::enable_shared_from_this<Server> {
     Deadline due = Deadline::min();
     CollectorState state;
     std::set<std::pair<std::string, std::string>> told;  // incomplete parts that are in the log already
+    // What state.health tells of.
+    std::shared_ptr<const CollectorResult> told_result;
+    std::chrono::milliseconds told_interval{};
   };
   enum class LaneKind { kSession, kWire };
   struct Lane {
@@ -110,6 +113,7 @@ class Server : public std::enable_shared_from_this<Server> {
   std::optional<OwnConnection> own_connection_;
   std::string config_load_time_;  // pg_conf_load_time() when the connection was made
   int failures_in_a_row_ = 0;
+  std::uint64_t config_version_ = 0;
   std::uint64_t place_ = 0;  // counts the changes of where, or as whom, this server is reached
   bool stopped_ = false;
 

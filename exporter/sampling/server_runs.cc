@@ -158,22 +158,28 @@ asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& sl
   // Held for the whole run: a reload may put others in their place meanwhile.
   const auto config = config_;
   const auto place = place_;
+  const auto before = slot.state.result;
   const db::Target target = target_;
   const Facts facts = Snapshot().facts();
   const config::CollectorConfig& settings = config->collector(slot.type->name);
   const auto started = steady_clock::now();
   auto result = std::make_shared<CollectorResult>();
   Output output(config->name);
-  Context context{*config,           settings, target,        peer_,
-                  session.get(),     facts,    own_backends_, started + settings.timeout,
-                  runtime_.blocking, once};
+  Context context{*config,           settings, target,          peer_,
+                  session.get(),     facts,    own_backends_,   started + settings.timeout,
+                  runtime_.blocking, once,     config_version_, before ? before->basis : std::nullopt};
   try {
     auto work = slot.collector->Collect(context, output);
     co_await Within(context.deadline, std::string(slot.type->name), std::move(work));
-    result->families = output.sink.Render();
-    result->facts = std::move(output.facts);
-    result->incomplete = std::move(output.incomplete);
-    result->unsupported = output.unsupported;
+    if (output.unchanged) {
+      *result = *before;
+    } else {
+      result->samples = output.sink.RenderAfter(before ? before->samples : nullptr);
+      result->facts = std::move(output.facts);
+      result->incomplete = std::move(output.incomplete);
+      result->basis = output.basis;
+      result->unsupported = output.unsupported;
+    }
   } catch (const std::exception& error) {
     if (IsCancellation(error)) throw;
     result->failure = AsFailure(error);

@@ -63,7 +63,9 @@ class Harness {
                               .own_backends = own_backends,
                               .deadline = After(timeout),
                               .blocking = blocking_,
-                              .once = false};
+                              .once = false,
+                              .config_version = config_version,
+                              .basis = basis};
     Run(collector_->Collect(context, output));
     return output;
   }
@@ -71,7 +73,12 @@ class Harness {
   std::string CollectPage() {
     sampling::Output output = Collect();
     std::string page;
-    for (const auto& family : output.sink.Render()) page += metrics::Header(*family.desc) + family.text;
+    const metrics::SharedSamples samples = output.sink.Render();
+    for (std::size_t i = 0; i < samples->size(); ++i) {
+      const metrics::RenderedFamily family = (*samples)[i];
+      page += metrics::Header(*family.desc);
+      page += family.text;
+    }
     return page;
   }
 
@@ -90,6 +97,8 @@ class Harness {
   db::Session* session = &fake;  // until Connect()
   sampling::Facts facts;
   sampling::OwnBackends own_backends;
+  std::uint64_t config_version = 1;
+  std::optional<Digest> basis;  // of the result that stands
 
  private:
   void Run(asio::awaitable<void> work) {

@@ -168,6 +168,52 @@ TEST_F(SessionsTest, CountersOutliveAFailure) {
                         "encryption=\"tls\"} 1\n"));
 }
 
+// What follows from the same sessions is not worked out again, and nothing else is taken for the same.
+TEST_F(SessionsTest, TheSameSessionsAreSaidToBeUnchanged) {
+  const std::vector<Row> rows = {{.pid = 1}, {.pid = 2, .user = "web"}};
+  // One collection; its result is stored, so that the next one may refer to it.
+  const auto unchanged = [this](const std::vector<Row>& shown, std::int64_t now = kNow, bool stored = true) {
+    Show(shown, now);
+    const sampling::Output output = harness_.Collect();
+    if (!output.unchanged) EXPECT_TRUE(output.basis);
+    if (stored && !output.unchanged) harness_.basis = output.basis;
+    return output.unchanged;
+  };
+  EXPECT_FALSE(unchanged(rows));
+  EXPECT_TRUE(unchanged(rows));
+  EXPECT_TRUE(unchanged(rows, kNow + 15 * kSecond)) << "the clock alone";
+  EXPECT_FALSE(unchanged(rows, kNow + 24 * 3600 * kSecond)) << "an exemption may have ended";
+  EXPECT_FALSE(unchanged({rows[0]}));
+  EXPECT_FALSE(unchanged(rows));
+
+  Row moved = rows[1];
+  moved.start += 1;
+  EXPECT_FALSE(unchanged({rows[0], moved})) << "the pid's next session";
+  Row encrypted = rows[1];
+  encrypted.version = "TLSv1.3";
+  EXPECT_FALSE(unchanged({rows[0], encrypted}));
+  EXPECT_FALSE(unchanged(rows));
+  ++harness_.config_version;
+  EXPECT_FALSE(unchanged(rows)) << "another configuration";
+  EXPECT_TRUE(unchanged(rows));
+  harness_.basis.reset();
+  EXPECT_FALSE(unchanged(rows)) << "the last result was a failure";
+}
+
+// A collection whose result was thrown away has counted a session that is gone by the next one.
+TEST_F(SessionsTest, WhatWasCountedMeanwhileIsSaidThoughTheSessionsAreTheSame) {
+  const std::vector<Row> rows = {{.pid = 1}};
+  Show(rows);
+  harness_.basis = harness_.Collect().basis;
+  Show({rows[0], {.pid = 2, .start = kNow + kSecond}}, kNow + 15 * kSecond);
+  harness_.Collect();
+  Show(rows, kNow + 30 * kSecond);
+  sampling::Output output = harness_.Collect();
+  EXPECT_FALSE(output.unchanged);
+  EXPECT_THAT(std::string(output.sink.Render()->text()),
+              HasSubstr("pg_tls_unencrypted_sessions_total{server=\"db\",network=\"remote\",allowed=\"false\"} 1\n"));
+}
+
 TEST_F(SessionsTest, ServersThatDoNotShowAuthenticationSayNothingAboutIt) {
   harness_.fake.version = 170000;
   EXPECT_THAT(Page({}), Not(HasSubstr("pg_tls_authenticating_connections")));

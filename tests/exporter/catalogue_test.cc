@@ -39,7 +39,7 @@ TEST(CatalogueTest, PromtoolHasNothingToSay) {
     metrics::Sink sink("db");
     const std::size_t own = desc->labels[0] == "server" ? 1 : 0;
     sink.Add(*desc, std::vector<std::string>(desc->label_count() - own, "x"), 1);
-    page += metrics::Header(*desc) + sink.Render()[0].text;
+    page += metrics::Header(*desc) + std::string(sink.Render()->text());
   }
   support::Process promtool({"promtool", "check", "metrics"}, {.input = page});
   EXPECT_EQ(promtool.Wait(), 0);

@@ -7,7 +7,7 @@ namespace {
 
 std::string Text(const Body& body) {
   std::string text;
-  for (const auto& chunk : body.chunks()) text += *chunk;
+  for (const std::string_view piece : body.pieces()) text += piece;
   return text;
 }
 

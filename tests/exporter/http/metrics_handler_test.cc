@@ -18,13 +18,14 @@ constexpr metrics::Desc kOwn = {"pg_tls_own", metrics::Type::kGauge, "The export
 
 std::string Text(const Response& response) {
   std::string text;
-  for (const auto& chunk : response.body.chunks()) text += *chunk;
+  for (const std::string_view piece : response.body.pieces()) text += piece;
   return text;
 }
 
 sampling::ServerSnapshot Server(const std::string& name) {
   sampling::CollectorResult result;
-  result.families.push_back({&kSeries, "pg_tls_series{server=\"" + name + "\"} 1\n", 1});
+  const std::string text = "pg_tls_series{server=\"" + name + "\"} 1\n";
+  result.samples = std::make_shared<const metrics::Samples>(metrics::Samples{{&kSeries, text, 1}});
   sampling::CollectorState state;
   state.name = "sessions";
   state.result = std::make_shared<const sampling::CollectorResult>(std::move(result));
@@ -49,7 +50,8 @@ class MetricsHandlerTest : public ::testing::Test {
                                      .exporter =
                                          [this] {
                                            ++exporter_asked_;
-                                           return std::vector<metrics::RenderedFamily>{{&kOwn, "pg_tls_own 1\n", 1}};
+                                           return std::make_shared<const metrics::Samples>(
+                                               metrics::Samples{{&kOwn, "pg_tls_own 1\n", 1}});
                                          }});
 };
 
@@ -97,7 +99,9 @@ TEST(PagesTest, ReadySaysSoOrNotYet) {
 
 std::string Rendered(const ReloadStatus& reload, const RequestCounter& requests) {
   std::string text;
-  for (const auto& family : RenderExporter(reload, requests)) {
+  const metrics::SharedSamples samples = RenderExporter(reload, requests);
+  for (std::size_t i = 0; i < samples->size(); ++i) {
+    const metrics::RenderedFamily family = (*samples)[i];
     if (!family.desc->name.starts_with("process_")) text += family.text;
   }
   return text;
@@ -139,7 +143,9 @@ TEST(ExporterMetricsTest, EveryFamilyIsDeclared) {
   requests.Count("metrics", 200);
   ReloadStatus reload;
   reload.Set(true);
-  for (const auto& family : RenderExporter(reload, requests)) {
+  const metrics::SharedSamples samples = RenderExporter(reload, requests);
+  for (std::size_t i = 0; i < samples->size(); ++i) {
+    const metrics::RenderedFamily family = (*samples)[i];
     const auto descs = ExporterDescs();
     EXPECT_TRUE(family.desc->name.starts_with("process_") ||
                 std::find(descs.begin(), descs.end(), family.desc) != descs.end())

@@ -8,7 +8,8 @@ namespace pgtls::http {
 namespace {
 
 using metrics::Desc;
-using metrics::RenderedFamily;
+using metrics::Samples;
+using metrics::SharedSamples;
 using metrics::Type;
 
 constexpr Desc kFirst = {"pg_tls_first", Type::kGauge, "The first.", {"server"}};
@@ -19,14 +20,16 @@ constexpr std::array<const Desc*, 4> kCatalogue = {&kFirst, &kSecond, &kUp, &kBu
 
 std::string Text(const Body& body) {
   std::string text;
-  for (const auto& chunk : body.chunks()) text += *chunk;
+  for (const std::string_view piece : body.pieces()) text += piece;
   EXPECT_EQ(text.size(), body.size());
   return text;
 }
 
-sampling::CollectorState State(const std::string& name, std::vector<RenderedFamily> families) {
+SharedSamples Shared(Samples samples) { return std::make_shared<const Samples>(std::move(samples)); }
+
+sampling::CollectorState State(const std::string& name, Samples samples) {
   sampling::CollectorResult result;
-  result.families = std::move(families);
+  result.samples = Shared(std::move(samples));
   sampling::CollectorState state;
   state.name = name;
   state.result = std::make_shared<const sampling::CollectorResult>(std::move(result));
@@ -39,12 +42,11 @@ sampling::ServerSnapshot Server(const std::string& name) {
   // Arrived in another order than the catalogue's.
   snapshot.collectors.push_back(State("hba", {{&kSecond, "pg_tls_second_total" + label, 1}}));
   snapshot.collectors.push_back(State("sessions", {{&kFirst, "pg_tls_first" + label, 1}}));
-  snapshot.health =
-      std::make_shared<const std::vector<RenderedFamily>>(std::vector<RenderedFamily>{{&kUp, "pg_tls_up" + label, 1}});
+  snapshot.health = Shared({{&kUp, "pg_tls_up" + label, 1}});
   return snapshot;
 }
 
-std::vector<RenderedFamily> Exporter() { return {{&kBuild, "pg_tls_build 1\n", 1}}; }
+SharedSamples Exporter() { return Shared({{&kBuild, "pg_tls_build 1\n", 1}}); }
 
 TEST(MetricsPageTest, EachFamilyOnceInTheCataloguesOrder) {
   const Body page = MetricsPage(kCatalogue, {Server("a"), Server("b")}, Exporter(), {});
@@ -56,14 +58,14 @@ TEST(MetricsPageTest, EachFamilyOnceInTheCataloguesOrder) {
 }
 
 TEST(MetricsPageTest, AFamilyWithoutSamplesHasNoHeader) {
-  EXPECT_EQ(Text(MetricsPage(kCatalogue, {}, {}, {})), "");
+  EXPECT_EQ(Text(MetricsPage(kCatalogue, {}, nullptr, {})), "");
   EXPECT_EQ(Text(MetricsPage(kCatalogue, {}, Exporter(), {})), metrics::Header(kBuild) + "pg_tls_build 1\n");
 }
 
 TEST(MetricsPageTest, ANewServerHasNothingYet) {
   sampling::ServerSnapshot fresh{.name = "new"};
   fresh.collectors.push_back({.name = "sessions"});
-  EXPECT_EQ(Text(MetricsPage(kCatalogue, {fresh}, {}, {})), "");
+  EXPECT_EQ(Text(MetricsPage(kCatalogue, {fresh}, nullptr, {})), "");
 }
 
 TEST(MetricsPageTest, FiltersCollectorsAndTheExporter) {
@@ -77,13 +79,13 @@ TEST(MetricsPageTest, FiltersCollectorsAndTheExporter) {
 // A page is sent for as long as its reader likes; the results it was made from may be gone by then.
 TEST(MetricsPageTest, SharesTextsAndKeepsThemAlive) {
   Body page;
-  const std::string* text = nullptr;
+  const char* text = nullptr;
   {
     const std::vector<sampling::ServerSnapshot> servers = {Server("a")};
-    text = &servers[0].collectors[1].result->families[0].text;
+    text = servers[0].collectors[1].result->samples->text().data();
     page = MetricsPage(kCatalogue, servers, Exporter(), {});
   }
-  EXPECT_EQ(page.chunks()[1].get(), text) << "copied";
+  EXPECT_EQ(page.pieces()[1].data(), text) << "copied";
   EXPECT_TRUE(Text(page).ends_with("pg_tls_build 1\n"));
 }
 

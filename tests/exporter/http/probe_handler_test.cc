@@ -103,7 +103,7 @@ class ProbeHandlerTest : public sampling::testing::SamplingTest {
   }
   static std::string Text(const Response& response) {
     std::string text;
-    for (const auto& chunk : response.body.chunks()) text += *chunk;
+    for (const std::string_view piece : response.body.pieces()) text += piece;
     return text;
   }
   static int Instances() {

@@ -34,7 +34,8 @@ TEST(ResponseWriter, WritesLargePiecesFromWhereTheyLie) {
   const auto piece = std::make_shared<const std::string>(1'000'000, 'x');
   Response response;
   response.body.Append(std::string("small"));
-  response.body.Append(piece);
+  response.body.Keep(piece);
+  response.body.AppendKept(*piece);
   response.body.Append(std::string("end"));
   std::vector<const char*> addresses;
   std::size_t bytes = 0;
@@ -45,6 +46,49 @@ TEST(ResponseWriter, WritesLargePiecesFromWhereTheyLie) {
   });
   EXPECT_THAT(addresses, testing::Contains(piece->data()));
   EXPECT_GT(bytes, 1'000'008u);
+}
+
+TEST(ResponseWriter, LeavesALargePlainBodyToItsWriter) {
+  Response large;
+  for (int i = 0; i < 1'000; ++i) large.body.Append(std::string(300, 'x'));
+  const auto left = [](const Response& response, Exchange exchange) {
+    Body rest;
+    exchange.rest = &rest;
+    std::string sent;
+    for (const auto& text : Writes(response, exchange)) sent += text;
+    return std::pair(sent, rest.size());
+  };
+  const auto [head, rest] = left(large, {});
+  EXPECT_EQ(rest, 300'000u);
+  EXPECT_TRUE(head.ends_with("\r\n\r\n"));
+  EXPECT_THAT(head, HasSubstr("Content-Length: 300000\r\n"));
+  EXPECT_EQ(left(large, {.head_only = true}).second, 0u);
+  EXPECT_EQ(left(large, {.gzip = true}).second, 0u);
+  EXPECT_EQ(left({.body = "small"}, {}).second, 0u);
+}
+
+TEST(BodyReader, GivesEveryByteOnceInBlocks) {
+  std::string all = "head";
+  Body body;
+  for (int i = 0; i < 2'000; ++i) {
+    // From one byte to more than a block.
+    const std::string piece(static_cast<std::size_t>(i % 100 == 0 ? 100 * i + 1 : i % 300 + 1),
+                            static_cast<char>('a' + i % 26));
+    all += piece;
+    body.Append(piece);
+  }
+  BodyReader reader(body, "head");
+  std::string read;
+  int blocks = 0;
+  for (std::string_view block = reader.Next(); !block.empty(); block = reader.Next(), ++blocks) read += block;
+  EXPECT_TRUE(read == all);
+  EXPECT_LT(blocks, 200);
+  EXPECT_EQ(reader.Next(), "");
+
+  const Body none;
+  BodyReader only_head(none, "head");
+  EXPECT_EQ(only_head.Next(), "head");
+  EXPECT_EQ(only_head.Next(), "");
 }
 
 TEST(ResponseWriter, StopsAtAFailedWrite) {

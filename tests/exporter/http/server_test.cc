@@ -40,12 +40,13 @@ class ServerTest : public ::testing::Test {
     Body body;
     for (int i = 0; i < 3000; ++i) body.Append("pg_tls_connections{server=\"s" + std::to_string(i) + "\"} 1\n");
     const auto shared = std::make_shared<const std::string>(1'000'000, 'x');
-    for (int i = 0; i < 3; ++i) body.Append(shared);
+    body.Keep(shared);
+    for (int i = 0; i < 3; ++i) body.AppendKept(*shared);
     return body;
   }
   static std::string Text(const Body& body) {
     std::string text;
-    for (const auto& chunk : body.chunks()) text += *chunk;
+    for (const std::string_view piece : body.pieces()) text += piece;
     return text;
   }
 

@@ -330,7 +330,7 @@ class StatusHandlerTest : public ::testing::Test {
   }
   static std::string Text(const Response& response) {
     std::string text;
-    for (const auto& chunk : response.body.chunks()) text += *chunk;
+    for (const std::string_view piece : response.body.pieces()) text += piece;
     return text;
   }
   Handler handler_ = StatusHandler(

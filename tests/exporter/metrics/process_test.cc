@@ -7,23 +7,22 @@
 
 #include <chrono>
 #include <map>
+#include <sstream>
 
 namespace pgtls::metrics {
 namespace {
 
-std::map<std::string, double> Samples() {
+std::map<std::string, double> Values() {
   Sink sink("");
   AddProcess(sink);
-  std::map<std::string, double> samples;
-  for (const auto& family : sink.Render()) {
-    const auto space = family.text.find(' ');
-    samples[family.text.substr(0, space)] = std::stod(family.text.substr(space));
-  }
-  return samples;
+  std::map<std::string, double> values;
+  std::istringstream lines{std::string(sink.Render()->text())};
+  for (std::string name, value; lines >> name >> value;) values[name] = std::stod(value);
+  return values;
 }
 
 TEST(ProcessTest, HasAllItsMetrics) {
-  const auto samples = Samples();
+  const auto samples = Values();
   EXPECT_EQ(samples.size(), ProcessDescs().size());
   for (const Desc* desc : ProcessDescs()) EXPECT_TRUE(samples.contains(std::string(desc->name))) << desc->name;
 }
@@ -37,31 +36,31 @@ int OpenDescriptors() {
 }
 
 TEST(ProcessTest, CountsDescriptorsExactly) {
-  const double before = Samples().at("process_open_fds");
+  const double before = Values().at("process_open_fds");
   EXPECT_EQ(before, OpenDescriptors());
   const int one = open("/dev/null", O_RDONLY | O_CLOEXEC);
   const int two = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  EXPECT_EQ(Samples().at("process_open_fds"), before + 2);
+  EXPECT_EQ(Values().at("process_open_fds"), before + 2);
   close(one);
   close(two);
-  EXPECT_EQ(Samples().at("process_open_fds"), before);
+  EXPECT_EQ(Values().at("process_open_fds"), before);
 }
 
 TEST(ProcessTest, StartTimeIsThatOfTheProcess) {
   const double now = Seconds(std::chrono::system_clock::now().time_since_epoch());
-  const double start = Samples().at("process_start_time_seconds");
+  const double start = Values().at("process_start_time_seconds");
   EXPECT_LE(start, now);
   EXPECT_GT(start, now - 3'600);
-  EXPECT_EQ(Samples().at("process_start_time_seconds"), start);
+  EXPECT_EQ(Values().at("process_start_time_seconds"), start);
 }
 
 TEST(ProcessTest, CpuGrowsWithWork) {
-  const double before = Samples().at("process_cpu_seconds_total");
-  const auto more = [&] { return Samples().at("process_cpu_seconds_total") > before; };
+  const double before = Values().at("process_cpu_seconds_total");
+  const auto more = [&] { return Values().at("process_cpu_seconds_total") > before; };
   while (!more()) {
   }
-  EXPECT_GT(Samples().at("process_resident_memory_bytes"), 1e6);
-  EXPECT_GE(Samples().at("process_virtual_memory_bytes"), Samples().at("process_resident_memory_bytes"));
+  EXPECT_GT(Values().at("process_resident_memory_bytes"), 1e6);
+  EXPECT_GE(Values().at("process_virtual_memory_bytes"), Values().at("process_resident_memory_bytes"));
 }
 
 }  // namespace

@@ -15,11 +15,7 @@ constexpr Desc kServer = {"pg_tls_server", Type::kGauge, "A metric of one server
 constexpr Desc kLabelled = {"pg_tls_labelled", Type::kGauge, "A metric with labels.", {"server", "user", "database"}};
 constexpr Desc kCounted = {"pg_tls_counted_total", Type::kCounter, "A counter with a label.", {"server", "kind"}};
 
-std::string Text(Sink& sink) {
-  std::string text;
-  for (const auto& family : sink.Render()) text += family.text;
-  return text;
-}
+std::string Text(Sink& sink) { return std::string(sink.Render()->text()); }
 
 std::string OneLabel(const std::string& value) {
   Sink sink("s");
@@ -43,7 +39,8 @@ TEST(SinkTest, FamiliesInOrderOfArrivalSamplesByLabel) {
   sink.Add(kCounted, {"b"}, 1);
   sink.Add(kServer, {}, 2);
   sink.Add(kCounted, std::vector<std::string>{"a"}, 3);
-  const auto families = sink.Render();
+  const auto samples = sink.Render();
+  const Samples& families = *samples;
   ASSERT_EQ(families.size(), 2u);
   EXPECT_EQ(families[0].desc, &kCounted);
   EXPECT_EQ(families[0].series, 2u);
@@ -56,20 +53,68 @@ TEST(SinkTest, FamiliesInOrderOfArrivalSamplesByLabel) {
 
 TEST(SinkTest, RenderEmptiesIt) {
   Sink sink("db");
-  EXPECT_TRUE(sink.Render().empty());
+  EXPECT_TRUE(sink.Render()->empty());
   sink.Add(kServer, {}, 1);
-  EXPECT_EQ(sink.Render().size(), 1u);
-  EXPECT_TRUE(sink.Render().empty());
+  EXPECT_EQ(sink.Render()->size(), 1u);
+  EXPECT_TRUE(sink.Render()->empty());
   sink.Add(kServer, {}, 1);  // no duplicate any more
-  EXPECT_EQ(sink.Render().size(), 1u);
+  EXPECT_EQ(sink.Render()->size(), 1u);
 }
 
 TEST(SinkTest, RefusesALabelSetTwice) {
   Sink sink("db");
   sink.Add(kLabelled, {"a", "b"}, 1);
   sink.Add(kLabelled, {"b", "a"}, 1);
-  EXPECT_THROW(sink.Add(kLabelled, {"a", "b"}, 2), std::logic_error);
-  EXPECT_EQ(sink.Render()[0].series, 2u);
+  sink.Add(kLabelled, {"a", "b"}, 2);
+  EXPECT_THROW(sink.Render(), std::logic_error);
+  sink.Add(kLabelled, {"ab", ""}, 1);
+  sink.Add(kLabelled, {"a", "b"}, 1);
+  sink.Add(kLabelled, {"", "ab"}, 1);
+  EXPECT_THROW(sink.RenderAfter(nullptr), std::logic_error) << "the two from before are still there";
+}
+
+TEST(SinkTest, LabelSetsOfTheSameLettersAreNotTheSame) {
+  Sink sink("db");
+  sink.Add(kLabelled, {"ab", ""}, 1);
+  sink.Add(kLabelled, {"a", "b"}, 2);
+  sink.Add(kLabelled, {"", "ab"}, 3);
+  sink.Add(kLabelled, {"", ""}, 4);
+  EXPECT_EQ(Text(sink),
+            "pg_tls_labelled{server=\"db\",user=\"\",database=\"\"} 4\n"
+            "pg_tls_labelled{server=\"db\",user=\"\",database=\"ab\"} 3\n"
+            "pg_tls_labelled{server=\"db\",user=\"a\",database=\"b\"} 2\n"
+            "pg_tls_labelled{server=\"db\",user=\"ab\",database=\"\"} 1\n");
+}
+
+TEST(SinkTest, WhatIsAsBeforeIsNotWrittenAnew) {
+  const auto render = [](const std::string& server, const std::string& user, double value, double count,
+                         const SharedSamples& previous) {
+    Sink sink(server);
+    sink.Add(kLabelled, {user, "shop"}, value);
+    sink.Add(kLabelled, {"z", "shop"}, value);
+    sink.Add(kCounted, {"a"}, count);
+    return sink.RenderAfter(previous);
+  };
+  const SharedSamples first = render("db", "app", 1, 2, nullptr);
+  EXPECT_EQ(render("db", "app", 1, 2, first), first);
+  const std::pair<const char*, SharedSamples> changed[] = {{"server", render("dc", "app", 1, 2, first)},
+                                                           {"label", render("db", "apq", 1, 2, first)},
+                                                           {"value", render("db", "app", 1.5, 2, first)},
+                                                           {"last value", render("db", "app", 1, 3, first)}};
+  for (const auto& [what, samples] : changed) {
+    EXPECT_NE(samples, first) << what;
+    EXPECT_NE(samples->text(), first->text()) << what;
+  }
+  // The order in which they came says nothing.
+  Sink sink("db");
+  sink.Add(kLabelled, {"z", "shop"}, 1);
+  sink.Add(kLabelled, {"app", "shop"}, 1);
+  sink.Add(kCounted, {"a"}, 2);
+  EXPECT_EQ(sink.RenderAfter(first), first);
+  // One that Render() made is never taken for the same.
+  Sink empty("db");
+  EXPECT_NE(empty.RenderAfter(empty.Render()), nullptr);
+  EXPECT_EQ(Text(empty), "");
 }
 
 TEST(SinkTest, RefusesAWrongNumberOfLabels) {
@@ -82,6 +127,8 @@ TEST(SinkTest, RefusesAWrongNumberOfLabels) {
 TEST(SinkTest, EscapesLabels) {
   EXPECT_EQ(OneLabel("a\"b\\c\nd"), "pg_tls_counted_total{server=\"s\",kind=\"a\\\"b\\\\c\\nd\"} 1\n");
   EXPECT_EQ(OneLabel("\xE9\uFFFD"), "pg_tls_counted_total{server=\"s\",kind=\"\uFFFDxe9\uFFFD\uFFFD\"} 1\n");
+  EXPECT_EQ(OneLabel(std::string("a\0b", 3)), "pg_tls_counted_total{server=\"s\",kind=\"a\uFFFDx00b\"} 1\n");
+  EXPECT_EQ(OneLabel("\n# TYPE x\n"), "pg_tls_counted_total{server=\"s\",kind=\"\\n# TYPE x\\n\"} 1\n");
   EXPECT_EQ(OneLabel("}\t{"), "pg_tls_counted_total{server=\"s\",kind=\"}\t{\"} 1\n");
 }
 
@@ -90,13 +137,14 @@ TEST(SinkTest, BoundsLabelsAndKeepsThemDistinct) {
   const std::string common(5'000, 'x');
   sink.Add(kCounted, {common + "1"}, 1);
   sink.Add(kCounted, {common + "2"}, 1);
-  const auto families = sink.Render();
+  const auto samples = sink.Render();
+  const Samples& families = *samples;
   EXPECT_EQ(families[0].series, 2u);
   EXPECT_LT(families[0].text.size(), 2'300u);
   // The limit is that of the page: bytes that are written as more than one count as written.
   Sink bad("s");
   bad.Add(kCounted, {std::string(1'024, '\xFF')}, 1);
-  EXPECT_LT(bad.Render()[0].text.size(), 1'100u);
+  EXPECT_LT(bad.Render()->text().size(), 1'100u);
 }
 
 TEST(SinkTest, WritesNumbersInFull) {
@@ -127,9 +175,12 @@ TEST(SinkTest, PrometheusReadsEveryByteInALabel) {
   Sink sink("a \"server\"\\\n\xFF");
   for (int byte = 0; byte < 256; ++byte) sink.Add(kCounted, {std::string(1, static_cast<char>(byte))}, byte);
   sink.Add(kServer, {}, std::numeric_limits<double>::quiet_NaN());
-  const auto families = sink.Render();
+  const auto samples = sink.Render();
+  const Samples& families = *samples;
   EXPECT_EQ(families[0].series, 256u);
-  page += families[0].text + Header(kServer) + families[1].text;
+  page += families[0].text;
+  page += Header(kServer);
+  page += families[1].text;
   support::Process promtool({"promtool", "check", "metrics"}, {.input = page});
   EXPECT_EQ(promtool.Wait(), 0) << promtool.Err();
   EXPECT_EQ(promtool.Err(), "");

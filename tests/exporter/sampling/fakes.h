@@ -112,16 +112,20 @@ class SamplingTest : public ::testing::Test {
     const CollectorState* state = Find(snapshot, name);
     return state == nullptr ? nullptr : state->result;
   }
-  static std::string Text(const std::vector<metrics::RenderedFamily>& families) {
-    std::string text;
-    for (const auto& family : families) text += family.text;
-    return text;
+  static std::string Text(const metrics::SharedSamples& samples) {
+    return std::string(samples ? samples->text() : std::string_view());
   }
   std::string TextOf(std::string_view name) const {
     const auto result = ResultOf(name);
-    return result ? Text(result->families) : "";
+    return result ? Text(result->samples) : "";
   }
-  std::string Health() const { return Text(*server_->Snapshot().health); }
+  // Of the server, then of each collector.
+  std::string Health() const {
+    const ServerSnapshot snapshot = server_->Snapshot();
+    std::string text = Text(snapshot.health);
+    for (const auto& collector : snapshot.collectors) text += Text(collector.health);
+    return text;
+  }
 
   void TearDown() override {
     if (server_) server_->Stop();

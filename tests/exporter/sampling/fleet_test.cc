@@ -140,7 +140,8 @@ TEST_F(FleetTest, SnapshotsFromAnotherThread) {
     const std::jthread reader([&] {
       while (!stop) {
         for (const auto& snapshot : fleet_.Snapshots()) {
-          const std::string health = Text(*snapshot.health);
+          std::string health = Text(snapshot.health);
+          for (const auto& collector : snapshot.collectors) health += Text(collector.health);
           const auto fact = snapshot.facts().Get<std::string>();
           if (fact && *fact == "fact" && !health.empty()) ++seen;
         }

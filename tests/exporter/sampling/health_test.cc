@@ -6,8 +6,8 @@ namespace pgtls::sampling {
 namespace {
 
 std::string Rendered(const ServerSnapshot& snapshot) {
-  std::string text;
-  for (const auto& family : RenderHealth(snapshot)) text += family.text;
+  std::string text(RenderHealth(snapshot, nullptr)->text());
+  for (const auto& collector : snapshot.collectors) text += RenderHealth(snapshot.name, collector)->text();
   return text;
 }
 
@@ -46,18 +46,18 @@ TEST(HealthTest, AServerInEveryState) {
   EXPECT_EQ(Rendered(snapshot),
             R"(pg_tls_up{server="d\"b"} 1
 pg_tls_exporter_connection_info{server="d\"b",sslmode="verify-full",encryption="tls",version="TLSv1.3",cipher="TLS_AES_256_GCM_SHA384"} 1
-pg_tls_collector_interval_seconds{server="d\"b",collector="hba"} 1.5
 pg_tls_collector_interval_seconds{server="d\"b",collector="sessions"} 1.5
-pg_tls_collector_interval_seconds{server="d\"b",collector="settings"} 1.5
 pg_tls_collector_last_success_timestamp_seconds{server="d\"b",collector="sessions"} 1786000000.5
-pg_tls_collector_success{server="d\"b",collector="hba"} 1
 pg_tls_collector_success{server="d\"b",collector="sessions"} 1
-pg_tls_collector_success{server="d\"b",collector="settings"} 0
-pg_tls_collector_duration_seconds{server="d\"b",collector="hba"} 0
 pg_tls_collector_duration_seconds{server="d\"b",collector="sessions"} 0.25
-pg_tls_collector_duration_seconds{server="d\"b",collector="settings"} 0
+pg_tls_collector_interval_seconds{server="d\"b",collector="hba"} 1.5
+pg_tls_collector_success{server="d\"b",collector="hba"} 1
+pg_tls_collector_duration_seconds{server="d\"b",collector="hba"} 0
 pg_tls_collector_incomplete_info{server="d\"b",collector="hba",part="files",reason="insufficient_privilege"} 1
 pg_tls_collector_incomplete_info{server="d\"b",collector="hba",part="raw",reason="insufficient_privilege"} 1
+pg_tls_collector_interval_seconds{server="d\"b",collector="settings"} 1.5
+pg_tls_collector_success{server="d\"b",collector="settings"} 0
+pg_tls_collector_duration_seconds{server="d\"b",collector="settings"} 0
 pg_tls_collector_failure_info{server="d\"b",collector="settings",reason="timeout"} 1
 )");
 }

@@ -80,12 +80,40 @@ TEST_F(ServerTest, AFailureIsItsOwnAndHidesNoOther) {
     ASSERT_TRUE(ResultOf("endpoint")->failure);
     EXPECT_EQ(ResultOf("endpoint")->failure->reason, reason);
     EXPECT_EQ(ResultOf("endpoint")->failure->message, message);
-    EXPECT_TRUE(ResultOf("endpoint")->families.empty());
+    EXPECT_EQ(ResultOf("endpoint")->samples, nullptr);
     EXPECT_FALSE(ResultOf("certificates")->failure);
     EXPECT_NE(TextOf("certificates"), "");
     server_->Stop();
     Drain();
   }
+}
+
+TEST_F(ServerTest, AnUnchangedResultIsTheLastOneAgain) {
+  auto config = Config("db");
+  config.collectors["endpoint"].interval = milliseconds(1);
+  std::vector<std::optional<Digest>> bases;
+  g_fakes[kEndpoint].collect = [&bases](Context& context, Output& output) -> asio::awaitable<void> {
+    bases.push_back(context.basis);
+    output.basis = DigestOf("sessions");
+    output.unchanged = context.basis == output.basis;
+    // The third run fails; the fourth has nothing to refer to.
+    if (bases.size() == 3) throw std::runtime_error("gone");
+    output.incomplete.push_back({"part", "reason"});
+    output.facts.Publish(std::make_shared<const int>(static_cast<int>(bases.size())));
+    co_return;
+  };
+  Start(config);
+  std::vector<std::shared_ptr<const CollectorResult>> results;
+  ASSERT_TRUE(RunUntil([&] {
+    const auto result = ResultOf("endpoint");
+    if (result && (results.empty() || results.back() != result)) results.push_back(result);
+    return bases.size() >= 4 && results.size() >= 2;
+  }));
+  ASSERT_FALSE(bases[0]);
+  EXPECT_EQ(bases[1], DigestOf("sessions"));
+  EXPECT_EQ(bases[2], DigestOf("sessions")) << "an unchanged result keeps its basis";
+  EXPECT_FALSE(bases[3]) << "a failure leaves none";
+  EXPECT_EQ(*results[0]->facts.Get<int>(), 1);
 }
 
 TEST_F(ServerTest, ACollectorThatHangsTimesOut) {

@@ -1,0 +1,59 @@
+// Samples as ready text: what a collection leaves for the page.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "exporter/base/digest.h"
+#include "exporter/metrics/desc.h"
+
+namespace pgtls::metrics {
+
+// The sample lines of one family, without HELP and TYPE, ready to be written after them. `text` lives where it came
+// from.
+struct RenderedFamily {
+  const Desc* desc;
+  std::string_view text;
+  std::size_t series;
+};
+
+// All families of one collection in one text, so that a thousand servers cost a few thousand allocations and not a
+// hundred thousand. Immutable and shared once it is made: a page holds it for as long as its reader takes.
+class Samples {
+ public:
+  Samples() = default;
+  Samples(std::initializer_list<RenderedFamily> families) {
+    for (const auto& family : families) Append(family);
+  }
+
+  // REQUIRES: all texts together stay under 4 GiB.
+  void Append(const RenderedFamily& family);
+  void Reserve(std::size_t bytes, std::size_t families);
+
+  std::size_t size() const { return families_.size(); }
+  bool empty() const { return families_.empty(); }
+  RenderedFamily operator[](std::size_t family) const;
+  // Line by line, in the order of the families.
+  std::string_view text() const { return text_; }
+
+  Digest digest{};  // of the samples from which the text was made; zero: not known
+
+ private:
+  struct Family {
+    const Desc* desc;
+    std::uint32_t begin;
+    std::uint32_t bytes;
+    std::uint32_t series;
+  };
+  std::string text_;
+  std::vector<Family> families_;
+};
+
+using SharedSamples = std::shared_ptr<const Samples>;
+
+}  // namespace pgtls::metrics
