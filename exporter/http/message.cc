@@ -38,6 +38,16 @@ std::string Decoded(std::string_view text) {
 // Small enough to stay in a processor's cache between being put together and being sent.
 constexpr std::size_t kBlock = std::size_t{64} * 1024;
 
+// The pieces of a page lie all over the memory, and are read once: a processor that learns of each when it is there
+// waits for memory most of the time.
+constexpr std::size_t kAhead = 16;
+
+void Prefetch(std::string_view piece) {
+  constexpr std::size_t kLine = 64;
+  constexpr std::size_t kMost = 6 * kLine;  // what comes after these the processor finds itself
+  for (std::size_t at = 0; at < std::min(piece.size(), kMost); at += kLine) __builtin_prefetch(piece.data() + at);
+}
+
 char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
 }  // namespace
@@ -75,7 +85,10 @@ std::string_view BodyReader::Next() {
   // What is large goes out from where it lies; what is small shares a block with its neighbours.
   if (block_.empty() && next_ < pieces.size() && pieces[next_].size() >= kBlock / 2) return pieces[next_++];
   block_.reserve(kBlock);
-  while (next_ < pieces.size() && block_.size() + pieces[next_].size() <= kBlock) block_ += pieces[next_++];
+  while (next_ < pieces.size() && block_.size() + pieces[next_].size() <= kBlock) {
+    if (next_ + kAhead < pieces.size()) Prefetch(pieces[next_ + kAhead]);
+    block_ += pieces[next_++];
+  }
   return block_;
 }
 

@@ -1,6 +1,7 @@
 #include "exporter/metrics/process.h"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,6 +36,9 @@ double CpuSeconds() {
 }
 
 std::optional<double> OpenFds() {
+  // Linux tells their number so since 6.2; to list a thousand takes a millisecond of every scrape.
+  struct stat status{};
+  if (stat("/proc/self/fd", &status) == 0 && status.st_size > 0) return static_cast<double>(status.st_size);
   std::error_code error;
   const std::filesystem::directory_iterator entries("/proc/self/fd", error);
   if (error) return std::nullopt;
