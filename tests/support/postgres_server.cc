@@ -15,6 +15,7 @@
 #include <fstream>
 #include <mutex>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -177,15 +178,28 @@ void PostgresServer::Stop() {
   if (!process_->Wait()) Fail("the server did not stop");
 }
 
-void PostgresServer::Kill() {
-  // The postmaster first and stopped, so that it starts nothing anew.
+// Before anything is done to its processes, so that it starts none anew. A fork that is under way goes on after kill()
+// has returned, and its child would be missed.
+void PostgresServer::StopPostmaster() const {
+  const std::string stat = "/proc/" + std::to_string(postmaster()) + "/stat";
   process_->Signal(SIGSTOP);
+  const bool stopped = WaitUntil([&] {
+    std::ifstream in(stat);
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    const std::size_t name_end = text.rfind(')');
+    return name_end == std::string::npos || std::string_view("TZX").contains(text.at(name_end + 2));
+  });
+  if (!stopped) Fail("the postmaster does not stop");
+}
+
+void PostgresServer::Kill() {
+  StopPostmaster();
   for (const pid_t pid : Processes()) kill(pid, SIGKILL);
   if (!process_->Wait() || !WaitUntil([this] { return Processes().empty(); })) Fail("the server did not die");
 }
 
 void PostgresServer::Pause() const {
-  process_->Signal(SIGSTOP);
+  StopPostmaster();
   for (const pid_t pid : Processes()) kill(pid, SIGSTOP);
 }
 

@@ -97,6 +97,7 @@ class PostgresServer {
  private:
   void Launch();
   bool Ready() const;
+  void StopPostmaster() const;
   void WriteConfiguration();
   [[noreturn]] void Fail(const std::string& what) const;
 
