@@ -24,6 +24,21 @@ std::vector<std::string> Command(const std::string& program, const std::string& 
   return argv;
 }
 
+// A compressed page as it came, in chunks (RFC 9112, 7.1): whole, or it throws.
+std::string Unpacked(const support::HttpResponse& response) {
+  if (response.status != 200) throw std::runtime_error("status " + std::to_string(response.status));
+  const auto coding = response.headers.find("transfer-encoding");
+  if (coding == response.headers.end()) return support::Gunzip(response.body);
+  std::string body;
+  for (std::size_t at = 0;;) {
+    const std::size_t size = std::stoul(response.body.substr(at, 20), nullptr, 16);
+    if (size == 0) return support::Gunzip(body);
+    at = response.body.find("\r\n", at) + 2;
+    body += response.body.substr(at, size);
+    at += size + 2;
+  }
+}
+
 }  // namespace
 
 Exporter::Exporter(const std::string& program, const std::string& config, const std::vector<std::string>& arguments)
@@ -56,6 +71,10 @@ Exporter::Exporter(const std::string& program, const std::string& config, const 
 }
 
 std::string Exporter::Page() const { return support::HttpGet(port_, "/metrics"); }
+
+std::string Exporter::CompressedPage() const {
+  return Unpacked(support::HttpRequest(port_, "/metrics", "GET", "Accept-Encoding: gzip\r\n"));
+}
 
 void Exporter::Reconfigure(const std::string& config) const {
   dir_.Write("next.yml", config);

@@ -20,6 +20,8 @@ class Exporter {
   pid_t pid() const { return process_.pid(); }
   double start_up_s() const { return start_up_s_; }
   std::string Page() const;
+  // The same, as Prometheus asks for it. Throws std::runtime_error where it is not whole.
+  std::string CompressedPage() const;
   bool Runs() { return !process_.ExitCode(); }
   std::string Log() const { return process_.Err(); }
   // Another configuration, read at once.

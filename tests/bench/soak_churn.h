@@ -39,8 +39,7 @@ class Churn {
   std::vector<std::thread> threads_;
 };
 
-// Scrapes beside the watched ones, until the destructor: each server by itself, compressed pages, service discovery,
-// the status page.
+// Scrapes beside the watched ones, until the destructor: each server by itself, service discovery, the status page.
 class Scrapes {
  public:
   Scrapes(const Exporter& exporter, const Fleet& fleet, Findings& findings);

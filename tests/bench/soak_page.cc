@@ -97,6 +97,14 @@ std::optional<Page::Window> Page::Collected(const std::string& server, const std
   return Window{.began = *ended - *took, .ended = *ended};
 }
 
+std::set<std::string> Page::Own() const {
+  std::set<std::string> families;
+  for (const auto& [key, samples] : samples_) {
+    if (key.second.empty()) families.insert(key.first);
+  }
+  return families;
+}
+
 std::map<std::string, const Sample*> Page::Counters() const {
   std::map<std::string, const Sample*> counters;
   for (const auto& [key, samples] : samples_) {

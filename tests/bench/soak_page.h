@@ -42,6 +42,8 @@ class Page {
   };
   std::optional<Window> Collected(const std::string& server, const std::string& collector) const;
 
+  // The families that have no server: what the exporter says about itself.
+  std::set<std::string> Own() const;
   // Every sample of type counter, by its series.
   std::map<std::string, const Sample*> Counters() const;
   // Series that are on the page more than once: promtool and Prometheus let them pass.

@@ -66,7 +66,7 @@ std::optional<Page> Watcher::Look() {
   try {
     Truth truth{};
     truth.asked = Now();
-    const std::string text = exporter_.Page();
+    const std::string text = pages_ % 2 == 0 ? exporter_.Page() : exporter_.CompressedPage();
     truth.came = Now();
     for (std::size_t i = 0; i < history_.clusters; ++i) {
       truth.clients.push_back(history_.clients.All(i));
@@ -74,8 +74,8 @@ std::optional<Page> Watcher::Look() {
       truth.outages.push_back(history_.outages.All(i));
       truth.attempts.push_back(history_.clients.Attempts(i));
     }
-    Page page(text);
     ++pages_;
+    Page page(text);
     CanBeRead(text, page);
     ExporterIsWell(page);
     CountersNeverFall(page);
@@ -107,6 +107,11 @@ void Watcher::ExporterIsWell(const Page& page) {
     if (requests.Label("code") != "200" && requests.Label("handler") != "ready") {
       findings_.Violation("every request is answered with 200", requests.series);
     }
+  }
+  const std::set<std::string> own = page.Own();
+  own_.insert(own.begin(), own.end());
+  for (const auto& family : own_) {
+    if (!own.contains(family)) findings_.Violation("what the exporter says about itself stays", family);
   }
   if (page.Value("pg_tls_exporter_config_last_reload_successful", "") != 1) {
     findings_.Violation("the exporter takes its configuration");
@@ -192,7 +197,8 @@ void Watcher::OutagesAreTold(const Page& page, const Place& place, const Truth& 
   const auto& outages = truth.outages[place.cluster];
   const auto window = page.Collected(place.server, "sessions");
   if (window && CoveredBy(outages, window->began - kSlack, window->ended)) {
-    findings_.Violation(kOutageIsTold, place.server + ": collected while it did not answer");
+    findings_.Violation(kOutageIsTold, fmt::format("{}: collected from {:.3f} to {:.3f}, when it did not answer",
+                                                   place.server, window->began, window->ended));
   }
   if (!window && CoveredBy(outages, truth.asked, truth.came)) findings_.Good(kOutageIsTold);
   if (!window && CoveredBy(outages, truth.asked - kPatience - 1, truth.came)) findings_.Good(kLongOutageIsTold);

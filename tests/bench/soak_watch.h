@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,8 @@ class Watcher {
 
   // A storm that is long enough gives occasion to see an old result pass for a success.
   void ExpectLongOutages();
-  // The exporter's page, looked at. nullopt where there was none, or it could not be read: a violation.
+  // The exporter's page, every second time a compressed one, looked at. nullopt where there was none, or it could not
+  // be read: a violation.
   std::optional<Page> Look();
   std::size_t pages() const { return pages_; }
   // The most that a result of `sessions` was behind while it passed for good, in seconds.
@@ -61,6 +63,7 @@ class Watcher {
     std::string family, server;
   };
   std::map<std::string, Counter> counters_;
+  std::set<std::string> own_;                 // families
   std::vector<std::vector<bool>> confirmed_;  // by place: spans of clients that a collection must have seen
   std::size_t pages_ = 0;
   double oldest_s_ = 0;
