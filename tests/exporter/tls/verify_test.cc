@@ -1,9 +1,12 @@
 #include "exporter/tls/verify.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <openssl/pem.h>
 #include <sys/stat.h>
 
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -104,6 +107,23 @@ TEST_F(VerifyTest, StoresAreSharedUntilTheFileChanges) {
   EXPECT_EQ(TrustStore::LoadShared(file, "", ""), first);
   dir_.Write("shared.crt", ca_.certificate() + TestCa("Second").certificate());
   EXPECT_NE(TrustStore::LoadShared(file, "", ""), first);
+}
+
+// A list that is written over in place leaves its directory's own time as it was.
+TEST_F(VerifyTest, AListThatIsReplacedInItsDirectoryCounts) {
+  const support::Certificate bad = ca_.Issue({.common_name = "bad"});
+  const std::string root = dir_.Write("listed.crt", ca_.certificate());
+  const std::string directory = dir_.path() + "/lists";
+  std::filesystem::create_directory(directory);
+  const BioPtr bio = ReadBio(ca_.certificate());
+  const X509Ptr ca(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+  const std::string list = fmt::format("{}/{:08x}.r0", directory, X509_subject_name_hash(ca.get()));
+  const auto verify = [&](const std::string& crl) {
+    std::ofstream(list, std::ios::trunc) << crl;
+    return VerifyChain(Chain(bad.chain), *TrustStore::LoadShared(root, "", directory), kSystemLevel);
+  };
+  EXPECT_EQ(verify(ca_.Crl()), std::vector<std::string_view>());
+  EXPECT_EQ(verify(ca_.Crl({bad})), std::vector<std::string_view>{"revoked"});
 }
 
 // Collections come one after the other: a store that went with the last one would be loaded again for each.
