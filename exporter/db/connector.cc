@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <utility>
 
 #include "exporter/base/error.h"
 #include "exporter/base/file.h"
@@ -99,19 +100,38 @@ class BorrowedSocket {
 
 void RequireEncryptionByDefault() { setenv("PGSSLMODE", "require", /*overwrite=*/0); }  // NOLINT(concurrency-mt-unsafe)
 
-// A place among the connects in progress, given to the next one that waits when it is left.
-class Connector::Turn {
+// A place among the connects in progress, given to the next one that waits when it is left: by the connect's end, or by
+// its silence. Turns are for what keeps this process busy; a server that does not answer does not.
+class Connector::Turn : public std::enable_shared_from_this<Turn> {
  public:
-  explicit Turn(Connector& connector) : connector_(connector) {}
-  ~Turn() {
-    ++connector_.free_;
-    connector_.WakeNext();
-  }
+  Turn(Connector& connector, const asio::any_io_executor& executor) : connector_(connector), silence_(executor) {}
+  ~Turn() { Leave(); }
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
 
+  // The connect has come a step further.
+  void Renew() {
+    if (left_) return;
+    silence_.expires_after(kSilence);
+    silence_.async_wait([weak = weak_from_this()](const std::error_code& error) {
+      if (const auto turn = weak.lock(); turn && !error) turn->Leave();
+    });
+  }
+
  private:
+  // Longer than an answer takes from the other side of the earth, short enough that a hundred silent servers do not
+  // hold up the rest for longer than one of their collections.
+  static constexpr std::chrono::milliseconds kSilence{250};
+
+  void Leave() {
+    if (std::exchange(left_, true)) return;
+    ++connector_.free_;
+    connector_.WakeNext();
+  }
+
   Connector& connector_;
+  asio::steady_timer silence_;
+  bool left_ = false;
 };
 
 void Connector::WakeNext() {
@@ -144,19 +164,21 @@ asio::awaitable<void> Connector::WaitForTurn() {
 asio::awaitable<std::unique_ptr<Connection>> Connector::Connect(ConnectOptions options,
                                                                 std::chrono::milliseconds timeout) {
   co_await WaitForTurn();
-  const Turn turn(*this);
-  auto establish = Establish(std::move(options));
+  const auto turn = std::make_shared<Turn>(*this, co_await asio::this_coro::executor);
+  auto establish = Establish(std::move(options), turn);
   co_return co_await Within(After(timeout), "connect", std::move(establish));
 }
 
-asio::awaitable<std::unique_ptr<Connection>> Connector::Establish(ConnectOptions options) {
+asio::awaitable<std::unique_ptr<Connection>> Connector::Establish(ConnectOptions options, std::shared_ptr<Turn> turn) {
   const auto executor = co_await asio::this_coro::executor;
   const std::shared_ptr<Attempt> attempt(new Attempt{std::move(options), nullptr});
+  turn->Renew();
   co_await blocking_.Run([attempt] { Start(*attempt); });
   PostgresPollingStatusType status =
       PQstatus(attempt->conn.get()) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
   while (status != PGRES_POLLING_OK) {
     if (status == PGRES_POLLING_FAILED) ThrowConnectError(attempt->conn.get());
+    turn->Renew();
     const int socket = PQsocket(attempt->conn.get());
     BoundSyn(socket);
     {

@@ -25,8 +25,8 @@ void RequireEncryptionByDefault();
 // Used on the sampling loop only.
 class Connector {
  public:
-  // At most `max_concurrent` connects are in progress at once; a connect costs 7 ms of CPU, and a thousand at once
-  // would time each other out.
+  // At most `max_concurrent` connects make progress at once; a connect costs 7 ms of CPU, and a thousand at once would
+  // time each other out. Those that wait for a silent server are not counted.
   Connector(BlockingPool& blocking, std::size_t max_concurrent) : blocking_(blocking), free_(max_concurrent) {}
 
   // Waits for its turn, then connects within `timeout`. Throws DbError, TlsError, TimeoutError, and Error for a
@@ -37,7 +37,7 @@ class Connector {
   class Turn;
   asio::awaitable<void> WaitForTurn();
   void WakeNext();
-  asio::awaitable<std::unique_ptr<Connection>> Establish(ConnectOptions options);
+  asio::awaitable<std::unique_ptr<Connection>> Establish(ConnectOptions options, std::shared_ptr<Turn> turn);
 
   BlockingPool& blocking_;
   std::size_t free_;

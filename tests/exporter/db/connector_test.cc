@@ -226,6 +226,34 @@ TEST_F(ConnectorTest, ManyConnectsAllSucceed) {
   for (auto& connect : connects) EXPECT_TRUE(Await(loop_, std::move(connect))->usable());
 }
 
+// As many as there are turns wait for servers that never answer, and the others go on.
+TEST_F(ConnectorTest, SilentServersHoldNobodyUp) {
+  asio::steady_timer hang_up(loop_, Deadline::max());
+  FakeServer silent(loop_, [&](Socket&) -> asio::awaitable<void> {
+    co_await hang_up.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+  });
+  FakeServer server(loop_, Welcomes);
+  std::vector<std::future<std::unique_ptr<Connection>>> waiting;
+  for (int i = 0; i < 6; ++i) {
+    ConnectOptions options{silent.Conninfo(), ""};
+    waiting.push_back(asio::co_spawn(loop_, connector_.Connect(std::move(options), seconds(60)), asio::use_future));
+  }
+  EXPECT_TRUE(Connect(server.Conninfo())->usable());
+  for (auto& connect : waiting) EXPECT_EQ(connect.wait_for(seconds(0)), std::future_status::timeout);
+  // When they end at last, there are no more turns than there were.
+  hang_up.cancel();
+  for (auto& connect : waiting) EXPECT_THROW(Await(loop_, std::move(connect)), DbError);
+  FakeServer busy(loop_, Silent);
+  waiting.clear();
+  for (int i = 0; i < 6; ++i) {
+    ConnectOptions options{busy.Conninfo(), ""};
+    waiting.push_back(
+        asio::co_spawn(loop_, connector_.Connect(std::move(options), milliseconds(30)), asio::use_future));
+  }
+  for (auto& connect : waiting) EXPECT_THROW(Await(loop_, std::move(connect)), TimeoutError);
+  EXPECT_LE(busy.most_open(), 4);  // 2, and those whose end the peer has not read yet
+}
+
 // One waits for its turn, gets it, and is cancelled before it can take it: the turn must go to the next one.
 TEST_F(ConnectorTest, ATurnThatIsGivenToACancelledConnectIsNotLost) {
   FakeServer silent(loop_, Silent);
