@@ -119,6 +119,22 @@ std::optional<bool> ServedMatches(const CertificateInventory& inventory) {
   return std::nullopt;
 }
 
+// Empty: the server said itself that it has no TLS, so that nothing is missing.
+std::string_view WhyNothingIsServed(const tls::TlsResult& look) {
+  if (!look.reachable) return ToString(FailureReason::kConnection);
+  if (!look.answer) return ToString(FailureReason::kTimeout);
+  switch (*look.answer) {
+    case tls::Answer::kNo:
+      return "";
+    case tls::Answer::kYes:
+      return ToString(look.handshake ? FailureReason::kTls : FailureReason::kTimeout);
+    case tls::Answer::kError:
+    case tls::Answer::kNone:
+      break;
+  }
+  return ToString(FailureReason::kConnection);
+}
+
 // ---- Render
 
 void RenderCertificate(std::string_view source, std::string_view role, std::string_view path, std::size_t position,
@@ -222,11 +238,7 @@ class Collector : public sampling::Collector {
       for (const std::string& der : look.shown.facts.chain) {
         if (auto facts = tls::ParseCertificate(der)) inventory.served.push_back(std::move(*facts));
       }
-      if (!look.as_libpq.reachable) {
-        reason = ToString(FailureReason::kConnection);
-      } else if (look.as_libpq.answer == tls::Answer::kYes && inventory.served.empty()) {
-        reason = ToString(FailureReason::kTls);
-      }
+      if (inventory.served.empty()) reason = WhyNothingIsServed(look.as_libpq);
     }
     if (!reason.empty()) output.incomplete.push_back({"served", reason});
     co_return false;

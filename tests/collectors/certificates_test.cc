@@ -132,6 +132,16 @@ TEST_F(CertificatesTest, WithoutTheWireTheFilesGoOn) {
   EXPECT_THAT(Page(), HasSubstr("source=\"file\",role=\"server\",path=\"/data/server.crt\",position=\"1\""));
 }
 
+TEST_F(CertificatesTest, AServerThatDoesNotSayItsAnswerIsNotSaidToServeNothing) {
+  peer_.behaviour.ssl_answer = 'E';
+  EXPECT_EQ(Incomplete(), "served:connection ");
+  peer_.behaviour.ssl_answer = 'X';
+  EXPECT_EQ(Incomplete(), "served:connection ");
+  peer_.behaviour.ssl_answer = 0;
+  harness_.timeout = std::chrono::seconds(2);
+  EXPECT_EQ(Incomplete(), "served:timeout ");
+}
+
 TEST_F(CertificatesTest, OverAUnixSocketFilesAreReadHere) {
   harness_.peer->address.reset();
   harness_.config.read_via = config::ReadVia::kAuto;
