@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "collectors/folded.h"
+#include "exporter/base/digest.h"
 #include "exporter/base/error.h"
 #include "exporter/sampling/own_connection.h"
 #include "exporter/sampling/sql_collector.h"
@@ -338,30 +339,40 @@ class Collector : public sampling::Collector {
         co_await sampling::QueryBetweenLogins(*context.session, context.own_backends, statement, context.deadline);
     const Snapshot snapshot(rows);
     // Where every session is one of last time's, nothing is said anew: on most servers of a fleet, most of the time.
-    if (context.basis && context.basis == Basis(context, rows, snapshot)) {
+    const Digest shown = Shown(context, rows, snapshot);
+    if (context.basis && context.basis == Basis(shown)) {
       output.unchanged = true;
       co_return;
     }
     ++renderings_;
-    output.basis = Basis(context, rows, snapshot);
+    output.basis = Basis(shown);
     auto summary = std::make_shared<const sessions::Summary>(
         Render(snapshot, context.config, context.server.policy, server_version, state_, output.sink));
     output.facts.Publish(std::move(summary));
   }
 
  private:
-  // All that a result follows from: the sessions, the configuration, the day (exemptions end with one), and what is
-  // counted over time, which each rendering may move on, also one that was not stored.
-  Digest Basis(const sampling::Context& context, const db::Result& rows, const Snapshot& snapshot) const {
+  // The sessions, the configuration, and the day (exemptions end with one).
+  static Digest Shown(const sampling::Context& context, const db::Result& rows, const Snapshot& snapshot) {
     constexpr std::int64_t kDayUs = std::int64_t{24} * 60 * 60 * 1'000'000;
-    std::string bytes = fmt::format("{} {} {} {}", renderings_, context.config_version,
-                                    context.session->server_version(), snapshot.now_us() / kDayUs);
+    std::string bytes;
+    AppendNumber(context.config_version, bytes);
+    AppendNumber(context.session->server_version(), bytes);
+    AppendNumber(snapshot.now_us() / kDayUs, bytes);
     const int clock = rows.Column("now_us");
     for (int row = 0; row < rows.rows(); ++row) {
       for (int column = 0; column < rows.columns(); ++column) {
         if (column != clock) rows.AppendCell(row, column, bytes);
       }
     }
+    return DigestOf(bytes);
+  }
+
+  // All that a result follows from: also what is counted over time, which each rendering may move on, even one that was
+  // not stored.
+  Digest Basis(const Digest& shown) const {
+    std::string bytes(shown.begin(), shown.end());
+    AppendNumber(renderings_, bytes);
     return DigestOf(bytes);
   }
 

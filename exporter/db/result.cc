@@ -2,10 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <charconv>
-#include <cstring>
 
+#include "exporter/base/digest.h"
 #include "exporter/base/error.h"
 
 namespace pgtls::db {
@@ -54,11 +53,8 @@ void Result::ThrowNoCell(int row, int column) {
 
 void Result::AppendCell(int row, int column, std::string& bytes) const {
   const auto text = Text(row, column);
-  const std::int32_t length = text ? static_cast<std::int32_t>(text->size()) : -1;
-  std::array<char, sizeof(length)> raw;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by memcpy
-  std::memcpy(raw.data(), &length, raw.size());
-  bytes.append(raw.data(), raw.size());
-  if (text) bytes += *text;
+  AppendNumber(text.has_value(), bytes);
+  AppendText(text.value_or(""), bytes);
 }
 
 std::optional<std::int64_t> Result::Int(int row, int column) const {

@@ -36,7 +36,7 @@ double CpuSeconds() {
 }
 
 std::optional<double> OpenFds() {
-  // Linux tells their number so since 6.2; to list a thousand takes a millisecond of every scrape.
+  // Linux tells their number so since 6.2; to list them took a tenth of a scrape of 200 servers.
   struct stat status{};
   if (stat("/proc/self/fd", &status) == 0 && status.st_size > 0) return static_cast<double>(status.st_size);
   std::error_code error;

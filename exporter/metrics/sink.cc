@@ -5,7 +5,6 @@
 #include <prometheus/text_serializer.h>
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
 #include <sstream>
 #include <stdexcept>
@@ -34,12 +33,6 @@ std::string LabelValue(std::string_view text) {
 bool IsPlain(std::string_view text) {
   return text.size() <= kMaxLabelBytes &&
          std::ranges::all_of(text, [](char c) { return static_cast<signed char>(c) > 0; });
-}
-
-void AppendBytes(const auto& value, std::string& bytes) {
-  std::array<char, sizeof(value)> raw;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled by memcpy
-  std::memcpy(raw.data(), &value, raw.size());
-  bytes.append(raw.data(), raw.size());
 }
 
 // Where each family's samples lie in the serializer's text. It writes "# TYPE …" before each; no other line begins with
@@ -105,14 +98,14 @@ void Sink::Order() {
 }
 
 Digest Sink::DigestOf() const {
-  std::string bytes = server_;
+  std::string bytes;
+  AppendText(server_, bytes);
   for (const Family& family : families_) {
-    AppendBytes(family.desc, bytes);
-    AppendBytes(family.samples.size(), bytes);
+    AppendText(family.desc->name, bytes);
+    AppendNumber(family.samples.size(), bytes);
     for (const Sample& sample : family.samples) {
-      AppendBytes(sample.bytes, bytes);
-      AppendBytes(sample.value, bytes);
-      bytes += family.LabelsOf(sample);
+      AppendNumber(sample.value, bytes);
+      AppendText(family.LabelsOf(sample), bytes);
     }
   }
   return pgtls::DigestOf(bytes);

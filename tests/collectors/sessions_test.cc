@@ -182,7 +182,7 @@ TEST_F(SessionsTest, TheSameSessionsAreSaidToBeUnchanged) {
   EXPECT_FALSE(unchanged(rows));
   EXPECT_TRUE(unchanged(rows));
   EXPECT_TRUE(unchanged(rows, kNow + 15 * kSecond)) << "the clock alone";
-  EXPECT_FALSE(unchanged(rows, kNow + 24 * 3600 * kSecond)) << "an exemption may have ended";
+  EXPECT_FALSE(unchanged(rows, kNow + kSecond * 3600 * 24)) << "an exemption may have ended";
   EXPECT_FALSE(unchanged({rows[0]}));
   EXPECT_FALSE(unchanged(rows));
 
