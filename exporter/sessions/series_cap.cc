@@ -10,13 +10,15 @@ SeriesCap::Capped SeriesCap::Apply(const Tally& tally, std::size_t max_series, F
   struct Candidate {
     const Labels* labels;
     std::size_t count;
+    std::size_t hash;
     bool was_kept;
   };
   std::vector<Candidate> candidates;
   candidates.reserve(tally.counts().size());
   const bool fits = tally.counts().size() <= max_series;
   for (const auto& [labels, count] : tally.counts()) {
-    candidates.push_back({&labels, count, !fits && kept_.contains(labels)});
+    const std::size_t hash = LabelsHash()(labels);
+    candidates.push_back({&labels, count, hash, !fits && std::ranges::binary_search(kept_, hash)});
   }
   if (!fits) {
     // First who comes first.
@@ -27,16 +29,18 @@ SeriesCap::Capped SeriesCap::Apply(const Tally& tally, std::size_t max_series, F
 
   Capped capped;
   kept_.clear();
+  kept_.reserve(std::min(candidates.size(), max_series));
   for (std::size_t i = 0; i < candidates.size(); ++i) {
-    const auto& [labels, count, was_kept] = candidates[i];
+    const auto& [labels, count, hash, was_kept] = candidates[i];
     if (i < max_series) {
       capped.series[*labels] += count;
-      kept_.insert(*labels);
+      kept_.push_back(hash);
     } else {
       capped.series[fold(*labels)] += count;
       capped.folded += count;
     }
   }
+  std::ranges::sort(kept_);
   return capped;
 }
 

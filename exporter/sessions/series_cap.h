@@ -3,8 +3,8 @@
 
 #include <cstddef>
 #include <map>
-#include <set>
 #include <string_view>
+#include <vector>
 
 #include "exporter/sessions/tally.h"
 
@@ -31,7 +31,8 @@ class SeriesCap {
   Capped Apply(const Tally& tally, std::size_t max_series, Fold fold);
 
  private:
-  std::set<Labels> kept_;
+  // Hashes of their label sets, sorted. Two that share one may take each other's place, which costs nobody a count.
+  std::vector<std::size_t> kept_;
 };
 
 }  // namespace pgtls::sessions

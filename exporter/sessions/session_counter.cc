@@ -1,31 +1,52 @@
 #include "exporter/sessions/session_counter.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
 namespace pgtls::sessions {
 
 void SessionCounter::StartCollection(std::int64_t now_us, std::size_t max_series) {
-  ++collection_;
   max_series_ = max_series;
-  if (!first_us_) first_us_ = now_us;
+  is_first_ = !first_us_;
+  if (is_first_) first_us_ = now_us;
+  Merge();
+  for (Open& session : open_) session.seen = false;
 }
 
 void SessionCounter::Count(const Session& session, Network network, Encryption encryption, bool allowed) {
-  const auto [seen, is_new_pid] = open_.try_emplace(session.pid, Seen{session.backend_start_us, collection_});
-  const bool known = !is_new_pid && seen->second.backend_start_us == session.backend_start_us;
-  seen->second = {session.backend_start_us, collection_};
-  if (known) return;
+  const Open now = {session.backend_start_us, session.pid, true};
+  if (Open* const before = Find(session.pid)) {
+    const bool known = before->backend_start_us == session.backend_start_us;
+    *before = now;
+    if (known) return;
+  } else {
+    came_.push_back(now);
+  }
 
   const auto series = Series(session, network, encryption);
-  if (collection_ == 1 || session.backend_start_us <= *first_us_) return;
+  if (is_first_ || session.backend_start_us <= *first_us_) return;
   ++series->second;
   if (series->first[0] == kOther && series->first[1] == kOther) ++folded_;
   if (encryption == Encryption::kNone && network != Network::kLocal) ++unencrypted_[{network, allowed}];
 }
 
 void SessionCounter::EndCollection() {
-  std::erase_if(open_, [this](const auto& entry) { return entry.second.collection != collection_; });
+  std::erase_if(open_, [](const Open& session) { return !session.seen; });
+  Merge();
+}
+
+SessionCounter::Open* SessionCounter::Find(int pid) {
+  const auto at = std::ranges::lower_bound(open_, pid, {}, &Open::pid);
+  return at != open_.end() && at->pid == pid ? &*at : nullptr;
+}
+
+void SessionCounter::Merge() {
+  if (came_.empty()) return;
+  open_.insert(open_.end(), came_.begin(), came_.end());
+  std::ranges::sort(open_, {}, &Open::pid);
+  open_.shrink_to_fit();
+  came_ = {};
 }
 
 Tally::Counts::iterator SessionCounter::Series(const Session& session, Network network, Encryption encryption) {

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "exporter/sessions/series_cap.h"
 #include "exporter/sessions/session.h"
@@ -38,16 +38,20 @@ class SessionCounter {
   const std::map<std::pair<Network, bool>, std::size_t>& unencrypted() const { return unencrypted_; }
 
  private:
-  struct Seen {
+  struct Open {
     std::int64_t backend_start_us;
-    std::uint64_t collection;
+    int pid;
+    bool seen;  // in this collection
   };
+  Open* Find(int pid);
+  void Merge();
   Tally::Counts::iterator Series(const Session& session, Network network, Encryption encryption);
 
   std::optional<std::int64_t> first_us_;
-  std::uint64_t collection_ = 0;
+  bool is_first_ = true;  // collection
   std::size_t max_series_ = 0;
-  std::unordered_map<int, Seen> open_;  // by pid
+  std::vector<Open> open_;  // by pid
+  std::vector<Open> came_;  // with this collection; in open_ before the next one, also where this one is cut short
   Tally::Counts sessions_;
   std::size_t named_ = 0;  // label sets of sessions_ that are not folded
   std::size_t folded_ = 0;
