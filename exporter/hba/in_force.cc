@@ -3,9 +3,9 @@
 namespace pgtls::hba {
 
 InForceView InForceTracker::Look(const FileView& view) {
-  if (!shown_ || shown_->rules != view.rules) {
+  if (!shown_ || *shown_->rules != view.rules) {
     const bool came_after_load = shown_ && shown_->load_time == view.load_time;
-    shown_ = Shown{view.rules, view.now, view.load_time, came_after_load};
+    shown_ = Shown{std::make_shared<const RuleSet>(view.rules), view.now, view.load_time, came_after_load};
   }
   shown_->came_after_load = shown_->came_after_load && shown_->load_time == view.load_time;
   shown_->load_time = view.load_time;
@@ -14,8 +14,8 @@ InForceView InForceTracker::Look(const FileView& view) {
   const bool untouched =
       view.changed ? *view.changed <= view.load_time && !shown_->came_after_load : shown_->since < view.load_time;
   if (loadable && untouched) {
-    loaded_ = Loaded{view.rules, view.load_time};
-    return {false, view.rules};
+    loaded_ = Loaded{shown_->rules, view.load_time};
+    return {false, shown_->rules};
   }
 
   InForceView result;

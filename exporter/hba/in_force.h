@@ -2,6 +2,7 @@
 // the last load that succeeded. A refused reload moves pg_conf_load_time() on and changes nothing.
 #pragma once
 
+#include <memory>
 #include <optional>
 
 #include "exporter/hba/rules.h"
@@ -21,8 +22,8 @@ struct FileView {
 struct InForceView {
   // A change waits, or was refused. Absent: it cannot be told.
   std::optional<bool> pending;
-  // The rules in force, where they are known.
-  std::optional<RuleSet> rules;
+  // The rules in force; null where they are not known.
+  std::shared_ptr<const RuleSet> rules;
 };
 
 // Remembers the last rules that were seen loaded. A file that changed in the very second of the load counts as changed
@@ -32,17 +33,17 @@ class InForceTracker {
  public:
   InForceView Look(const FileView& view);
   // Null before the first.
-  const RuleSet* last_loaded() const { return loaded_ ? &loaded_->rules : nullptr; }
+  const RuleSet* last_loaded() const { return loaded_ ? loaded_->rules.get() : nullptr; }
 
  private:
   struct Shown {
-    RuleSet rules;
+    std::shared_ptr<const RuleSet> rules;
     double since;                  // shown like this at every look from here on
     double load_time;              // of the last look
     bool came_after_load = false;  // another file was shown after the same load
   };
   struct Loaded {
-    RuleSet rules;
+    std::shared_ptr<const RuleSet> rules;
     double load_time;  // in force from the load at this time, or still after it
   };
   std::optional<Shown> shown_;

@@ -118,7 +118,7 @@ TEST(CheckHba, SeesDoorsWideOpen) {
 
 TEST(CheckHba, CallsNothingFineThatIsNotKnown) {
   hba::Posture posture = Posture({"hostssl all app 10.0.0.0/8 scram-sha-256"});
-  posture.in_force = {std::nullopt, std::nullopt};
+  posture.in_force = {std::nullopt, nullptr};
   posture.in_force_analysis.reset();
   EXPECT_THAT(SnapshotBuilder().Publish(posture).Ids(), IsEmpty());
   posture.in_force.pending = true;

@@ -72,11 +72,11 @@ TEST(Explain, SaysWhatItAssumed) {
 
 TEST(Explain, JudgesByTheRulesInForceWhileAChangeWaits) {
   hba::Posture posture = Posture({"hostssl all all all md5"});
-  posture.in_force = {true, std::nullopt};
+  posture.in_force = {true, nullptr};
   Explanation explanation = About(posture);
   EXPECT_EQ(explanation.exit_code, 3);
   EXPECT_THAT(explanation.text, AllOf(HasSubstr("not known"), HasSubstr("once it is loaded"), HasSubstr("rejected")));
-  posture.in_force.rules = hba::Rules({"host all all all md5"});
+  posture.in_force.rules = std::make_shared<const hba::RuleSet>(hba::Rules({"host all all all md5"}));
   explanation = About(posture);
   EXPECT_EQ(explanation.exit_code, 0);
   posture.file.errors.push_back({"/data/pg_hba.conf", 4, "invalid connection type"});

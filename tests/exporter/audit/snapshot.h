@@ -74,7 +74,7 @@ inline hba::Posture Posture(const std::vector<std::string>& lines) {
   posture.file = hba::Rules(lines);
   posture.has_raw_text = true;
   posture.file_analysis = Analyse(posture.file, posture.catalog, posture.regexes);
-  posture.in_force = {false, posture.file};
+  posture.in_force = {false, std::make_shared<const hba::RuleSet>(posture.file)};
   posture.in_force_analysis = posture.file_analysis;
   return posture;
 }

@@ -20,7 +20,7 @@ Posture Make(const std::vector<std::string>& file, std::optional<bool> pending,
   posture.file_analysis = Analyse(posture.file, posture.catalog, posture.regexes);
   posture.in_force.pending = pending;
   if (in_force) {
-    posture.in_force.rules = Rules(*in_force);
+    posture.in_force.rules = std::make_shared<const RuleSet>(Rules(*in_force));
     posture.in_force_analysis = Analyse(*posture.in_force.rules, posture.catalog, posture.regexes);
   }
   return posture;

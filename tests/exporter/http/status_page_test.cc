@@ -74,7 +74,7 @@ TEST(StatusPageTest, AllowedOnesAreNotHidden) {
 TEST(StatusPageTest, ByWhichRule) {
   hba::Posture posture;
   posture.file = hba::Rules({"hostssl all all all scram-sha-256", "host shop erp 192.0.2.0/24 md5"});
-  posture.in_force = {false, posture.file};
+  posture.in_force = {false, std::make_shared<const hba::RuleSet>(posture.file)};
   hba::OpenConnections open;
   open.connection.user = "erp";
   open.connection.database = "shop";
