@@ -76,10 +76,11 @@ class Service {
 };
 
 void Service::Adopt(config::Config config) {
-  fleet_.Apply(config);
+  auto shared = std::make_shared<const config::Config>(std::move(config));
+  fleet_.Apply(shared);
   reload_.Set(true);
   const std::lock_guard lock(config_mutex_);
-  config_ = std::make_shared<const config::Config>(std::move(config));
+  config_ = std::move(shared);
 }
 
 std::vector<http::Route> Service::Routes() {

@@ -6,7 +6,7 @@
 
 namespace pgtls::sampling {
 
-void Fleet::Apply(const config::Config& config) {
+void Fleet::Apply(const std::shared_ptr<const config::Config>& config) {
   struct Change {
     std::shared_ptr<Server> server;
     std::shared_ptr<const config::ServerConfig> config;
@@ -14,8 +14,9 @@ void Fleet::Apply(const config::Config& config) {
   };
   // Everything that can fail comes before the first change.
   std::vector<Change> changes;
-  for (const auto& server : config.servers) {
-    auto shared = std::make_shared<const config::ServerConfig>(server);
+  changes.reserve(config->servers.size());
+  for (const auto& server : config->servers) {
+    const std::shared_ptr<const config::ServerConfig> shared(config, &server);
     const auto known = std::find_if(servers_.begin(), servers_.end(),
                                     [&](const auto& existing) { return existing->config().name == server.name; });
     try {

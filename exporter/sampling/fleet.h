@@ -18,8 +18,8 @@ class Fleet {
   explicit Fleet(Runtime& runtime) : runtime_(runtime) {}
 
   // All or nothing: throws ConfigError, with nothing changed, where a server of `config` cannot be made. Servers are
-  // keyed by name.
-  void Apply(const config::Config& config);
+  // keyed by name, and share `config`, which is never null.
+  void Apply(const std::shared_ptr<const config::Config>& config);
   void Stop();
 
   // In the configuration's order.

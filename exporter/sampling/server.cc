@@ -30,6 +30,7 @@ Server::Server(std::shared_ptr<const config::ServerConfig> config, Runtime& runt
       target_(db::ResolveTarget(config->conninfo)),
       session_lane_(runtime.loop),
       wire_lane_(runtime.loop) {
+  slots_.reserve(runtime.collectors.size());
   for (const CollectorType* type : runtime.collectors) {
     Slot& slot = slots_.emplace_back();
     slot.type = type;
@@ -219,6 +220,7 @@ void Server::Publish() {
   snapshot.up = up_;
   snapshot.connection_failure = connection_failure_;
   snapshot.connection = own_connection_;
+  snapshot.collectors.reserve(slots_.size());
   for (Slot& slot : slots_) {
     if (!slot.enabled) continue;
     if (slot.state.result != slot.told_result || slot.state.interval != slot.told_interval || !slot.state.health) {

@@ -27,6 +27,7 @@ class FleetTest : public testing::SamplingTest {
     for (const auto& name : names) config.servers.push_back(Config(name));
     return config;
   }
+  void Apply(config::Config config) { fleet_.Apply(std::make_shared<const config::Config>(std::move(config))); }
   std::vector<std::string> Names() const {
     std::vector<std::string> names;
     for (const auto& snapshot : fleet_.Snapshots()) names.push_back(snapshot.name);
@@ -44,7 +45,7 @@ class FleetTest : public testing::SamplingTest {
 TEST_F(FleetTest, StartsFromNothing) {
   EXPECT_TRUE(Names().empty());
   EXPECT_TRUE(fleet_.TriedOnce());
-  fleet_.Apply(Servers({"b", "a", "c"}));
+  Apply(Servers({"b", "a", "c"}));
   EXPECT_THAT(Names(), ElementsAre("b", "a", "c"));
   EXPECT_FALSE(fleet_.TriedOnce());
   ASSERT_TRUE(RunUntil([&] { return fleet_.TriedOnce(); }));
@@ -64,7 +65,7 @@ TEST_F(FleetTest, TriedOnceWaitsForTheLast) {
       co_await gate.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
     }
   };
-  fleet_.Apply(Servers({"a", "b"}));
+  Apply(Servers({"a", "b"}));
   ASSERT_TRUE(RunUntil([] { return g_fakes[kCertificates].runs == 2; }));
   Drain();
   EXPECT_FALSE(fleet_.TriedOnce());
@@ -73,10 +74,10 @@ TEST_F(FleetTest, TriedOnceWaitsForTheLast) {
 }
 
 TEST_F(FleetTest, AddsRemovesReordersAndKeepsTheRest) {
-  fleet_.Apply(Servers({"a", "b"}));
+  Apply(Servers({"a", "b"}));
   ASSERT_TRUE(RunUntil([&] { return fleet_.TriedOnce(); }));
   const auto before = fleet_.Snapshots();
-  fleet_.Apply(Servers({"c", "b"}));
+  Apply(Servers({"c", "b"}));
   EXPECT_THAT(Names(), ElementsAre("c", "b"));
   const auto after = fleet_.Snapshots();
   EXPECT_EQ(Find(after[1], "endpoint")->result, Find(before[1], "endpoint")->result) << "b keeps its results";
@@ -94,24 +95,24 @@ TEST_F(FleetTest, ARemovedServerRunsNoMore) {
     ran += context.server.name;
     co_return;
   };
-  fleet_.Apply(config);
+  Apply(config);
   ASSERT_TRUE(RunUntil([&] { return ran.find('a') != std::string::npos && ran.find('b') != std::string::npos; }));
   config.servers.erase(config.servers.begin());
-  fleet_.Apply(config);
+  Apply(config);
   ran.clear();
   ASSERT_TRUE(RunUntil([&] { return ran.size() >= 5; }));
   EXPECT_EQ(ran.find('a'), std::string::npos) << ran;
 }
 
 TEST_F(FleetTest, ApplyIsAllOrNothing) {
-  fleet_.Apply(Servers({"a", "b"}));
+  Apply(Servers({"a", "b"}));
   ASSERT_TRUE(RunUntil([&] { return fleet_.TriedOnce(); }));
   const auto before = fleet_.Snapshots();
   auto bad = Servers({"new", "a", "b"});
   bad.servers[1].collectors["endpoint"].enabled = false;
   bad.servers[2].conninfo = "nonsense";
   try {
-    fleet_.Apply(bad);
+    Apply(bad);
     FAIL() << "no error";
   } catch (const ConfigError& error) {
     EXPECT_THAT(error.what(), HasSubstr("server b: conninfo: "));
@@ -133,7 +134,7 @@ TEST_F(FleetTest, SnapshotsFromAnotherThread) {
     output.facts.Publish(std::make_shared<const std::string>("fact"));
     co_return;
   };
-  fleet_.Apply(config);
+  Apply(config);
   std::atomic<bool> stop = false;
   std::atomic<int> seen = 0;
   {
@@ -153,7 +154,7 @@ TEST_F(FleetTest, SnapshotsFromAnotherThread) {
       RunUntil([&] { return g_fakes[kEndpoint].runs >= runs + 5; });
       config.servers[0].conninfo = i % 2 == 0 ? "host=127.0.0.2" : "host=127.0.0.3";
       std::swap(config.servers[1].name, config.servers[2].name);
-      fleet_.Apply(config);
+      Apply(config);
     }
     RunUntil([&] { return seen > 0; });
     stop = true;
