@@ -100,39 +100,50 @@ class BorrowedSocket {
 
 void RequireEncryptionByDefault() { setenv("PGSSLMODE", "require", /*overwrite=*/0); }  // NOLINT(concurrency-mt-unsafe)
 
-// A place among the connects in progress, given to the next one that waits when it is left: by the connect's end, or by
-// its silence. Turns are for what keeps this process busy; a server that does not answer does not.
+// A place among the connects in progress. Turns are for what keeps this process busy: one whose server has been silent
+// for a while moves to a place among the silent, where there is one, and gives its turn to the next that waits.
 class Connector::Turn : public std::enable_shared_from_this<Turn> {
  public:
   Turn(Connector& connector, const asio::any_io_executor& executor) : connector_(connector), silence_(executor) {}
-  ~Turn() { Leave(); }
+  ~Turn() {
+    if (silent_) {
+      ++connector_.silent_free_;
+    } else {
+      connector_.Free();
+    }
+  }
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
 
   // The connect has come a step further.
   void Renew() {
-    if (left_) return;
+    if (silent_) return;
     silence_.expires_after(kSilence);
     silence_.async_wait([weak = weak_from_this()](const std::error_code& error) {
-      if (const auto turn = weak.lock(); turn && !error) turn->Leave();
+      if (const auto turn = weak.lock(); turn && !error) turn->CallSilent();
     });
   }
 
  private:
-  // Longer than an answer takes from the other side of the earth, short enough that a hundred silent servers do not
-  // hold up the rest for longer than one of their collections.
+  // Longer than an answer takes from the other side of the earth.
   static constexpr std::chrono::milliseconds kSilence{250};
 
-  void Leave() {
-    if (std::exchange(left_, true)) return;
-    ++connector_.free_;
-    connector_.WakeNext();
+  void CallSilent() {
+    if (connector_.silent_free_ == 0) return Renew();
+    --connector_.silent_free_;
+    silent_ = true;
+    connector_.Free();
   }
 
   Connector& connector_;
   asio::steady_timer silence_;
-  bool left_ = false;
+  bool silent_ = false;
 };
+
+void Connector::Free() {
+  ++free_;
+  WakeNext();
+}
 
 void Connector::WakeNext() {
   while (!waiting_.empty()) {
@@ -145,9 +156,10 @@ void Connector::WakeNext() {
   }
 }
 
-asio::awaitable<void> Connector::WaitForTurn() {
+asio::awaitable<void> Connector::WaitForTurn(Deadline deadline) {
   while (free_ == 0) {
-    auto timer = std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor, Deadline::max());
+    if (std::chrono::steady_clock::now() >= deadline) throw TimeoutError("connect: too many connects are in progress");
+    auto timer = std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor, deadline);
     waiting_.push_back(timer);
     co_await timer->async_wait(asio::experimental::as_tuple(asio::use_awaitable));
     const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
@@ -162,8 +174,9 @@ asio::awaitable<void> Connector::WaitForTurn() {
 }
 
 asio::awaitable<std::unique_ptr<Connection>> Connector::Connect(ConnectOptions options,
-                                                                std::chrono::milliseconds timeout) {
-  co_await WaitForTurn();
+                                                                std::chrono::milliseconds timeout,
+                                                                std::optional<std::chrono::milliseconds> patience) {
+  co_await WaitForTurn(patience ? After(*patience) : Deadline::max());
   const auto turn = std::make_shared<Turn>(*this, co_await asio::this_coro::executor);
   auto establish = Establish(std::move(options), turn);
   co_return co_await Within(After(timeout), "connect", std::move(establish));

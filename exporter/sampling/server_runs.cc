@@ -229,7 +229,10 @@ asio::awaitable<std::optional<Failure>> Server::EnsureConnected() {
 asio::awaitable<std::shared_ptr<db::Connection>> Server::Connect() {
   const auto place = place_;
   db::ConnectOptions options{config_->conninfo, config_->password_file};
-  auto connect = runtime_.connector.Connect(std::move(options), SessionTimeout());
+  // The first connects of a fleet wait for each other as long as it takes. Later nobody may take what was known before
+  // for what is known now: to have no turn in time is a failure.
+  const auto patience = up_ ? std::optional(SessionTimeout()) : std::nullopt;
+  auto connect = runtime_.connector.Connect(std::move(options), SessionTimeout(), patience);
   auto connection = co_await std::move(connect);
   if (place != place_) throw Error(FailureReason::kConnection, "the configuration changed");
   co_return connection;

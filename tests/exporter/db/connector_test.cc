@@ -234,7 +234,7 @@ TEST_F(ConnectorTest, SilentServersHoldNobodyUp) {
   });
   FakeServer server(loop_, Welcomes);
   std::vector<std::future<std::unique_ptr<Connection>>> waiting;
-  for (int i = 0; i < 6; ++i) {
+  for (int i = 0; i < 8; ++i) {
     ConnectOptions options{silent.Conninfo(), ""};
     waiting.push_back(asio::co_spawn(loop_, connector_.Connect(std::move(options), seconds(60)), asio::use_future));
   }
@@ -252,6 +252,21 @@ TEST_F(ConnectorTest, SilentServersHoldNobodyUp) {
   }
   for (auto& connect : waiting) EXPECT_THROW(Await(loop_, std::move(connect)), TimeoutError);
   EXPECT_LE(busy.most_open(), 4);  // 2, and those whose end the peer has not read yet
+}
+
+// However many are silent, one that has no turn says so in time.
+TEST_F(ConnectorTest, NoTurnInTimeIsATimeout) {
+  FakeServer server(loop_, Welcomes);
+  Connector none(blocking_, 0);
+  ConnectOptions options{server.Conninfo(), ""};
+  try {
+    RunOnLoop(loop_, none.Connect(options, seconds(60), milliseconds(50)));
+    ADD_FAILURE() << "no error";
+  } catch (const TimeoutError& error) {
+    EXPECT_STREQ(error.what(), "connect: too many connects are in progress");
+  }
+  EXPECT_EQ(server.accepted(), 0);
+  EXPECT_TRUE(RunOnLoop(loop_, connector_.Connect(options, seconds(60), milliseconds(50)))->usable());
 }
 
 // One waits for its turn, gets it, and is cancelled before it can take it: the turn must go to the next one.
