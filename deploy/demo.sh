@@ -46,7 +46,7 @@ if [[ -n $dsn ]]; then
     exit
   fi
   serve --dsn="$dsn"
-  say "Watching your server: $url/metrics (Ctrl-C ends it)"
+  say "Watching your server: $url/ for eyes, $url/metrics for Prometheus (Ctrl-C ends it)"
   excerpt pg_tls_up pg_tls_exporter_connection_info pg_tls_collector_failure_info pg_tls_connections \
     pg_tls_unencrypted_connections pg_tls_unencrypted_connections_by_network
   if $with_prometheus; then start_prometheus; fi
@@ -115,7 +115,7 @@ if $with_prometheus; then
   watch_alerts
 fi
 if ! $once; then
-  say "The whole page: $url/metrics        Ctrl-C ends everything."
+  say "For eyes: $url/    For Prometheus: $url/metrics    Ctrl-C ends everything."
   if $with_prometheus; then where_to_look; fi
   echo "A client of your own, without TLS:"
   echo "  PGPASSWORD=demo psql 'host=localhost port=${port_of[orders]} dbname=shop user=erp sslmode=disable'"
