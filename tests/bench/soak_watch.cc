@@ -14,10 +14,10 @@ namespace {
 // Seconds between a run's end and the moment that the page gives for it.
 constexpr double kSlack = 1;
 // How long a collector's last success may be past its interval: the runs of a lane wait for each other, each connects
-// and times out, connects wait for those to servers that are silent, and the machine is busy. What runs on fresh
-// connections connects more often.
-constexpr double kPatience = 24;
-constexpr double kPatienceWithOthers = 40;
+// and times out or waits as long for its turn, and the machine is busy. What runs on fresh connections connects more
+// often.
+constexpr double kPatience = 16;
+constexpr double kPatienceWithOthers = 28;
 
 // Of several collectors: it says nothing about one of them.
 constexpr const char* kShared = "pg_tls_folded_connections";
