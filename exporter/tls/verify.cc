@@ -6,12 +6,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
 #include <list>
 #include <mutex>
 #include <utility>
 
-#include "exporter/base/digest.h"
 #include "exporter/base/error.h"
 #include "exporter/tls/x509.h"
 
@@ -88,20 +86,6 @@ std::string Identity(const std::string& path) {
          std::to_string(status.st_ctim.tv_nsec);
 }
 
-// A directory's time says that a list came or went, but not that one was written over in place.
-std::string DirectoryIdentity(const std::string& path) {
-  std::vector<std::string> entries;
-  std::error_code error;
-  for (std::filesystem::directory_iterator i(path, error), end; !error && i != end; i.increment(error)) {
-    entries.push_back(Identity(i->path().string()));
-  }
-  std::ranges::sort(entries);
-  std::string all;
-  for (const std::string& entry : entries) AppendText(entry, all);
-  const Digest digest = DigestOf(all);
-  return Identity(path) + ":" + std::string(digest.begin(), digest.end());
-}
-
 // wildcard_certificate_match. REQUIRES: no null bytes in either.
 bool WildcardMatches(const std::string& pattern, const std::string& host) {
   if (pattern.size() < 3 || !pattern.starts_with("*.") || pattern.size() > host.size()) return false;
@@ -172,17 +156,20 @@ std::shared_ptr<const TrustStore> TrustStore::Load(const std::string& root_file,
 
 std::shared_ptr<const TrustStore> TrustStore::LoadShared(const std::string& root_file, const std::string& crl_file,
                                                          const std::string& crl_directory) {
+  // OpenSSL reads these directories (a list with ':') when it verifies, and keeps what it read: no look beforehand
+  // tells whether a kept store still holds what is there.
+  if (!crl_directory.empty()) return Load(root_file, crl_file, crl_directory);
   // Kept from one collection to the next, for a fleet has few; a system's bundle takes 20 ms to load.
   constexpr std::size_t kMost = 8;
   static std::mutex mutex;
   static std::list<std::pair<std::string, std::shared_ptr<const TrustStore>>> stores;  // the last used first
-  const std::string key = Identity(root_file) + "|" + Identity(crl_file) + "|" + DirectoryIdentity(crl_directory);
+  const std::string key = Identity(root_file) + "|" + Identity(crl_file);
   const std::lock_guard lock(mutex);
   const auto found = std::ranges::find(stores, key, [](const auto& entry) { return entry.first; });
   if (found != stores.end()) {
     stores.splice(stores.begin(), stores, found);
   } else {
-    stores.emplace_front(key, Load(root_file, crl_file, crl_directory));
+    stores.emplace_front(key, Load(root_file, crl_file, ""));
     if (stores.size() > kMost) stores.pop_back();
   }
   return stores.front().second;

@@ -19,7 +19,7 @@ class TrustStore {
   // then. CRLs that cannot be loaded are silently left out, as libpq does it. Empty: none.
   static std::shared_ptr<const TrustStore> Load(const std::string& root_file, const std::string& crl_file,
                                                 const std::string& crl_directory);
-  // The same, shared with everyone who has one from the same unchanged files.
+  // The same, shared with everyone who has one from the same unchanged files; one with a CRL directory is never shared.
   static std::shared_ptr<const TrustStore> LoadShared(const std::string& root_file, const std::string& crl_file,
                                                       const std::string& crl_directory);
 

@@ -118,12 +118,16 @@ TEST_F(VerifyTest, AListThatIsReplacedInItsDirectoryCounts) {
   const BioPtr bio = ReadBio(ca_.certificate());
   const X509Ptr ca(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
   const std::string list = fmt::format("{}/{:08x}.r0", directory, X509_subject_name_hash(ca.get()));
-  const auto verify = [&](const std::string& crl) {
+  const auto verify = [&](const std::string& crl, const std::string& directories) {
     std::ofstream(list, std::ios::trunc) << crl;
-    return VerifyChain(Chain(bad.chain), *TrustStore::LoadShared(root, "", directory), kSystemLevel);
+    return VerifyChain(Chain(bad.chain), *TrustStore::LoadShared(root, "", directories), kSystemLevel);
   };
-  EXPECT_EQ(verify(ca_.Crl()), std::vector<std::string_view>());
-  EXPECT_EQ(verify(ca_.Crl({bad})), std::vector<std::string_view>{"revoked"});
+  EXPECT_EQ(verify(ca_.Crl(), directory), std::vector<std::string_view>());
+  EXPECT_EQ(verify(ca_.Crl({bad}), directory), std::vector<std::string_view>{"revoked"});
+  // OpenSSL takes several, as a PATH.
+  const std::string several = dir_.path() + ":" + directory;
+  EXPECT_EQ(verify(ca_.Crl(), several), std::vector<std::string_view>());
+  EXPECT_EQ(verify(ca_.Crl({bad}), several), std::vector<std::string_view>{"revoked"});
 }
 
 // Collections come one after the other: a store that went with the last one would be loaded again for each.
