@@ -77,6 +77,11 @@ int RecordError(int ok, X509_STORE_CTX* context) {
 }
 
 // A file's identity: a change of any of these is a new file.
+bool Exists(const std::string& path) {
+  struct stat status{};
+  return !path.empty() && stat(path.c_str(), &status) == 0;
+}
+
 std::string Identity(const std::string& path) {
   struct stat status{};
   if (path.empty() || stat(path.c_str(), &status) != 0) return path + "?";
@@ -139,6 +144,10 @@ Match CertificateMatches(const X509* certificate, const std::string& host) {
 
 }  // namespace
 
+bool TrustStore::checks_revocation() const {
+  return (X509_VERIFY_PARAM_get_flags(X509_STORE_get0_param(store_.get())) & X509_V_FLAG_CRL_CHECK) != 0;
+}
+
 std::shared_ptr<const TrustStore> TrustStore::Load(const std::string& root_file, const std::string& crl_file,
                                                    const std::string& crl_directory) {
   X509StorePtr store(X509_STORE_new());
@@ -168,11 +177,14 @@ std::shared_ptr<const TrustStore> TrustStore::LoadShared(const std::string& root
   const auto found = std::ranges::find(stores, key, [](const auto& entry) { return entry.first; });
   if (found != stores.end()) {
     stores.splice(stores.begin(), stores, found);
-  } else {
-    stores.emplace_front(key, Load(root_file, crl_file, ""));
-    if (stores.size() > kMost) stores.pop_back();
+    return stores.front().second;
   }
-  return stores.front().second;
+  auto store = Load(root_file, crl_file, "");
+  // A list that is there and could not be read now (no descriptor was left) may be read the next time.
+  if (!store->checks_revocation() && Exists(crl_file)) return store;
+  stores.emplace_front(key, store);
+  if (stores.size() > kMost) stores.pop_back();
+  return store;
 }
 
 std::vector<std::string_view> VerifyChain(const std::vector<std::string>& chain, const TrustStore& trust,

@@ -19,11 +19,13 @@ class TrustStore {
   // then. CRLs that cannot be loaded are silently left out, as libpq does it. Empty: none.
   static std::shared_ptr<const TrustStore> Load(const std::string& root_file, const std::string& crl_file,
                                                 const std::string& crl_directory);
-  // The same, shared with everyone who has one from the same unchanged files; one with a CRL directory is never shared.
+  // The same, shared with everyone who has one from the same unchanged files; never shared are one with a CRL directory
+  // and one of which the CRL file is there but could not be loaded.
   static std::shared_ptr<const TrustStore> LoadShared(const std::string& root_file, const std::string& crl_file,
                                                       const std::string& crl_directory);
 
   X509_STORE* get() const { return store_.get(); }
+  bool checks_revocation() const;  // CRLs were loaded: a chain without one fails
 
  private:
   explicit TrustStore(X509StorePtr store) : store_(std::move(store)) {}

@@ -109,6 +109,20 @@ TEST_F(VerifyTest, StoresAreSharedUntilTheFileChanges) {
   EXPECT_NE(TrustStore::LoadShared(file, "", ""), first);
 }
 
+// What hinders the reading of a list may pass without a trace in the file: it is tried again, not kept as none.
+TEST_F(VerifyTest, AStoreWithoutTheListThatIsThereIsNotKept) {
+  const std::string root = dir_.Write("listed.crt", ca_.certificate());
+  const std::string unreadable = dir_.Write("list.crl", "no list");
+  const auto first = TrustStore::LoadShared(root, unreadable, "");
+  EXPECT_FALSE(first->checks_revocation());
+  EXPECT_NE(TrustStore::LoadShared(root, unreadable, ""), first);
+  const std::string missing = dir_.path() + "/missing.crl";
+  EXPECT_EQ(TrustStore::LoadShared(root, missing, ""), TrustStore::LoadShared(root, missing, ""));
+  const std::string list = dir_.Write("list.crl", ca_.Crl());
+  EXPECT_TRUE(TrustStore::LoadShared(root, list, "")->checks_revocation());
+  EXPECT_EQ(TrustStore::LoadShared(root, list, ""), TrustStore::LoadShared(root, list, ""));
+}
+
 // A list that is written over in place leaves its directory's own time as it was.
 TEST_F(VerifyTest, AListThatIsReplacedInItsDirectoryCounts) {
   const support::Certificate bad = ca_.Issue({.common_name = "bad"});
