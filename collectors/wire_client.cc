@@ -166,13 +166,17 @@ asio::awaitable<std::optional<WireClient>> MakeWireClient(sampling::Context& con
   const std::vector<Wanted> wanted = WhereTo(context);
   if (IsSocketDirectory(wanted.front())) co_return std::nullopt;
   // The work may outlive this coroutine, and must own what it touches.
-  std::function<WireClient()> prepare = [wanted, target = context.target, conninfo = context.server.conninfo] {
-    WireClient client;
-    client.places = Resolve(wanted, target.option("sslsni") != "0");
-    LoadFiles(target, conninfo, client);
-    return client;
+  std::function<std::vector<WireClient::Place>()> resolve = [wanted, sni = context.target.option("sslsni") != "0"] {
+    return Resolve(wanted, sni);
   };
-  WireClient client = co_await context.blocking.Run(std::move(prepare));
+  std::vector<WireClient::Place> places = co_await context.blocking.RunWaiting(std::move(resolve));
+  std::function<WireClient()> load = [target = context.target, conninfo = context.server.conninfo] {
+    WireClient files;
+    LoadFiles(target, conninfo, files);
+    return files;
+  };
+  WireClient client = co_await context.blocking.Run(std::move(load));
+  client.places = std::move(places);
   client.elsewhere = context.server.endpoint.has_value();
   client.user = context.peer ? context.peer->user : context.target.option("user");
   client.database = context.peer ? context.peer->database : context.target.option("dbname");

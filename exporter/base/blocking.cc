@@ -7,11 +7,12 @@
 #include <deque>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace pgtls {
 namespace {
 
-// Threads beyond the pool's own that stand in for hanging ones.
+// Threads beyond a set's own that stand in for hanging ones.
 constexpr std::size_t kMaxStandIns = 64;
 
 }  // namespace
@@ -19,8 +20,10 @@ constexpr std::size_t kMaxStandIns = 64;
 // Guarded by Shared::mutex.
 struct BlockingPool::Ticket {
   enum class State { kQueued, kRunning, kOver } state = State::kQueued;
+  bool stood_in = false;
 };
 
+// Threads with one queue.
 struct BlockingPool::Shared : std::enable_shared_from_this<BlockingPool::Shared> {
   struct Item {
     std::shared_ptr<Ticket> ticket;
@@ -29,11 +32,15 @@ struct BlockingPool::Shared : std::enable_shared_from_this<BlockingPool::Shared>
     std::function<void()> done;
   };
 
+  explicit Shared(std::size_t count) : threads(count) {}
+
+  const std::size_t threads;
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<Item> queue;
+  bool started = false;       // with the first work
   std::size_t running = 0;    // threads that have not left their loop
-  std::size_t stand_ins = 0;  // of these, started in place of one that hangs; the next one that is free leaves again
+  std::size_t stand_ins = 0;  // threads that hang and are stood in for; they leave when they are free
   bool closed = false;
 
   // REQUIRES: mutex is held, or nobody else knows this.
@@ -60,7 +67,8 @@ struct BlockingPool::Shared : std::enable_shared_from_this<BlockingPool::Shared>
       // Under the lock, so that Close() is a border: the executor may be gone behind it.
       if (!closed && item.ticket->state == Ticket::State::kRunning) asio::post(item.executor, std::move(item.done));
       item.ticket->state = Ticket::State::kOver;
-      if (stand_ins > 0) {
+      // Another has taken its place. Only now: a thread that left sooner would leave the place of one that still hangs.
+      if (item.ticket->stood_in) {
         --stand_ins;
         break;
       }
@@ -74,40 +82,52 @@ struct BlockingPool::Shared : std::enable_shared_from_this<BlockingPool::Shared>
   }
 };
 
-BlockingPool::BlockingPool(std::size_t threads) : shared_(std::make_shared<Shared>()) {
-  const std::lock_guard lock(shared_->mutex);
-  for (std::size_t i = 0; i < threads; ++i) shared_->StartThread();
-}
+BlockingPool::BlockingPool(std::size_t threads)
+    : busy_(std::make_shared<Shared>(threads)), waiting_(std::make_shared<Shared>(threads)) {}
 
 BlockingPool::~BlockingPool() { Close(); }
 
-std::shared_ptr<BlockingPool::Ticket> BlockingPool::Submit(asio::any_io_executor executor, std::function<void()> work,
-                                                           std::function<void()> done) {
+std::shared_ptr<BlockingPool::Ticket> BlockingPool::Submit(Shared& shared, asio::any_io_executor executor,
+                                                           std::function<void()> work, std::function<void()> done) {
   auto ticket = std::make_shared<Ticket>();
-  const std::lock_guard lock(shared_->mutex);
-  if (shared_->closed) return ticket;
-  shared_->queue.push_back({ticket, std::move(executor), std::move(work), std::move(done)});
-  shared_->changed.notify_one();
+  const std::lock_guard lock(shared.mutex);
+  if (shared.closed) return ticket;
+  if (!std::exchange(shared.started, true)) {
+    for (std::size_t i = 0; i < shared.threads; ++i) shared.StartThread();
+  }
+  shared.queue.push_back({ticket, std::move(executor), std::move(work), std::move(done)});
+  shared.changed.notify_one();
   return ticket;
 }
 
-void BlockingPool::Abandon(const std::shared_ptr<Ticket>& ticket) {
-  const std::lock_guard lock(shared_->mutex);
-  const bool hangs = ticket->state == Ticket::State::kRunning;
+bool BlockingPool::StandIn(Shared& shared, const std::shared_ptr<Ticket>& ticket) {
+  const std::lock_guard lock(shared.mutex);
+  if (ticket->state != Ticket::State::kRunning) return false;
+  if (ticket->stood_in || shared.closed || shared.stand_ins >= kMaxStandIns) return true;
+  ticket->stood_in = true;
+  ++shared.stand_ins;
+  shared.StartThread();
+  return true;
+}
+
+void BlockingPool::Abandon(Shared& shared, const std::shared_ptr<Ticket>& ticket) {
+  StandIn(shared, ticket);
+  const std::lock_guard lock(shared.mutex);
   ticket->state = Ticket::State::kOver;
-  if (!hangs || shared_->closed || shared_->stand_ins >= kMaxStandIns) return;
-  ++shared_->stand_ins;
-  shared_->StartThread();
 }
 
 bool BlockingPool::Close() {
-  std::deque<Shared::Item> dropped;
-  std::unique_lock lock(shared_->mutex);
-  shared_->closed = true;
-  dropped.swap(shared_->queue);
-  shared_->changed.notify_all();
-  // Work in progress is almost always a matter of milliseconds; only a hanging resolver is not waited for.
-  return shared_->changed.wait_for(lock, std::chrono::milliseconds(200), [&] { return shared_->running == 0; });
+  bool all_left = true;
+  for (Shared* const shared : {busy_.get(), waiting_.get()}) {
+    std::deque<Shared::Item> dropped;
+    std::unique_lock lock(shared->mutex);
+    shared->closed = true;
+    dropped.swap(shared->queue);
+    shared->changed.notify_all();
+    // Work in progress is almost always a matter of milliseconds; only a hanging resolver is not waited for.
+    all_left &= shared->changed.wait_for(lock, std::chrono::milliseconds(200), [&] { return shared->running == 0; });
+  }
+  return all_left;
 }
 
 }  // namespace pgtls

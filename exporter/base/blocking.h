@@ -3,6 +3,7 @@
 
 #include <asio.hpp>
 #include <asio/experimental/as_tuple.hpp>
+#include <chrono>
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -16,9 +17,11 @@
 namespace pgtls {
 
 // A small pool. Work that is abandoned (its awaiting coroutine was cancelled, or the pool was destroyed) still runs to
-// its end and must therefore own all that it touches. Run() is called on an executor's thread; the work on the pool's.
+// its end and must therefore own all that it touches. Run() and RunWaiting() are called on an executor's thread; the
+// work on the pool's.
 class BlockingPool {
  public:
+  // So many for Run(), and as many for RunWaiting() once it is used.
   explicit BlockingPool(std::size_t threads);
   ~BlockingPool();  // Close()
   BlockingPool(const BlockingPool&) = delete;
@@ -26,7 +29,19 @@ class BlockingPool {
 
   // The result of `work`, or its exception. Ends at once with operation_aborted when cancelled.
   template <typename F>
-  asio::awaitable<std::invoke_result_t<F>> Run(F work);
+  asio::awaitable<std::invoke_result_t<F>> Run(F work) {
+    return RunOn(busy_, std::move(work), nullptr);
+  }
+
+  // The same for work that may wait for others rather than compute: name resolution, libpq's connect steps. It holds
+  // nobody up: it has threads of its own, and where it takes longer than kWait another thread stands in. `waits`, where
+  // given, is then called on the executor, and again after each further kWait.
+  static constexpr std::chrono::milliseconds kWait{250};
+  template <typename F>
+  asio::awaitable<std::invoke_result_t<F>> RunWaiting(F work, std::function<void()> waits = {}) {
+    if (!waits) waits = [] {};
+    return RunOn(waiting_, std::move(work), std::move(waits));
+  }
 
   // No completion is delivered after this. True where every thread could be joined; false where one hangs in its work
   // (a name that does not resolve): it is left behind, and the process must end without running static destructors
@@ -36,15 +51,23 @@ class BlockingPool {
  private:
   struct Shared;
   struct Ticket;
+  // `waits`: null where long work is no wait.
+  template <typename F>
+  static asio::awaitable<std::invoke_result_t<F>> RunOn(std::shared_ptr<Shared> shared, F work,
+                                                        std::function<void()> waits);
   // Queues `work`; `done` is posted to `executor` after it. Both are destroyed unrun where the pool is closed.
-  std::shared_ptr<Ticket> Submit(asio::any_io_executor executor, std::function<void()> work,
-                                 std::function<void()> done);
-  void Abandon(const std::shared_ptr<Ticket>& ticket);
-  std::shared_ptr<Shared> shared_;
+  static std::shared_ptr<Ticket> Submit(Shared& shared, asio::any_io_executor executor, std::function<void()> work,
+                                        std::function<void()> done);
+  // Starts a thread in place of one that is in this work, once. False where the work is not being done.
+  static bool StandIn(Shared& shared, const std::shared_ptr<Ticket>& ticket);
+  static void Abandon(Shared& shared, const std::shared_ptr<Ticket>& ticket);
+  std::shared_ptr<Shared> busy_;
+  std::shared_ptr<Shared> waiting_;
 };
 
 template <typename F>
-asio::awaitable<std::invoke_result_t<F>> BlockingPool::Run(F work) {
+asio::awaitable<std::invoke_result_t<F>> BlockingPool::RunOn(std::shared_ptr<Shared> shared, F work,
+                                                             std::function<void()> waits) {
   using Result = std::invoke_result_t<F>;
   struct Job {  // owned by the work too, which may outlive everything else
     F work;
@@ -76,14 +99,16 @@ asio::awaitable<std::invoke_result_t<F>> BlockingPool::Run(F work) {
       waiting->timer.cancel();
     }
   };
-  const auto ticket = Submit(executor, std::move(run), std::move(done));
+  const auto ticket = Submit(*shared, executor, std::move(run), std::move(done));
   while (!signal->done) {
     const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
     if (cancelled != asio::cancellation_type::none) {
-      Abandon(ticket);
+      Abandon(*shared, ticket);
       throw std::system_error(asio::error::operation_aborted);
     }
-    co_await signal->timer.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+    if (waits) signal->timer.expires_after(kWait);
+    const auto [cut_short] = co_await signal->timer.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+    if (waits && !cut_short && !signal->done && StandIn(*shared, ticket)) waits();
   }
   if (job->error) std::rethrow_exception(job->error);
   if constexpr (!std::is_void_v<Result>) co_return std::move(*job->value);

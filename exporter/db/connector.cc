@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <functional>
 #include <utility>
 
 #include "exporter/base/error.h"
@@ -100,8 +101,8 @@ class BorrowedSocket {
 
 void RequireEncryptionByDefault() { setenv("PGSSLMODE", "require", /*overwrite=*/0); }  // NOLINT(concurrency-mt-unsafe)
 
-// A place among the connects in progress. Turns are for what keeps this process busy: one whose server has been silent
-// for a while moves to a place among the silent, where there is one, and gives its turn to the next that waits.
+// A place among the connects in progress. Turns are for what keeps this process busy: one that has waited for its
+// server or resolver for a while moves to a place among the silent, where there is one, and gives its turn to the next.
 class Connector::Turn : public std::enable_shared_from_this<Turn> {
  public:
   Turn(Connector& connector, const asio::any_io_executor& executor) : connector_(connector), silence_(executor) {}
@@ -115,25 +116,30 @@ class Connector::Turn : public std::enable_shared_from_this<Turn> {
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
 
-  // The connect has come a step further.
-  void Renew() {
+  // From here on it waits for its server, until Heard().
+  void Listen() {
     if (silent_) return;
     silence_.expires_after(kSilence);
     silence_.async_wait([weak = weak_from_this()](const std::error_code& error) {
-      if (const auto turn = weak.lock(); turn && !error) turn->CallSilent();
+      const auto turn = weak.lock();
+      if (!turn || error) return;
+      turn->GiveWay();
+      turn->Listen();
     });
+  }
+  void Heard() { silence_.cancel(); }
+
+  // It has waited long.
+  void GiveWay() {
+    if (silent_ || connector_.silent_free_ == 0) return;
+    --connector_.silent_free_;
+    silent_ = true;
+    connector_.Free();
   }
 
  private:
   // Longer than an answer takes from the other side of the earth.
   static constexpr std::chrono::milliseconds kSilence{250};
-
-  void CallSilent() {
-    if (connector_.silent_free_ == 0) return Renew();
-    --connector_.silent_free_;
-    silent_ = true;
-    connector_.Free();
-  }
 
   Connector& connector_;
   asio::steady_timer silence_;
@@ -185,21 +191,23 @@ asio::awaitable<std::unique_ptr<Connection>> Connector::Connect(ConnectOptions o
 asio::awaitable<std::unique_ptr<Connection>> Connector::Establish(ConnectOptions options, std::shared_ptr<Turn> turn) {
   const auto executor = co_await asio::this_coro::executor;
   const std::shared_ptr<Attempt> attempt(new Attempt{std::move(options), nullptr});
-  turn->Renew();
-  co_await blocking_.Run([attempt] { Start(*attempt); });
+  // A step that waits (for a resolver) gives way too; what waits for a thread of ours does not.
+  const std::function<void()> waits = [turn] { turn->GiveWay(); };
+  co_await blocking_.RunWaiting([attempt] { Start(*attempt); }, waits);
   PostgresPollingStatusType status =
       PQstatus(attempt->conn.get()) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
   while (status != PGRES_POLLING_OK) {
     if (status == PGRES_POLLING_FAILED) ThrowConnectError(attempt->conn.get());
-    turn->Renew();
     const int socket = PQsocket(attempt->conn.get());
     BoundSyn(socket);
     {
       BorrowedSocket borrowed(executor, socket);
+      turn->Listen();
       co_await borrowed.Wait(status == PGRES_POLLING_READING ? asio::posix::stream_descriptor::wait_read
                                                              : asio::posix::stream_descriptor::wait_write);
     }
-    status = co_await blocking_.Run([attempt] { return PQconnectPoll(attempt->conn.get()); });
+    turn->Heard();
+    status = co_await blocking_.RunWaiting([attempt] { return PQconnectPoll(attempt->conn.get()); }, waits);
   }
   PQsetErrorVerbosity(attempt->conn.get(), PQERRORS_DEFAULT);
   ReleaseTlsMemory(attempt->conn.get());

@@ -4,6 +4,7 @@
 
 #include <future>
 #include <stdexcept>
+#include <vector>
 
 #include "exporter/base/deadline.h"
 
@@ -43,6 +44,8 @@ asio::awaitable<int> TimedOutThenNext(BlockingPool& pool, std::shared_future<voi
     }
     if (!timed_out) co_return -1;
   }
+  // More than there are threads: none of these may take the place of one that hangs.
+  for (int i = 0; i < 8; ++i) co_await pool.Run([] {});
   co_return co_await pool.Run([] { return 7; });
 }
 
@@ -52,6 +55,37 @@ TEST(BlockingPoolTest, WorkThatHangsDoesNotUseUpThePool) {
   std::promise<void> gate;
   EXPECT_EQ(RunOnLoop(loop, TimedOutThenNext(pool, gate.get_future().share(), 5)), 7);
   gate.set_value();
+  EXPECT_TRUE(pool.Close());
+}
+
+// Nobody abandons it, for its deadline is far: whoever comes after it does not wait for that.
+TEST(BlockingPoolTest, WorkThatWaitsHoldsNobodyUp) {
+  asio::io_context loop;
+  BlockingPool pool(2);
+  std::promise<void> gate;
+  const std::shared_future<void> opened = gate.get_future().share();
+  std::vector<std::future<void>> waiting;
+  int calls = 0;
+  for (int i = 0; i < 5; ++i) {
+    auto work = pool.RunWaiting([opened] { opened.wait(); }, [&calls] { ++calls; });
+    waiting.push_back(asio::co_spawn(loop, std::move(work), asio::use_future));
+  }
+  auto busy = asio::co_spawn(loop, pool.Run([] { return 1; }), asio::use_future);
+  auto last = asio::co_spawn(loop, pool.RunWaiting([] { return 2; }), asio::use_future);
+  const auto ready = [](const auto& future) {
+    return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  };
+  const Deadline limit = After(std::chrono::seconds(30));
+  while ((!ready(busy) || !ready(last)) && std::chrono::steady_clock::now() < limit) {
+    loop.run_one_for(std::chrono::milliseconds(20));
+  }
+  ASSERT_TRUE(ready(busy) && ready(last));
+  EXPECT_EQ(busy.get() + last.get(), 3);
+  for (const auto& future : waiting) EXPECT_FALSE(ready(future));
+  EXPECT_GE(calls, 5);
+  gate.set_value();
+  loop.run();
+  for (auto& future : waiting) future.get();
   EXPECT_TRUE(pool.Close());
 }
 

@@ -87,6 +87,55 @@ TEST_F(DeadServerTest, ANewPlaceIsTriedAtOnce) {
   EXPECT_EQ(g_fakes[kEndpoint].runs, 2);
 }
 
+// With nothing but silent servers in all places, one that was tried before says in time that it could not be tried
+// again; one that never was waits, for nothing is known of it that could be taken for new.
+TEST_F(DeadServerTest, NoTurnInTimeIsAFailureOfAServerThatWasTried) {
+  db::Connector narrow(blocking_, 1);
+  Runtime runtime{loop_, blocking_, narrow, types_};
+  auto config = Config("tried", dead_);
+  for (const char* name : {"sessions", "hba"}) {
+    config.collectors[name].interval = milliseconds(10);
+    config.collectors[name].timeout = milliseconds(300);
+  }
+  server_ = std::make_shared<Server>(std::make_shared<const config::ServerConfig>(config), runtime);
+  server_->Start();
+  ASSERT_TRUE(RunUntil([&] { return ResultOf("sessions") != nullptr; }));
+
+  const asio::ip::tcp::acceptor silent(loop_, asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+  const std::string silent_conninfo = "host=127.0.0.1 port=" + std::to_string(silent.local_endpoint().port());
+  std::vector<std::unique_ptr<asio::cancellation_signal>> ends;
+  for (int i = 0; i < 5; ++i) {  // the turn, and the four places of the silent
+    ends.push_back(std::make_unique<asio::cancellation_signal>());
+    asio::co_spawn(loop_, narrow.Connect({silent_conninfo, ""}, std::chrono::minutes(2)),
+                   asio::bind_cancellation_slot(ends.back()->slot(), [](const std::exception_ptr&, auto) {}));
+  }
+  config.name = "new";
+  auto fresh = std::make_shared<Server>(std::make_shared<const config::ServerConfig>(config), runtime);
+  const auto says_so = [&] {
+    const auto failure = server_->Snapshot().connection_failure;
+    return failure && failure->message == "connect: too many connects are in progress" &&
+           failure->reason == FailureReason::kTimeout;
+  };
+  ASSERT_TRUE(RunUntil(says_so));
+  EXPECT_EQ(ResultOf("sessions")->failure->reason, FailureReason::kTimeout);
+  fresh->Start();
+  for (int i = 0; i < 2; ++i) {
+    const auto last = ResultOf("sessions");
+    ASSERT_TRUE(RunUntil([&] { return ResultOf("sessions") != last; }));
+  }
+  EXPECT_EQ(Find(fresh->Snapshot(), "sessions")->result, nullptr);
+  EXPECT_EQ(fresh->Snapshot().up, std::nullopt);
+
+  for (const auto& end : ends) end->emit(asio::cancellation_type::terminal);
+  EXPECT_TRUE(RunUntil([&] { return Find(fresh->Snapshot(), "sessions")->result != nullptr; }));
+  for (auto* server : {&fresh, &server_}) {
+    (*server)->Stop();
+    const std::weak_ptr<Server> weak = *server;
+    server->reset();
+    EXPECT_TRUE(RunUntil([&] { return weak.expired(); }));
+  }
+}
+
 TEST_F(DeadServerTest, StopDuringAConnectEndsAtOnce) {
   const auto silent = std::make_unique<asio::ip::tcp::acceptor>(
       loop_, asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), 0));  // accepts in the kernel, never answers
