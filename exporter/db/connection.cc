@@ -28,13 +28,16 @@ std::string Trimmed(const char* message) {
 
 }  // namespace
 
+struct Connection::Waiter {
+  asio::steady_timer wake;  // never expires
+  bool granted = false;
+};
+
+// REQUIRES: busy_ stands for this turn.
 class Connection::Turn {
  public:
-  explicit Turn(Connection& connection) : connection_(connection) { connection_.busy_ = true; }
-  ~Turn() {
-    connection_.busy_ = false;
-    connection_.free_.cancel();
-  }
+  explicit Turn(Connection& connection) : connection_(connection) {}
+  ~Turn() { connection_.PassOn(); }
   Turn(const Turn&) = delete;
   Turn& operator=(const Turn&) = delete;
 
@@ -45,7 +48,6 @@ class Connection::Turn {
 Connection::Connection(const asio::any_io_executor& executor, ConnHandle conn)
     : conn_(std::move(conn)),
       socket_(executor, PQsocket(conn_.get())),
-      free_(executor, Deadline::max()),
       server_version_(PQserverVersion(conn_.get())),
       backend_pid_(PQbackendPID(conn_.get())),
       peer_(PeerOf(conn_.get())) {
@@ -65,17 +67,43 @@ void Connection::ThrowLost() {
   throw DbError(FailureReason::kConnection, "", message.empty() ? "the connection was lost" : message);
 }
 
-asio::awaitable<void> Connection::WaitUntilFree() {
-  while (busy_) co_await free_.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+// To the one that has waited longest, never to the next that comes: a lane that asks one query after the other would
+// keep the other lane out until its last one.
+void Connection::PassOn() {
+  while (!waiters_.empty()) {
+    const auto next = waiters_.front().lock();
+    waiters_.erase(waiters_.begin());
+    if (!next) continue;
+    next->granted = true;
+    next->wake.cancel();
+    return;
+  }
+  busy_ = false;
+}
+
+asio::awaitable<void> Connection::WaitUntilGranted(std::shared_ptr<Waiter> waiter) {
+  while (!waiter->granted) co_await waiter->wake.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+}
+
+asio::awaitable<void> Connection::WaitForTurn(std::string query, Deadline deadline) {
+  const std::shared_ptr<Waiter> waiter(new Waiter{asio::steady_timer(socket_.get_executor(), Deadline::max())});
+  waiters_.push_back(waiter);
+  try {
+    auto wait = WaitUntilGranted(waiter);
+    co_await Within(deadline, "turn of query " + query, std::move(wait));
+  } catch (...) {
+    if (waiter->granted) PassOn();
+    throw;
+  }
 }
 
 asio::awaitable<Result> Connection::Query(const Statement& statement, Parameters parameters, Deadline deadline) {
   // A wait for the turn that takes too long closes nothing: the connection is another's then.
-  // Nearly always it is free; and of several that wait, only the first to come back here finds it so.
-  while (busy_) {
-    auto wait = WaitUntilFree();
-    co_await Within(deadline, "turn of query " + statement.name, std::move(wait));
+  if (busy_) {
+    auto wait = WaitForTurn(statement.name, deadline);
+    co_await std::move(wait);
   }
+  busy_ = true;
   const Turn turn(*this);
   if (!usable()) throw DbError(FailureReason::kConnection, "", "the connection is closed");
   try {

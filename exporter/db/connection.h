@@ -5,6 +5,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "exporter/db/pq_handle.h"
 #include "exporter/db/session.h"
@@ -29,7 +30,10 @@ class Connection : public Session {
  private:
   // Held while a query runs: two lanes share a connection.
   class Turn;
-  asio::awaitable<void> WaitUntilFree();
+  struct Waiter;
+  asio::awaitable<void> WaitForTurn(std::string query, Deadline deadline);
+  static asio::awaitable<void> WaitUntilGranted(std::shared_ptr<Waiter> waiter);
+  void PassOn();
   asio::awaitable<Result> Run(const Statement& statement, const Parameters& parameters);
   asio::awaitable<ResultHandle> Await();
   void Close();
@@ -37,8 +41,8 @@ class Connection : public Session {
 
   ConnHandle conn_;
   asio::posix::stream_descriptor socket_;
-  asio::steady_timer free_;  // never expires; cancelled when a turn ends
-  bool busy_ = false;
+  bool busy_ = false;                           // a query runs, or the turn is on its way to the next
+  std::vector<std::weak_ptr<Waiter>> waiters_;  // the longest first
   std::set<std::string> prepared_;
   int server_version_;
   int backend_pid_;

@@ -103,6 +103,54 @@ TEST_F(ConnectionTest, SeveralAtOnceTakeTurns) {
   EXPECT_THAT(results, ElementsAre("0", "1", "2", "3"));
 }
 
+// One that asks again and again does not keep out the other that waits.
+TEST_F(ConnectionTest, TheNextTurnIsTheWaitingOnes) {
+  std::vector<std::string> answers = {kPrepared};
+  for (int i = 0; i < 4; ++i) answers.push_back(Answer({std::to_string(i)}));
+  Connect(answers);
+  std::vector<std::string> results;
+  const auto ask = [&](std::string who, int queries) -> asio::awaitable<void> {
+    for (int i = 0; i < queries; ++i) {
+      const Statement statement{"q", "SELECT c"};
+      const Result rows = co_await connection_->Query(statement, {}, After(std::chrono::seconds(20)));
+      results.push_back(who + std::string(rows.Text(0, 0).value()));
+    }
+  };
+  const auto rethrow = [](const std::exception_ptr& error) {
+    if (error) std::rethrow_exception(error);
+  };
+  asio::co_spawn(loop_, ask("often ", 3), rethrow);
+  asio::co_spawn(loop_, ask("once ", 1), rethrow);
+  loop_.restart();
+  while (results.size() < 4) loop_.run_one();
+  EXPECT_THAT(results, ElementsAre("often 0", "once 1", "often 2", "often 3"));
+}
+
+// The turn of one whose time is over before it comes is the next one's.
+TEST_F(ConnectionTest, ATurnIsNotLostWithTheOneThatWaitedForIt) {
+  Connect({kPrepared, Answer({"0"}), Answer({"1"})});
+  std::vector<std::string> results;
+  const auto ask = [&](Deadline deadline) -> asio::awaitable<void> {
+    try {
+      const Statement statement{"q", "SELECT c"};
+      const Result rows = co_await connection_->Query(statement, {}, deadline);
+      results.emplace_back(rows.Text(0, 0).value());
+    } catch (const TimeoutError& error) {
+      results.emplace_back(error.what());
+    }
+  };
+  const auto rethrow = [](const std::exception_ptr& error) {
+    if (error) std::rethrow_exception(error);
+  };
+  asio::co_spawn(loop_, ask(After(std::chrono::seconds(20))), rethrow);
+  asio::co_spawn(loop_, ask(After(std::chrono::seconds(-1))), rethrow);
+  asio::co_spawn(loop_, ask(After(std::chrono::seconds(20))), rethrow);
+  loop_.restart();
+  while (results.size() < 3) loop_.run_one();
+  EXPECT_THAT(results, ::testing::UnorderedElementsAre("0", "1", "turn of query q: no answer in time"));
+  EXPECT_TRUE(connection_->usable());
+}
+
 TEST_F(ConnectionTest, AnErrorOfTheServerLeavesTheSession) {
   const std::string denied = ErrorMessage("FEHLER", "42501", "keine Berechtigung\nfür x") + kReady;
   Connect({denied, kPrepared, denied, Answer({"1"})});
