@@ -179,12 +179,15 @@ asio::awaitable<Connection::Next> Connection::Relay(const RequestHead& head, std
   const auto config = shared_.gate->config();
   peer->site_headers = {config, &config->headers};
   bool begun = false;
+  bool whole = false;
   {
     // Held until the last byte: as many pages as there are workers are kept for those who read them, and no more.
     const SlotHolder slot(shared_.slots);
-    const bool carried = co_await CarryFromWorker(peer, std::move(request), begun);
-    if (!carried) co_return Next::kEnd;
-    if (peer->complete) {
+    const Carried carried = co_await CarryFromWorker(peer, std::move(request), begun);
+    if (carried == Carried::kClientGone) co_return Next::kEnd;
+    // A rest without all that goes before it would be another response.
+    whole = begun && carried == Carried::kAll && peer->complete;
+    if (whole) {
       BodyReader rest(peer->rest);
       for (std::string_view block = rest.Next(); !block.empty(); block = rest.Next()) {
         const bool written = co_await Write(block);
@@ -192,25 +195,26 @@ asio::awaitable<Connection::Next> Connection::Relay(const RequestHead& head, std
       }
     }
   }
-  if (peer->complete) co_return head.keep_alive ? Next::kRequest : Next::kEnd;
+  if (whole) co_return head.keep_alive ? Next::kRequest : Next::kEnd;
   if (!begun) co_await Refuse(PlainResponse(500), head.head_only);
   co_return Next::kEnd;
 }
 
-asio::awaitable<bool> Connection::CarryFromWorker(const std::shared_ptr<Peer>& peer, std::string request, bool& begun) {
+asio::awaitable<Connection::Carried> Connection::CarryFromWorker(const std::shared_ptr<Peer>& peer, std::string request,
+                                                                 bool& begun) {
   const SocketHolder socket(inner_, shared_.peers.address());
   const Registration registration(shared_.peers, inner_.local_endpoint().port(), peer);
   const bool sent = co_await SendRequest(request, shared_.inner_port);
   const auto buffer = std::make_unique_for_overwrite<char[]>(kRelayBytes);
   while (sent) {
     const auto [error, bytes] = co_await inner_.async_read_some(asio::buffer(buffer.get(), kRelayBytes), kAsTuple);
-    if (error) break;
+    if (error) co_return error == asio::error::eof ? Carried::kAll : Carried::kPart;
     if (!begun) Enter(Phase::kResponding, TimeLeft());
     begun = true;
     const bool written = co_await Write({buffer.get(), bytes});
-    if (!written) co_return false;
+    if (!written) co_return Carried::kClientGone;
   }
-  co_return true;
+  co_return Carried::kPart;
 }
 
 asio::awaitable<bool> Connection::SendRequest(std::string_view request, std::uint16_t port) {

@@ -40,8 +40,8 @@ struct FrontShared {
 
 // Reads whole requests, takes each to the inner server over a loopback connection of its own, and carries the response
 // back at the client's pace: a large body from where it lies, in place of through the loopback connection. Nothing of a
-// request goes further before all of it has come, so a slow sender costs its socket and up to 80 KiB; a worker is held
-// while its response is written, not between requests.
+// request goes further before all of it has come, so a slow sender costs its socket and up to 80 KiB; a worker's
+// slot is held while its response is written, not between requests.
 class Connection {
  public:
   using Clock = std::chrono::steady_clock;
@@ -74,8 +74,13 @@ class Connection {
   asio::awaitable<std::optional<RequestHead>> ReadRequest();
   asio::awaitable<Next> Serve(const RequestHead& head);
   asio::awaitable<Next> Relay(const RequestHead& head, std::string request);
-  // What comes over the loopback connection, to the client. False: the client is gone. `begun`: something came.
-  asio::awaitable<bool> CarryFromWorker(const std::shared_ptr<Peer>& peer, std::string request, bool& begun);
+  // What comes over the loopback connection, to the client. `begun`: something came.
+  enum class Carried {
+    kAll,         // up to the worker's end
+    kPart,        // the request did not reach the worker, or the connection broke
+    kClientGone,  // nobody reads any more
+  };
+  asio::awaitable<Carried> CarryFromWorker(const std::shared_ptr<Peer>& peer, std::string request, bool& begun);
   asio::awaitable<bool> SendRequest(std::string_view request, std::uint16_t port);
   asio::awaitable<void> Refuse(Response response, bool head_only);
   asio::awaitable<bool> Write(std::string_view text);
