@@ -40,6 +40,13 @@ Server::Server(std::shared_ptr<const config::ServerConfig> config, Runtime& runt
   Configure(std::move(config));
 }
 
+// Also what the health text was made from: nothing holds a result that is shown no more.
+void Server::Forget(Slot& slot) {
+  slot.state.result = nullptr;
+  slot.state.health = nullptr;
+  slot.told_result = nullptr;
+}
+
 void Server::Configure(std::shared_ptr<const config::ServerConfig> config) {
   config_ = std::move(config);
   ++config_version_;
@@ -48,7 +55,7 @@ void Server::Configure(std::shared_ptr<const config::ServerConfig> config) {
     if (settings.interval != slot.state.interval || settings.enabled != slot.enabled) slot.due = Deadline::min();
     slot.enabled = settings.enabled;
     slot.state.interval = settings.interval;
-    if (!slot.enabled) slot.state.result = nullptr;
+    if (!slot.enabled) Forget(slot);
   }
   Publish();
 }
@@ -65,7 +72,7 @@ void Server::Reconfigure(std::shared_ptr<const config::ServerConfig> config, db:
     connection_failure_.reset();
     failures_in_a_row_ = 0;
     for (Slot& slot : slots_) {
-      slot.state.result = nullptr;
+      Forget(slot);
       slot.due = Deadline::min();
     }
   }

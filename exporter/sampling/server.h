@@ -90,6 +90,7 @@ class Server : public std::enable_shared_from_this<Server> {
   asio::awaitable<std::shared_ptr<db::Connection>> Connect();
 
   void Configure(std::shared_ptr<const config::ServerConfig> config);
+  static void Forget(Slot& slot);
   void Disconnect();
   bool IsDue(const Slot& slot, LaneKind kind, bool once) const;
   Deadline NextDue(LaneKind kind) const;
