@@ -154,9 +154,10 @@ void Storm::Strike(std::size_t index, Blow blow) {
       Out(index, State::kDown);
       break;
     case Blow::kFreeze:
-      // One at a time: each of its addresses holds a connect until that times out, and the others wait their turn.
-      for (std::size_t i = 0; i < clusters_.size(); ++i) {
-        if (clusters_[i].state == State::kFrozen) Recover(i);
+      // Two at most: their addresses fill the turns and the places of the silent, and then others are refused a turn.
+      if (std::ranges::count(clusters_, State::kFrozen, &Cluster::state) >= 2) {
+        Recover(static_cast<std::size_t>(std::ranges::find(clusters_, State::kFrozen, &Cluster::state) -
+                                         clusters_.begin()));
       }
       server.Pause();
       Out(index, State::kFrozen);

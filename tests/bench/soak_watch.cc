@@ -161,7 +161,7 @@ void Watcher::HealthIsTold(const Page& page, const Place& place, const Truth& tr
       continue;
     }
     if (up == 0 && NeedsSql(*collector)) findings_.Violation("SQL fails on a server that is down", who);
-    if (series[name].empty() && page.Of("pg_tls_collector_incomplete_info", place.server).empty()) {
+    if (series[name].empty() && page.Sum("pg_tls_collector_incomplete_info", place.server, labels) == 0) {
       findings_.Violation("a collection that succeeded has series, or says what is missing", who);
     }
     const auto window = page.Collected(place.server, name);
