@@ -50,7 +50,7 @@ struct Collection {
 // What a collection left behind with work that hangs (a name that does not resolve): nothing may be torn down under it.
 Collection* g_left_behind = nullptr;
 
-std::vector<sampling::ServerSnapshot> Once(const config::Config& config) {
+sampling::Snapshots Once(const config::Config& config) {
   auto collection = std::make_unique<Collection>();
   auto servers = sampling::CollectOnce(config, collection->runtime);
   if (!collection->blocking.Close()) g_left_behind = collection.release();
@@ -83,7 +83,7 @@ int Collect(const config::CommandLine& line) {
   for (const std::string_view piece : page.pieces()) std::cout << piece;
   std::cout.flush();
   for (const auto& server : servers) {
-    if (!server.up.value_or(true)) return kServerDown;
+    if (!server->up.value_or(true)) return kServerDown;
   }
   return EXIT_SUCCESS;
 }
@@ -102,7 +102,7 @@ int Explain(const config::CommandLine& line) {
   if (config.servers.size() != 1) throw ConfigError("explain asks one server: --dsn, or a configuration of one");
   for (auto& [name, collector] : config.servers[0].collectors) collector.enabled = name == "hba";
   config.servers[0].collectors.at("hba").names = {line.explain.user, line.explain.database};
-  const audit::Explanation explanation = audit::Explain(Once(config).front(), line.explain);
+  const audit::Explanation explanation = audit::Explain(*Once(config).front(), line.explain);
   std::cout << explanation.text << std::flush;
   return explanation.exit_code;
 }

@@ -21,13 +21,13 @@ std::string_view ToString(Severity severity) {
   return "";
 }
 
-std::vector<ServerReport> Check(const std::vector<sampling::ServerSnapshot>& servers, std::chrono::sys_seconds now) {
+std::vector<ServerReport> Check(const sampling::Snapshots& servers, std::chrono::sys_seconds now) {
   std::vector<ServerReport> reports;
   reports.reserve(servers.size());
   for (const auto& server : servers) {
-    const Evidence evidence(server, now);
+    const Evidence evidence(*server, now);
     ServerReport report{
-        server.name, evidence.settings ? evidence.settings->server_version : "", server.up.value_or(false), {}};
+        server->name, evidence.settings ? evidence.settings->server_version : "", server->up.value_or(false), {}};
     Findings found;
     AddSessions(evidence, found);
     AddWire(evidence, found);

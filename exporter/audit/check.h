@@ -18,7 +18,7 @@ struct ServerReport {
 };
 
 // From one collection of everything. Pure.
-std::vector<ServerReport> Check(const std::vector<sampling::ServerSnapshot>& servers, std::chrono::sys_seconds now);
+std::vector<ServerReport> Check(const sampling::Snapshots& servers, std::chrono::sys_seconds now);
 
 // 2 with a critical finding; else 3 where a server could not be looked at; else 1 with a warning; else 3 where some
 // part could not be looked at; else 0.

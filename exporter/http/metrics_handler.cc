@@ -10,7 +10,7 @@ namespace pgtls::http {
 namespace {
 
 Response Answer(const MetricsSource& source, const Request& request) {
-  std::vector<sampling::ServerSnapshot> servers = source.servers();
+  sampling::Snapshots servers = source.servers();
   PageFilter filter;
   filter.collectors = Values(request, "collect[]");
   for (const auto& name : filter.collectors) {

@@ -15,7 +15,7 @@ namespace pgtls::http {
 // Where the page comes from. Called from worker threads, several at once.
 struct MetricsSource {
   std::vector<const metrics::Desc*> catalogue;
-  std::function<std::vector<sampling::ServerSnapshot>()> servers;
+  std::function<sampling::Snapshots()> servers;
   std::function<metrics::SharedSamples()> exporter;
 };
 

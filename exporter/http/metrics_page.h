@@ -22,7 +22,7 @@ struct PageFilter {
 
 // Families in `catalogue`'s order. The body shares the texts with the results; nothing is copied. `exporter`, its own
 // families, may be null.
-Body MetricsPage(std::span<const metrics::Desc* const> catalogue, const std::vector<sampling::ServerSnapshot>& servers,
+Body MetricsPage(std::span<const metrics::Desc* const> catalogue, const sampling::Snapshots& servers,
                  const metrics::SharedSamples& exporter, const PageFilter& filter);
 
 }  // namespace pgtls::http

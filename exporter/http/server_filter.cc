@@ -20,13 +20,13 @@ Response UnknownName(const std::string& what, const std::string& name) {
   return response;
 }
 
-std::optional<Response> NarrowToServers(const Request& request, std::vector<sampling::ServerSnapshot>& servers) {
+std::optional<Response> NarrowToServers(const Request& request, sampling::Snapshots& servers) {
   const std::set<std::string> names = Values(request, "server");
+  const auto name_of = [](const sampling::SharedSnapshot& server) -> const std::string& { return server->name; };
   for (const auto& name : names) {
-    if (std::ranges::find(servers, name, &sampling::ServerSnapshot::name) == servers.end())
-      return UnknownName("server", name);
+    if (std::ranges::find(servers, name, name_of) == servers.end()) return UnknownName("server", name);
   }
-  if (!names.empty()) std::erase_if(servers, [&](const auto& server) { return !names.contains(server.name); });
+  if (!names.empty()) std::erase_if(servers, [&](const auto& server) { return !names.contains(server->name); });
   return std::nullopt;
 }
 

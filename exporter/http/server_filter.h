@@ -20,6 +20,6 @@ Response UnknownName(const std::string& what, const std::string& name);
 
 // Leaves of `servers` those that the request names, all where it names none. The answer instead, where it names one
 // that there is not.
-std::optional<Response> NarrowToServers(const Request& request, std::vector<sampling::ServerSnapshot>& servers);
+std::optional<Response> NarrowToServers(const Request& request, sampling::Snapshots& servers);
 
 }  // namespace pgtls::http

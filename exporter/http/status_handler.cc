@@ -9,7 +9,7 @@ namespace pgtls::http {
 namespace {
 
 Response Answer(const StatusSource& source, const Request& request) {
-  std::vector<sampling::ServerSnapshot> servers = source.servers();
+  sampling::Snapshots servers = source.servers();
   if (auto unknown = NarrowToServers(request, servers)) return *std::move(unknown);
   StatusFrame frame;
   frame.telemetry_path = source.telemetry_path;

@@ -25,7 +25,7 @@ std::string StatusPage(const StatusView& view, const StatusFrame& frame);
 
 // Where the page comes from. Called from worker threads, several at once.
 struct StatusSource {
-  std::function<std::vector<sampling::ServerSnapshot>()> servers;
+  std::function<sampling::Snapshots()> servers;
   std::function<bool()> reload_refused;
   std::string telemetry_path;
   std::string version;

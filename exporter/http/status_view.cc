@@ -204,14 +204,13 @@ void AddCollectors(const ServerFacts& facts, const StatusLimits& limits, StatusV
 
 }  // namespace
 
-StatusView ViewOf(const std::vector<sampling::ServerSnapshot>& servers, std::chrono::sys_seconds now,
-                  const StatusLimits& limits) {
+StatusView ViewOf(const sampling::Snapshots& servers, std::chrono::sys_seconds now, const StatusLimits& limits) {
   StatusView view;
   view.now = now;
   view.servers_in_all = servers.size();
   std::vector<ServerFacts> all;
   all.reserve(servers.size());
-  for (const auto& server : servers) all.emplace_back(server, now);
+  for (const auto& server : servers) all.emplace_back(*server, now);
 
   for (auto& [facts, remarks, level] : Judge(all)) {
     ++view.by_level[static_cast<std::size_t>(level)];

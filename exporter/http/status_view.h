@@ -109,7 +109,6 @@ struct StatusLimits {
   std::size_t detailed = 1;  // with so many servers or fewer, the collectors are shown too
 };
 
-StatusView ViewOf(const std::vector<sampling::ServerSnapshot>& servers, std::chrono::sys_seconds now,
-                  const StatusLimits& limits = {});
+StatusView ViewOf(const sampling::Snapshots& servers, std::chrono::sys_seconds now, const StatusLimits& limits = {});
 
 }  // namespace pgtls::http

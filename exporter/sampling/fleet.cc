@@ -50,9 +50,9 @@ void Fleet::Stop() {
   for (const auto& server : servers_) server->Stop();
 }
 
-std::vector<ServerSnapshot> Fleet::Snapshots() const {
+sampling::Snapshots Fleet::Snapshots() const {
   const std::lock_guard lock(mutex_);
-  std::vector<ServerSnapshot> snapshots;
+  sampling::Snapshots snapshots;
   snapshots.reserve(servers_.size());
   for (const auto& server : servers_) snapshots.push_back(server->Snapshot());
   return snapshots;
@@ -61,8 +61,8 @@ std::vector<ServerSnapshot> Fleet::Snapshots() const {
 bool Fleet::TriedOnce() const {
   const std::lock_guard lock(mutex_);
   return std::all_of(servers_.begin(), servers_.end(), [](const auto& server) {
-    const ServerSnapshot snapshot = server->Snapshot();
-    return std::all_of(snapshot.collectors.begin(), snapshot.collectors.end(),
+    const SharedSnapshot snapshot = server->Snapshot();
+    return std::all_of(snapshot->collectors.begin(), snapshot->collectors.end(),
                        [](const CollectorState& collector) { return collector.result != nullptr; });
   });
 }

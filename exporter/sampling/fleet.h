@@ -23,7 +23,7 @@ class Fleet {
   void Stop();
 
   // In the configuration's order.
-  std::vector<ServerSnapshot> Snapshots() const;
+  sampling::Snapshots Snapshots() const;
   // Every enabled collector of every server has run or failed once.
   bool TriedOnce() const;
 

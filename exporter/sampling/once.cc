@@ -5,7 +5,7 @@
 
 namespace pgtls::sampling {
 
-std::vector<ServerSnapshot> CollectOnce(const config::Config& config, Runtime& runtime) {
+Snapshots CollectOnce(const config::Config& config, Runtime& runtime) {
   std::vector<std::shared_ptr<Server>> servers;
   for (const auto& server : config.servers) {
     servers.push_back(std::make_shared<Server>(std::make_shared<const config::ServerConfig>(server), runtime));
@@ -19,7 +19,7 @@ std::vector<ServerSnapshot> CollectOnce(const config::Config& config, Runtime& r
   runtime.loop.restart();
   runtime.loop.run();
   if (failure) std::rethrow_exception(failure);
-  std::vector<ServerSnapshot> snapshots;
+  Snapshots snapshots;
   for (const auto& server : servers) snapshots.push_back(server->Snapshot());
   return snapshots;
 }

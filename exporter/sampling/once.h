@@ -10,6 +10,6 @@ namespace pgtls::sampling {
 
 // Runs the loop until every collector of every server has run once; the servers beside each other, each under its own
 // timeouts. Throws ConfigError for a conninfo that libpq does not understand.
-std::vector<ServerSnapshot> CollectOnce(const config::Config& config, Runtime& runtime);
+Snapshots CollectOnce(const config::Config& config, Runtime& runtime);
 
 }  // namespace pgtls::sampling

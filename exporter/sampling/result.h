@@ -72,4 +72,7 @@ struct ServerSnapshot {
   }
 };
 
+using SharedSnapshot = std::shared_ptr<const ServerSnapshot>;
+using Snapshots = std::vector<SharedSnapshot>;  // in the configuration's order; none is null
+
 }  // namespace pgtls::sampling

@@ -237,12 +237,13 @@ void Server::Publish() {
     }
     snapshot.collectors.push_back(slot.state);
   }
-  snapshot.health = RenderHealth(snapshot, published_.health);
+  snapshot.health = RenderHealth(snapshot, published_ ? published_->health : nullptr);
+  auto shared = std::make_shared<const ServerSnapshot>(std::move(snapshot));
   const std::lock_guard lock(mutex_);
-  published_ = std::move(snapshot);
+  published_.swap(shared);
 }
 
-ServerSnapshot Server::Snapshot() const {
+SharedSnapshot Server::Snapshot() const {
   const std::lock_guard lock(mutex_);
   return published_;
 }

@@ -49,7 +49,7 @@ class Server : public std::enable_shared_from_this<Server> {
   // After a RunOnce() that was cut short: what has no result yet has failed with this.
   void FailUnfinished(const Failure& failure);
 
-  ServerSnapshot Snapshot() const;
+  SharedSnapshot Snapshot() const;
   const config::ServerConfig& config() const { return *config_; }
 
  private:
@@ -119,7 +119,7 @@ class Server : public std::enable_shared_from_this<Server> {
   bool stopped_ = false;
 
   mutable std::mutex mutex_;
-  ServerSnapshot published_;
+  SharedSnapshot published_;  // never null
 };
 
 }  // namespace pgtls::sampling

@@ -160,7 +160,7 @@ asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& sl
   const auto place = place_;
   const auto before = slot.state.result;
   const db::Target target = target_;
-  const Facts facts = Snapshot().facts();
+  const Facts facts = Snapshot()->facts();
   const config::CollectorConfig& settings = config->collector(slot.type->name);
   const auto started = steady_clock::now();
   auto result = std::make_shared<CollectorResult>();

@@ -17,8 +17,7 @@ namespace {
 using support::PostgresServer;
 using support::TempDir;
 
-std::vector<sampling::ServerSnapshot> CollectFrom(const std::string& conninfo,
-                                                  const std::vector<std::string>& names = {}) {
+sampling::Snapshots CollectFrom(const std::string& conninfo, const std::vector<std::string>& names = {}) {
   config::Config config;
   config::ServerConfig& server = config.servers.emplace_back();
   server.name = "db";
@@ -101,7 +100,7 @@ TEST(ExplainPgTest, AsksTheServerAboutNamesThatDoNotExist) {
       {.hba = "local all postgres trust\nhost all /^app_ 127.0.0.0/8 trust\nhost all app 127.0.0.0/8 trust\n"});
   const auto about = [&](const std::string& user) {
     const auto servers = CollectFrom(server.SocketConninfo(), {user});
-    return Explain(servers.front(), {.user = user, .database = "erp", .address = "127.0.0.1"}).exit_code;
+    return Explain(*servers.front(), {.user = user, .database = "erp", .address = "127.0.0.1"}).exit_code;
   };
   EXPECT_EQ(about("app_one"), server.major() >= 16 ? 0 : 1);
   EXPECT_EQ(about("ap"), 1);

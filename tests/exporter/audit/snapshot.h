@@ -43,7 +43,9 @@ class SnapshotBuilder {
   }
   sampling::ServerSnapshot& snapshot() { return snapshot_; }
 
-  Findings Check() const { return audit::Check({snapshot_}, kNow).front().findings; }
+  Findings Check() const {
+    return audit::Check({std::make_shared<const sampling::ServerSnapshot>(snapshot_)}, kNow).front().findings;
+  }
   // "critical ssl_off", in the report's order.
   std::vector<std::string> Ids() const {
     std::vector<std::string> ids;
@@ -51,7 +53,9 @@ class SnapshotBuilder {
       ids.push_back(std::string(ToString(finding.severity)) + " " + std::string(finding.id));
     return ids;
   }
-  int ExitCode() const { return audit::ExitCode(audit::Check({snapshot_}, kNow)); }
+  int ExitCode() const {
+    return audit::ExitCode(audit::Check({std::make_shared<const sampling::ServerSnapshot>(snapshot_)}, kNow));
+  }
 
  private:
   sampling::ServerSnapshot snapshot_;

@@ -22,7 +22,7 @@ std::string Text(const Response& response) {
   return text;
 }
 
-sampling::ServerSnapshot Server(const std::string& name) {
+sampling::SharedSnapshot Server(const std::string& name) {
   sampling::CollectorResult result;
   const std::string text = "pg_tls_series{server=\"" + name + "\"} 1\n";
   result.samples = std::make_shared<const metrics::Samples>(metrics::Samples{{&kSeries, text, 1}});
@@ -31,7 +31,7 @@ sampling::ServerSnapshot Server(const std::string& name) {
   state.result = std::make_shared<const sampling::CollectorResult>(std::move(result));
   sampling::ServerSnapshot snapshot{.name = name};
   snapshot.collectors.push_back(std::move(state));
-  return snapshot;
+  return std::make_shared<const sampling::ServerSnapshot>(std::move(snapshot));
 }
 
 class MetricsHandlerTest : public ::testing::Test {

@@ -36,14 +36,14 @@ sampling::CollectorState State(const std::string& name, Samples samples) {
   return state;
 }
 
-sampling::ServerSnapshot Server(const std::string& name) {
+sampling::SharedSnapshot Server(const std::string& name) {
   sampling::ServerSnapshot snapshot{.name = name};
   const std::string label = "{server=\"" + name + "\"} 1\n";
   // Arrived in another order than the catalogue's.
   snapshot.collectors.push_back(State("hba", {{&kSecond, "pg_tls_second_total" + label, 1}}));
   snapshot.collectors.push_back(State("sessions", {{&kFirst, "pg_tls_first" + label, 1}}));
   snapshot.health = Shared({{&kUp, "pg_tls_up" + label, 1}});
-  return snapshot;
+  return std::make_shared<const sampling::ServerSnapshot>(std::move(snapshot));
 }
 
 SharedSamples Exporter() { return Shared({{&kBuild, "pg_tls_build 1\n", 1}}); }
@@ -65,7 +65,7 @@ TEST(MetricsPageTest, AFamilyWithoutSamplesHasNoHeader) {
 TEST(MetricsPageTest, ANewServerHasNothingYet) {
   sampling::ServerSnapshot fresh{.name = "new"};
   fresh.collectors.push_back({.name = "sessions"});
-  EXPECT_EQ(Text(MetricsPage(kCatalogue, {fresh}, nullptr, {})), "");
+  EXPECT_EQ(Text(MetricsPage(kCatalogue, {std::make_shared<const sampling::ServerSnapshot>(fresh)}, nullptr, {})), "");
 }
 
 TEST(MetricsPageTest, FiltersCollectorsAndTheExporter) {
@@ -81,8 +81,8 @@ TEST(MetricsPageTest, SharesTextsAndKeepsThemAlive) {
   Body page;
   const char* text = nullptr;
   {
-    const std::vector<sampling::ServerSnapshot> servers = {Server("a")};
-    text = servers[0].collectors[1].result->samples->text().data();
+    const sampling::Snapshots servers = {Server("a")};
+    text = servers[0]->collectors[1].result->samples->text().data();
     page = MetricsPage(kCatalogue, servers, Exporter(), {});
   }
   EXPECT_EQ(page.pieces()[1].data(), text) << "copied";

@@ -99,6 +99,7 @@ class ServerBuilder {
     });
   }
   sampling::ServerSnapshot& snapshot() { return snapshot_; }
+  sampling::SharedSnapshot Shared() const { return std::make_shared<const sampling::ServerSnapshot>(snapshot_); }
 
  private:
   sampling::ServerSnapshot snapshot_;
@@ -106,8 +107,8 @@ class ServerBuilder {
 
 inline std::string PageOf(std::vector<ServerBuilder> servers, const StatusLimits& limits = {},
                           const StatusFrame& frame = {}) {
-  std::vector<sampling::ServerSnapshot> snapshots;
-  for (auto& server : servers) snapshots.push_back(server.snapshot());
+  sampling::Snapshots snapshots;
+  for (auto& server : servers) snapshots.push_back(server.Shared());
   return StatusPage(ViewOf(snapshots, kNow, limits), frame);
 }
 

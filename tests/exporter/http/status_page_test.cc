@@ -333,9 +333,9 @@ class StatusHandlerTest : public ::testing::Test {
     for (const std::string_view piece : response.body.pieces()) text += piece;
     return text;
   }
-  Handler handler_ = StatusHandler(
-      {[] { return std::vector{ServerBuilder("orders").snapshot(), ServerBuilder("billing").snapshot()}; },
-       [] { return false; }, "/m/x", "version"});
+  Handler handler_ =
+      StatusHandler({[] { return std::vector{ServerBuilder("orders").Shared(), ServerBuilder("billing").Shared()}; },
+                     [] { return false; }, "/m/x", "version"});
 };
 
 TEST_F(StatusHandlerTest, ShowsAllServersOrThoseAskedFor) {

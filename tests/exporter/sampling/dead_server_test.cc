@@ -31,10 +31,10 @@ TEST_F(DeadServerTest, IsDownAndTheWireGoesOn) {
     co_return;
   };
   Start(Config("db", dead_));
-  EXPECT_EQ(server_->Snapshot().up, std::nullopt);
+  EXPECT_EQ(server_->Snapshot()->up, std::nullopt);
   EXPECT_EQ(Health().find("pg_tls_up"), std::string::npos) << "unknown is absent";
   ASSERT_TRUE(RunUntil([&] { return ResultOf("sessions") && ResultOf("hba") && ResultOf("endpoint"); }));
-  const ServerSnapshot snapshot = server_->Snapshot();
+  const ServerSnapshot snapshot = *server_->Snapshot();
   EXPECT_EQ(snapshot.up, false);
   EXPECT_EQ(snapshot.connection_failure->reason, FailureReason::kConnection);
   EXPECT_THAT(snapshot.connection_failure->message, HasSubstr("Connection refused"));
@@ -66,12 +66,12 @@ TEST_F(DeadServerTest, OnceTellsTheSame) {
   config.servers[1].password_file = "/nonexistent/password";
   const auto snapshots = CollectOnce(config, runtime_);
   ASSERT_EQ(snapshots.size(), 2u);
-  EXPECT_EQ(snapshots[0].name, "dead");
-  EXPECT_EQ(snapshots[0].up, false);
-  EXPECT_EQ(snapshots[1].connection_failure->reason, FailureReason::kAuthentication);
+  EXPECT_EQ(snapshots[0]->name, "dead");
+  EXPECT_EQ(snapshots[0]->up, false);
+  EXPECT_EQ(snapshots[1]->connection_failure->reason, FailureReason::kAuthentication);
   for (const auto& snapshot : snapshots) {
-    for (const auto& collector : snapshot.collectors) ASSERT_TRUE(collector.result) << collector.name;
-    EXPECT_FALSE(Find(snapshot, "endpoint")->result->failure);
+    for (const auto& collector : snapshot->collectors) ASSERT_TRUE(collector.result) << collector.name;
+    EXPECT_FALSE(Find(*snapshot, "endpoint")->result->failure);
   }
   EXPECT_EQ(g_fakes[kEndpoint].runs, 2);
 }
@@ -80,8 +80,8 @@ TEST_F(DeadServerTest, ANewPlaceIsTriedAtOnce) {
   Start(Config("db", dead_));
   ASSERT_TRUE(RunUntil([&] { return ResultOf("sessions") && ResultOf("endpoint"); }));
   Reconfigure(Config("db", dead_ + " connect_timeout=7"));
-  EXPECT_EQ(server_->Snapshot().up, std::nullopt) << "nothing is known about the new place";
-  EXPECT_FALSE(server_->Snapshot().connection_failure);
+  EXPECT_EQ(server_->Snapshot()->up, std::nullopt) << "nothing is known about the new place";
+  EXPECT_FALSE(server_->Snapshot()->connection_failure);
   EXPECT_EQ(ResultOf("sessions"), nullptr);
   ASSERT_TRUE(RunUntil([&] { return ResultOf("sessions") && ResultOf("endpoint"); }));
   EXPECT_EQ(g_fakes[kEndpoint].runs, 2);
@@ -112,7 +112,7 @@ TEST_F(DeadServerTest, NoTurnInTimeIsAFailureOfAServerThatWasTried) {
   config.name = "new";
   auto fresh = std::make_shared<Server>(std::make_shared<const config::ServerConfig>(config), runtime);
   const auto says_so = [&] {
-    const auto failure = server_->Snapshot().connection_failure;
+    const auto failure = server_->Snapshot()->connection_failure;
     return failure && failure->message == "connect: too many connects are in progress" &&
            failure->reason == FailureReason::kTimeout;
   };
@@ -123,11 +123,11 @@ TEST_F(DeadServerTest, NoTurnInTimeIsAFailureOfAServerThatWasTried) {
     const auto last = ResultOf("sessions");
     ASSERT_TRUE(RunUntil([&] { return ResultOf("sessions") != last; }));
   }
-  EXPECT_EQ(Find(fresh->Snapshot(), "sessions")->result, nullptr);
-  EXPECT_EQ(fresh->Snapshot().up, std::nullopt);
+  EXPECT_EQ(Find(*fresh->Snapshot(), "sessions")->result, nullptr);
+  EXPECT_EQ(fresh->Snapshot()->up, std::nullopt);
 
   for (const auto& end : ends) end->emit(asio::cancellation_type::terminal);
-  EXPECT_TRUE(RunUntil([&] { return Find(fresh->Snapshot(), "sessions")->result != nullptr; }));
+  EXPECT_TRUE(RunUntil([&] { return Find(*fresh->Snapshot(), "sessions")->result != nullptr; }));
   for (auto* server : {&fresh, &server_}) {
     (*server)->Stop();
     const std::weak_ptr<Server> weak = *server;

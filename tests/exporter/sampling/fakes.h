@@ -108,7 +108,7 @@ class SamplingTest : public ::testing::Test {
   }
   // The result of the server's collector; null before its first run or where it is disabled.
   std::shared_ptr<const CollectorResult> ResultOf(std::string_view name) const {
-    const ServerSnapshot snapshot = server_->Snapshot();
+    const ServerSnapshot snapshot = *server_->Snapshot();
     const CollectorState* state = Find(snapshot, name);
     return state == nullptr ? nullptr : state->result;
   }
@@ -121,7 +121,7 @@ class SamplingTest : public ::testing::Test {
   }
   // Of the server, then of each collector.
   std::string Health() const {
-    const ServerSnapshot snapshot = server_->Snapshot();
+    const ServerSnapshot snapshot = *server_->Snapshot();
     std::string text = Text(snapshot.health);
     for (const auto& collector : snapshot.collectors) text += Text(collector.health);
     return text;

@@ -30,7 +30,7 @@ class FleetTest : public testing::SamplingTest {
   void Apply(config::Config config) { fleet_.Apply(std::make_shared<const config::Config>(std::move(config))); }
   std::vector<std::string> Names() const {
     std::vector<std::string> names;
-    for (const auto& snapshot : fleet_.Snapshots()) names.push_back(snapshot.name);
+    for (const auto& snapshot : fleet_.Snapshots()) names.push_back(snapshot->name);
     return names;
   }
   void TearDown() override {
@@ -80,8 +80,8 @@ TEST_F(FleetTest, AddsRemovesReordersAndKeepsTheRest) {
   Apply(Servers({"c", "b"}));
   EXPECT_THAT(Names(), ElementsAre("c", "b"));
   const auto after = fleet_.Snapshots();
-  EXPECT_EQ(Find(after[1], "endpoint")->result, Find(before[1], "endpoint")->result) << "b keeps its results";
-  EXPECT_EQ(Find(after[0], "endpoint")->result, nullptr);
+  EXPECT_EQ(Find(*after[1], "endpoint")->result, Find(*before[1], "endpoint")->result) << "b keeps its results";
+  EXPECT_EQ(Find(*after[0], "endpoint")->result, nullptr);
   ASSERT_TRUE(RunUntil([&] { return fleet_.TriedOnce(); }));
   EXPECT_EQ(g_fakes[kEndpoint].runs, 3) << "a, b, c once each";
   EXPECT_EQ(g_fakes[kEndpoint].instances, 3);
@@ -121,7 +121,7 @@ TEST_F(FleetTest, ApplyIsAllOrNothing) {
   Drain();
   const auto after = fleet_.Snapshots();
   for (std::size_t i = 0; i < 2; ++i) {
-    EXPECT_EQ(Find(after[i], "endpoint")->result, Find(before[i], "endpoint")->result);
+    EXPECT_EQ(Find(*after[i], "endpoint")->result, Find(*before[i], "endpoint")->result);
   }
   EXPECT_EQ(g_fakes[kEndpoint].runs, 2) << "the new server never ran";
 }
@@ -141,9 +141,9 @@ TEST_F(FleetTest, SnapshotsFromAnotherThread) {
     const std::jthread reader([&] {
       while (!stop) {
         for (const auto& snapshot : fleet_.Snapshots()) {
-          std::string health = Text(snapshot.health);
-          for (const auto& collector : snapshot.collectors) health += Text(collector.health);
-          const auto fact = snapshot.facts().Get<std::string>();
+          std::string health = Text(snapshot->health);
+          for (const auto& collector : snapshot->collectors) health += Text(collector.health);
+          const auto fact = snapshot->facts().Get<std::string>();
           if (fact && *fact == "fact" && !health.empty()) ++seen;
         }
         fleet_.TriedOnce();
@@ -176,8 +176,8 @@ TEST_F(FleetTest, CollectOnceRunsAllServersBesideEachOther) {
   };
   const auto snapshots = CollectOnce(Servers({"x", "y", "z"}), runtime_);
   ASSERT_EQ(snapshots.size(), 3u);
-  EXPECT_EQ(snapshots[1].name, "y");
-  for (const auto& snapshot : snapshots) EXPECT_FALSE(Find(snapshot, "endpoint")->result->failure);
+  EXPECT_EQ(snapshots[1]->name, "y");
+  for (const auto& snapshot : snapshots) EXPECT_FALSE(Find(*snapshot, "endpoint")->result->failure);
 }
 
 TEST_F(FleetTest, CollectOnceRefusesABadConninfo) {

@@ -89,7 +89,7 @@ TEST_F(SamplingPgTest, ARestartBetweenCollectionsIsNoFailure) {
   postgres_.Restart();
   const int runs = Runs(kSessions);
   ASSERT_TRUE(RunUntil([&] {
-    failed = failed || server_->Snapshot().up == false || ResultOf("sessions")->failure || ResultOf("hba")->failure;
+    failed = failed || server_->Snapshot()->up == false || ResultOf("sessions")->failure || ResultOf("hba")->failure;
     return Runs(kSessions) >= runs + 3 && session_pid_ != before;
   }));
   EXPECT_FALSE(failed);
@@ -103,7 +103,7 @@ TEST_F(SamplingPgTest, AKilledBackendIsReplacedAndNoFailure) {
   bool failed = false;
   postgres_.Execute("SELECT pg_terminate_backend(" + before + ")");
   ASSERT_TRUE(RunUntil([&] {
-    failed = failed || server_->Snapshot().up == false || ResultOf("sessions")->failure;
+    failed = failed || server_->Snapshot()->up == false || ResultOf("sessions")->failure;
     return session_pid_ != before;
   }));
   EXPECT_FALSE(failed);
@@ -114,17 +114,17 @@ TEST_F(SamplingPgTest, ADeadServerTakesTheSeriesAndComesBack) {
   Start(Often());
   ASSERT_TRUE(AllRan());
   postgres_.Kill();
-  ASSERT_TRUE(RunUntil([&] { return server_->Snapshot().up == false; }));
+  ASSERT_TRUE(RunUntil([&] { return server_->Snapshot()->up == false; }));
   EXPECT_EQ(TextOf("sessions"), "");
   EXPECT_EQ(TextOf("hba"), "");
   EXPECT_NE(TextOf("endpoint"), "");
-  EXPECT_FALSE(server_->Snapshot().connection);
+  EXPECT_FALSE(server_->Snapshot()->connection);
   EXPECT_EQ(ResultOf("sessions")->failure->reason, FailureReason::kConnection);
   postgres_.Start();
   const int runs = Runs(kSessions);
   ASSERT_TRUE(RunUntil([&] { return !TextOf("sessions").empty() && !TextOf("hba").empty(); }));
   EXPECT_GT(Runs(kSessions), runs);
-  const ServerSnapshot snapshot = server_->Snapshot();
+  const ServerSnapshot snapshot = *server_->Snapshot();
   EXPECT_EQ(snapshot.up, true);
   EXPECT_FALSE(snapshot.connection_failure) << "it is up again: nothing tells of a failure";
   EXPECT_EQ(g_fakes[kSessions].instances, 1);
@@ -138,10 +138,10 @@ TEST_F(SamplingPgTest, InsufficientPrivilegeIsTheCollectorsAndNotTheServers) {
   postgres_.Execute("CREATE ROLE app LOGIN");
   Start(Often("user=app"));
   ASSERT_TRUE(AllRan());
-  EXPECT_EQ(server_->Snapshot().up, true);
+  EXPECT_EQ(server_->Snapshot()->up, true);
   EXPECT_EQ(ResultOf("sessions")->failure->reason, FailureReason::kInsufficientPrivilege);
   EXPECT_FALSE(ResultOf("hba")->failure);
-  EXPECT_TRUE(server_->Snapshot().connection);
+  EXPECT_TRUE(server_->Snapshot()->connection);
 }
 
 // A slow collector costs the session, not the others' results.
@@ -162,7 +162,7 @@ TEST_F(SamplingPgTest, ACollectorThatTimesOutHidesNoOther) {
     bool hidden = false;
     ASSERT_TRUE(RunUntil([&] {
       const auto other = ResultOf(other_name);
-      hidden = hidden || server_->Snapshot().up == false || (other && other->failure);
+      hidden = hidden || server_->Snapshot()->up == false || (other && other->failure);
       return Runs(slow) >= runs + 3 && other;
     })) << slow_name;
     EXPECT_FALSE(hidden) << other_name;
@@ -178,11 +178,11 @@ TEST_F(SamplingPgTest, APausedServerIsDownByTimeout) {
   Start(config);
   ASSERT_TRUE(AllRan());
   postgres_.Pause();
-  EXPECT_TRUE(RunUntil([&] { return server_->Snapshot().up == false; }));
+  EXPECT_TRUE(RunUntil([&] { return server_->Snapshot()->up == false; }));
   EXPECT_EQ(ResultOf("sessions")->failure->reason, FailureReason::kTimeout);
   EXPECT_EQ(TextOf("sessions"), "");
   postgres_.Resume();
-  EXPECT_TRUE(RunUntil([&] { return server_->Snapshot().up == true && !TextOf("sessions").empty(); }));
+  EXPECT_TRUE(RunUntil([&] { return server_->Snapshot()->up == true && !TextOf("sessions").empty(); }));
 }
 
 TEST_F(SamplingPgTest, AReloadOfTheServerMakesTheFreshConnectionAnew) {
@@ -194,7 +194,7 @@ TEST_F(SamplingPgTest, AReloadOfTheServerMakesTheFreshConnectionAnew) {
   postgres_.Reload();
   ASSERT_TRUE(RunUntil([&] { return fresh_pid_ != before; }));
   EXPECT_FALSE(ResultOf("hba")->failure);
-  EXPECT_EQ(server_->Snapshot().up, true);
+  EXPECT_EQ(server_->Snapshot()->up, true);
 }
 
 TEST_F(SamplingPgTest, AnotherConninfoConnectsAnewAndDropsResults) {
@@ -203,10 +203,10 @@ TEST_F(SamplingPgTest, AnotherConninfoConnectsAnewAndDropsResults) {
   const std::string before = session_pid_;
   Reconfigure(Often("application_name=other"));
   EXPECT_EQ(ResultOf("sessions"), nullptr);
-  EXPECT_FALSE(server_->Snapshot().connection);
+  EXPECT_FALSE(server_->Snapshot()->connection);
   ASSERT_TRUE(AllRan());
   EXPECT_NE(session_pid_, before);
-  EXPECT_EQ(server_->Snapshot().up, true);
+  EXPECT_EQ(server_->Snapshot()->up, true);
   // The old session is closed.
   EXPECT_TRUE(support::WaitUntil([&] {
     Drain();
@@ -263,8 +263,8 @@ TEST_F(SamplingPgTest, CollectOnceOfManyServers) {
   const auto snapshots = CollectOnce(config, runtime_);
   ASSERT_EQ(snapshots.size(), 21u);
   for (const auto& snapshot : snapshots) {
-    EXPECT_EQ(snapshot.up, snapshot.name != "dead") << snapshot.name;
-    for (const auto& collector : snapshot.collectors) ASSERT_TRUE(collector.result);
+    EXPECT_EQ(snapshot->up, snapshot->name != "dead") << snapshot->name;
+    for (const auto& collector : snapshot->collectors) ASSERT_TRUE(collector.result);
   }
   EXPECT_EQ(Runs(kSessions), 20);
   EXPECT_EQ(Runs(kHba), 20);

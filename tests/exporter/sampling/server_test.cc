@@ -151,19 +151,19 @@ TEST_F(ServerTest, AFailedRunTakesSeriesAndFactsWithIt) {
   };
   Start(config);
   ASSERT_TRUE(RunUntil([&] { return ResultOf("endpoint") != nullptr; }));
-  EXPECT_EQ(*server_->Snapshot().facts().Get<int>(), 42);
+  EXPECT_EQ(*server_->Snapshot()->facts().Get<int>(), 42);
   fail = true;
   ASSERT_TRUE(RunUntil([&] { return ResultOf("endpoint")->failure.has_value(); }));
-  EXPECT_EQ(server_->Snapshot().facts().Get<int>(), nullptr);
+  EXPECT_EQ(server_->Snapshot()->facts().Get<int>(), nullptr);
   EXPECT_EQ(TextOf("endpoint"), "");
-  const auto snapshot = server_->Snapshot();
+  const ServerSnapshot snapshot = *server_->Snapshot();
   EXPECT_TRUE(Find(snapshot, "endpoint")->last_success);
   EXPECT_THAT(Health(), HasSubstr("pg_tls_collector_success{server=\"db\",collector=\"endpoint\"} 0\n"));
   EXPECT_THAT(Health(),
               HasSubstr("pg_tls_collector_last_success_timestamp_seconds{server=\"db\",collector=\"endpoint\"}"));
   fail = false;
   ASSERT_TRUE(RunUntil([&] { return !ResultOf("endpoint")->failure; }));
-  EXPECT_NE(server_->Snapshot().facts().Get<int>(), nullptr);
+  EXPECT_NE(server_->Snapshot()->facts().Get<int>(), nullptr);
 }
 
 TEST_F(ServerTest, FactsReachTheOtherCollectors) {
@@ -242,7 +242,7 @@ TEST_F(ServerTest, ADisabledCollectorIsGoneAndComesBackAsItWas) {
   auto config = Config("db");
   config.collectors["endpoint"].enabled = false;
   Reconfigure(config);
-  EXPECT_EQ(Find(server_->Snapshot(), "endpoint"), nullptr);
+  EXPECT_EQ(Find(*server_->Snapshot(), "endpoint"), nullptr);
   EXPECT_THAT(Health(), Not(HasSubstr("endpoint")));
   EXPECT_NE(ResultOf("certificates"), nullptr);
   Reconfigure(Config("db"));
@@ -283,7 +283,7 @@ TEST_F(ServerTest, ARunThatBeganElsewhereSaysNothing) {
   EXPECT_EQ(ResultOf("endpoint"), nullptr);
   gate.cancel();
   ASSERT_TRUE(RunUntil([&] { return ResultOf("endpoint") != nullptr; }));
-  EXPECT_EQ(*server_->Snapshot().facts().Get<int>(), 2222);
+  EXPECT_EQ(*server_->Snapshot()->facts().Get<int>(), 2222);
 }
 
 TEST_F(ServerTest, RunOnceRunsEachOnce) {
@@ -299,7 +299,7 @@ TEST_F(ServerTest, RunOnceRunsEachOnce) {
   EXPECT_TRUE(once);
   EXPECT_EQ(g_fakes[kEndpoint].runs, 1);
   EXPECT_EQ(g_fakes[kCertificates].runs, 1);
-  EXPECT_EQ(server_->Snapshot().up, std::nullopt) << "nothing asked by SQL";
+  EXPECT_EQ(server_->Snapshot()->up, std::nullopt) << "nothing asked by SQL";
 }
 
 TEST_F(ServerTest, ABadConninfoIsToldAtOnce) {
