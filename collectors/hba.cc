@@ -78,21 +78,26 @@ struct Judged {
   std::vector<ConnectionsOfRule> connections;  // into `posture`
 };
 
+bool SameRules(const std::shared_ptr<const hba::RuleSet>& one, const std::shared_ptr<const hba::RuleSet>& other) {
+  return one == other || *one == *other;
+}
+
 // `previous` may be null; what it found for the same rules of the same cluster is taken over.
 Judged Judge(std::shared_ptr<Posture> posture, const Posture* previous, bool catalog_complete) {
   Judged judged;
   if (catalog_complete) {
     const bool same_cluster =
         previous != nullptr && previous->catalog == posture->catalog && previous->regexes == posture->regexes;
-    if (same_cluster && previous->file_analysis && previous->file == posture->file) {
+    if (same_cluster && previous->file_analysis && SameRules(previous->file, posture->file)) {
       posture->file_analysis = previous->file_analysis;
     } else {
-      posture->file_analysis = Analyse(posture->file, posture->catalog, posture->regexes);
+      posture->file_analysis = Analyse(*posture->file, posture->catalog, posture->regexes);
     }
     const auto& in_force = posture->in_force.rules;
     if (in_force) {
-      posture->in_force_analysis =
-          *in_force == posture->file ? posture->file_analysis : Analyse(*in_force, posture->catalog, posture->regexes);
+      posture->in_force_analysis = SameRules(in_force, posture->file)
+                                       ? posture->file_analysis
+                                       : Analyse(*in_force, posture->catalog, posture->regexes);
     }
     if (posture->connections) {
       judged.knows_connections = true;
@@ -121,9 +126,9 @@ std::string_view ToString(Encryption encryption) {
 
 void RenderRules(const Posture& posture, Sink& sink) {
   std::map<std::pair<std::string_view, std::string_view>, int> kinds;
-  for (const Rule& rule : posture.file.rules) ++kinds[{ToString(rule.type), rule.method}];
+  for (const Rule& rule : posture.file->rules) ++kinds[{ToString(rule.type), rule.method}];
   for (const auto& [kind, count] : kinds) sink.Add(kRules, {kind.first, kind.second}, count);
-  sink.Add(kRuleErrors, {}, static_cast<double>(posture.file.errors.size()));
+  sink.Add(kRuleErrors, {}, static_cast<double>(posture.file->errors.size()));
   if (posture.in_force.pending) sink.Add(kPendingReload, {}, *posture.in_force.pending ? 1 : 0);
   if (posture.file_analysis) sink.Add(kShadowedRules, {}, static_cast<double>(posture.file_analysis->shadowed.size()));
 }
@@ -189,7 +194,7 @@ class Collector : public sampling::Collector {
 
     auto posture = std::make_shared<Posture>();
     posture->in_force = tracker_.Look(reading.view);
-    posture->file = std::move(reading.view.rules);
+    posture->file = posture->in_force.file;
     posture->has_raw_text = reading.has_raw_text;
     posture->catalog = std::move(reading.catalog);
     posture->regexes = std::move(reading.regexes);

@@ -111,8 +111,8 @@ Explanation Explain(const sampling::ServerSnapshot& server, const config::Explai
   const auto posture = server.facts().Get<Posture>();
   if (!posture) return NoRules(server);
   const auto& in_force = posture->in_force;
-  if (posture->file.loadable() && in_force.pending != true) {
-    Explanation result = Judge(posture->file, connection, *posture);
+  if (posture->file->loadable() && in_force.pending != true) {
+    Explanation result = Judge(*posture->file, connection, *posture);
     if (!in_force.pending)
       result.text += "assumed: the file has not changed since the server loaded it; its time is not visible\n";
     return result;
@@ -127,11 +127,11 @@ Explanation Explain(const sampling::ServerSnapshot& server, const config::Explai
   } else {
     result.text += "the rules in force are not known: the file changed after the last load, or was refused\n";
   }
-  if (posture->file.loadable()) {
-    result.text +=
-        "by the file, once it is loaded (SELECT pg_reload_conf()):\n" + Judge(posture->file, connection, *posture).text;
+  if (posture->file->loadable()) {
+    result.text += "by the file, once it is loaded (SELECT pg_reload_conf()):\n" +
+                   Judge(*posture->file, connection, *posture).text;
   }
-  for (const auto& error : posture->file.errors) {
+  for (const auto& error : posture->file->errors) {
     result.text += Printable(fmt::format("refused: {}:{}: {}", error.file, error.line, error.message)) + '\n';
   }
   result.exit_code = now.value_or(kUndecided);

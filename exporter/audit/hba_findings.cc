@@ -148,10 +148,10 @@ void AddWideOpen(const std::vector<const Rule*>& reachable, Findings& findings) 
 }
 
 void AddState(const Posture& posture, Findings& findings) {
-  if (!posture.file.errors.empty()) {
+  if (!posture.file->errors.empty()) {
     std::vector<std::string> lines;
-    lines.reserve(posture.file.errors.size());
-    for (const auto& error : posture.file.errors) {
+    lines.reserve(posture.file->errors.size());
+    for (const auto& error : posture.file->errors) {
       lines.push_back(Printable(fmt::format("{}:{}: {}", error.file, error.line, error.message)));
     }
     findings.push_back({Severity::kCritical, "hba_errors", "PostgreSQL refuses pg_hba.conf as it stands",
@@ -169,13 +169,13 @@ void AddState(const Posture& posture, Findings& findings) {
   if (posture.file_analysis && !posture.file_analysis->shadowed.empty()) {
     std::vector<std::string> lines;
     lines.reserve(posture.file_analysis->shadowed.size());
-    for (const std::size_t rule : posture.file_analysis->shadowed) lines.push_back(Line(posture.file.rules[rule]));
+    for (const std::size_t rule : posture.file_analysis->shadowed) lines.push_back(Line(posture.file->rules[rule]));
     findings.push_back({Severity::kNote, "hba_shadowed", "Rules of pg_hba.conf that no connection can reach",
                         std::move(lines),
                         "Rules before them take every connection that they are for: they do not do what they seem to.",
                         "Move them up, or remove them."});
   }
-  if (posture.file.assumed()) {
+  if (posture.file->assumed()) {
     findings.push_back({Severity::kNote,
                         "hba_assumed",
                         "Words of pg_hba.conf were taken for keywords",

@@ -1,5 +1,6 @@
 #include "exporter/db/connection.h"
 
+#include <algorithm>
 #include <asio/experimental/as_tuple.hpp>
 
 #include "exporter/base/error.h"
@@ -120,10 +121,10 @@ asio::awaitable<Result> Connection::Query(const Statement& statement, Parameters
 }
 
 asio::awaitable<Result> Connection::Run(const Statement& statement, const Parameters& parameters) {
-  if (!prepared_.contains(statement.name)) {
+  if (std::ranges::find(prepared_, statement.name) == prepared_.end()) {
     if (PQsendPrepare(conn_.get(), statement.name.c_str(), statement.sql.c_str(), 0, nullptr) == 0) ThrowLost();
     co_await Await();
-    prepared_.insert(statement.name);
+    prepared_.push_back(statement.name);
   }
   std::vector<const char*> values;
   for (const auto& parameter : parameters) values.push_back(parameter ? parameter->c_str() : nullptr);

@@ -3,7 +3,6 @@
 
 #include <asio.hpp>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -43,7 +42,7 @@ class Connection : public Session {
   asio::posix::stream_descriptor socket_;
   bool busy_ = false;                           // a query runs, or the turn is on its way to the next
   std::vector<std::weak_ptr<Waiter>> waiters_;  // the longest first
-  std::set<std::string> prepared_;
+  std::vector<std::string> prepared_;           // a dozen names
   int server_version_;
   int backend_pid_;
   Peer peer_;

@@ -112,7 +112,8 @@ Target ResolveTarget(const std::string& conninfo) {
   Target target;
   for (const PQconninfoOption* option = merged.get(); option->keyword != nullptr; ++option) {
     const bool secret = option->dispchar != nullptr && option->dispchar[0] == '*';
-    if (secret || option->val == nullptr || std::string_view(option->keyword) == "channel_binding") continue;
+    const bool unset = option->val == nullptr || *option->val == '\0';
+    if (secret || unset || std::string_view(option->keyword) == "channel_binding") continue;
     target.options[option->keyword] = option->val;
   }
   // The default socket directory is compiled into libpq and stands in no option.

@@ -24,6 +24,9 @@ struct InForceView {
   std::optional<bool> pending;
   // The rules in force; null where they are not known.
   std::shared_ptr<const RuleSet> rules;
+  // What was looked at, shared with `rules` where it is the same, and with the looks before that saw the same. Not
+  // null.
+  std::shared_ptr<const RuleSet> file;
 };
 
 // Remembers the last rules that were seen loaded. A file that changed in the very second of the load counts as changed

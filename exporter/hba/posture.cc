@@ -30,7 +30,7 @@ std::optional<bool> Posture::PlaintextAdmitted(Network network) const {
 std::vector<PlaintextRule> PlaintextRules(const Posture& posture) {
   std::vector<PlaintextRule> rules;
   if (posture.in_force_analysis) AddPaths(*posture.in_force.rules, *posture.in_force_analysis, true, rules);
-  if (posture.file_analysis) AddPaths(posture.file, *posture.file_analysis, false, rules);
+  if (posture.file_analysis) AddPaths(*posture.file, *posture.file_analysis, false, rules);
   return rules;
 }
 

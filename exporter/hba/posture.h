@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,7 +25,7 @@ struct OpenConnections {
 };
 
 struct Posture {
-  RuleSet file;
+  std::shared_ptr<const RuleSet> file = std::make_shared<const RuleSet>();  // never null
   InForceView in_force;
   bool has_raw_text = false;  // the lines' own text was there, so quoted words are known
   // Absent: the cluster is too large, or the question too hard (AnalysisLimits).
@@ -35,7 +36,7 @@ struct Posture {
   std::optional<std::vector<OpenConnections>> connections;  // absent: the role may not see them
 
   // The rules by which the server judges, as far as is known: those in force, else the file's.
-  const RuleSet& judging() const { return in_force.rules ? *in_force.rules : file; }
+  const RuleSet& judging() const { return in_force.rules ? *in_force.rules : *file; }
   // Can plaintext from this network get to authentication, by the file or by the rules in force? Never 'no' while they
   // may differ, or while a change waits: absent then, as where nothing is known.
   std::optional<bool> PlaintextAdmitted(Network network) const;

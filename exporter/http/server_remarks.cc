@@ -92,7 +92,7 @@ void AddCertificates(const ServerFacts& facts, Remarks& remarks) {
 void AddRules(const ServerFacts& facts, Remarks& remarks) {
   if (facts.hba) {
     const hba::Posture& posture = *facts.hba;
-    if (!posture.file.errors.empty()) {
+    if (!posture.file->errors.empty()) {
       remarks.push_back({Level::kBad, "PostgreSQL refuses pg_hba.conf as it stands"});
     } else if (posture.in_force.pending == true) {
       remarks.push_back({Level::kWarning, "a change of pg_hba.conf waits for a reload"});

@@ -168,9 +168,9 @@ TEST_F(HbaPgTest, LooksIntoIncludedFiles) {
 TEST_F(HbaPgTest, KnowsQuotedWordsOnlyFromTheText) {
   Load("host \"all\",\"a \"\"b\"\"\" \"+x\", \\\n  \"all\" 127.0.0.0/8 trust # \"\n");
   const auto posture = Posture();
-  ASSERT_EQ(posture->file.rules.size(), 2u);
-  EXPECT_EQ(RuleText(posture->file.rules[1]), R"(host "all","a ""b""" "+x","all" 127.0.0.0/8 trust)");
-  EXPECT_FALSE(posture->file.assumed());
+  ASSERT_EQ(posture->file->rules.size(), 2u);
+  EXPECT_EQ(RuleText(posture->file->rules[1]), R"(host "all","a ""b""" "+x","all" 127.0.0.0/8 trust)");
+  EXPECT_FALSE(posture->file->assumed());
 
   server_.Execute(
       "CREATE ROLE viewer LOGIN; GRANT pg_monitor TO viewer; GRANT EXECUTE ON FUNCTION pg_hba_file_rules() TO viewer");
@@ -178,8 +178,8 @@ TEST_F(HbaPgTest, KnowsQuotedWordsOnlyFromTheText) {
   const sampling::Output output = harness_.Collect();
   EXPECT_THAT(Parts(output), ElementsAre("raw_text insufficient_privilege", "file_times insufficient_privilege"));
   const auto viewed = output.facts.Get<hba::Posture>();
-  EXPECT_TRUE(viewed->file.assumed());
-  EXPECT_EQ(UserText(viewed->file.rules[1]), "+x,all");
+  EXPECT_TRUE(viewed->file->assumed());
+  EXPECT_EQ(UserText(viewed->file->rules[1]), "+x,all");
 }
 
 TEST_F(HbaPgTest, SeesTheSameAsASuperuser) {
@@ -190,7 +190,7 @@ TEST_F(HbaPgTest, SeesTheSameAsASuperuser) {
   const sampling::Output output = harness_.Collect();
   EXPECT_THAT(Parts(output), IsEmpty());
   const auto by_superuser = output.facts.Get<hba::Posture>();
-  EXPECT_EQ(by_function->file, by_superuser->file);
+  EXPECT_EQ(*by_function->file, *by_superuser->file);
   EXPECT_EQ(by_superuser->in_force.pending, false);
   EXPECT_EQ(by_function->catalog, by_superuser->catalog);
 }
@@ -216,7 +216,7 @@ TEST_F(HbaPgTest, AsksTheServerAboutRegularExpressions) {
       "trust\n");
   const auto posture = Posture();
   if (server_.major() < 16) {
-    EXPECT_EQ(posture->file.rules[1].users[0].kind, hba::NameMatch::Kind::kName);
+    EXPECT_EQ(posture->file->rules[1].users[0].kind, hba::NameMatch::Kind::kName);
     return;
   }
   EXPECT_EQ(posture->regexes.Get("^erp", "erp_app"), true);

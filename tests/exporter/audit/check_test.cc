@@ -123,13 +123,14 @@ TEST(CheckHba, CallsNothingFineThatIsNotKnown) {
   EXPECT_THAT(SnapshotBuilder().Publish(posture).Ids(), IsEmpty());
   posture.in_force.pending = true;
   EXPECT_THAT(SnapshotBuilder().Publish(posture).Ids(), ElementsAre("warning hba_pending_reload"));
-  posture.file.errors.push_back({"/data/pg_hba.conf", 9, "invalid connection type"});
+  posture.file = hba::WithError(*posture.file, {"/data/pg_hba.conf", 9, "invalid connection type"});
   EXPECT_THAT(SnapshotBuilder().Publish(posture).Ids(), ElementsAre("critical hba_errors"));
 }
 
 TEST(CheckHba, SaysThatItAssumed) {
   hba::Posture posture = Posture({"local all all peer"});
-  posture.file = hba::ParseRules(hba::RowsOf({"local all all peer"}, false), 180000);
+  posture.file =
+      std::make_shared<const hba::RuleSet>(hba::ParseRules(hba::RowsOf({"local all all peer"}, false), 180000));
   EXPECT_THAT(SnapshotBuilder().Publish(posture).Ids(), Contains("note hba_assumed"));
 }
 

@@ -64,7 +64,8 @@ TEST(Explain, SaysWhatItCannotDecide) {
 
 TEST(Explain, SaysWhatItAssumed) {
   hba::Posture posture = Posture({"host all all all md5"});
-  posture.file = hba::ParseRules(hba::RowsOf({"host all all all md5"}, false), 150000);
+  posture.file =
+      std::make_shared<const hba::RuleSet>(hba::ParseRules(hba::RowsOf({"host all all all md5"}, false), 150000));
   EXPECT_THAT(About(posture).text, HasSubstr("assumed: words"));
   posture.in_force.pending.reset();
   EXPECT_THAT(About(posture).text, HasSubstr("assumed: the file has not changed"));
@@ -79,7 +80,7 @@ TEST(Explain, JudgesByTheRulesInForceWhileAChangeWaits) {
   posture.in_force.rules = std::make_shared<const hba::RuleSet>(hba::Rules({"host all all all md5"}));
   explanation = About(posture);
   EXPECT_EQ(explanation.exit_code, 0);
-  posture.file.errors.push_back({"/data/pg_hba.conf", 4, "invalid connection type"});
+  posture.file = hba::WithError(*posture.file, {"/data/pg_hba.conf", 4, "invalid connection type"});
   explanation = About(posture);
   EXPECT_THAT(explanation.text, AllOf(HasSubstr("refused: /data/pg_hba.conf:4"), Not(HasSubstr("once it is loaded"))));
 }

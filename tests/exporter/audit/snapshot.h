@@ -75,10 +75,10 @@ inline db::ServerSettings Settings(std::map<std::string, std::string, std::less<
 // The rules of a file that is in force.
 inline hba::Posture Posture(const std::vector<std::string>& lines) {
   hba::Posture posture;
-  posture.file = hba::Rules(lines);
+  posture.file = std::make_shared<const hba::RuleSet>(hba::Rules(lines));
   posture.has_raw_text = true;
-  posture.file_analysis = Analyse(posture.file, posture.catalog, posture.regexes);
-  posture.in_force = {false, std::make_shared<const hba::RuleSet>(posture.file)};
+  posture.file_analysis = Analyse(*posture.file, posture.catalog, posture.regexes);
+  posture.in_force = {false, posture.file};
   posture.in_force_analysis = posture.file_analysis;
   return posture;
 }

@@ -1,8 +1,10 @@
 // Rules for tests, from text as pg_hba.conf has it: the rows that PostgreSQL's view would show of it.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "exporter/hba/rules.h"
@@ -49,6 +51,11 @@ inline std::vector<FileRow> RowsOf(const std::vector<std::string>& lines, bool w
 
 inline RuleSet Rules(const std::vector<std::string>& lines, int server_version = 160000) {
   return ParseRules(RowsOf(lines), server_version);
+}
+
+inline std::shared_ptr<const RuleSet> WithError(RuleSet rules, RuleError error) {
+  rules.errors.push_back(std::move(error));
+  return std::make_shared<const RuleSet>(std::move(rules));
 }
 
 }  // namespace pgtls::hba

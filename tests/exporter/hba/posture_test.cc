@@ -16,8 +16,8 @@ const std::vector<std::string> kStrict = {"hostssl all all 10.0.0.0/8 md5"};
 Posture Make(const std::vector<std::string>& file, std::optional<bool> pending,
              const std::optional<std::vector<std::string>>& in_force) {
   Posture posture;
-  posture.file = Rules(file);
-  posture.file_analysis = Analyse(posture.file, posture.catalog, posture.regexes);
+  posture.file = std::make_shared<const RuleSet>(Rules(file));
+  posture.file_analysis = Analyse(*posture.file, posture.catalog, posture.regexes);
   posture.in_force.pending = pending;
   if (in_force) {
     posture.in_force.rules = std::make_shared<const RuleSet>(Rules(*in_force));

@@ -73,8 +73,9 @@ TEST(StatusPageTest, AllowedOnesAreNotHidden) {
 
 TEST(StatusPageTest, ByWhichRule) {
   hba::Posture posture;
-  posture.file = hba::Rules({"hostssl all all all scram-sha-256", "host shop erp 192.0.2.0/24 md5"});
-  posture.in_force = {false, std::make_shared<const hba::RuleSet>(posture.file)};
+  posture.file = std::make_shared<const hba::RuleSet>(
+      hba::Rules({"hostssl all all all scram-sha-256", "host shop erp 192.0.2.0/24 md5"}));
+  posture.in_force = {false, posture.file};
   hba::OpenConnections open;
   open.connection.user = "erp";
   open.connection.database = "shop";
@@ -87,7 +88,7 @@ TEST(StatusPageTest, ByWhichRule) {
   EXPECT_THAT(section, HasSubstr("host shop erp 192.0.2.0/24 md5"));
   EXPECT_EQ(Count(section, "host shop erp"), 1u) << "nothing is known of the other";
 
-  posture.file.errors.push_back({"pg_hba.conf", 3, "broken"});
+  posture.file = hba::WithError(*posture.file, {"pg_hba.conf", 3, "broken"});
   posture.in_force.rules.reset();
   server.Publish("hba", posture);
   EXPECT_THAT(Section(PageOf({server}), "unencrypted"), Not(HasSubstr("host shop erp")));
