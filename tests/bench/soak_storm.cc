@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <optional>
 #include <stdexcept>
 
 namespace pgtls::bench {
@@ -24,6 +25,10 @@ void Administer(const support::PostgresServer& server, const std::string& sql) {
     }
   });
   if (!done) throw std::runtime_error("a server refuses: " + sql);
+}
+
+bool HasEnded(const support::Client& client) {
+  return PQconsumeInput(client.get()) == 0 || PQstatus(client.get()) == CONNECTION_BAD;
 }
 
 // By OpenSSL alone: what the exporter says is compared with it.
@@ -164,10 +169,20 @@ void Storm::Strike(std::size_t index, Blow blow) {
       break;
     case Blow::kKillBackend: {
       if (!cluster.held) break;
+      std::optional<support::Client> witness;
+      try {
+        witness.emplace(server.Conninfo());
+      } catch (const std::runtime_error&) {  // it restarts already
+        break;
+      }
       const int pid = cluster.held->pid();
       history_.clients.EndAll(index);
       kill(pid, SIGKILL);
       CloseHeld(index);
+      // Until the server has noticed it lets clients in, and then ends them with all others.
+      if (!support::WaitUntil([&] { return HasEnded(*witness); }))
+        throw std::runtime_error("a crash without a restart");
+      history_.clients.EndAll(index);
       break;
     }
     case Blow::kTerminate:
