@@ -6,8 +6,8 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <system_error>
 #include <thread>
-#include <utility>
 
 namespace pgtls {
 namespace {
@@ -20,6 +20,7 @@ constexpr std::size_t kMaxStandIns = 64;
 // Guarded by Shared::mutex.
 struct BlockingPool::Ticket {
   enum class State { kQueued, kRunning, kOver } state = State::kQueued;
+  std::chrono::steady_clock::time_point since;  // in kRunning
   bool stood_in = false;
 };
 
@@ -38,16 +39,27 @@ struct BlockingPool::Shared : std::enable_shared_from_this<BlockingPool::Shared>
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<Item> queue;
-  bool started = false;       // with the first work
   std::size_t running = 0;    // threads that have not left their loop
   std::size_t stand_ins = 0;  // threads that hang and are stood in for; they leave when they are free
   bool closed = false;
 
-  // REQUIRES: mutex is held, or nobody else knows this.
-  void StartThread() {
+  // False where the system gives no thread (a limit of processes, no memory). REQUIRES: mutex is held.
+  bool StartThread() {
+    try {
+      // Detached: one that hangs in its work can never be joined. All that a thread uses, it owns through `shared`.
+      std::thread([shared = shared_from_this()] { shared->Loop(); }).detach();
+    } catch (const std::system_error&) {
+      return false;
+    }
     ++running;
-    // Detached: one that hangs in its work can never be joined. All that a thread uses, it owns through `shared`.
-    std::thread([shared = shared_from_this()] { shared->Loop(); }).detach();
+    return true;
+  }
+
+  // One thread in place of the one that is in this work, once. REQUIRES: mutex is held.
+  void StandIn(Ticket& ticket) {
+    if (ticket.stood_in || closed || stand_ins >= kMaxStandIns || !StartThread()) return;
+    ticket.stood_in = true;
+    ++stand_ins;
   }
 
   void Loop() {
@@ -59,6 +71,7 @@ struct BlockingPool::Shared : std::enable_shared_from_this<BlockingPool::Shared>
       queue.pop_front();
       if (item.ticket->state == Ticket::State::kOver) continue;
       item.ticket->state = Ticket::State::kRunning;
+      item.ticket->since = std::chrono::steady_clock::now();
       lock.unlock();
       item.work();
       // Freed before the lock is taken and away from the loop: what the work owns may itself be slow to free.
@@ -92,27 +105,25 @@ std::shared_ptr<BlockingPool::Ticket> BlockingPool::Submit(Shared& shared, asio:
   auto ticket = std::make_shared<Ticket>();
   const std::lock_guard lock(shared.mutex);
   if (shared.closed) return ticket;
-  if (!std::exchange(shared.started, true)) {
-    for (std::size_t i = 0; i < shared.threads; ++i) shared.StartThread();
+  // With the first work; and again, where the system gave fewer then.
+  while (shared.running - shared.stand_ins < shared.threads && shared.StartThread()) {
   }
   shared.queue.push_back({ticket, std::move(executor), std::move(work), std::move(done)});
   shared.changed.notify_one();
   return ticket;
 }
 
-bool BlockingPool::StandIn(Shared& shared, const std::shared_ptr<Ticket>& ticket) {
+bool BlockingPool::Waits(Shared& shared, const std::shared_ptr<Ticket>& ticket) {
   const std::lock_guard lock(shared.mutex);
   if (ticket->state != Ticket::State::kRunning) return false;
-  if (ticket->stood_in || shared.closed || shared.stand_ins >= kMaxStandIns) return true;
-  ticket->stood_in = true;
-  ++shared.stand_ins;
-  shared.StartThread();
+  if (std::chrono::steady_clock::now() - ticket->since < kWait) return false;
+  shared.StandIn(*ticket);
   return true;
 }
 
 void BlockingPool::Abandon(Shared& shared, const std::shared_ptr<Ticket>& ticket) {
-  StandIn(shared, ticket);
   const std::lock_guard lock(shared.mutex);
+  if (ticket->state == Ticket::State::kRunning) shared.StandIn(*ticket);
   ticket->state = Ticket::State::kOver;
 }
 

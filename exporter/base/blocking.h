@@ -33,9 +33,9 @@ class BlockingPool {
     return RunOn(busy_, std::move(work), nullptr);
   }
 
-  // The same for work that may wait for others rather than compute: name resolution, libpq's connect steps. It holds
-  // nobody up: it has threads of its own, and where it takes longer than kWait another thread stands in. `waits`, where
-  // given, is then called on the executor, and again after each further kWait.
+  // The same for work that may wait for others rather than compute: name resolution, libpq's connect steps. It has
+  // threads of its own, and where it takes longer than kWait another thread stands in, for up to 64 at once. `waits`,
+  // where given, is then called on the executor, and again after each further kWait.
   static constexpr std::chrono::milliseconds kWait{250};
   template <typename F>
   asio::awaitable<std::invoke_result_t<F>> RunWaiting(F work, std::function<void()> waits = {}) {
@@ -58,8 +58,8 @@ class BlockingPool {
   // Queues `work`; `done` is posted to `executor` after it. Both are destroyed unrun where the pool is closed.
   static std::shared_ptr<Ticket> Submit(Shared& shared, asio::any_io_executor executor, std::function<void()> work,
                                         std::function<void()> done);
-  // Starts a thread in place of one that is in this work, once. False where the work is not being done.
-  static bool StandIn(Shared& shared, const std::shared_ptr<Ticket>& ticket);
+  // Whether this work is being done, and has been for kWait; another thread then stands in for its own.
+  static bool Waits(Shared& shared, const std::shared_ptr<Ticket>& ticket);
   static void Abandon(Shared& shared, const std::shared_ptr<Ticket>& ticket);
   std::shared_ptr<Shared> busy_;
   std::shared_ptr<Shared> waiting_;
@@ -108,7 +108,7 @@ asio::awaitable<std::invoke_result_t<F>> BlockingPool::RunOn(std::shared_ptr<Sha
     }
     if (waits) signal->timer.expires_after(kWait);
     const auto [cut_short] = co_await signal->timer.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
-    if (waits && !cut_short && !signal->done && StandIn(*shared, ticket)) waits();
+    if (waits && !cut_short && !signal->done && Waits(*shared, ticket)) waits();
   }
   if (job->error) std::rethrow_exception(job->error);
   if constexpr (!std::is_void_v<Result>) co_return std::move(*job->value);

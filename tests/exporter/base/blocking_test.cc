@@ -82,7 +82,7 @@ TEST(BlockingPoolTest, WorkThatWaitsHoldsNobodyUp) {
   ASSERT_TRUE(ready(busy) && ready(last));
   EXPECT_EQ(busy.get() + last.get(), 3);
   for (const auto& future : waiting) EXPECT_FALSE(ready(future));
-  EXPECT_GE(calls, 5);
+  EXPECT_GE(calls, 4) << "as many had to give way for the last one";
   gate.set_value();
   loop.run();
   for (auto& future : waiting) future.get();

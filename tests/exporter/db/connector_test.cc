@@ -1,13 +1,17 @@
 // Connecting, against scripted peers.
 #include "exporter/db/connector.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 
 #include "tests/exporter/db/fake_server.h"
 #include "tests/exporter/db/loop.h"
@@ -252,6 +256,35 @@ TEST_F(ConnectorTest, SilentServersHoldNobodyUp) {
   }
   for (auto& connect : waiting) EXPECT_THROW(Await(loop_, std::move(connect)), TimeoutError);
   EXPECT_LE(busy.most_open(), 4);  // 2, and those whose end the peer has not read yet
+}
+
+// As many as there are turns wait in a step of libpq's (for a resolver in earnest; here for a service file that is a
+// pipe nobody writes to), and the others go on.
+TEST_F(ConnectorTest, StepsThatHangHoldNobodyUp) {
+  const support::TempDir dir;
+  const std::string pipe = dir.path() + "/services";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  FakeServer server(loop_, Welcomes);
+  ConnectOptions hanging{"service=any", ""};
+  setenv("PGSERVICEFILE", pipe.c_str(), 1);
+  std::vector<std::future<std::unique_ptr<Connection>>> waiting;
+  for (int i = 0; i < 3; ++i) {
+    waiting.push_back(asio::co_spawn(loop_, connector_.Connect(hanging, seconds(60)), asio::use_future));
+  }
+  EXPECT_TRUE(Connect(server.Conninfo())->usable());
+  for (const auto& connect : waiting) EXPECT_EQ(connect.wait_for(seconds(0)), std::future_status::timeout);
+  // Ends the files that are open: there is no such service.
+  const auto is_over = [&] {
+    const int writer = open(pipe.c_str(), O_WRONLY | O_NONBLOCK);
+    if (writer >= 0) close(writer);
+    loop_.restart();
+    loop_.run_for(milliseconds(10));
+    return std::ranges::all_of(
+        waiting, [](const auto& connect) { return connect.wait_for(seconds(0)) == std::future_status::ready; });
+  };
+  EXPECT_TRUE(support::WaitUntil(is_over));
+  unsetenv("PGSERVICEFILE");
+  for (auto& connect : waiting) EXPECT_THROW(connect.get(), DbError);
 }
 
 // However many are silent, one that has no turn says so in time.
