@@ -106,6 +106,9 @@ asio::awaitable<Result> Connection::Query(const Statement& statement, Parameters
   }
   busy_ = true;
   const Turn turn(*this);
+  // Cancelled in the moment in which its turn came: nothing is sent yet that would cost the connection.
+  const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
+  if (cancelled != asio::cancellation_type::none) throw std::system_error(asio::error::operation_aborted);
   if (!usable()) throw DbError(FailureReason::kConnection, "", "the connection is closed");
   try {
     auto run = Run(statement, parameters);
