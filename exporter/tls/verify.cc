@@ -76,15 +76,12 @@ int RecordError(int ok, X509_STORE_CTX* context) {
   return 1;
 }
 
-// A file's identity: a change of any of these is a new file.
-bool Exists(const std::string& path) {
-  struct stat status{};
-  return !path.empty() && stat(path.c_str(), &status) == 0;
-}
+constexpr char kAbsent = '?';
 
+// A file's identity: a change of any of these is a new file.
 std::string Identity(const std::string& path) {
   struct stat status{};
-  if (path.empty() || stat(path.c_str(), &status) != 0) return path + "?";
+  if (path.empty() || stat(path.c_str(), &status) != 0) return path + kAbsent;
   return path + ":" + std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino) + ":" +
          std::to_string(status.st_size) + ":" + std::to_string(status.st_mtim.tv_sec) + "." +
          std::to_string(status.st_mtim.tv_nsec) + ":" + std::to_string(status.st_ctim.tv_sec) + "." +
@@ -172,7 +169,8 @@ std::shared_ptr<const TrustStore> TrustStore::LoadShared(const std::string& root
   constexpr std::size_t kMost = 8;
   static std::mutex mutex;
   static std::list<std::pair<std::string, std::shared_ptr<const TrustStore>>> stores;  // the last used first
-  const std::string key = Identity(root_file) + "|" + Identity(crl_file);
+  const std::string list = Identity(crl_file);
+  const std::string key = Identity(root_file) + "|" + list;
   const std::lock_guard lock(mutex);
   const auto found = std::ranges::find(stores, key, [](const auto& entry) { return entry.first; });
   if (found != stores.end()) {
@@ -180,8 +178,8 @@ std::shared_ptr<const TrustStore> TrustStore::LoadShared(const std::string& root
     return stores.front().second;
   }
   auto store = Load(root_file, crl_file, "");
-  // A list that is there and could not be read now (no descriptor was left) may be read the next time.
-  if (!store->checks_revocation() && Exists(crl_file)) return store;
+  // A list that was there and could not be read now (no descriptor was left) may be read the next time.
+  if (!store->checks_revocation() && !list.ends_with(kAbsent)) return store;
   stores.emplace_front(key, store);
   if (stores.size() > kMost) stores.pop_back();
   return store;
