@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <asio.hpp>
 #include <cstdlib>
 #include <utility>
@@ -169,7 +170,14 @@ asio::awaitable<std::optional<WireClient>> MakeWireClient(sampling::Context& con
   std::function<std::vector<WireClient::Place>()> resolve = [wanted, sni = context.target.option("sslsni") != "0"] {
     return Resolve(wanted, sni);
   };
-  std::vector<WireClient::Place> places = co_await context.blocking.RunWaiting(std::move(resolve));
+  // An address is no name: its turn is not behind names that hang.
+  const bool named = std::ranges::any_of(wanted, [](const Wanted& one) { return one.address.empty(); });
+  std::vector<WireClient::Place> places;
+  if (named) {
+    places = co_await context.blocking.RunWaiting(std::move(resolve));
+  } else {
+    places = resolve();
+  }
   std::function<WireClient()> load = [target = context.target, conninfo = context.server.conninfo] {
     WireClient files;
     LoadFiles(target, conninfo, files);

@@ -53,9 +53,9 @@ void Server::Configure(std::shared_ptr<const config::ServerConfig> config) {
   for (Slot& slot : slots_) {
     const config::CollectorConfig& settings = config_->collector(slot.type->name);
     if (settings.interval != slot.state.interval || settings.enabled != slot.enabled) slot.due = Deadline::min();
+    if (settings.enabled != slot.enabled) Forget(slot);
     slot.enabled = settings.enabled;
     slot.state.interval = settings.interval;
-    if (!slot.enabled) Forget(slot);
   }
   Publish();
 }

@@ -138,7 +138,9 @@ asio::awaitable<bool> Server::RunFreshOn(std::shared_ptr<db::Connection> connect
   const std::string after = co_await ConfigLoadTime(*connection, After(SessionTimeout()));
   if (after != before) co_return false;
   if (connection == connection_) {
-    for (auto& [slot, result] : results) Store(*slot, std::move(result));
+    for (auto& [slot, result] : results) {
+      if (slot->enabled) Store(*slot, std::move(result));
+    }
   }
   co_return true;
 }
