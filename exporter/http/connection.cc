@@ -205,8 +205,9 @@ asio::awaitable<Connection::Carried> Connection::CarryFromWorker(const std::shar
   const SocketHolder socket(inner_, shared_.peers.address());
   const Registration registration(shared_.peers, inner_.local_endpoint().port(), peer);
   const bool sent = co_await SendRequest(request, shared_.inner_port);
+  if (!sent) co_return Carried::kPart;
   const auto buffer = std::make_unique_for_overwrite<char[]>(kRelayBytes);
-  while (sent) {
+  for (;;) {
     const auto [error, bytes] = co_await inner_.async_read_some(asio::buffer(buffer.get(), kRelayBytes), kAsTuple);
     if (error) co_return error == asio::error::eof ? Carried::kAll : Carried::kPart;
     if (!begun) Enter(Phase::kResponding, TimeLeft());
@@ -214,7 +215,6 @@ asio::awaitable<Connection::Carried> Connection::CarryFromWorker(const std::shar
     const bool written = co_await Write({buffer.get(), bytes});
     if (!written) co_return Carried::kClientGone;
   }
-  co_return Carried::kPart;
 }
 
 asio::awaitable<bool> Connection::SendRequest(std::string_view request, std::uint16_t port) {
