@@ -105,10 +105,10 @@ class ServerBuilder {
   sampling::ServerSnapshot snapshot_;
 };
 
-inline std::string PageOf(std::vector<ServerBuilder> servers, const StatusLimits& limits = {},
+inline std::string PageOf(const std::vector<ServerBuilder>& servers, const StatusLimits& limits = {},
                           const StatusFrame& frame = {}) {
   sampling::Snapshots snapshots;
-  for (auto& server : servers) snapshots.push_back(server.Shared());
+  for (const auto& server : servers) snapshots.push_back(server.Shared());
   return StatusPage(ViewOf(snapshots, kNow, limits), frame);
 }
 
