@@ -1,7 +1,6 @@
 #include "exporter/db/connection.h"
 
 #include <algorithm>
-#include <asio/experimental/as_tuple.hpp>
 
 #include "exporter/base/error.h"
 #include "exporter/base/text.h"
@@ -29,23 +28,6 @@ std::string Trimmed(const char* message) {
 
 }  // namespace
 
-struct Connection::Waiter {
-  asio::steady_timer wake;  // never expires
-  bool granted = false;
-};
-
-// REQUIRES: busy_ stands for this turn.
-class Connection::Turn {
- public:
-  explicit Turn(Connection& connection) : connection_(connection) {}
-  ~Turn() { connection_.PassOn(); }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-
- private:
-  Connection& connection_;
-};
-
 Connection::Connection(const asio::any_io_executor& executor, ConnHandle conn)
     : conn_(std::move(conn)),
       socket_(executor, PQsocket(conn_.get())),
@@ -68,47 +50,11 @@ void Connection::ThrowLost() {
   throw DbError(FailureReason::kConnection, "", message.empty() ? "the connection was lost" : message);
 }
 
-// To the one that has waited longest, never to the next that comes: a lane that asks one query after the other would
-// keep the other lane out until its last one.
-void Connection::PassOn() {
-  while (!waiters_.empty()) {
-    const auto next = waiters_.front().lock();
-    waiters_.erase(waiters_.begin());
-    if (!next) continue;
-    next->granted = true;
-    next->wake.cancel();
-    return;
-  }
-  busy_ = false;
-}
-
-asio::awaitable<void> Connection::WaitUntilGranted(std::shared_ptr<Waiter> waiter) {
-  while (!waiter->granted) co_await waiter->wake.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
-}
-
-asio::awaitable<void> Connection::WaitForTurn(std::string query, Deadline deadline) {
-  const std::shared_ptr<Waiter> waiter(new Waiter{asio::steady_timer(socket_.get_executor(), Deadline::max())});
-  waiters_.push_back(waiter);
-  try {
-    auto wait = WaitUntilGranted(waiter);
-    co_await Within(deadline, "turn of query " + query, std::move(wait));
-  } catch (...) {
-    if (waiter->granted) PassOn();
-    throw;
-  }
-}
-
 asio::awaitable<Result> Connection::Query(const Statement& statement, Parameters parameters, Deadline deadline) {
   // A wait for the turn that takes too long closes nothing: the connection is another's then.
-  if (busy_) {
-    auto wait = WaitForTurn(statement.name, deadline);
-    co_await std::move(wait);
-  }
-  busy_ = true;
-  const Turn turn(*this);
-  // Cancelled in the moment in which its turn came: nothing is sent yet that would cost the connection.
-  const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
-  if (cancelled != asio::cancellation_type::none) throw std::system_error(asio::error::operation_aborted);
+  const bool granted = co_await turn_.Acquire(socket_.get_executor(), deadline);
+  if (!granted) throw TimeoutError("turn of query " + statement.name + ": no answer in time");
+  const SlotHolder turn(turn_);
   if (!usable()) throw DbError(FailureReason::kConnection, "", "the connection is closed");
   try {
     auto run = Run(statement, parameters);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "exporter/base/slots.h"
 #include "exporter/db/pq_handle.h"
 #include "exporter/db/session.h"
 #include "exporter/db/target.h"
@@ -27,12 +28,6 @@ class Connection : public Session {
   const Peer& peer() const { return peer_; }
 
  private:
-  // Held while a query runs: two lanes share a connection.
-  class Turn;
-  struct Waiter;
-  asio::awaitable<void> WaitForTurn(std::string query, Deadline deadline);
-  static asio::awaitable<void> WaitUntilGranted(std::shared_ptr<Waiter> waiter);
-  void PassOn();
   asio::awaitable<Result> Run(const Statement& statement, const Parameters& parameters);
   asio::awaitable<ResultHandle> Await();
   void Close();
@@ -40,9 +35,8 @@ class Connection : public Session {
 
   ConnHandle conn_;
   asio::posix::stream_descriptor socket_;
-  bool busy_ = false;                           // a query runs, or the turn is on its way to the next
-  std::vector<std::weak_ptr<Waiter>> waiters_;  // the longest first
-  std::vector<std::string> prepared_;           // a dozen names
+  Slots turn_{1};                      // of a query: two lanes share a connection
+  std::vector<std::string> prepared_;  // a dozen names
   int server_version_;
   int backend_pid_;
   Peer peer_;

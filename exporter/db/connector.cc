@@ -110,7 +110,7 @@ class Connector::Turn : public std::enable_shared_from_this<Turn> {
     if (silent_) {
       ++connector_.silent_free_;
     } else {
-      connector_.Free();
+      connector_.turns_.Release();
     }
   }
   Turn(const Turn&) = delete;
@@ -134,7 +134,7 @@ class Connector::Turn : public std::enable_shared_from_this<Turn> {
     if (silent_ || connector_.silent_free_ == 0) return;
     --connector_.silent_free_;
     silent_ = true;
-    connector_.Free();
+    connector_.turns_.Release();
   }
 
  private:
@@ -146,44 +146,13 @@ class Connector::Turn : public std::enable_shared_from_this<Turn> {
   bool silent_ = false;
 };
 
-void Connector::Free() {
-  ++free_;
-  WakeNext();
-}
-
-void Connector::WakeNext() {
-  while (!waiting_.empty()) {
-    const auto next = waiting_.front().lock();
-    waiting_.pop_front();
-    if (next) {
-      next->cancel();
-      break;
-    }
-  }
-}
-
-asio::awaitable<void> Connector::WaitForTurn(Deadline deadline) {
-  while (free_ == 0) {
-    if (std::chrono::steady_clock::now() >= deadline) throw TimeoutError("connect: too many connects are in progress");
-    auto timer = std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor, deadline);
-    waiting_.push_back(timer);
-    co_await timer->async_wait(asio::experimental::as_tuple(asio::use_awaitable));
-    const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
-    if (cancelled != asio::cancellation_type::none) {
-      // It may have been woken for a turn at the same moment: that turn is the next one's.
-      timer.reset();
-      if (free_ > 0) WakeNext();
-      throw std::system_error(asio::error::operation_aborted);
-    }
-  }
-  --free_;
-}
-
 asio::awaitable<std::unique_ptr<Connection>> Connector::Connect(ConnectOptions options,
                                                                 std::chrono::milliseconds timeout,
                                                                 std::optional<std::chrono::milliseconds> patience) {
-  co_await WaitForTurn(patience ? After(*patience) : Deadline::max());
-  const auto turn = std::make_shared<Turn>(*this, co_await asio::this_coro::executor);
+  const auto executor = co_await asio::this_coro::executor;
+  const bool granted = co_await turns_.Acquire(executor, patience ? After(*patience) : Deadline::max());
+  if (!granted) throw TimeoutError("connect: too many connects are in progress");
+  const auto turn = std::make_shared<Turn>(*this, executor);
   auto establish = Establish(std::move(options), turn);
   co_return co_await Within(After(timeout), "connect", std::move(establish));
 }

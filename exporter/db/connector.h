@@ -4,13 +4,13 @@
 
 #include <asio.hpp>
 #include <chrono>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "exporter/base/blocking.h"
 #include "exporter/base/deadline.h"
+#include "exporter/base/slots.h"
 #include "exporter/db/connection.h"
 
 namespace pgtls::db {
@@ -30,7 +30,7 @@ class Connector {
   // At most `max_concurrent` connects are in progress at once; a connect costs 7 ms of CPU, and a thousand at once
   // would time each other out. Four times as many may beside them wait for servers that are silent.
   Connector(BlockingPool& blocking, std::size_t max_concurrent)
-      : blocking_(blocking), free_(max_concurrent), silent_free_(max_concurrent * 4) {}
+      : blocking_(blocking), turns_(max_concurrent), silent_free_(max_concurrent * 4) {}
 
   // Waits for its turn, for `patience` at most (nullopt: as long as it takes), then connects within `timeout`. Throws
   // DbError, TlsError, TimeoutError, and Error for a password file that cannot be read.
@@ -39,15 +39,11 @@ class Connector {
 
  private:
   class Turn;
-  asio::awaitable<void> WaitForTurn(Deadline deadline);
-  void Free();
-  void WakeNext();
   asio::awaitable<std::unique_ptr<Connection>> Establish(ConnectOptions options, std::shared_ptr<Turn> turn);
 
   BlockingPool& blocking_;
-  std::size_t free_;
+  Slots turns_;
   std::size_t silent_free_;
-  std::deque<std::weak_ptr<asio::steady_timer>> waiting_;
 };
 
 }  // namespace pgtls::db

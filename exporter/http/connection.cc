@@ -52,17 +52,6 @@ class SocketHolder {
   asio::ip::tcp::socket& socket_;
 };
 
-class SlotHolder {
- public:
-  explicit SlotHolder(WorkerSlots& slots) : slots_(slots) {}
-  ~SlotHolder() { slots_.Release(); }
-  SlotHolder(const SlotHolder&) = delete;
-  SlotHolder& operator=(const SlotHolder&) = delete;
-
- private:
-  WorkerSlots& slots_;
-};
-
 }  // namespace
 
 Connection::Connection(asio::ip::tcp::socket socket, FrontShared& shared)

@@ -10,13 +10,13 @@
 #include <string>
 #include <string_view>
 
+#include "exporter/base/slots.h"
 #include "exporter/http/gate.h"
 #include "exporter/http/message.h"
 #include "exporter/http/peers.h"
 #include "exporter/http/request_counter.h"
 #include "exporter/http/request_head.h"
 #include "exporter/http/transport.h"
-#include "exporter/http/worker_slots.h"
 
 namespace pgtls::http {
 
@@ -34,7 +34,9 @@ struct FrontShared {
   Peers& peers;
   std::uint16_t inner_port = 0;
   std::shared_ptr<RequestCounter> counter;  // may be null
-  WorkerSlots slots;
+  // As many as there are workers: the front never has more connections to the inner server than that, so a request in
+  // CivetWeb's queue waits for nobody.
+  Slots slots;
   Gate* gate = nullptr;
 };
 

@@ -29,7 +29,7 @@ class Front::Impl {
       : shared_{.limits = limits,
                 .peers = peers,
                 .counter = std::move(counter),
-                .slots = WorkerSlots(static_cast<std::size_t>(workers))},
+                .slots = Slots(static_cast<std::size_t>(workers))},
         gate_(web_config_file),
         acceptors_(Listen(io_, listen_addresses)),
         sweep_timer_(io_) {

@@ -1,10 +1,11 @@
-#include "exporter/http/worker_slots.h"
+#include "exporter/base/slots.h"
 
 #include <asio/experimental/as_tuple.hpp>
+#include <system_error>
 
-namespace pgtls::http {
+namespace pgtls {
 
-asio::awaitable<bool> WorkerSlots::Acquire(asio::any_io_executor executor, Clock::time_point deadline) {
+asio::awaitable<bool> Slots::Acquire(asio::any_io_executor executor, Clock::time_point deadline) {
   if (free_ > 0) {
     --free_;
     co_return true;
@@ -13,7 +14,7 @@ asio::awaitable<bool> WorkerSlots::Acquire(asio::any_io_executor executor, Clock
   const auto place = queue_.insert(queue_.end(), &waiter);
   // Also when the coroutine is cancelled, or destroyed where it stands.
   struct Leave {
-    WorkerSlots& slots;
+    Slots& slots;
     Waiter& waiter;
     std::list<Waiter*>::iterator place;
     bool taken = false;
@@ -24,11 +25,14 @@ asio::awaitable<bool> WorkerSlots::Acquire(asio::any_io_executor executor, Clock
   };
   Leave leave{*this, waiter, place};
   co_await waiter.timer.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+  // In the moment in which its turn comes too: the turn is the next one's then.
+  const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
+  if (cancelled != asio::cancellation_type::none) throw std::system_error(asio::error::operation_aborted);
   leave.taken = waiter.granted;
   co_return waiter.granted;
 }
 
-void WorkerSlots::Release() {
+void Slots::Release() {
   if (queue_.empty()) {
     ++free_;
     return;
@@ -39,9 +43,9 @@ void WorkerSlots::Release() {
   first.timer.cancel();
 }
 
-std::optional<WorkerSlots::Clock::time_point> WorkerSlots::waiting_since() const {
+std::optional<Slots::Clock::time_point> Slots::waiting_since() const {
   if (queue_.empty()) return std::nullopt;
   return queue_.front()->since;
 }
 
-}  // namespace pgtls::http
+}  // namespace pgtls
