@@ -194,7 +194,7 @@ class Collector : public sampling::Collector {
 
     auto posture = std::make_shared<Posture>();
     posture->in_force = tracker_.Look(reading.view);
-    posture->file = posture->in_force.file;
+    posture->file = tracker_.shown();
     posture->has_raw_text = reading.has_raw_text;
     posture->catalog = std::move(reading.catalog);
     posture->regexes = std::move(reading.regexes);

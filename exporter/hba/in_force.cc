@@ -15,11 +15,10 @@ InForceView InForceTracker::Look(const FileView& view) {
       view.changed ? *view.changed <= view.load_time && !shown_->came_after_load : shown_->since < view.load_time;
   if (loadable && untouched) {
     loaded_ = Loaded{shown_->rules, view.load_time};
-    return {false, shown_->rules, shown_->rules};
+    return {false, shown_->rules};
   }
 
   InForceView result;
-  result.file = shown_->rules;
   if (!loadable || view.changed) result.pending = true;
   if (!loaded_) return result;
   // What the last load read was refused: the rules before it stay in force past that load.

@@ -24,9 +24,6 @@ struct InForceView {
   std::optional<bool> pending;
   // The rules in force; null where they are not known.
   std::shared_ptr<const RuleSet> rules;
-  // What was looked at, shared with `rules` where it is the same, and with the looks before that saw the same. Not
-  // null.
-  std::shared_ptr<const RuleSet> file;
 };
 
 // Remembers the last rules that were seen loaded. A file that changed in the very second of the load counts as changed
@@ -35,6 +32,8 @@ struct InForceView {
 class InForceTracker {
  public:
   InForceView Look(const FileView& view);
+  // The rules of the last look, shared with the looks before that saw the same. REQUIRES: there was one.
+  const std::shared_ptr<const RuleSet>& shown() const { return shown_->rules; }
   // Null before the first.
   const RuleSet* last_loaded() const { return loaded_ ? loaded_->rules.get() : nullptr; }
 
