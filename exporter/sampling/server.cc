@@ -237,7 +237,7 @@ void Server::Publish() {
     }
     snapshot.collectors.push_back(slot.state);
   }
-  snapshot.health = RenderHealth(snapshot, published_ ? published_->health : nullptr);
+  snapshot.health = RenderHealth(snapshot, published_->health);
   auto shared = std::make_shared<const ServerSnapshot>(std::move(snapshot));
   const std::lock_guard lock(mutex_);
   published_.swap(shared);

@@ -119,7 +119,7 @@ class Server : public std::enable_shared_from_this<Server> {
   bool stopped_ = false;
 
   mutable std::mutex mutex_;
-  SharedSnapshot published_;  // never null
+  SharedSnapshot published_ = std::make_shared<const ServerSnapshot>();  // never null
 };
 
 }  // namespace pgtls::sampling
