@@ -192,10 +192,6 @@ void Render(const CertificateInventory& inventory, Sink& sink) {
 
 // ---- Factory
 
-db::Statement Named(const char* name, std::span<const sampling::VersionedSql> versions, int server_version) {
-  return {name, std::string(sampling::SqlFor(versions, server_version))};
-}
-
 class Collector : public sampling::Collector {
  public:
   asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
@@ -256,7 +252,7 @@ class Collector : public sampling::Collector {
     std::optional<FailureReason> failure;
     try {
       if (local) {
-        const db::Statement statement = Named("certificates_settings", kSettingsSql, version);
+        const db::Statement statement = sampling::StatementFor("certificates_settings", kSettingsSql, version);
         const db::Result rows = co_await session.Query(statement, {}, context.deadline);
         const FileSettings settings = ReadSettings(rows);
         std::function<FilesRead()> read = [settings] { return ReadServerFiles(settings); };
@@ -266,13 +262,13 @@ class Collector : public sampling::Collector {
         if (result.unknown_directory) output.incomplete.push_back({"files", denied});
         co_return;
       }
-      const db::Statement access = Named("certificates_access", kAccessSql, version);
+      const db::Statement access = sampling::StatementFor("certificates_access", kAccessSql, version);
       const db::Result row = co_await session.Query(access, {}, context.deadline);
       if (!row.Bool(0, row.Column("has_function")).value_or(false)) {
         output.incomplete.push_back({"files", denied});
         co_return;
       }
-      const db::Statement statement = Named("certificates_files", kFilesSql, version);
+      const db::Statement statement = sampling::StatementFor("certificates_files", kFilesSql, version);
       const db::Result rows = co_await session.Query(statement, {}, context.deadline);
       inventory.files = ReadFiles(rows);
     } catch (const Error& error) {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <span>
+#include <utility>
 
 #include "collectors/hba_sql.h"
 #include "exporter/base/error.h"
@@ -140,19 +142,14 @@ std::vector<hba::OpenConnections> ReadConnections(const db::Result& rows) {
   return result;
 }
 
-template <std::size_t N>
-db::Statement Named(const char* name, const std::array<sampling::VersionedSql, N>& versions, int server_version) {
-  return {name, std::string(sampling::SqlFor(versions, server_version))};
-}
-
-// Asks one thing after the other, for one reading.
+// Asks for one reading.
 class Reader {
  public:
   Reader(db::Session& session, Deadline deadline, HbaReading& reading)
       : session_(session), deadline_(deadline), reading_(reading) {}
 
   asio::awaitable<Access> AskAccess() {
-    const db::Result row = co_await Ask("hba_access", kHbaAccessSql);
+    const db::Result row = co_await session_.Query(Statement("hba_access", kHbaAccessSql), {}, deadline_);
     const auto flag = [&](const char* column) { return row.Bool(0, row.Column(column)).value_or(false); };
     reading_.view.load_time = row.Double(0, row.Column("load_time")).value();
     reading_.view.now = row.Double(0, row.Column("now")).value();
@@ -160,41 +157,53 @@ class Reader {
                      flag("sees_stats")};
   }
 
-  asio::awaitable<void> AskRules(Access access) {
-    std::optional<db::Result> rows;
-    if (access.rules_function) {
-      rows = co_await AskPart("raw_text", "hba_rules_function", kHbaRulesFunctionSql);
-    } else if (access.superuser) {
-      rows = co_await AskPart("raw_text", "hba_rules", kHbaRulesSql);
-    } else {
-      Deny("raw_text");
+  asio::awaitable<void> AskAll(Access access, const sampling::OwnBackends& own, bool raw_text = true) {
+    const bool sees_raw_text = raw_text && (access.rules_function || access.superuser);
+    const bool sees_files = access.files_function || access.superuser;
+    const db::Statement connections = Statement("hba_connections", kHbaConnectionsSql);
+    const sampling::BetweenLogins logins(own);
+    std::vector<db::Request> requests;
+    requests.push_back({!sees_raw_text          ? Statement("hba_view", kHbaViewSql)
+                        : access.rules_function ? Statement("hba_rules_function", kHbaRulesFunctionSql)
+                                                : Statement("hba_rules", kHbaRulesSql),
+                        {}});
+    if (sees_files) {
+      requests.push_back({access.files_function ? Statement("hba_files_function", kHbaFilesFunctionSql)
+                                                : Statement("hba_files", kHbaFilesSql),
+                          {}});
     }
-    reading_.has_raw_text = rows.has_value();
-    if (!rows) rows = co_await Ask("hba_view", kHbaViewSql);
-    reading_.view.rules = ParseRules(ReadRules(*rows), session_.server_version());
-    reading_.has_rules = true;
-  }
+    requests.push_back({Statement("hba_catalog", kHbaCatalogSql), {std::to_string(kMaxCatalog + 1)}});
+    if (access.sees_stats) requests.push_back({connections, {logins.pids()}});
+    std::vector<db::Answer> answers = co_await session_.QueryAll(std::move(requests), deadline_);
+    const bool disturbed = logins.disturbed();
 
-  asio::awaitable<void> AskFiles(Access access) {
-    std::optional<db::Result> rows;
-    if (access.files_function) {
-      rows = co_await AskPart("file_times", "hba_files_function", kHbaFilesFunctionSql);
-    } else if (access.superuser) {
-      rows = co_await AskPart("file_times", "hba_files", kHbaFilesSql);
+    auto answer = answers.begin();
+    reading_.has_raw_text = sees_raw_text;
+    if (sees_raw_text) {
+      const auto rules = TakePart("raw_text", std::move(*answer++));
+      if (!rules) {
+        // All of it, so that the times of the files are not older than the rules.
+        co_await AskAll(access, own, false);
+        co_return;
+      }
+      TakeRules(*rules);
+    } else {
+      if (raw_text) Deny("raw_text");
+      TakeRules(db::Take(std::move(*answer++)));
+    }
+    if (sees_files) {
+      const auto files = TakePart("file_times", std::move(*answer++));
+      if (files) reading_.view.changed = LatestChange(*files);
     } else {
       Deny("file_times");
     }
-    if (rows) reading_.view.changed = LatestChange(*rows);
-  }
-
-  asio::awaitable<void> AskCatalog() {
-    db::Parameters parameters = {std::to_string(kMaxCatalog + 1)};
-    const db::Result rows = co_await Ask("hba_catalog", kHbaCatalogSql, std::move(parameters));
-    reading_.catalog_complete = static_cast<std::size_t>(rows.rows()) <= kMaxCatalog;
-    if (reading_.catalog_complete) {
-      reading_.catalog = ReadCatalog(rows);
+    TakeCatalog(db::Take(std::move(*answer++)));
+    if (access.sees_stats) {
+      db::Result rows = db::Take(std::move(*answer++));
+      if (disturbed) rows = co_await sampling::QueryBetweenLogins(session_, own, connections, deadline_);
+      reading_.connections = ReadConnections(rows);
     } else {
-      reading_.incomplete.push_back({"roles", "too_many"});
+      Deny("connections");
     }
   }
 
@@ -205,24 +214,17 @@ class Reader {
     if (patterns.empty() || !reading_.catalog_complete) co_return;
     db::Parameters parameters = {fmt::format("{}", fmt::join(patterns, "\n")),
                                  fmt::format("{}", fmt::join(names, "\n"))};
-    const auto rows = co_await AskPart("regular_expressions", "hba_regex", kHbaRegexSql, std::move(parameters));
+    std::vector<db::Request> requests;
+    requests.push_back({Statement("hba_regex", kHbaRegexSql), std::move(parameters)});
+    std::vector<db::Answer> answers = co_await session_.QueryAll(std::move(requests), deadline_);
+    const auto rows = TakePart("regular_expressions", std::move(answers.front()));
     if (!rows) co_return;
-    hba::RegexAnswers& answers = reading_.regexes;
-    for (const std::string& pattern : patterns) answers.AddPattern(pattern);
-    for (const auto& [role, groups] : reading_.catalog.roles()) answers.AddName(role);
-    for (const std::string& database : reading_.catalog.databases()) answers.AddName(database);
-    for (std::string& name : names) answers.AddName(std::move(name));
-    for (int row = 0; row < rows->rows(); ++row) answers.AddMatch(Text(*rows, row, 0), Text(*rows, row, 1));
-  }
-
-  asio::awaitable<void> AskConnections(Access access, const sampling::OwnBackends& own) {
-    if (!access.sees_stats) {
-      Deny("connections");
-      co_return;
-    }
-    const db::Statement statement = Named("hba_connections", kHbaConnectionsSql, session_.server_version());
-    const db::Result rows = co_await sampling::QueryBetweenLogins(session_, own, statement, deadline_);
-    reading_.connections = ReadConnections(rows);
+    hba::RegexAnswers& regexes = reading_.regexes;
+    for (const std::string& pattern : patterns) regexes.AddPattern(pattern);
+    for (const auto& [role, groups] : reading_.catalog.roles()) regexes.AddName(role);
+    for (const std::string& database : reading_.catalog.databases()) regexes.AddName(database);
+    for (std::string& name : names) regexes.AddName(std::move(name));
+    for (int row = 0; row < rows->rows(); ++row) regexes.AddMatch(Text(*rows, row, 0), Text(*rows, row, 1));
   }
 
   void Deny(const char* part) {
@@ -230,28 +232,33 @@ class Reader {
   }
 
  private:
-  template <std::size_t N>
-  asio::awaitable<db::Result> Ask(const char* name, const std::array<sampling::VersionedSql, N>& sql,
-                                  db::Parameters parameters = {}) {
-    const db::Statement statement = Named(name, sql, session_.server_version());
-    db::Result rows = co_await session_.Query(statement, std::move(parameters), deadline_);
-    co_return rows;
+  db::Statement Statement(const char* name, std::span<const sampling::VersionedSql> sql) const {
+    return sampling::StatementFor(name, sql, session_.server_version());
   }
 
-  // The same for what may be missing: an error of the server (a file that it cannot read, a name in another encoding)
-  // makes it incomplete.
-  template <std::size_t N>
-  asio::awaitable<std::optional<db::Result>> AskPart(const char* part, const char* name,
-                                                     const std::array<sampling::VersionedSql, N>& sql,
-                                                     db::Parameters parameters = {}) {
-    std::optional<db::Result> rows;
-    try {
-      rows = co_await Ask(name, sql, std::move(parameters));
-    } catch (const DbError& error) {
-      if (error.reason() != FailureReason::kError && error.reason() != FailureReason::kInsufficientPrivilege) throw;
-      reading_.incomplete.push_back({part, std::string(ToString(error.reason()))});
+  void TakeRules(const db::Result& rows) {
+    reading_.view.rules = ParseRules(ReadRules(rows), session_.server_version());
+    reading_.has_rules = true;
+  }
+
+  void TakeCatalog(const db::Result& rows) {
+    reading_.catalog_complete = static_cast<std::size_t>(rows.rows()) <= kMaxCatalog;
+    if (reading_.catalog_complete) {
+      reading_.catalog = ReadCatalog(rows);
+    } else {
+      reading_.incomplete.push_back({"roles", "too_many"});
     }
-    co_return rows;
+  }
+
+  // Rows that may be missing: an error of the server (a file that it cannot read, a name in another encoding) makes the
+  // reading incomplete.
+  std::optional<db::Result> TakePart(const char* part, db::Answer answer) {
+    if (answer) return *std::move(answer);
+    const FailureReason reason = answer.error().reason();
+    if (reason != FailureReason::kError && reason != FailureReason::kInsufficientPrivilege)
+      throw DbError(answer.error());
+    reading_.incomplete.push_back({part, std::string(ToString(reason))});
+    return std::nullopt;
   }
 
   db::Session& session_;
@@ -269,11 +276,8 @@ asio::awaitable<HbaReading> ReadHba(db::Session& session, HbaQuestion question, 
     reader.Deny("rules");
     co_return reading;
   }
-  co_await reader.AskRules(access);
-  co_await reader.AskFiles(access);
-  co_await reader.AskCatalog();
+  co_await reader.AskAll(access, question.own_backends);
   co_await reader.AskRegexes(std::move(question.names), question.also);
-  co_await reader.AskConnections(access, question.own_backends);
   co_return reading;
 }
 

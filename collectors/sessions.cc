@@ -334,7 +334,7 @@ class Collector : public sampling::Collector {
  public:
   asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
     const int server_version = context.session->server_version();
-    const db::Statement statement = {"sessions", std::string(sampling::SqlFor(kSql, server_version))};
+    const db::Statement statement = sampling::StatementFor("sessions", kSql, server_version);
     const db::Result rows =
         co_await sampling::QueryBetweenLogins(*context.session, context.own_backends, statement, context.deadline);
     const Snapshot snapshot(rows);

@@ -236,11 +236,6 @@ void Render(const ServerSettings& settings, Sink& sink) {
 
 // ---- Factory
 
-template <std::size_t N>
-db::Statement Named(const char* name, const std::array<sampling::VersionedSql, N>& versions, int server_version) {
-  return {name, std::string(sampling::SqlFor(versions, server_version))};
-}
-
 class Collector : public sampling::Collector {
  public:
   asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
@@ -250,29 +245,31 @@ class Collector : public sampling::Collector {
     auto settings = std::make_shared<ServerSettings>();
     settings->version_number = version;
 
-    const db::Statement access_statement = Named("settings_access", kAccessSql, version);
+    const db::Statement access_statement = sampling::StatementFor("settings_access", kAccessSql, version);
     const db::Result access_row = co_await session.Query(access_statement, {}, context.deadline);
     const Access access = ReadAccess(access_row, *settings);
     if (!access.sees_settings) output.incomplete.push_back({"settings", denied});
 
-    const db::Statement settings_statement = Named("settings", kSettingsSql, version);
-    const db::Result rows = co_await session.Query(settings_statement, {}, context.deadline);
-    const FileValues file_values = ReadSettings(rows, *settings);
+    const bool sees_files = access.has_function || access.sees_files;
+    std::vector<db::Request> requests = {{sampling::StatementFor("settings", kSettingsSql, version), {}}};
+    if (access.has_function) {
+      requests.push_back({sampling::StatementFor("settings_files_function", kFilesFunctionSql, version), {}});
+    } else if (access.sees_files) {
+      requests.push_back({sampling::StatementFor("settings_files", kFilesSql, version), {}});
+    }
+    if (access.sees_stats)
+      requests.push_back({sampling::StatementFor("settings_wal_receiver", kWalReceiverSql, version), {}});
+    std::vector<db::Answer> answers = co_await session.QueryAll(std::move(requests), context.deadline);
 
-    if (access.has_function || access.sees_files) {
-      const db::Statement files_statement = access.has_function
-                                                ? Named("settings_files_function", kFilesFunctionSql, version)
-                                                : Named("settings_files", kFilesSql, version);
-      const db::Result files = co_await session.Query(files_statement, {}, context.deadline);
-      ReadFiles(files, file_values, *settings);
+    auto answer = answers.begin();
+    const FileValues file_values = ReadSettings(db::Take(std::move(*answer++)), *settings);
+    if (sees_files) {
+      ReadFiles(db::Take(std::move(*answer++)), file_values, *settings);
     } else {
       output.incomplete.push_back({"configuration_files", denied});
     }
-
     if (access.sees_stats) {
-      const db::Statement receiver_statement = Named("settings_wal_receiver", kWalReceiverSql, version);
-      const db::Result receiver = co_await session.Query(receiver_statement, {}, context.deadline);
-      ReadWalReceiver(receiver, *settings);
+      ReadWalReceiver(db::Take(std::move(*answer++)), *settings);
     } else {
       output.incomplete.push_back({"wal_receiver", denied});
     }

@@ -34,7 +34,7 @@ Connection::Connection(const asio::any_io_executor& executor, ConnHandle conn)
       server_version_(PQserverVersion(conn_.get())),
       backend_pid_(PQbackendPID(conn_.get())),
       peer_(PeerOf(conn_.get())) {
-  PQsetnonblocking(conn_.get(), 1);
+  if (PQsetnonblocking(conn_.get(), 1) != 0 || PQenterPipelineMode(conn_.get()) == 0) ThrowLost();
 }
 
 Connection::~Connection() { Close(); }
@@ -50,62 +50,118 @@ void Connection::ThrowLost() {
   throw DbError(FailureReason::kConnection, "", message.empty() ? "the connection was lost" : message);
 }
 
-asio::awaitable<Result> Connection::Query(const Statement& statement, Parameters parameters, Deadline deadline) {
+asio::awaitable<std::vector<Answer>> Connection::QueryAll(std::vector<Request> requests, Deadline deadline) {
+  if (requests.empty()) co_return std::vector<Answer>();
+  const std::string what = "query " + requests.front().statement.name;
   // A wait for the turn that takes too long closes nothing: the connection is another's then.
   const bool granted = co_await turn_.Acquire(socket_.get_executor(), deadline);
-  if (!granted) throw TimeoutError("turn of query " + statement.name + ": no answer in time");
+  if (!granted) throw TimeoutError("turn of " + what + ": no answer in time");
   const SlotHolder turn(turn_);
   if (!usable()) throw DbError(FailureReason::kConnection, "", "the connection is closed");
   try {
-    auto run = Run(statement, parameters);
-    co_return co_await Within(deadline, "query " + statement.name, std::move(run));
-  } catch (const DbError& error) {
-    if (error.reason() == FailureReason::kConnection) Close();
-    throw;
+    auto run = Run(requests);
+    co_return co_await Within(deadline, what, std::move(run));
   } catch (...) {
-    // Cancelled in mid-answer. A cancel request would block and go out in clear text: closing says the same.
+    // Lost, or cancelled in mid-answer. A cancel request would block and go out in clear text: closing says the same.
     Close();
     throw;
   }
 }
 
-asio::awaitable<Result> Connection::Run(const Statement& statement, const Parameters& parameters) {
-  if (std::ranges::find(prepared_, statement.name) == prepared_.end()) {
-    if (PQsendPrepare(conn_.get(), statement.name.c_str(), statement.sql.c_str(), 0, nullptr) == 0) ThrowLost();
-    co_await Await();
-    prepared_.push_back(statement.name);
+asio::awaitable<std::vector<Answer>> Connection::Run(const std::vector<Request>& requests) {
+  std::vector<Answer> answers;
+  answers.reserve(requests.size());
+  while (answers.size() < requests.size()) {
+    const auto rest = std::span(requests).subspan(answers.size());
+    std::vector<bool> prepares = Send(rest);
+    co_await Flush();
+    co_await Receive(rest, std::move(prepares), answers);
   }
-  std::vector<const char*> values;
-  for (const auto& parameter : parameters) values.push_back(parameter ? parameter->c_str() : nullptr);
-  if (PQsendQueryPrepared(conn_.get(), statement.name.c_str(), static_cast<int>(values.size()), values.data(), nullptr,
-                          nullptr, 0) == 0) {
-    ThrowLost();
-  }
-  co_return Result(co_await Await());
+  co_return answers;
 }
 
-asio::awaitable<ResultHandle> Connection::Await() {
-  for (int unsent = PQflush(conn_.get()); unsent != 0; unsent = PQflush(conn_.get())) {
-    if (unsent < 0) ThrowLost();
-    co_await socket_.async_wait(asio::posix::stream_descriptor::wait_write, asio::use_awaitable);
-  }
-  ResultHandle last;
-  for (;;) {
-    while (PQisBusy(conn_.get()) != 0) {
-      co_await socket_.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
-      if (PQconsumeInput(conn_.get()) == 0) ThrowLost();
+std::vector<bool> Connection::Send(std::span<const Request> requests) {
+  std::vector<bool> prepares;
+  std::vector<const char*> values;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const auto& [statement, parameters] = requests[i];
+    const auto same = [&](const Request& other) { return other.statement.name == statement.name; };
+    prepares.push_back(std::ranges::find(prepared_, statement.name) == prepared_.end() &&
+                       std::ranges::none_of(requests.first(i), same));
+    if (prepares.back() && PQsendPrepare(conn_.get(), statement.name.c_str(), statement.sql.c_str(), 0, nullptr) == 0) {
+      ThrowLost();
     }
-    ResultHandle next(PQgetResult(conn_.get()));
-    if (!next) break;
-    // The first error is the cause; what follows it is not.
-    if (!last || PQresultStatus(last.get()) != PGRES_FATAL_ERROR) last = std::move(next);
+    values.clear();
+    for (const auto& parameter : parameters) values.push_back(parameter ? parameter->c_str() : nullptr);
+    if (PQsendQueryPrepared(conn_.get(), statement.name.c_str(), static_cast<int>(values.size()), values.data(),
+                            nullptr, nullptr, 0) == 0) {
+      ThrowLost();
+    }
   }
-  if (!last || PQstatus(conn_.get()) == CONNECTION_BAD) ThrowLost();
-  const ExecStatusType status = PQresultStatus(last.get());
-  if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) co_return last;
-  const char* sqlstate = PQresultErrorField(last.get(), PG_DIAG_SQLSTATE);
+  if (PQpipelineSync(conn_.get()) == 0) ThrowLost();
+  return prepares;
+}
+
+asio::awaitable<void> Connection::Flush() {
+  using asio::experimental::deferred;
+  using asio::posix::stream_descriptor;
+  for (;;) {
+    const int unsent = PQflush(conn_.get());
+    if (unsent < 0) ThrowLost();
+    if (unsent == 0) co_return;
+    // Both: a server that waits until its answers are read reads no more requests.
+    auto either = asio::experimental::make_parallel_group(socket_.async_wait(stream_descriptor::wait_write, deferred),
+                                                          socket_.async_wait(stream_descriptor::wait_read, deferred));
+    co_await either.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+    if (PQconsumeInput(conn_.get()) == 0) ThrowLost();
+  }
+}
+
+asio::awaitable<void> Connection::Receive(std::span<const Request> requests, std::vector<bool> prepares,
+                                          std::vector<Answer>& answers) {
+  bool skipped = false;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    std::optional<DbError> unprepared;
+    if (prepares[i]) {
+      Answer prepared = co_await ReceiveOne();
+      if (prepared) {
+        if (!skipped) prepared_.push_back(requests[i].statement.name);
+      } else {
+        unprepared = std::move(prepared).error();
+      }
+    }
+    Answer answer = co_await ReceiveOne();
+    if (skipped) continue;
+    if (unprepared) answer = std::unexpected(*std::move(unprepared));
+    skipped = !answer;
+    answers.push_back(std::move(answer));
+  }
+  const ResultHandle end = co_await Next();
+  if (!end || PQresultStatus(end.get()) != PGRES_PIPELINE_SYNC) ThrowLost();
+}
+
+asio::awaitable<Answer> Connection::ReceiveOne() {
+  ResultHandle result = co_await Next();
+  if (!result || PQstatus(conn_.get()) == CONNECTION_BAD) ThrowLost();
+  const ResultHandle end = co_await Next();
+  if (end) ThrowLost();
+  const ExecStatusType status = PQresultStatus(result.get());
+  if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_PIPELINE_ABORTED) {
+    co_return Result(std::move(result));
+  }
+  const char* sqlstate = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
   const std::string code = sqlstate != nullptr ? sqlstate : "";
-  throw DbError(ReasonForSqlstate(code), code, Trimmed(PQresultErrorField(last.get(), PG_DIAG_MESSAGE_PRIMARY)));
+  DbError error(ReasonForSqlstate(code), code, Trimmed(PQresultErrorField(result.get(), PG_DIAG_MESSAGE_PRIMARY)));
+  if (error.reason() == FailureReason::kConnection) throw error;
+  co_return std::unexpected(std::move(error));
+}
+
+asio::awaitable<ResultHandle> Connection::Next() {
+  while (PQisBusy(conn_.get()) != 0) {
+    co_await socket_.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
+    if (PQconsumeInput(conn_.get()) == 0) ThrowLost();
+  }
+  co_return ResultHandle(PQgetResult(conn_.get()));
 }
 
 }  // namespace pgtls::db

@@ -1,8 +1,9 @@
-// A session over libpq's asynchronous interface.
+// A session over libpq's asynchronous interface, in pipeline mode.
 #pragma once
 
 #include <asio.hpp>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,7 @@ class Connection : public Session {
   Connection(const asio::any_io_executor& executor, ConnHandle conn);
   ~Connection() override;
 
-  asio::awaitable<Result> Query(const Statement& statement, Parameters parameters, Deadline deadline) override;
+  asio::awaitable<std::vector<Answer>> QueryAll(std::vector<Request> requests, Deadline deadline) override;
   int server_version() const override { return server_version_; }
   int backend_pid() const override { return backend_pid_; }
 
@@ -28,14 +29,22 @@ class Connection : public Session {
   const Peer& peer() const { return peer_; }
 
  private:
-  asio::awaitable<Result> Run(const Statement& statement, const Parameters& parameters);
-  asio::awaitable<ResultHandle> Await();
+  asio::awaitable<std::vector<Answer>> Run(const std::vector<Request>& requests);
+  // Whether each was sent with its preparation; behind the last is a Sync.
+  std::vector<bool> Send(std::span<const Request> requests);
+  asio::awaitable<void> Flush();
+  // Appends the answers up to the first error: the server skips what follows it.
+  asio::awaitable<void> Receive(std::span<const Request> requests, std::vector<bool> prepares,
+                                std::vector<Answer>& answers);
+  // What the server says to one message: of a preparation, of an execution.
+  asio::awaitable<Answer> ReceiveOne();
+  asio::awaitable<ResultHandle> Next();
   void Close();
   [[noreturn]] void ThrowLost();
 
   ConnHandle conn_;
   asio::posix::stream_descriptor socket_;
-  Slots turn_{1};                      // of a query: two lanes share a connection
+  Slots turn_{1};                      // of a round trip: two lanes share a connection
   std::vector<std::string> prepared_;  // a dozen names
   int server_version_;
   int backend_pid_;

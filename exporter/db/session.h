@@ -2,11 +2,13 @@
 #pragma once
 
 #include <asio/awaitable.hpp>
+#include <expected>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "exporter/base/deadline.h"
+#include "exporter/base/error.h"
 #include "exporter/db/result.h"
 
 namespace pgtls::db {
@@ -19,14 +21,32 @@ struct Statement {
 
 using Parameters = std::vector<std::optional<std::string>>;
 
-// Used on the sampling loop only, by several coroutines at once where they like: each query waits for its turn.
+struct Request {
+  Statement statement;
+  Parameters parameters;
+};
+
+// The rows, or the server's error.
+using Answer = std::expected<Result, DbError>;
+
+// Throws the error where there is one.
+inline Result Take(Answer&& answer) {
+  if (!answer) throw DbError(answer.error());
+  return *std::move(answer);
+}
+
+// Used on the sampling loop only, by several coroutines at once where they like: each call waits for its turn.
 class Session {
  public:
   virtual ~Session() = default;
 
-  // Throws DbError (the server's error, or the connection was lost) and TimeoutError; after a TimeoutError the
-  // connection is closed.
-  virtual asio::awaitable<Result> Query(const Statement& statement, Parameters parameters, Deadline deadline) = 0;
+  // Several requests in one round trip; the answers are in their order, and an error of the server is the answer to one
+  // and spoils no other. They share a transaction. Throws DbError when the connection is lost, and TimeoutError, after
+  // which it is closed.
+  virtual asio::awaitable<std::vector<Answer>> QueryAll(std::vector<Request> requests, Deadline deadline) = 0;
+
+  // One. Throws DbError for the server's error too.
+  asio::awaitable<Result> Query(Statement statement, Parameters parameters, Deadline deadline);
 
   // As PQserverVersion: 150020.
   virtual int server_version() const = 0;

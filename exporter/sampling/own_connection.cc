@@ -26,8 +26,6 @@ const db::Statement kDescribe = {
     "FROM (SELECT pg_catalog.pg_backend_pid() AS pid) me "
     "LEFT JOIN pg_catalog.pg_stat_ssl s USING (pid) LEFT JOIN pg_catalog.pg_stat_gssapi g USING (pid)"};
 
-const db::Statement kLoadTime = {"config_load_time", "SELECT pg_catalog.pg_conf_load_time()"};
-
 // quote_ident()'s result, so that the name of a schema cannot become SQL.
 db::Statement SslIsUsed(std::string_view quoted_schema) {
   return {"ssl_is_used", "SELECT " + std::string(quoted_schema) + ".ssl_is_used()"};
@@ -68,20 +66,16 @@ asio::awaitable<OwnConnection> DescribeConnection(db::Session& session, std::str
   co_return own;
 }
 
-asio::awaitable<std::string> ConfigLoadTime(db::Session& session, Deadline deadline) {
-  const db::Result row = co_await session.Query(kLoadTime, {}, deadline);
-  co_return std::string(row.Text(0, 0).value_or(""));
-}
+std::string BetweenLogins::pids() const { return fmt::format("{{{}}}", fmt::join(pids_, ",")); }
 
 asio::awaitable<db::Result> QueryBetweenLogins(db::Session& session, const OwnBackends& own,
                                                const db::Statement& statement, Deadline deadline) {
   constexpr int kMostTries = 20;
   for (int tries = 1;; ++tries) {
-    const bool quiet = !own.logging_in();
-    const int events = own.login_events();
-    db::Parameters parameters = {fmt::format("{{{}}}", fmt::join(own.pids(), ","))};
+    const BetweenLogins watch(own);
+    db::Parameters parameters = {watch.pids()};
     db::Result rows = co_await session.Query(statement, std::move(parameters), deadline);
-    if ((quiet && events == own.login_events()) || tries == kMostTries) co_return rows;
+    if (!watch.disturbed() || tries == kMostTries) co_return rows;
     asio::steady_timer pause(co_await asio::this_coro::executor, std::chrono::milliseconds(50));
     co_await pause.async_wait(asio::use_awaitable);
   }

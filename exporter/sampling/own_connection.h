@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
 #include "exporter/db/session.h"
 #include "exporter/sampling/collector.h"
@@ -20,14 +21,27 @@ asio::awaitable<void> SetUpSession(db::Session& session, std::chrono::millisecon
 // option in force.
 asio::awaitable<OwnConnection> DescribeConnection(db::Session& session, std::string sslmode, Deadline deadline);
 
-// pg_conf_load_time(), as the server writes it: when this session last took the configuration over. A session takes a
-// reload over before its next query, with the files as they are *then*: later edits read as loaded. So what should be
-// the server's view is read on a connection that has seen no reload.
-asio::awaitable<std::string> ConfigLoadTime(db::Session& session, Deadline deadline);
+// Watches over a question for sessions that leaves the exporter's own out by their pids. A probe that the server lets
+// in is a session for a moment, and its pid is not known from the start.
+class BetweenLogins {
+ public:
+  explicit BetweenLogins(const OwnBackends& own)
+      : own_(own), quiet_(!own.logging_in()), events_(own.login_events()), pids_(own.pids()) {}
 
-// Asks for sessions without the exporter's own: `statement` takes their pids as $1, an array's text. A probe that the
-// server lets in is a session for a moment, and its pid is not known from the start: asks again when it is gone. A
-// probe that takes longer than a second is counted rather than waited for.
+  // The pids that were known, an array's text.
+  std::string pids() const;
+  // When the answer is there: it may hold a session of the exporter's that is none of pids().
+  bool disturbed() const { return !quiet_ || events_ != own_.login_events(); }
+
+ private:
+  const OwnBackends& own_;
+  bool quiet_;
+  int events_;
+  std::vector<int> pids_;
+};
+
+// Asks for sessions without the exporter's own: `statement` takes their pids as $1. Asks again when a probe's session
+// is gone. A probe that takes longer than a second is counted rather than waited for.
 asio::awaitable<db::Result> QueryBetweenLogins(db::Session& session, const OwnBackends& own,
                                                const db::Statement& statement, Deadline deadline);
 

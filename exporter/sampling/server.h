@@ -74,17 +74,12 @@ class Server : public std::enable_shared_from_this<Server> {
   asio::awaitable<void> RunLane(LaneKind kind);
   asio::awaitable<void> RunDueOnSession(bool once);
   // The failure that cost the lane its connection, if one did. A collector that takes too long costs only itself: it
-  // has its result, and the others go on on a new connection.
-  asio::awaitable<std::optional<Failure>> RunPersistent(bool once);
-  // As RunPersistent. Connects anew where the server has reloaded its configuration since this connection was made.
-  asio::awaitable<std::optional<Failure>> RunFresh(bool once);
-  // False, and nothing stored, where the configuration was reloaded before or meanwhile. Throws when the connection is
-  // lost.
-  asio::awaitable<bool> RunFreshOn(std::shared_ptr<db::Connection> connection, bool once);
+  // has its result, and the others go on on a new connection, as they do where the server has reloaded its
+  // configuration.
+  asio::awaitable<std::optional<Failure>> RunDueSlots(bool once);
   asio::awaitable<void> RunDueOnWire(bool once);
   // Null where the configuration changed so much meanwhile that the result says nothing any more.
-  asio::awaitable<std::shared_ptr<const CollectorResult>> RunSlot(Slot& slot, std::shared_ptr<db::Connection> session,
-                                                                  bool once);
+  asio::awaitable<std::shared_ptr<const CollectorResult>> RunSlot(Slot& slot, db::Session* session, bool once);
   // Connects the lane's session where there is none. nullopt: connected.
   asio::awaitable<std::optional<Failure>> EnsureConnected();
   asio::awaitable<std::shared_ptr<db::Connection>> Connect();

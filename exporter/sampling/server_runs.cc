@@ -4,6 +4,7 @@
 
 #include "exporter/base/error.h"
 #include "exporter/base/log.h"
+#include "exporter/sampling/fresh_session.h"
 #include "exporter/sampling/own_connection.h"
 #include "exporter/sampling/server.h"
 
@@ -46,9 +47,7 @@ asio::awaitable<void> Server::RunDueOnSession(bool once) {
   bool reused = true;
   while (reused) {
     reused = connection_ != nullptr;
-    failure = co_await EnsureConnected();
-    if (!failure) failure = co_await RunPersistent(once);
-    if (!failure) failure = co_await RunFresh(once);
+    failure = co_await RunDueSlots(once);
     // The server was restarted between two collections: that is no failure, if it answers on a new connection.
     if (!failure || failure->reason != FailureReason::kConnection || place != place_) break;
   }
@@ -65,98 +64,52 @@ asio::awaitable<void> Server::RunDueOnSession(bool once) {
   }
 }
 
-asio::awaitable<std::optional<Failure>> Server::RunPersistent(bool once) {
-  for (Slot& slot : slots_) {
-    if (slot.type->connection != ConnectionKind::kPersistent || !IsDue(slot, LaneKind::kSession, once)) continue;
+asio::awaitable<std::optional<Failure>> Server::RunDueSlots(bool once) {
+  constexpr int kMostReloads = 3;
+  int reloads = 0;
+  for (auto slot = slots_.begin(); slot != slots_.end();) {
+    if (!IsDue(*slot, LaneKind::kSession, once)) {
+      ++slot;
+      continue;
+    }
     auto failure = co_await EnsureConnected();
     if (failure) co_return failure;
     const std::shared_ptr<db::Connection> connection = connection_;
-    auto result = co_await RunSlot(slot, connection, once);
-    if (!result || connection != connection_) continue;
-    if (!connection->usable()) {
-      Disconnect();
-      if (!TimedOut(*result)) co_return LossIn(*result);
-    } else {
-      up_ = true;
-    }
-    Store(slot, std::move(result));
-  }
-  co_return std::nullopt;
-}
-
-asio::awaitable<std::optional<Failure>> Server::RunFresh(bool once) {
-  constexpr int kMostReloads = 3;
-  for (int reloads = 0; reloads < kMostReloads;) {
-    // Also where nothing is left to run: after a timeout this tells whether the server is there at all.
-    auto failure = co_await EnsureConnected();
-    if (failure) co_return failure;
-    const bool any = std::any_of(slots_.begin(), slots_.end(), [&](const Slot& slot) {
-      return slot.type->connection == ConnectionKind::kFresh && IsDue(slot, LaneKind::kSession, once);
-    });
-    if (!any) co_return std::nullopt;
-    const auto place = place_;
-    const auto connection = connection_;
-    try {
-      const bool fresh = co_await RunFreshOn(connection, once);
-      if (place != place_ || (fresh && connection == connection_)) co_return std::nullopt;
-      if (fresh) continue;  // one of them took too long: the rest on a new connection
-    } catch (const std::exception& error) {
-      if (IsCancellation(error)) throw;
-      failure = AsFailure(error);
-    }
-    if (connection == connection_) Disconnect();
-    if (failure) co_return failure;
-    ++reloads;
-    log::Debug("the server reloaded its configuration: connecting anew", {{"server", config_->name}});
-  }
-  co_return Failure{FailureReason::kError, "the server reloads its configuration without pause"};
-}
-
-asio::awaitable<bool> Server::RunFreshOn(std::shared_ptr<db::Connection> connection, bool once) {
-  // Every backend takes a reload over before its next query, so an unchanged load time says that this session's view is
-  // still the server's.
-  const std::string before = co_await ConfigLoadTime(*connection, After(SessionTimeout()));
-  if (before != config_load_time_) co_return false;
-  std::vector<std::pair<Slot*, std::shared_ptr<const CollectorResult>>> results;
-  for (Slot& slot : slots_) {
-    if (slot.type->connection != ConnectionKind::kFresh || !IsDue(slot, LaneKind::kSession, once)) continue;
-    auto result = co_await RunSlot(slot, connection, once);
-    if (result && !connection->usable()) {
-      if (!TimedOut(*result)) {
-        const Failure lost = LossIn(*result);
-        throw Error(lost.reason, lost.message);
+    FreshSession fresh(*connection, config_load_time_);
+    db::Session* session = connection.get();
+    if (slot->type->connection == ConnectionKind::kFresh) session = &fresh;
+    auto result = co_await RunSlot(*slot, session, once);
+    if (fresh.outdated()) {
+      if (connection == connection_) Disconnect();
+      if (++reloads == kMostReloads) {
+        co_return Failure{FailureReason::kError, "the server reloads its configuration without pause"};
       }
-      // What ran before it on this connection runs again on the next one.
-      if (connection == connection_) {
-        Disconnect();
-        Store(slot, std::move(result));
-      }
-      co_return true;
+      log::Debug("the server reloaded its configuration: connecting anew", {{"server", config_->name}});
+      continue;
     }
-    if (result) results.emplace_back(&slot, std::move(result));
-  }
-  const std::string after = co_await ConfigLoadTime(*connection, After(SessionTimeout()));
-  if (after != before) co_return false;
-  if (connection == connection_) {
-    for (auto& [slot, result] : results) {
-      if (slot->enabled) Store(*slot, std::move(result));
+    if (result && connection == connection_) {
+      const bool usable = connection->usable();
+      if (!usable) Disconnect();
+      if (!usable && !TimedOut(*result)) co_return LossIn(*result);
+      if (usable) up_ = true;
+      Store(*slot, std::move(result));
     }
+    ++slot;
   }
-  co_return true;
+  // After a timeout this tells whether the server is there at all.
+  co_return co_await EnsureConnected();
 }
 
 asio::awaitable<void> Server::RunDueOnWire(bool once) {
   for (Slot& slot : slots_) {
     if (!IsDue(slot, LaneKind::kWire, once)) continue;
-    const bool wants_sql = slot.type->connection == ConnectionKind::kIfConnected;
-    auto result = co_await RunSlot(slot, wants_sql ? connection_ : nullptr, once);
+    const auto connection = slot.type->connection == ConnectionKind::kIfConnected ? connection_ : nullptr;
+    auto result = co_await RunSlot(slot, connection.get(), once);
     if (result) Store(slot, std::move(result));
   }
 }
 
-asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& slot,
-                                                                        std::shared_ptr<db::Connection> session,
-                                                                        bool once) {
+asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& slot, db::Session* session, bool once) {
   // Held for the whole run: a reload may put others in their place meanwhile.
   const auto config = config_;
   const auto place = place_;
@@ -168,7 +121,7 @@ asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& sl
   auto result = std::make_shared<CollectorResult>();
   Output output(config->name);
   Context context{*config,           settings, target,          peer_,
-                  session.get(),     facts,    own_backends_,   started + settings.timeout,
+                  session,           facts,    own_backends_,   started + settings.timeout,
                   runtime_.blocking, once,     config_version_, before ? before->basis : std::nullopt};
   try {
     auto work = slot.collector->Collect(context, output);

@@ -1,4 +1,4 @@
-// The base of collectors that run one query and render its rows.
+// Queries by the version of the server that they are for.
 #pragma once
 
 #include <span>
@@ -14,7 +14,7 @@ struct VersionedSql {
   std::string_view sql;
 };
 
-// The first entry (newest first) that the server is new enough for. Throws Error where none is.
-std::string_view SqlFor(std::span<const VersionedSql> versions, int server_version);
+// The first entry (newest first) that the server is new enough for, under this name. Throws Error where none is.
+db::Statement StatementFor(const char* name, std::span<const VersionedSql> versions, int server_version);
 
 }  // namespace pgtls::sampling

@@ -35,11 +35,11 @@ std::map<std::string, std::string> Environment(const std::string& data_sources) 
 std::string SessionsSql() {
   class Capture : public collectors::FakeSession {
    public:
-    asio::awaitable<db::Result> Query(const db::Statement& statement, db::Parameters /*none matter*/,
-                                      Deadline /*at once*/) override {
-      sql = statement.sql;
+    asio::awaitable<std::vector<db::Answer>> QueryAll(std::vector<db::Request> requests,
+                                                      Deadline /*at once*/) override {
+      sql = requests.front().statement.sql;
       throw Error(FailureReason::kError, "captured");
-      co_return db::Result::FromRows({}, {});
+      co_return std::vector<db::Answer>();
     }
     std::string sql;
   };

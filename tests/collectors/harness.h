@@ -24,22 +24,33 @@ class FakeSession : public db::Session {
  public:
   using Rows = std::vector<std::vector<std::optional<std::string>>>;
 
-  asio::awaitable<db::Result> Query(const db::Statement& statement, db::Parameters parameters,
-                                    Deadline /*it answers at once*/) override {
-    last_parameters = std::move(parameters);
-    const auto failure = failures.find(statement.name);
-    if (failure != failures.end()) throw DbError(failure->second);
-    const auto& [columns, rows] = answers.at(statement.name);
-    co_return db::Result::FromRows(columns, rows);
+  asio::awaitable<std::vector<db::Answer>> QueryAll(std::vector<db::Request> requests,
+                                                    Deadline /*it answers at once*/) override {
+    std::vector<db::Answer> all;
+    for (const db::Request& request : requests) all.push_back(AnswerTo(request));
+    co_return all;
   }
   int server_version() const override { return version; }
   int backend_pid() const override { return 1; }
 
   int version = 180000;
   std::map<std::string, std::pair<std::vector<std::string>, Rows>, std::less<>> answers;
-  // Or throws what the test has set.
+  // Or fails as the test has set.
   std::map<std::string, DbError, std::less<>> failures;
   db::Parameters last_parameters;
+
+ private:
+  db::Answer AnswerTo(const db::Request& request) {
+    const std::string& name = request.statement.name;
+    last_parameters = request.parameters;
+    const auto failure = failures.find(name);
+    if (failure == failures.end()) {
+      const auto& [columns, rows] = answers.at(name);
+      return db::Result::FromRows(columns, rows);
+    }
+    if (failure->second.reason() == FailureReason::kConnection) throw DbError(failure->second);
+    return std::unexpected(failure->second);
+  }
 };
 
 // One collector on one server called "db".

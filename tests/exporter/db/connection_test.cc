@@ -17,17 +17,19 @@ using ::testing::HasSubstr;
 using namespace pgtls::db::testing;  // NOLINT(google-build-using-namespace): the peer and its messages
 
 const std::string kReady = Message('Z', "I");
-const std::string kPrepared = Message('1', "") + kReady;
+const std::string kPrepared = Message('1', "");  // comes before the first answer
 
 // One column "c" of type text with these rows; "" stands for NULL.
-std::string Answer(std::initializer_list<std::string> rows) {
+std::string Rows(std::initializer_list<std::string> rows) {
   std::string bytes = Message('2', "") + Message('T', "\0\1c\0"s + Int32(0) + "\0\0"s + Int32(25) + "\xFF\xFF" +
                                                           Int32(0xFFFFFFFF) + "\0\0"s);
   for (const auto& row : rows) {
     bytes += Message('D', "\0\1"s + (row.empty() ? Int32(0xFFFFFFFF) : Int32(row.size()) + row));
   }
-  return bytes + Message('C', "SELECT 1\0"s) + kReady;
+  return bytes + Message('C', "SELECT 1\0"s);
 }
+
+std::string Answer(std::initializer_list<std::string> rows) { return Rows(rows) + kReady; }
 
 class ConnectionTest : public ::testing::Test {
  protected:
@@ -48,6 +50,18 @@ class ConnectionTest : public ::testing::Test {
   Result Query(Deadline deadline = After(std::chrono::seconds(20)), const std::string& name = "q") {
     const Statement statement{name, "SELECT c"};
     return RunOnLoop(loop_, connection_->Query(statement, {}, deadline));
+  }
+
+  // The first column of each answer's first row, or the error.
+  std::vector<std::string> QueryAll(const std::vector<std::string>& names) {
+    std::vector<Request> requests;
+    for (const auto& name : names) requests.push_back({{name, "SELECT c"}, {}});
+    std::vector<std::string> texts;
+    for (const auto& answer :
+         RunOnLoop(loop_, connection_->QueryAll(std::move(requests), After(std::chrono::seconds(20))))) {
+      texts.emplace_back(answer ? answer->Text(0, 0).value() : answer.error().what());
+    }
+    return texts;
   }
 
   asio::io_context loop_;
@@ -71,21 +85,21 @@ TEST_F(ConnectionTest, KnowsItsPeer) {
 }
 
 TEST_F(ConnectionTest, PreparesEachStatementOnce) {
-  Connect({kPrepared, Answer({"1"}), Answer({"2", ""}), kPrepared, Answer({})});
+  Connect({kPrepared + Answer({"1"}), Answer({"2", ""}), kPrepared + Answer({})});
   EXPECT_EQ(Query().Text(0, 0), "1");
   const Result second = Query();
   EXPECT_EQ(second.rows(), 2);
   EXPECT_EQ(second.Text(0, 0), "2");
   EXPECT_EQ(second.Text(1, 0), std::nullopt);
   EXPECT_EQ(Query(After(std::chrono::seconds(20)), "other").rows(), 0);
-  EXPECT_THAT(requests_, ElementsAre("PS", "BDES", "BDES", "PS", "BDES"));
+  EXPECT_THAT(requests_, ElementsAre("PBDES", "BDES", "PBDES"));
 }
 
 // The session lane's collectors and the wire lane's share it.
 TEST_F(ConnectionTest, SeveralAtOnceTakeTurns) {
   constexpr int kQueries = 4;
-  std::vector<std::string> answers = {kPrepared};
-  for (int i = 0; i < kQueries; ++i) answers.push_back(Answer({std::to_string(i)}));
+  std::vector<std::string> answers;
+  for (int i = 0; i < kQueries; ++i) answers.push_back((i == 0 ? kPrepared : "") + Answer({std::to_string(i)}));
   Connect(answers);
   std::vector<std::string> results;
   for (int i = 0; i < kQueries; ++i) {
@@ -105,8 +119,8 @@ TEST_F(ConnectionTest, SeveralAtOnceTakeTurns) {
 
 // One that asks again and again does not keep out the other that waits.
 TEST_F(ConnectionTest, TheNextTurnIsTheWaitingOnes) {
-  std::vector<std::string> answers = {kPrepared};
-  for (int i = 0; i < 4; ++i) answers.push_back(Answer({std::to_string(i)}));
+  std::vector<std::string> answers;
+  for (int i = 0; i < 4; ++i) answers.push_back((i == 0 ? kPrepared : "") + Answer({std::to_string(i)}));
   Connect(answers);
   std::vector<std::string> results;
   const auto ask = [&](std::string who, int queries) -> asio::awaitable<void> {
@@ -128,7 +142,7 @@ TEST_F(ConnectionTest, TheNextTurnIsTheWaitingOnes) {
 
 // One is cancelled in the moment in which it is given the turn: the turn is the next one's.
 TEST_F(ConnectionTest, ATurnIsNotLostWithTheOneThatWaitedForIt) {
-  Connect({kPrepared, Answer({"0"}), Answer({"1"})});
+  Connect({kPrepared + Answer({"0"}), Answer({"1"})});
   std::vector<std::string> results;
   asio::cancellation_signal cancel_second;
   const auto ask = [&](bool cancels) -> asio::awaitable<void> {
@@ -157,7 +171,7 @@ TEST_F(ConnectionTest, ATurnIsNotLostWithTheOneThatWaitedForIt) {
 
 TEST_F(ConnectionTest, AnErrorOfTheServerLeavesTheSession) {
   const std::string denied = ErrorMessage("FEHLER", "42501", "keine Berechtigung\nfür x") + kReady;
-  Connect({denied, kPrepared, denied, Answer({"1"})});
+  Connect({denied, kPrepared + denied, Answer({"1"})});
   for (int i = 0; i < 2; ++i) {  // as it prepares, as it executes
     try {
       Query();
@@ -170,7 +184,40 @@ TEST_F(ConnectionTest, AnErrorOfTheServerLeavesTheSession) {
     EXPECT_TRUE(connection_->usable());
   }
   EXPECT_EQ(Query().Text(0, 0), "1");
-  EXPECT_THAT(requests_, ElementsAre("PS", "PS", "BDES", "BDES"));
+  EXPECT_THAT(requests_, ElementsAre("PBDES", "PBDES", "BDES"));
+}
+
+TEST_F(ConnectionTest, SeveralRequestsAreOneRoundTrip) {
+  Connect({kPrepared + Rows({"1"}) + kPrepared + Rows({"2"}) + Rows({"3"}) + kReady, Answer({"4"})});
+  EXPECT_THAT(QueryAll({"one", "other", "one"}), ElementsAre("1", "2", "3"));
+  EXPECT_THAT(QueryAll({"other"}), ElementsAre("4"));
+  EXPECT_THAT(QueryAll({}), ElementsAre());
+  EXPECT_THAT(requests_, ElementsAre("PBDEPBDEBDES", "BDES"));
+}
+
+// The server skips all up to the Sync: what was behind the error is asked again.
+TEST_F(ConnectionTest, AnErrorSpoilsNoOtherRequest) {
+  const auto error = [](const char* text) { return ErrorMessage("ERROR", "42501", text) + kReady; };
+  Connect({
+      kPrepared + Rows({"1"}) + error("no preparation"),
+      kPrepared + error("no execution"),
+      kPrepared + Rows({"4"}) + kReady,
+      Rows({"1"}) + kPrepared + Rows({"2"}) + Rows({"3"}) + Answer({"4"}),
+  });
+  EXPECT_THAT(QueryAll({"a", "b", "c", "d"}), ElementsAre("1", "no preparation", "no execution", "4"));
+  EXPECT_THAT(QueryAll({"a", "b", "c", "d"}), ElementsAre("1", "2", "3", "4"));
+  EXPECT_THAT(requests_, ElementsAre("PBDEPBDEPBDEPBDES", "PBDEPBDES", "PBDES", "BDEPBDEBDEBDES"));
+}
+
+TEST_F(ConnectionTest, AShutdownBetweenAnswersIsALostConnection) {
+  Connect({kPrepared + Rows({"1"}) + ErrorMessage("FATAL", "57P01", "terminating connection")}, /*closes=*/true);
+  try {
+    QueryAll({"a", "b"});
+    FAIL() << "no error";
+  } catch (const DbError& error) {
+    EXPECT_EQ(error.reason(), FailureReason::kConnection);
+  }
+  EXPECT_FALSE(connection_->usable());
 }
 
 TEST_F(ConnectionTest, SilenceIsATimeoutAndEndsTheSession) {
@@ -193,7 +240,7 @@ TEST_F(ConnectionTest, SilenceIsATimeoutAndEndsTheSession) {
 }
 
 TEST_F(ConnectionTest, ALostConnectionIsThatAndNoTimeout) {
-  Connect({kPrepared, ""}, /*closes=*/true);
+  Connect({kPrepared}, /*closes=*/true);
   try {
     Query(Deadline::max());
     FAIL() << "no error";
@@ -205,7 +252,7 @@ TEST_F(ConnectionTest, ALostConnectionIsThatAndNoTimeout) {
 }
 
 TEST_F(ConnectionTest, AShutdownIsALostConnection) {
-  Connect({kPrepared, ErrorMessage("FATAL", "57P01", "terminating connection")}, /*closes=*/true);
+  Connect({kPrepared + ErrorMessage("FATAL", "57P01", "terminating connection")}, /*closes=*/true);
   try {
     Query(Deadline::max());
     FAIL() << "no error";
@@ -217,13 +264,13 @@ TEST_F(ConnectionTest, AShutdownIsALostConnection) {
 
 TEST_F(ConnectionTest, ATruncatedAnswerIsNoResult) {
   const std::string whole = Answer({"1", "2"});
-  Connect({kPrepared, whole.substr(0, whole.size() / 2)}, /*closes=*/true);
+  Connect({kPrepared + whole.substr(0, whole.size() / 2)}, /*closes=*/true);
   EXPECT_THROW(Query(After(std::chrono::milliseconds(200))), Error);
   EXPECT_FALSE(connection_->usable());
 }
 
 TEST_F(ConnectionTest, GarbageEndsTheSession) {
-  Connect({kPrepared, std::string(64, '\xEE')});
+  Connect({kPrepared + std::string(64, '\xEE')});
   EXPECT_THROW(Query(After(std::chrono::milliseconds(200))), Error);
   EXPECT_FALSE(connection_->usable());
 }

@@ -15,6 +15,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using support::PostgresServer;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using testing::RunOnLoop;
@@ -124,6 +125,32 @@ TEST_F(ConnectorPgTest, AQueryThatTakesTooLongClosesTheConnection) {
   EXPECT_FALSE(connection->usable());
   // Nobody reads its answer; the session itself is bounded by statement_timeout, which the exporter sets.
   server_.Execute("SELECT pg_terminate_backend(" + std::to_string(pid) + ")");
+}
+
+// The server sends what nobody reads yet, and reads nothing meanwhile.
+TEST_F(ConnectorPgTest, LargeAnswersBesideLargeRequests) {
+  const auto connection = Connect("");
+  std::vector<Request> requests;
+  requests.push_back({{"much", "SELECT repeat('x', 1000000) FROM generate_series(1, 40)"}, {}});
+  requests.push_back({{"length", "SELECT length($1)"}, Parameters{std::string(40'000'000, 'x')}});
+  auto answers = RunOnLoop(loop_, connection->QueryAll(std::move(requests), After(seconds(60))));
+  ASSERT_EQ(answers.size(), 2u);
+  EXPECT_EQ(Take(std::move(answers[0])).rows(), 40);
+  EXPECT_EQ(Take(std::move(answers[1])).Text(0, 0), "40000000");
+}
+
+TEST_F(ConnectorPgTest, EachOfSeveralRequestsHasItsAnswer) {
+  const auto connection = Connect("options='-c statement_timeout=50ms'");
+  std::vector<Request> requests;
+  for (const char* sql : {"SELECT 1", "SELECT 1/0", "SELECT * FROM nowhere", "SELECT pg_sleep(600)", "SELECT 2"}) {
+    requests.push_back({{sql, sql}, {}});
+  }
+  std::vector<std::string> texts;
+  for (const auto& answer : RunOnLoop(loop_, connection->QueryAll(std::move(requests), After(seconds(30))))) {
+    texts.emplace_back(answer ? answer->Text(0, 0).value() : answer.error().sqlstate());
+  }
+  EXPECT_THAT(texts, ElementsAre("1", "22012", "42P01", "57014", "2"));
+  EXPECT_TRUE(connection->usable());
 }
 
 TEST_F(ConnectorPgTest, AStatementTimeoutLeavesTheConnection) {

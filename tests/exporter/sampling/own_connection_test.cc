@@ -19,13 +19,17 @@ using Row = std::vector<std::optional<std::string>>;
 // Answers by the statement's name.
 class FakeSession : public db::Session {
  public:
-  asio::awaitable<db::Result> Query(const db::Statement& statement, db::Parameters parameters,
-                                    Deadline /*it answers at once*/) override {
-    asked[statement.name] = statement.sql;
-    last_parameters = std::move(parameters);
-    if (error && statement.name == "ssl_is_used") std::rethrow_exception(error);
-    const Row& row = rows.at(statement.name);
-    co_return db::Result::FromRows(std::vector<std::string>(row.size(), "c"), {row});
+  asio::awaitable<std::vector<db::Answer>> QueryAll(std::vector<db::Request> requests,
+                                                    Deadline /*it answers at once*/) override {
+    std::vector<db::Answer> answers;
+    for (auto& [statement, parameters] : requests) {
+      asked[statement.name] = statement.sql;
+      last_parameters = std::move(parameters);
+      if (error && statement.name == "ssl_is_used") std::rethrow_exception(error);
+      const Row& row = rows.at(statement.name);
+      answers.emplace_back(db::Result::FromRows(std::vector<std::string>(row.size(), "c"), {row}));
+    }
+    co_return answers;
   }
   int server_version() const override { return 150000; }
   int backend_pid() const override { return 1; }
@@ -95,14 +99,14 @@ TEST(DescribeConnectionTest, GoesOnWhereSslinfoIsNotItsOwn) {
   EXPECT_THROW(Described(session), TimeoutError);
 }
 
-TEST(SqlForTest, TheNewestThatTheServerKnows) {
+TEST(StatementForTest, TheNewestThatTheServerKnows) {
   constexpr VersionedSql kVersions[] = {{180000, "new"}, {140000, "old"}};
-  EXPECT_EQ(SqlFor(kVersions, 190000), "new");
-  EXPECT_EQ(SqlFor(kVersions, 180000), "new");
-  EXPECT_EQ(SqlFor(kVersions, 170009), "old");
-  EXPECT_EQ(SqlFor(kVersions, 140000), "old");
+  EXPECT_EQ(StatementFor("q", kVersions, 190000).sql, "new");
+  EXPECT_EQ(StatementFor("q", kVersions, 180000).sql, "new");
+  EXPECT_EQ(StatementFor("q", kVersions, 170009).sql, "old");
+  EXPECT_EQ(StatementFor("q", kVersions, 140000).sql, "old");
   try {
-    SqlFor(kVersions, 130012);
+    StatementFor("q", kVersions, 130012);
     FAIL() << "no error";
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(), "PostgreSQL 13 is older than this collector knows");

@@ -197,6 +197,26 @@ TEST_F(SamplingPgTest, AReloadOfTheServerMakesTheFreshConnectionAnew) {
   EXPECT_EQ(server_->Snapshot()->up, true);
 }
 
+// What was read in part before a reload is read again, whole, on another connection; what was known stays until then.
+TEST_F(SamplingPgTest, AReloadInMidCollectionIsCollectedAgain) {
+  std::vector<std::string> begun;
+  std::vector<std::string> ended;
+  g_fakes[kHba].collect = [&](Context& context, Output& /*output*/) -> asio::awaitable<void> {
+    const db::Statement statement{"pid", "SELECT pg_backend_pid()"};
+    const db::Result first = co_await context.session->Query(statement, {}, context.deadline);
+    begun.emplace_back(first.Text(0, 0).value());
+    if (begun.size() == 1) postgres_.Reload();
+    const db::Result second = co_await context.session->Query(statement, {}, context.deadline);
+    ended.emplace_back(second.Text(0, 0).value());
+  };
+  Start(Often());
+  ASSERT_TRUE(RunUntil([&] { return ResultOf("hba") != nullptr; }));
+  EXPECT_FALSE(ResultOf("hba")->failure);
+  ASSERT_GE(begun.size(), 2u);
+  EXPECT_NE(begun[0], begun[1]);
+  EXPECT_EQ(ended[0], begun[1]);
+}
+
 TEST_F(SamplingPgTest, AnotherConninfoConnectsAnewAndDropsResults) {
   Start(Often());
   ASSERT_TRUE(AllRan());

@@ -1,0 +1,14 @@
+#include "exporter/db/session.h"
+
+#include <utility>
+
+namespace pgtls::db {
+
+asio::awaitable<Result> Session::Query(Statement statement, Parameters parameters, Deadline deadline) {
+  std::vector<Request> requests;
+  requests.push_back({std::move(statement), std::move(parameters)});
+  std::vector<Answer> answers = co_await QueryAll(std::move(requests), deadline);
+  co_return Take(std::move(answers.front()));
+}
+
+}  // namespace pgtls::db
