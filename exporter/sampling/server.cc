@@ -16,11 +16,14 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// Spread, so that a fleet that started together does not collect together for ever.
-milliseconds Spread(milliseconds duration, double least) {
+// A part of an interval, by chance, so that a fleet that started together does not collect together for ever.
+double Spread(double least) {
   static thread_local std::minstd_rand random{std::random_device{}()};
-  return milliseconds(static_cast<std::int64_t>(static_cast<double>(duration.count()) *
-                                                std::uniform_real_distribution<double>(least, 1.0)(random)));
+  return std::uniform_real_distribution<double>(least, 1.0)(random);
+}
+
+milliseconds Part(milliseconds duration, double part) {
+  return milliseconds(static_cast<std::int64_t>(static_cast<double>(duration.count()) * part));
 }
 
 }  // namespace
@@ -29,7 +32,8 @@ Server::Server(std::shared_ptr<const config::ServerConfig> config, Runtime& runt
     : runtime_(runtime),
       target_(db::ResolveTarget(config->conninfo)),
       session_lane_(runtime.loop),
-      wire_lane_(runtime.loop) {
+      wire_lane_(runtime.loop),
+      first_interval_(Spread(0.5)) {
   slots_.reserve(runtime.collectors.size());
   for (const CollectorType* type : runtime.collectors) {
     Slot& slot = slots_.emplace_back();
@@ -110,7 +114,9 @@ void Server::Stop() {
 
 bool Server::IsDue(const Slot& slot, LaneKind kind, bool once) const {
   if (!slot.enabled || NeedsSql(*slot.type) != (kind == LaneKind::kSession)) return false;
-  return once ? slot.state.result == nullptr : slot.due <= steady_clock::now();
+  if (once) return slot.state.result == nullptr;
+  // What is nearly due goes with the others: then collectors of one interval wake the server together.
+  return slot.due <= steady_clock::now() + slot.state.interval / 20;
 }
 
 Deadline Server::NextDue(LaneKind kind) const {
@@ -177,7 +183,7 @@ void Server::FailAllOnSession(const Failure& failure) {
     if (slot.enabled && NeedsSql(*slot.type)) shortest = std::min(shortest, slot.state.interval);
   }
   const milliseconds backoff =
-      Spread(std::min(shortest, milliseconds(500) * (1 << std::min(failures_in_a_row_, 10))), 0.5);
+      Part(std::min(shortest, milliseconds(500) * (1 << std::min(failures_in_a_row_, 10))), Spread(0.5));
   LogChange("all", connection_failure_, failure);
   up_ = false;
   connection_failure_ = failure;
@@ -204,8 +210,8 @@ void Server::Store(Slot& slot, std::shared_ptr<const CollectorResult> result) {
   }
   if (!result->failure) slot.state.last_success = std::chrono::system_clock::now();
   slot.state.result = std::move(result);
-  // The second run comes early by chance, the others at their interval: what began together drifts apart.
-  slot.due = After(first ? Spread(slot.state.interval, 0.5) : slot.state.interval);
+  // The second run comes early, the others at their interval: servers that began together drift apart.
+  slot.due = After(first ? Part(slot.state.interval, first_interval_) : slot.state.interval);
   Publish();
 }
 

@@ -101,6 +101,7 @@ class Server : public std::enable_shared_from_this<Server> {
   std::vector<Slot> slots_;
   Lane session_lane_;
   Lane wire_lane_;
+  double first_interval_;  // the part of its interval after which each collector runs for the second time
   std::shared_ptr<db::Connection> connection_;  // shared with the run that uses it
   std::optional<db::Peer> peer_;                // the last one: the wire lane goes on there when SQL is gone
   OwnBackends own_backends_;
