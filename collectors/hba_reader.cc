@@ -149,7 +149,8 @@ class Reader {
       : session_(session), deadline_(deadline), reading_(reading) {}
 
   asio::awaitable<Access> AskAccess() {
-    const db::Result row = co_await session_.Query(Statement("hba_access", kHbaAccessSql), {}, deadline_);
+    const db::Statement statement = Statement("hba_access", kHbaAccessSql);
+    const db::Result row = co_await session_.Query(statement, {}, deadline_);
     const auto flag = [&](const char* column) { return row.Bool(0, row.Column(column)).value_or(false); };
     reading_.view.load_time = row.Double(0, row.Column("load_time")).value();
     reading_.view.now = row.Double(0, row.Column("now")).value();
@@ -157,43 +158,45 @@ class Reader {
                      flag("sees_stats")};
   }
 
-  asio::awaitable<void> AskAll(Access access, const sampling::OwnBackends& own, bool raw_text = true) {
-    const bool sees_raw_text = raw_text && (access.rules_function || access.superuser);
+  asio::awaitable<void> AskAll(Access access, const sampling::OwnBackends& own) {
+    const bool sees_raw_text = access.rules_function || access.superuser;
     const bool sees_files = access.files_function || access.superuser;
+    const db::Request view = {Statement("hba_view", kHbaViewSql), {}};
+    const db::Request files = {access.files_function ? Statement("hba_files_function", kHbaFilesFunctionSql)
+                                                     : Statement("hba_files", kHbaFilesSql),
+                               {}};
     const db::Statement connections = Statement("hba_connections", kHbaConnectionsSql);
     const sampling::BetweenLogins logins(own);
     std::vector<db::Request> requests;
-    requests.push_back({!sees_raw_text          ? Statement("hba_view", kHbaViewSql)
-                        : access.rules_function ? Statement("hba_rules_function", kHbaRulesFunctionSql)
-                                                : Statement("hba_rules", kHbaRulesSql),
-                        {}});
-    if (sees_files) {
-      requests.push_back({access.files_function ? Statement("hba_files_function", kHbaFilesFunctionSql)
-                                                : Statement("hba_files", kHbaFilesSql),
-                          {}});
+    if (access.rules_function) {
+      requests.push_back({Statement("hba_rules_function", kHbaRulesFunctionSql), {}});
+    } else if (access.superuser) {
+      requests.push_back({Statement("hba_rules", kHbaRulesSql), {}});
+    } else {
+      requests.push_back(view);
     }
+    if (sees_files) requests.push_back(files);
     requests.push_back({Statement("hba_catalog", kHbaCatalogSql), {std::to_string(kMaxCatalog + 1)}});
     if (access.sees_stats) requests.push_back({connections, {logins.pids()}});
     std::vector<db::Answer> answers = co_await session_.QueryAll(std::move(requests), deadline_);
     const bool disturbed = logins.disturbed();
 
-    auto answer = answers.begin();
-    reading_.has_raw_text = sees_raw_text;
-    if (sees_raw_text) {
-      const auto rules = TakePart("raw_text", std::move(*answer++));
-      if (!rules) {
-        // All of it, so that the times of the files are not older than the rules.
-        co_await AskAll(access, own, false);
-        co_return;
-      }
-      TakeRules(*rules);
+    if (!sees_raw_text) {
+      Deny("raw_text");
+    } else if (answers.front()) {
+      reading_.has_raw_text = true;
     } else {
-      if (raw_text) Deny("raw_text");
-      TakeRules(db::Take(std::move(*answer++)));
+      Miss("raw_text", answers.front().error());
+      // With the times of the files again: those may not be older than the rules.
+      std::vector<db::Request> again = {view};
+      if (sees_files) again.push_back(files);
+      std::vector<db::Answer> newer = co_await session_.QueryAll(std::move(again), deadline_);
+      std::ranges::move(newer, answers.begin());
     }
+    auto answer = answers.begin();
+    TakeRules(db::Take(std::move(*answer++)));
     if (sees_files) {
-      const auto files = TakePart("file_times", std::move(*answer++));
-      if (files) reading_.view.changed = LatestChange(*files);
+      TakeFiles(std::move(*answer++));
     } else {
       Deny("file_times");
     }
@@ -214,11 +217,12 @@ class Reader {
     if (patterns.empty() || !reading_.catalog_complete) co_return;
     db::Parameters parameters = {fmt::format("{}", fmt::join(patterns, "\n")),
                                  fmt::format("{}", fmt::join(names, "\n"))};
-    std::vector<db::Request> requests;
-    requests.push_back({Statement("hba_regex", kHbaRegexSql), std::move(parameters)});
-    std::vector<db::Answer> answers = co_await session_.QueryAll(std::move(requests), deadline_);
-    const auto rows = TakePart("regular_expressions", std::move(answers.front()));
-    if (!rows) co_return;
+    db::Statement statement = Statement("hba_regex", kHbaRegexSql);
+    const db::Answer rows = co_await session_.Ask(std::move(statement), std::move(parameters), deadline_);
+    if (!rows) {
+      Miss("regular_expressions", rows.error());
+      co_return;
+    }
     hba::RegexAnswers& regexes = reading_.regexes;
     for (const std::string& pattern : patterns) regexes.AddPattern(pattern);
     for (const auto& [role, groups] : reading_.catalog.roles()) regexes.AddName(role);
@@ -250,15 +254,20 @@ class Reader {
     }
   }
 
+  void TakeFiles(db::Answer answer) {
+    if (answer) {
+      reading_.view.changed = LatestChange(*answer);
+    } else {
+      Miss("file_times", answer.error());
+    }
+  }
+
   // Rows that may be missing: an error of the server (a file that it cannot read, a name in another encoding) makes the
   // reading incomplete.
-  std::optional<db::Result> TakePart(const char* part, db::Answer answer) {
-    if (answer) return *std::move(answer);
-    const FailureReason reason = answer.error().reason();
-    if (reason != FailureReason::kError && reason != FailureReason::kInsufficientPrivilege)
-      throw DbError(answer.error());
+  void Miss(const char* part, const DbError& error) {
+    const FailureReason reason = error.reason();
+    if (reason != FailureReason::kError && reason != FailureReason::kInsufficientPrivilege) throw DbError(error);
     reading_.incomplete.push_back({part, std::string(ToString(reason))});
-    return std::nullopt;
   }
 
   db::Session& session_;

@@ -34,7 +34,10 @@ Connection::Connection(const asio::any_io_executor& executor, ConnHandle conn)
       server_version_(PQserverVersion(conn_.get())),
       backend_pid_(PQbackendPID(conn_.get())),
       peer_(PeerOf(conn_.get())) {
-  if (PQsetnonblocking(conn_.get(), 1) != 0 || PQenterPipelineMode(conn_.get()) == 0) ThrowLost();
+  if (PQsetnonblocking(conn_.get(), 1) != 0 || PQenterPipelineMode(conn_.get()) == 0) {
+    socket_.release();  // libpq closes it
+    ThrowLost();
+  }
 }
 
 Connection::~Connection() { Close(); }
@@ -52,7 +55,8 @@ void Connection::ThrowLost() {
 
 asio::awaitable<std::vector<Answer>> Connection::QueryAll(std::vector<Request> requests, Deadline deadline) {
   if (requests.empty()) co_return std::vector<Answer>();
-  const std::string what = "query " + requests.front().statement.name;
+  std::string what = "query";
+  for (const Request& request : requests) what += " " + request.statement.name;
   // A wait for the turn that takes too long closes nothing: the connection is another's then.
   const bool granted = co_await turn_.Acquire(socket_.get_executor(), deadline);
   if (!granted) throw TimeoutError("turn of " + what + ": no answer in time");
@@ -119,41 +123,43 @@ asio::awaitable<void> Connection::Flush() {
 
 asio::awaitable<void> Connection::Receive(std::span<const Request> requests, std::vector<bool> prepares,
                                           std::vector<Answer>& answers) {
-  bool skipped = false;
+  const std::size_t before = answers.size();
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    std::optional<DbError> unprepared;
     if (prepares[i]) {
-      Answer prepared = co_await ReceiveOne();
-      if (prepared) {
-        if (!skipped) prepared_.push_back(requests[i].statement.name);
-      } else {
-        unprepared = std::move(prepared).error();
-      }
+      std::optional<Answer> prepared = co_await ReceiveOne();
+      if (prepared && *prepared) prepared_.push_back(requests[i].statement.name);
+      if (prepared && !*prepared) answers.push_back(*std::move(prepared));
     }
-    Answer answer = co_await ReceiveOne();
-    if (skipped) continue;
-    if (unprepared) answer = std::unexpected(*std::move(unprepared));
-    skipped = !answer;
-    answers.push_back(std::move(answer));
+    std::optional<Answer> answer = co_await ReceiveOne();
+    if (answer) answers.push_back(*std::move(answer));
   }
   const ResultHandle end = co_await Next();
-  if (!end || PQresultStatus(end.get()) != PGRES_PIPELINE_SYNC) ThrowLost();
+  if (!end || PQresultStatus(end.get()) != PGRES_PIPELINE_SYNC || answers.size() == before) ThrowLost();
 }
 
-asio::awaitable<Answer> Connection::ReceiveOne() {
+asio::awaitable<std::optional<Answer>> Connection::ReceiveOne() {
   ResultHandle result = co_await Next();
-  if (!result || PQstatus(conn_.get()) == CONNECTION_BAD) ThrowLost();
+  if (!result) ThrowLost();
+  const ExecStatusType status = PQresultStatus(result.get());
+  if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && status != PGRES_PIPELINE_ABORTED) {
+    const auto field = [&](int code) {
+      const char* text = PQresultErrorField(result.get(), code);
+      return std::string(text != nullptr ? text : "");
+    };
+    const std::string severity = field(PG_DIAG_SEVERITY_NONLOCALIZED);
+    const std::string code = field(PG_DIAG_SQLSTATE);
+    DbError error(ReasonForSqlstate(code), code, Trimmed(field(PG_DIAG_MESSAGE_PRIMARY).c_str()));
+    // The last that is heard of this session.
+    if (severity == "FATAL" || severity == "PANIC") throw DbError(FailureReason::kConnection, code, error.what());
+    if (PQstatus(conn_.get()) == CONNECTION_BAD) ThrowLost();
+    const ResultHandle end = co_await Next();
+    if (end) ThrowLost();
+    co_return Answer(std::unexpected(std::move(error)));
+  }
   const ResultHandle end = co_await Next();
   if (end) ThrowLost();
-  const ExecStatusType status = PQresultStatus(result.get());
-  if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_PIPELINE_ABORTED) {
-    co_return Result(std::move(result));
-  }
-  const char* sqlstate = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
-  const std::string code = sqlstate != nullptr ? sqlstate : "";
-  DbError error(ReasonForSqlstate(code), code, Trimmed(PQresultErrorField(result.get(), PG_DIAG_MESSAGE_PRIMARY)));
-  if (error.reason() == FailureReason::kConnection) throw error;
-  co_return std::unexpected(std::move(error));
+  if (status == PGRES_PIPELINE_ABORTED) co_return std::nullopt;
+  co_return Answer(Result(std::move(result)));
 }
 
 asio::awaitable<ResultHandle> Connection::Next() {

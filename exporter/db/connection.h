@@ -3,6 +3,7 @@
 
 #include <asio.hpp>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -36,8 +37,8 @@ class Connection : public Session {
   // Appends the answers up to the first error: the server skips what follows it.
   asio::awaitable<void> Receive(std::span<const Request> requests, std::vector<bool> prepares,
                                 std::vector<Answer>& answers);
-  // What the server says to one message: of a preparation, of an execution.
-  asio::awaitable<Answer> ReceiveOne();
+  // What the server says to one message: of a preparation, of an execution. nullopt: it was skipped.
+  asio::awaitable<std::optional<Answer>> ReceiveOne();
   asio::awaitable<ResultHandle> Next();
   void Close();
   [[noreturn]] void ThrowLost();

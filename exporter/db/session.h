@@ -40,11 +40,13 @@ class Session {
  public:
   virtual ~Session() = default;
 
-  // Several requests in one round trip; the answers are in their order, and an error of the server is the answer to one
-  // and spoils no other. They share a transaction. Throws DbError when the connection is lost, and TimeoutError, after
-  // which it is closed.
+  // Several requests that only read, in one round trip; the answers are in their order, and an error of the server is
+  // the answer to one and spoils no other. They share a transaction up to an error. Throws DbError when the connection
+  // is lost, and TimeoutError, after which it is closed.
   virtual asio::awaitable<std::vector<Answer>> QueryAll(std::vector<Request> requests, Deadline deadline) = 0;
 
+  // One.
+  asio::awaitable<Answer> Ask(Statement statement, Parameters parameters, Deadline deadline);
   // One. Throws DbError for the server's error too.
   asio::awaitable<Result> Query(Statement statement, Parameters parameters, Deadline deadline);
 

@@ -11,12 +11,17 @@ namespace pgtls::sampling {
 namespace {
 
 // client_encoding: names in shared catalogs are in whatever encoding their creator's database had; a conversion would
-// fail on one that is not valid in this database's. SQL_ASCII means the bytes as they are.
+// fail on one that is not valid in this database's. SQL_ASCII means the bytes as they are. Of the newer settings:
+// several requests are one transaction, and each has the statement timeout for itself; a server under Linux notices in
+// mid-query that its client has gone (elsewhere the setting may be an error).
 const db::Statement kSetUp = {
     "session_setup",
     "SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', false), pg_catalog.set_config('jit', 'off', false), "
     "pg_catalog.set_config('statement_timeout', $1, false), "
-    "pg_catalog.set_config('lock_timeout', $2, false), pg_catalog.set_config('search_path', 'pg_catalog', false)"};
+    "pg_catalog.set_config('lock_timeout', $2, false), pg_catalog.set_config('search_path', 'pg_catalog', false), "
+    "(SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'transaction_timeout'), "
+    "(SELECT pg_catalog.set_config(name, '1s', false) FROM pg_catalog.pg_settings "
+    "WHERE name = 'client_connection_check_interval' AND pg_catalog.version() LIKE '%linux%')"};
 
 const db::Statement kDescribe = {
     "own_connection",

@@ -210,7 +210,7 @@ void Server::Store(Slot& slot, std::shared_ptr<const CollectorResult> result) {
   }
   if (!result->failure) slot.state.last_success = std::chrono::system_clock::now();
   slot.state.result = std::move(result);
-  // The second run comes early, the others at their interval: servers that began together drift apart.
+  // The second run comes early, so that servers that began together are apart from then on.
   slot.due = After(first ? Part(slot.state.interval, first_interval_) : slot.state.interval);
   Publish();
 }

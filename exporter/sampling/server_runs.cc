@@ -1,6 +1,6 @@
 // How a server's collectors run: the connection they need, what its loss means, and when it must be made anew.
+#include <map>
 #include <utility>
-#include <vector>
 
 #include "exporter/base/error.h"
 #include "exporter/base/log.h"
@@ -67,8 +67,10 @@ asio::awaitable<void> Server::RunDueOnSession(bool once) {
 asio::awaitable<std::optional<Failure>> Server::RunDueSlots(bool once) {
   constexpr int kMostReloads = 3;
   int reloads = 0;
+  // What fresh collectors found tells of one configuration: it is held back until all of them ran on one connection.
+  std::map<Slot*, std::shared_ptr<const CollectorResult>> held;
   for (auto slot = slots_.begin(); slot != slots_.end();) {
-    if (!IsDue(*slot, LaneKind::kSession, once)) {
+    if (!IsDue(*slot, LaneKind::kSession, once) || held.contains(&*slot)) {
       ++slot;
       continue;
     }
@@ -76,25 +78,36 @@ asio::awaitable<std::optional<Failure>> Server::RunDueSlots(bool once) {
     if (failure) co_return failure;
     const std::shared_ptr<db::Connection> connection = connection_;
     FreshSession fresh(*connection, config_load_time_);
+    const bool is_fresh = slot->type->connection == ConnectionKind::kFresh;
     db::Session* session = connection.get();
-    if (slot->type->connection == ConnectionKind::kFresh) session = &fresh;
+    if (is_fresh) session = &fresh;
     auto result = co_await RunSlot(*slot, session, once);
+    const bool usable = connection->usable();
+    const bool same_place = connection == connection_;
+    if (same_place && (!usable || fresh.outdated())) Disconnect();
     if (fresh.outdated()) {
-      if (connection == connection_) Disconnect();
       if (++reloads == kMostReloads) {
         co_return Failure{FailureReason::kError, "the server reloads its configuration without pause"};
       }
       log::Debug("the server reloaded its configuration: connecting anew", {{"server", config_->name}});
-      continue;
-    }
-    if (result && connection == connection_) {
-      const bool usable = connection->usable();
-      if (!usable) Disconnect();
+    } else if (result && same_place) {
       if (!usable && !TimedOut(*result)) co_return LossIn(*result);
       if (usable) up_ = true;
-      Store(*slot, std::move(result));
+      if (usable && is_fresh) {
+        held[&*slot] = std::move(result);
+      } else {
+        Store(*slot, std::move(result));
+      }
     }
-    ++slot;
+    if (connection == connection_) {
+      ++slot;
+    } else {
+      held.clear();
+      slot = slots_.begin();
+    }
+  }
+  for (auto& [slot, result] : held) {
+    if (slot->enabled) Store(*slot, std::move(result));
   }
   // After a timeout this tells whether the server is there at all.
   co_return co_await EnsureConnected();

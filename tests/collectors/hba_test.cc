@@ -136,5 +136,18 @@ TEST_F(HbaTest, LosesWhatAFileThatCannotBeReadWouldSay) {
   EXPECT_THROW(harness_.Collect(), DbError);
 }
 
+TEST_F(HbaTest, TakesTheViewWhereTheRawTextCannotBeRead) {
+  harness_.fake.failures.insert_or_assign("hba_rules_function",
+                                          DbError(FailureReason::kError, "58P01", "could not read file"));
+  answers_["hba_view"] = {{"file", "line_number", "rule_number", "type", "databases", "users", "address", "netmask",
+                           "auth_method", "clientcert", "error", "raw"},
+                          {{"/data/pg_hba.conf", "7", "1", "host", "all", "all", "all", std::nullopt, "trust",
+                            std::nullopt, std::nullopt, std::nullopt}}};
+  const sampling::Output output = harness_.Collect();
+  ASSERT_EQ(output.incomplete.size(), 1u);
+  EXPECT_EQ(output.incomplete[0].part, "raw_text");
+  EXPECT_THAT(harness_.CollectPage(), HasSubstr("pg_tls_hba_plaintext_admitted{server=\"db\",network=\"remote\"} 1"));
+}
+
 }  // namespace
 }  // namespace pgtls::collectors

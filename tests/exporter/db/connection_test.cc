@@ -170,7 +170,7 @@ TEST_F(ConnectionTest, ATurnIsNotLostWithTheOneThatWaitedForIt) {
 }
 
 TEST_F(ConnectionTest, AnErrorOfTheServerLeavesTheSession) {
-  const std::string denied = ErrorMessage("FEHLER", "42501", "keine Berechtigung\nfür x") + kReady;
+  const std::string denied = ErrorMessage("FEHLER", "42501", "keine Berechtigung\nfür x", "ERROR") + kReady;
   Connect({denied, kPrepared + denied, Answer({"1"})});
   for (int i = 0; i < 2; ++i) {  // as it prepares, as it executes
     try {
@@ -197,7 +197,7 @@ TEST_F(ConnectionTest, SeveralRequestsAreOneRoundTrip) {
 
 // The server skips all up to the Sync: what was behind the error is asked again.
 TEST_F(ConnectionTest, AnErrorSpoilsNoOtherRequest) {
-  const auto error = [](const char* text) { return ErrorMessage("ERROR", "42501", text) + kReady; };
+  const auto error = [](const char* text) { return ErrorMessage("ERROR", "42501", text, "ERROR") + kReady; };
   Connect({
       kPrepared + Rows({"1"}) + error("no preparation"),
       kPrepared + error("no execution"),
@@ -209,13 +209,28 @@ TEST_F(ConnectionTest, AnErrorSpoilsNoOtherRequest) {
   EXPECT_THAT(requests_, ElementsAre("PBDEPBDEPBDEPBDES", "PBDEPBDES", "PBDES", "BDEPBDEBDEBDES"));
 }
 
-TEST_F(ConnectionTest, AShutdownBetweenAnswersIsALostConnection) {
-  Connect({kPrepared + Rows({"1"}) + ErrorMessage("FATAL", "57P01", "terminating connection")}, /*closes=*/true);
+// With what the server said last, whatever it was.
+TEST_F(ConnectionTest, AnEndBetweenAnswersIsALostConnection) {
+  Connect({kPrepared + Rows({"1"}) + ErrorMessage("FATAL", "25P04", "transaction timeout")}, /*closes=*/true);
   try {
-    QueryAll({"a", "b"});
+    QueryAll({"a", "b", "c"});
     FAIL() << "no error";
   } catch (const DbError& error) {
     EXPECT_EQ(error.reason(), FailureReason::kConnection);
+    EXPECT_EQ(error.sqlstate(), "25P04");
+    EXPECT_STREQ(error.what(), "transaction timeout");
+  }
+  EXPECT_FALSE(connection_->usable());
+}
+
+TEST_F(ConnectionTest, ATimeoutNamesAllThatWasAsked) {
+  Connect({kPrepared + Rows({"1"})});
+  std::vector<Request> requests = {{{"a", "SELECT c"}, {}}, {{"b", "SELECT c"}, {}}};
+  try {
+    RunOnLoop(loop_, connection_->QueryAll(std::move(requests), After(std::chrono::milliseconds(50))));
+    FAIL() << "no error";
+  } catch (const TimeoutError& error) {
+    EXPECT_STREQ(error.what(), "query a b: no answer in time");
   }
   EXPECT_FALSE(connection_->usable());
 }

@@ -22,9 +22,11 @@ inline std::string Int32(std::size_t number) {
 
 inline std::string Message(char type, const std::string& body) { return type + Int32(body.size() + 4) + body; }
 
-inline std::string ErrorMessage(const std::string& severity, const std::string& code, const std::string& text) {
+// `severity` in the server's language, as it is told for programs in the last.
+inline std::string ErrorMessage(const std::string& severity, const std::string& code, const std::string& text,
+                                const std::string& fixed_severity = "FATAL") {
   const auto field = [](char type, const std::string& value) { return type + value + '\0'; };
-  return Message('E', field('S', severity) + field('V', "FATAL") + field('C', code) + field('M', text) +
+  return Message('E', field('S', severity) + field('V', fixed_severity) + field('C', code) + field('M', text) +
                           field('F', "auth.c") + field('L', "1") + field('R', "auth_failed") + '\0');
 }
 

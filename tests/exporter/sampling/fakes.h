@@ -26,8 +26,8 @@ struct Fake {
 };
 
 // By the names of real collectors, since configuration knows no others.
-enum Name : std::size_t { kSessions, kHba, kEndpoint, kCertificates };
-inline std::array<Fake, 4> g_fakes;
+enum Name : std::size_t { kSessions, kSettings, kHba, kEndpoint, kCertificates };
+inline std::array<Fake, 5> g_fakes;
 
 class FakeCollector : public Collector {
  public:
@@ -52,6 +52,7 @@ std::unique_ptr<Collector> MakeFake() {
 inline constexpr std::array<const metrics::Desc*, 1> kRunsOnly = {&kRuns};
 inline const CollectorType kSessionsType = {"sessions", "", ConnectionKind::kPersistent, kRunsOnly,
                                             MakeFake<kSessions>};
+inline const CollectorType kSettingsType = {"settings", "", ConnectionKind::kFresh, kRunsOnly, MakeFake<kSettings>};
 inline const CollectorType kHbaType = {"hba", "", ConnectionKind::kFresh, kRunsOnly, MakeFake<kHba>};
 inline const CollectorType kEndpointType = {"endpoint", "", ConnectionKind::kNone, kRunsOnly, MakeFake<kEndpoint>};
 inline const CollectorType kCertificatesType = {"certificates", "", ConnectionKind::kNone, kRunsOnly,

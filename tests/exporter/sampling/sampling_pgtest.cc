@@ -197,24 +197,48 @@ TEST_F(SamplingPgTest, AReloadOfTheServerMakesTheFreshConnectionAnew) {
   EXPECT_EQ(server_->Snapshot()->up, true);
 }
 
-// What was read in part before a reload is read again, whole, on another connection; what was known stays until then.
-TEST_F(SamplingPgTest, AReloadInMidCollectionIsCollectedAgain) {
-  std::vector<std::string> begun;
-  std::vector<std::string> ended;
+class ReloadPgTest : public SamplingPgTest {
+ protected:
+  ReloadPgTest() {
+    types_ = {&testing::kSettingsType, &testing::kHbaType};
+    runtime_.collectors = types_;
+    g_fakes[testing::kSettings].collect = Asking(session_pid_);
+  }
+};
+
+// What was read before a reload is read again, on another connection, with what had ended by then: together they tell
+// of one configuration.
+TEST_F(ReloadPgTest, AReloadInMidCollectionIsCollectedAgain) {
+  int runs = 0;
   g_fakes[kHba].collect = [&](Context& context, Output& /*output*/) -> asio::awaitable<void> {
     const db::Statement statement{"pid", "SELECT pg_backend_pid()"};
     const db::Result first = co_await context.session->Query(statement, {}, context.deadline);
-    begun.emplace_back(first.Text(0, 0).value());
-    if (begun.size() == 1) postgres_.Reload();
+    if (++runs == 1) postgres_.Reload();
     const db::Result second = co_await context.session->Query(statement, {}, context.deadline);
-    ended.emplace_back(second.Text(0, 0).value());
+    fresh_pid_ = second.Text(0, 0).value();
+    EXPECT_EQ(ResultOf("settings"), nullptr) << "known before it is sure";
   };
-  Start(Often());
+  Start(Config("db", postgres_.Conninfo("sslmode=require")));
   ASSERT_TRUE(RunUntil([&] { return ResultOf("hba") != nullptr; }));
   EXPECT_FALSE(ResultOf("hba")->failure);
-  ASSERT_GE(begun.size(), 2u);
-  EXPECT_NE(begun[0], begun[1]);
-  EXPECT_EQ(ended[0], begun[1]);
+  ASSERT_TRUE(ResultOf("settings"));
+  EXPECT_FALSE(ResultOf("settings")->failure);
+  EXPECT_EQ(Runs(testing::kSettings), 2);
+  EXPECT_EQ(Runs(kHba), 2);
+  EXPECT_EQ(session_pid_, fresh_pid_);
+}
+
+TEST_F(ReloadPgTest, ReloadsWithoutPauseAreAFailure) {
+  g_fakes[kHba].collect = [&](Context& context, Output& /*output*/) -> asio::awaitable<void> {
+    postgres_.Reload();
+    const db::Statement statement{"pid", "SELECT pg_backend_pid()"};
+    co_await context.session->Query(statement, {}, context.deadline);
+  };
+  Start(Config("db", postgres_.Conninfo("sslmode=require")));
+  ASSERT_TRUE(RunUntil([&] { return ResultOf("hba") != nullptr; }));
+  ASSERT_TRUE(ResultOf("hba")->failure);
+  EXPECT_EQ(ResultOf("hba")->failure->message, "the server reloads its configuration without pause");
+  EXPECT_EQ(Runs(kHba), 3);
 }
 
 TEST_F(SamplingPgTest, AnotherConninfoConnectsAnewAndDropsResults) {
@@ -253,7 +277,9 @@ TEST_F(SamplingPgTest, TheSessionIsSetUpAndBounded) {
                                      {"statement_timeout", "7s"},
                                      {"lock_timeout", "2s"},
                                      {"search_path", "pg_catalog"},
-                                     {"client_encoding", "SQL_ASCII"}};
+                                     {"client_encoding", "SQL_ASCII"},
+                                     {"client_connection_check_interval", "1s"}};
+  const bool has_transaction_timeout = postgres_.major() >= 17;
   std::map<std::string, std::string> seen;
   g_fakes[kSessions].collect = [&](Context& context, Output& /*output*/) -> asio::awaitable<void> {
     for (const auto& [name, value] : settings) {
@@ -261,12 +287,17 @@ TEST_F(SamplingPgTest, TheSessionIsSetUpAndBounded) {
       const db::Result row = co_await context.session->Query(statement, {}, context.deadline);
       seen[name] = row.Text(0, 0).value();
     }
+    if (!has_transaction_timeout) co_return;
+    const db::Statement statement{"transaction_timeout", "SHOW transaction_timeout"};
+    const db::Result row = co_await context.session->Query(statement, {}, context.deadline);
+    seen["transaction_timeout"] = row.Text(0, 0).value();
   };
-  auto config = Often();
+  auto config = Often(has_transaction_timeout ? "options='-c transaction_timeout=1h'" : "");
   for (auto& [name, collector] : config.collectors) collector.timeout = seconds(7);
   Start(config);
   ASSERT_TRUE(AllRan());
   for (const auto& [name, value] : settings) EXPECT_EQ(seen[name], value) << name;
+  if (has_transaction_timeout) EXPECT_EQ(seen["transaction_timeout"], "0");
 
   for (auto& [name, collector] : config.collectors) collector.timeout = seconds(9);
   Reconfigure(config);
