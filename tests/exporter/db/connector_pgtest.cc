@@ -130,9 +130,11 @@ TEST_F(ConnectorPgTest, AQueryThatTakesTooLongClosesTheConnection) {
 // The server sends what nobody reads yet, and reads nothing meanwhile.
 TEST_F(ConnectorPgTest, LargeAnswersBesideLargeRequests) {
   const auto connection = Connect("");
+  std::string much;
+  much.resize(40'000'000, 'x');
   std::vector<Request> requests;
   requests.push_back({{"much", "SELECT repeat('x', 1000000) FROM generate_series(1, 40)"}, {}});
-  requests.push_back({{"length", "SELECT length($1)"}, Parameters{std::string(40'000'000, 'x')}});
+  requests.push_back({{"length", "SELECT length($1)"}, {much}});
   auto answers = RunOnLoop(loop_, connection->QueryAll(std::move(requests), After(seconds(60))));
   ASSERT_EQ(answers.size(), 2u);
   EXPECT_EQ(Take(std::move(answers[0])).rows(), 40);
