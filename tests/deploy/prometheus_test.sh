@@ -1,6 +1,6 @@
 #!/bin/bash
 # A real Prometheus with the rules, on the exporter, on a real PostgreSQL: an unencrypted client appears, its alert fires with its user
-# and address, the server goes blind and the alert stays, the client leaves and it resolves. Then every query of the dashboards.
+# and address, the client leaves and it resolves; another comes, the server goes blind and the alert stays. And every query of the dashboards.
 # PGTLS_EXPORTER: the executable. In a network of its own, where addresses that are not loopback exist and every port is free.
 set -euo pipefail
 : "${PGTLS_EXPORTER:?}"
@@ -115,6 +115,12 @@ for metric in "${!may_be_empty[@]}"; do
 done
 # The variables' choices.
 [[ $(curl -sf 'http://127.0.0.1:9090/api/v1/label/server/values?match[]=pg_tls_collector_success' -g) == *'["db1"]'* ]] || fail 'label_values(…, server)'
+
+# The client cancels what it asked for and leaves: the alert resolves. It comes back.
+kill -INT "$client"
+until_query none 'ALERTS{alertname="PgTlsUnencryptedConnections"}'
+client disable
+until_query some 'ALERTS{alertname="PgTlsUnencryptedConnections",alertstate="firing",user="bob"}'
 
 # The server goes, and with it every sight of the client. The alert does not.
 server stop -m immediate
