@@ -53,6 +53,23 @@ expect silenced PgTlsUnencryptedSessions instance=a
 expect silenced PgTlsVerifyFullFails instance=a
 expect active PgTlsUnencryptedConnections instance=a server=db1
 
+# The cause silences its consequence, on its server.
+fire alertname=PgTlsEncryptionNotOffered instance=b server=db3 severity=critical
+fire alertname=PgTlsCertificateVerificationFailing instance=b server=db4 check=chain severity=critical
+fire alertname=PgTlsCollectorBlind instance=b server=db5 collector=hba severity=warning
+for server in db3 db4 db5; do
+  fire alertname=PgTlsVerifyFullFails instance=b server=$server severity=warning
+  fire alertname=PgTlsPlaintextAccepted instance=b server=$server severity=warning
+  for collector in hba sessions; do fire alertname=PgTlsDataStale instance=b server=$server collector=$collector severity=warning; done
+done
+expect silenced PgTlsVerifyFullFails instance=b server=db3
+expect silenced PgTlsPlaintextAccepted instance=b server=db3
+expect silenced PgTlsVerifyFullFails instance=b server=db4
+expect active PgTlsPlaintextAccepted instance=b server=db4
+expect active PgTlsVerifyFullFails instance=b server=db5
+expect silenced PgTlsDataStale instance=b server=db5 collector=hba
+expect active PgTlsDataStale instance=b server=db5 collector=sessions
+
 # The server is down for exporter a: only there, and not what may be the cause.
 fire alertname=PgTlsServerDown instance=a server=db1 severity=critical
 expect silenced PgTlsUnencryptedConnections instance=a server=db1
