@@ -355,25 +355,26 @@ class Collector : public sampling::Collector {
   // The sessions, the configuration, and the day (exemptions end with one).
   static Digest Shown(const sampling::Context& context, const db::Result& rows, const Snapshot& snapshot) {
     constexpr std::int64_t kDayUs = std::int64_t{24} * 60 * 60 * 1'000'000;
-    std::string bytes;
-    AppendNumber(context.config_version, bytes);
-    AppendNumber(context.session->server_version(), bytes);
-    AppendNumber(snapshot.now_us() / kDayUs, bytes);
+    Digester digester;
+    digester.Number(context.config_version);
+    digester.Number(context.session->server_version());
+    digester.Number(snapshot.now_us() / kDayUs);
     const int clock = rows.Column("now_us");
     for (int row = 0; row < rows.rows(); ++row) {
       for (int column = 0; column < rows.columns(); ++column) {
-        if (column != clock) rows.AppendCell(row, column, bytes);
+        if (column != clock) rows.DigestCell(row, column, digester);
       }
     }
-    return DigestOf(bytes);
+    return digester.Finish();
   }
 
   // All that a result follows from: also what is counted over time, which each rendering may move on, even one that was
   // not stored.
   Digest Basis(const Digest& shown) const {
-    std::string bytes(shown.begin(), shown.end());
-    AppendNumber(renderings_, bytes);
-    return DigestOf(bytes);
+    Digester digester;
+    for (const std::uint8_t byte : shown) digester.Number(byte);
+    digester.Number(renderings_);
+    return digester.Finish();
   }
 
   State state_;

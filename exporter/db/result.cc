@@ -51,10 +51,10 @@ void Result::ThrowNoCell(int row, int column) {
   throw Error(FailureReason::kError, fmt::format("no row {} column {} in the result", row, column));
 }
 
-void Result::AppendCell(int row, int column, std::string& bytes) const {
+void Result::DigestCell(int row, int column, Digester& digester) const {
   const auto text = Text(row, column);
-  AppendNumber(text.has_value(), bytes);
-  AppendText(text.value_or(""), bytes);
+  digester.Number(text.has_value());
+  digester.Text(text.value_or(""));
 }
 
 std::optional<std::int64_t> Result::Int(int row, int column) const {

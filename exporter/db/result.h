@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "exporter/base/digest.h"
 #include "exporter/db/pq_handle.h"
 
 namespace pgtls::db {
@@ -34,8 +35,8 @@ class Result {
     if (length == 0 && PQgetisnull(result_.get(), row, column) != 0) return std::nullopt;
     return std::string_view(PQgetvalue(result_.get(), row, column), static_cast<std::size_t>(length));
   }
-  // The cell with its length, so that rows of different cells never make the same bytes.
-  void AppendCell(int row, int column, std::string& bytes) const;
+  // The cell with its length and whether it is NULL, so that rows of different cells never make the same digest.
+  void DigestCell(int row, int column, Digester& digester) const;
   std::optional<std::int64_t> Int(int row, int column) const;
   std::optional<double> Double(int row, int column) const;
   std::optional<bool> Bool(int row, int column) const;

@@ -98,17 +98,17 @@ void Sink::Order() {
 }
 
 Digest Sink::DigestOf() const {
-  std::string bytes;
-  AppendText(server_, bytes);
+  Digester digester;
+  digester.Text(server_);
   for (const Family& family : families_) {
-    AppendText(family.desc->name, bytes);
-    AppendNumber(family.samples.size(), bytes);
+    digester.Text(family.desc->name);
+    digester.Number(family.samples.size());
     for (const Sample& sample : family.samples) {
-      AppendNumber(sample.value, bytes);
-      AppendText(family.LabelsOf(sample), bytes);
+      digester.Number(sample.value);
+      digester.Text(family.LabelsOf(sample));
     }
   }
-  return pgtls::DigestOf(bytes);
+  return digester.Finish();
 }
 
 SharedSamples Sink::Render() {
