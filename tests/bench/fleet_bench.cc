@@ -3,6 +3,8 @@
 // prometheus-postgres-exporter with the same servers and the same sessions query. One run, ratios, markdown.
 //   fleet_bench PATH_OF_PG_TLS_EXPORTER [SECONDS_AFTER_START_UP [SERVERS]]      (default 300 and 1,000)
 //   fleet_bench --hold FILE       opens a connection for each line of the file, and keeps them
+//   fleet_bench --serve FILE SERVERS   the servers alone, for a profiler, until standard input ends; FILE becomes the
+//                                      configuration that watches them
 #include <unistd.h>
 
 #include <algorithm>
@@ -254,6 +256,16 @@ int Run(const std::string& program, seconds duration, int servers) {
   return EXIT_SUCCESS;
 }
 
+int Serve(const std::string& file, int servers) {
+  AllowAllFiles();
+  const Fleet fleet({.servers = servers, .clusters = std::max(1, servers / 50)});
+  std::ofstream(file) << fleet.Config(servers, fleet.root());
+  std::cout << "ready" << std::endl;
+  while (std::cin.get() != EOF) {
+  }
+  return EXIT_SUCCESS;
+}
+
 }  // namespace
 }  // namespace pgtls::bench
 
@@ -261,6 +273,9 @@ int main(int argc, char** argv) {
   return pgtls::bench::RunProgram(argc, argv, "fleet_bench PATH_OF_PG_TLS_EXPORTER [SECONDS [SERVERS]]",
                                   [](const std::vector<std::string>& arguments) {
                                     if (arguments[0] == "--hold") return pgtls::bench::Hold(arguments.at(1));
+                                    if (arguments[0] == "--serve") {
+                                      return pgtls::bench::Serve(arguments.at(1), std::stoi(arguments.at(2)));
+                                    }
                                     const int duration = arguments.size() > 1 ? std::stoi(arguments[1]) : 300;
                                     const int servers = arguments.size() > 2 ? std::stoi(arguments[2]) : 1000;
                                     return pgtls::bench::Run(arguments[0], std::chrono::seconds(duration), servers);
