@@ -38,6 +38,9 @@ struct Peer {
   std::string host;  // the entry of the host list that was used, as certificates are checked against it
   std::string user;
   std::string database;
+
+  // The same server: whoever logs in there.
+  bool IsAt(const Peer& other) const { return address == other.address && port == other.port && host == other.host; }
 };
 
 }  // namespace pgtls::db

@@ -9,6 +9,7 @@
 #include "exporter/base/log.h"
 #include "exporter/sampling/health.h"
 #include "exporter/sampling/own_connection.h"
+#include "exporter/sampling/schedule.h"
 
 namespace pgtls::sampling {
 namespace {
@@ -33,7 +34,7 @@ Server::Server(std::shared_ptr<const config::ServerConfig> config, Runtime& runt
       target_(db::ResolveTarget(config->conninfo)),
       session_lane_(runtime.loop),
       wire_lane_(runtime.loop),
-      first_interval_(Spread(0.5)) {
+      phase_(Spread(0.5)) {
   slots_.reserve(runtime.collectors.size());
   for (const CollectorType* type : runtime.collectors) {
     Slot& slot = slots_.emplace_back();
@@ -147,7 +148,13 @@ asio::awaitable<void> Server::RunLane(LaneKind kind) {
   }
 }
 
+bool Server::WatchesWire() const {
+  return std::any_of(slots_.begin(), slots_.end(),
+                     [](const Slot& slot) { return slot.enabled && !NeedsSql(*slot.type); });
+}
+
 asio::awaitable<void> Server::RunOnce() {
+  once_ = true;
   co_await RunDueOnSession(true);
   co_await RunDueOnWire(true);
 }
@@ -210,9 +217,18 @@ void Server::Store(Slot& slot, std::shared_ptr<const CollectorResult> result) {
   }
   if (!result->failure) slot.state.last_success = std::chrono::system_clock::now();
   slot.state.result = std::move(result);
-  // The second run comes early, so that servers that began together are apart from then on.
-  slot.due = After(first ? Part(slot.state.interval, first_interval_) : slot.state.interval);
+  slot.due = LastBeat(After(first ? SecondRun(slot) : slot.state.interval), slot.state.interval);
   Publish();
+}
+
+milliseconds Server::SecondRun(const Slot& slot) const {
+  milliseconds shortest = slot.state.interval;
+  for (const Slot& other : slots_) {
+    if (other.enabled && NeedsSql(*other.type) == NeedsSql(*slot.type)) {
+      shortest = std::min(shortest, other.state.interval);
+    }
+  }
+  return sampling::SecondRun(slot.state.interval, shortest, phase_, Spread(0));
 }
 
 void Server::LogChange(const std::string& collector, const std::optional<Failure>& before,

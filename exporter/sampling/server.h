@@ -84,11 +84,19 @@ class Server : public std::enable_shared_from_this<Server> {
   asio::awaitable<std::optional<Failure>> EnsureConnected();
   asio::awaitable<std::shared_ptr<db::Connection>> Connect();
 
+  // SQL is connected to another host: results of the wire lane are gone, and its collectors due.
+  void ForgetWire();
+  // Changes when a result of a run that began before says nothing any more.
+  std::uint64_t PlaceOf(const CollectorType& type) const { return NeedsSql(type) ? place_ : place_ + wire_place_; }
+  bool WatchesWire() const;
+
   void Configure(std::shared_ptr<const config::ServerConfig> config);
   static void Forget(Slot& slot);
   void Disconnect();
   bool IsDue(const Slot& slot, LaneKind kind, bool once) const;
   Deadline NextDue(LaneKind kind) const;
+  // From a first run on.
+  std::chrono::milliseconds SecondRun(const Slot& slot) const;
   void Store(Slot& slot, std::shared_ptr<const CollectorResult> result);
   void FailAllOnSession(const Failure& failure);
   void LogChange(const std::string& collector, const std::optional<Failure>& before, const std::optional<Failure>& now);
@@ -101,7 +109,7 @@ class Server : public std::enable_shared_from_this<Server> {
   std::vector<Slot> slots_;
   Lane session_lane_;
   Lane wire_lane_;
-  double first_interval_;  // the part of its interval after which each collector runs for the second time
+  double phase_;  // of the shortest interval: when this server's collectors run for the second time
   std::shared_ptr<db::Connection> connection_;  // shared with the run that uses it
   std::optional<db::Peer> peer_;                // the last one: the wire lane goes on there when SQL is gone
   OwnBackends own_backends_;
@@ -111,7 +119,9 @@ class Server : public std::enable_shared_from_this<Server> {
   std::string config_load_time_;  // pg_conf_load_time() when the connection was made
   int failures_in_a_row_ = 0;
   std::uint64_t config_version_ = 0;
-  std::uint64_t place_ = 0;  // counts the changes of where, or as whom, this server is reached
+  std::uint64_t place_ = 0;       // counts the changes of where, or as whom, this server is reached
+  std::uint64_t wire_place_ = 0;  // and how often SQL connected to another of several hosts than before
+  bool once_ = false;             // RunOnce()
   bool stopped_ = false;
 
   mutable std::mutex mutex_;

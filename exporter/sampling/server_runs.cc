@@ -125,7 +125,7 @@ asio::awaitable<void> Server::RunDueOnWire(bool once) {
 asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& slot, db::Session* session, bool once) {
   // Held for the whole run: a reload may put others in their place meanwhile.
   const auto config = config_;
-  const auto place = place_;
+  const auto place = PlaceOf(*slot.type);
   const auto before = slot.state.result;
   const db::Target target = target_;
   const Facts facts = Snapshot()->facts();
@@ -153,7 +153,7 @@ asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& sl
     result->failure = AsFailure(error);
   }
   result->duration = steady_clock::now() - started;
-  const bool outdated = place != place_ || !config_->collector(slot.type->name).enabled;
+  const bool outdated = place != PlaceOf(*slot.type) || !config_->collector(slot.type->name).enabled;
   co_return outdated ? nullptr : result;
 }
 
@@ -177,6 +177,8 @@ asio::awaitable<std::optional<Failure>> Server::EnsureConnected() {
     co_return AsFailure(error);
   }
   up_ = true;
+  // Another of several hosts: what was seen on the wire is of the one before.
+  if (peer_ && !peer_->IsAt(connection_->peer())) ForgetWire();
   peer_ = connection_->peer();
   const OwnConnection& own = *own_connection_;
   log::Info("connected", {{"server", config_->name},
@@ -194,13 +196,24 @@ asio::awaitable<std::optional<Failure>> Server::EnsureConnected() {
   co_return std::nullopt;
 }
 
+void Server::ForgetWire() {
+  ++wire_place_;
+  for (Slot& slot : slots_) {
+    if (NeedsSql(*slot.type)) continue;
+    Forget(slot);
+    slot.due = Deadline::min();
+  }
+}
+
 asio::awaitable<std::shared_ptr<db::Connection>> Server::Connect() {
   const auto place = place_;
   db::ConnectOptions options{config_->conninfo, config_->password_file};
   // The first connects of a fleet wait for each other as long as it takes. Later nobody may take what was known before
   // for what is known now: to have no turn in time is a failure.
   const auto patience = up_ ? std::optional(SessionTimeout()) : std::nullopt;
-  auto connect = runtime_.connector.Connect(std::move(options), SessionTimeout(), patience);
+  // Where all of it has one deadline, a login that hangs leaves time for the wire, which goes on without.
+  const auto timeout = once_ && WatchesWire() ? SessionTimeout() / 2 : SessionTimeout();
+  auto connect = runtime_.connector.Connect(std::move(options), timeout, patience);
   auto connection = co_await std::move(connect);
   if (place != place_) throw Error(FailureReason::kConnection, "the configuration changed");
   co_return connection;

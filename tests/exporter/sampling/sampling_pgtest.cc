@@ -258,6 +258,29 @@ TEST_F(SamplingPgTest, AnotherConninfoConnectsAnewAndDropsResults) {
   }));
 }
 
+// What was seen on the wire is of the host before.
+TEST_F(SamplingPgTest, AnotherHostOfSeveralIsLookedAtAnew) {
+  PostgresServer first(Options(shared_->ca));
+  std::vector<int> ports;
+  g_fakes[kEndpoint].collect = [&](Context& context, Output& output) -> asio::awaitable<void> {
+    ports.push_back(context.peer ? context.peer->port : 0);
+    output.facts.Publish(std::make_shared<const int>(ports.back()));
+    co_return;
+  };
+  auto config = Often();
+  config.conninfo = "host=127.0.0.1,127.0.0.1 port=" + std::to_string(first.port()) + "," +
+                    std::to_string(postgres_.port()) + " user=postgres dbname=postgres sslmode=require";
+  Start(config);
+  ASSERT_TRUE(AllRan());
+  ASSERT_EQ(ports, std::vector{first.port()});
+  first.Kill();
+  ASSERT_TRUE(RunUntil([&] {
+    const auto seen = server_->Snapshot()->facts().Get<int>();
+    return seen && *seen == postgres_.port();
+  }));
+  EXPECT_EQ(ports, (std::vector{first.port(), postgres_.port()}));
+}
+
 TEST_F(SamplingPgTest, OtherSettingsKeepTheConnection) {
   Start(Often());
   ASSERT_TRUE(AllRan());
