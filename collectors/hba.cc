@@ -187,8 +187,25 @@ void RenderConnections(const Judged& judged, std::size_t max_series, sessions::S
 class Collector : public sampling::Collector {
  public:
   asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
+    // What was seen on another host is no history of this one.
+    if (context.peer && host_ && !host_->IsAt(*context.peer)) {
+      tracker_ = {};
+      last_ = nullptr;
+    }
+    host_ = context.peer;
+    HbaAnswers answers = co_await AskHba(*context.session, context.own_backends, access_, context.deadline);
+    access_ = answers.access;
+    // Where every answer is last time's, so is all that follows from them.
+    output.basis = Basis(context, answers);
+    if (output.basis && output.basis == context.basis) {
+      output.unchanged = true;
+      co_return;
+    }
+    ++looks_;
+    output.basis = Basis(context, answers);
     HbaQuestion question = {context.own_backends, context.config.names, tracker_.last_loaded()};
-    HbaReading reading = co_await ReadHba(*context.session, std::move(question), context.deadline);
+    auto read = ReadHba(*context.session, std::move(answers), std::move(question), context.deadline);
+    HbaReading reading = co_await std::move(read);
     output.incomplete = std::move(reading.incomplete);
     if (!reading.has_rules) co_return;
 
@@ -218,6 +235,22 @@ class Collector : public sampling::Collector {
   }
 
  private:
+  // All that a result follows from; nullopt where the answers are none to build on. Also what was seen before, which
+  // each look may move on, even one that was not stored.
+  std::optional<Digest> Basis(const sampling::Context& context, const HbaAnswers& answers) const {
+    const auto answered = answers.digest();
+    if (!answered) return std::nullopt;
+    Digester digester;
+    digester.Number(context.config_version);
+    digester.Number(context.session->server_version());
+    digester.Number(looks_);
+    digester.Part(*answered);
+    return digester.Finish();
+  }
+
+  std::optional<db::Peer> host_;  // of the last look
+  std::optional<HbaAccess> access_;
+  std::uint64_t looks_ = 0;
   hba::InForceTracker tracker_;
   std::shared_ptr<const Posture> last_;
   sessions::SeriesCap cap_;

@@ -21,13 +21,6 @@ using hba::FileRow;
 using hba::NameMatch;
 using hba::RuleSet;
 
-// Roles, memberships and databases together; some megabytes.
-constexpr std::size_t kMaxCatalog = 100'000;
-
-struct Access {
-  bool rules_function, files_function, superuser, rules_view, sees_stats;
-};
-
 std::string Text(const db::Result& rows, int row, int column) {
   return std::string(rows.Text(row, column).value_or(""));
 }
@@ -142,72 +135,40 @@ std::vector<hba::OpenConnections> ReadConnections(const db::Result& rows) {
   return result;
 }
 
-// Asks for one reading.
+// Makes one reading of what was answered.
 class Reader {
  public:
   Reader(db::Session& session, Deadline deadline, HbaReading& reading)
       : session_(session), deadline_(deadline), reading_(reading) {}
 
-  asio::awaitable<Access> AskAccess() {
-    const db::Statement statement = Statement("hba_access", kHbaAccessSql);
-    const db::Result row = co_await session_.Query(statement, {}, deadline_);
-    const auto flag = [&](const char* column) { return row.Bool(0, row.Column(column)).value_or(false); };
-    reading_.view.load_time = row.Double(0, row.Column("load_time")).value();
-    reading_.view.now = row.Double(0, row.Column("now")).value();
-    co_return Access{flag("rules_function"), flag("files_function"), flag("superuser"), flag("rules_view"),
-                     flag("sees_stats")};
-  }
-
-  asio::awaitable<void> AskAll(Access access, const sampling::OwnBackends& own) {
-    const bool sees_raw_text = access.rules_function || access.superuser;
-    const bool sees_files = access.files_function || access.superuser;
-    const db::Request view = {Statement("hba_view", kHbaViewSql), {}};
-    const db::Request files = {access.files_function ? Statement("hba_files_function", kHbaFilesFunctionSql)
-                                                     : Statement("hba_files", kHbaFilesSql),
-                               {}};
-    const db::Statement connections = Statement("hba_connections", kHbaConnectionsSql);
-    const sampling::BetweenLogins logins(own);
-    std::vector<db::Request> requests;
-    if (access.rules_function) {
-      requests.push_back({Statement("hba_rules_function", kHbaRulesFunctionSql), {}});
-    } else if (access.superuser) {
-      requests.push_back({Statement("hba_rules", kHbaRulesSql), {}});
-    } else {
-      requests.push_back(view);
+  asio::awaitable<void> Take(HbaAnswers answers, const sampling::OwnBackends& own) {
+    reading_.view.load_time = answers.load_time;
+    reading_.view.now = answers.now;
+    if (!answers.access.sees_rules()) {
+      Deny("rules");
+      co_return;
     }
-    if (sees_files) requests.push_back(files);
-    requests.push_back({Statement("hba_catalog", kHbaCatalogSql), {std::to_string(kMaxCatalog + 1)}});
-    if (access.sees_stats) requests.push_back({connections, {logins.pids()}});
-    std::vector<db::Answer> answers = co_await session_.QueryAll(std::move(requests), deadline_);
-    const bool disturbed = logins.disturbed();
-
-    if (!sees_raw_text) {
+    if (!answers.access.sees_raw_text()) {
       Deny("raw_text");
-    } else if (answers.front()) {
+    } else if (*answers.rules) {
       reading_.has_raw_text = true;
     } else {
-      Miss("raw_text", answers.front().error());
-      // With the times of the files again: those may not be older than the rules.
-      std::vector<db::Request> again = {view};
-      if (sees_files) again.push_back(files);
-      std::vector<db::Answer> newer = co_await session_.QueryAll(std::move(again), deadline_);
-      std::ranges::move(newer, answers.begin());
+      Miss("raw_text", answers.rules->error());
+      co_await AskHbaView(session_, answers, deadline_);
     }
-    auto answer = answers.begin();
-    TakeRules(db::Take(std::move(*answer++)));
-    if (sees_files) {
-      TakeFiles(std::move(*answer++));
+    TakeRules(db::Take(*std::move(answers.rules)));
+    if (answers.files) {
+      TakeFiles(*std::move(answers.files));
     } else {
       Deny("file_times");
     }
-    TakeCatalog(db::Take(std::move(*answer++)));
-    if (access.sees_stats) {
-      db::Result rows = db::Take(std::move(*answer++));
-      if (disturbed) rows = co_await sampling::QueryBetweenLogins(session_, own, connections, deadline_);
-      reading_.connections = ReadConnections(rows);
-    } else {
+    TakeCatalog(db::Take(*std::move(answers.catalog)));
+    if (!answers.connections) {
       Deny("connections");
+      co_return;
     }
+    if (answers.disturbed && *answers.connections) co_await AskHbaConnections(session_, own, answers, deadline_);
+    reading_.connections = ReadConnections(db::Take(*std::move(answers.connections)));
   }
 
   asio::awaitable<void> AskRegexes(std::vector<std::string> names, const RuleSet* also) {
@@ -217,7 +178,7 @@ class Reader {
     if (patterns.empty() || !reading_.catalog_complete) co_return;
     db::Parameters parameters = {fmt::format("{}", fmt::join(patterns, "\n")),
                                  fmt::format("{}", fmt::join(names, "\n"))};
-    db::Statement statement = Statement("hba_regex", kHbaRegexSql);
+    db::Statement statement = sampling::StatementFor("hba_regex", kHbaRegexSql, session_.server_version());
     const db::Answer rows = co_await session_.Ask(std::move(statement), std::move(parameters), deadline_);
     if (!rows) {
       Miss("regular_expressions", rows.error());
@@ -231,13 +192,9 @@ class Reader {
     for (int row = 0; row < rows->rows(); ++row) regexes.AddMatch(Text(*rows, row, 0), Text(*rows, row, 1));
   }
 
+ private:
   void Deny(const char* part) {
     reading_.incomplete.push_back({part, std::string(ToString(FailureReason::kInsufficientPrivilege))});
-  }
-
- private:
-  db::Statement Statement(const char* name, std::span<const sampling::VersionedSql> sql) const {
-    return sampling::StatementFor(name, sql, session_.server_version());
   }
 
   void TakeRules(const db::Result& rows) {
@@ -246,7 +203,7 @@ class Reader {
   }
 
   void TakeCatalog(const db::Result& rows) {
-    reading_.catalog_complete = static_cast<std::size_t>(rows.rows()) <= kMaxCatalog;
+    reading_.catalog_complete = static_cast<std::size_t>(rows.rows()) <= kMaxHbaCatalog;
     if (reading_.catalog_complete) {
       reading_.catalog = ReadCatalog(rows);
     } else {
@@ -277,16 +234,11 @@ class Reader {
 
 }  // namespace
 
-asio::awaitable<HbaReading> ReadHba(db::Session& session, HbaQuestion question, Deadline deadline) {
+asio::awaitable<HbaReading> ReadHba(db::Session& session, HbaAnswers answers, HbaQuestion question, Deadline deadline) {
   HbaReading reading;
   Reader reader(session, deadline, reading);
-  const Access access = co_await reader.AskAccess();
-  if (!access.rules_function && !access.rules_view && !access.superuser) {
-    reader.Deny("rules");
-    co_return reading;
-  }
-  co_await reader.AskAll(access, question.own_backends);
-  co_await reader.AskRegexes(std::move(question.names), question.also);
+  co_await reader.Take(std::move(answers), question.own_backends);
+  if (reading.has_rules) co_await reader.AskRegexes(std::move(question.names), question.also);
   co_return reading;
 }
 

@@ -1,10 +1,11 @@
-// Reads all that the hba collector wants to know of a server into the types of exporter/hba.
+// Reads what a server answered into the types of exporter/hba.
 #pragma once
 
 #include <asio/awaitable.hpp>
 #include <string>
 #include <vector>
 
+#include "collectors/hba_answers.h"
 #include "exporter/base/deadline.h"
 #include "exporter/db/session.h"
 #include "exporter/hba/in_force.h"
@@ -32,7 +33,8 @@ struct HbaQuestion {
   const hba::RuleSet* also = nullptr;
 };
 
-// On a fresh session. Throws DbError and TimeoutError.
-asio::awaitable<HbaReading> ReadHba(db::Session& session, HbaQuestion question, Deadline deadline);
+// Asks what follows from the answers (regular expressions), and again for what has none. On the fresh session that
+// gave them. Throws DbError and TimeoutError.
+asio::awaitable<HbaReading> ReadHba(db::Session& session, HbaAnswers answers, HbaQuestion question, Deadline deadline);
 
 }  // namespace pgtls::collectors

@@ -359,12 +359,7 @@ class Collector : public sampling::Collector {
     digester.Number(context.config_version);
     digester.Number(context.session->server_version());
     digester.Number(snapshot.now_us() / kDayUs);
-    const int clock = rows.Column("now_us");
-    for (int row = 0; row < rows.rows(); ++row) {
-      for (int column = 0; column < rows.columns(); ++column) {
-        if (column != clock) rows.DigestCell(row, column, digester);
-      }
-    }
+    rows.DigestRows(digester, rows.Column("now_us"));
     return digester.Finish();
   }
 
@@ -372,7 +367,7 @@ class Collector : public sampling::Collector {
   // not stored.
   Digest Basis(const Digest& shown) const {
     Digester digester;
-    for (const std::uint8_t byte : shown) digester.Number(byte);
+    digester.Part(shown);
     digester.Number(renderings_);
     return digester.Finish();
   }

@@ -105,15 +105,22 @@ constexpr std::array kDescs = {&kServerInfo,    &kSslEnabled, &kSettingInfo, &kP
 // ---- Reader
 
 struct Access {
-  bool sees_settings, sees_stats, has_function, sees_files;
+  bool sees_settings = false;
+  bool sees_stats = false;
+  bool has_function = false;
+  bool sees_files = false;
+  friend bool operator==(const Access&, const Access&) = default;
 };
 
-Access ReadAccess(const db::Result& row, ServerSettings& settings) {
+Access ReadAccess(const db::Result& row) {
+  const auto flag = [&](const char* column) { return row.Bool(0, row.Column(column)).value(); };
+  return {flag("sees_settings"), flag("sees_stats"), flag("has_function"), flag("sees_files")};
+}
+
+void ReadGeneral(const db::Result& row, ServerSettings& settings) {
   settings.server_version = row.Text(0, row.Column("server_version")).value();
   settings.load_time = row.Double(0, row.Column("load_time")).value();
-  const auto flag = [&](const char* column) { return row.Bool(0, row.Column(column)).value(); };
-  settings.complete = flag("sees_settings");
-  return {settings.complete, flag("sees_stats"), flag("has_function"), flag("sees_files")};
+  settings.complete = ReadAccess(row).sees_settings;
 }
 
 // Settings that a line of a file decides, or would: not those of the command line, which win over files.
@@ -234,48 +241,95 @@ void Render(const ServerSettings& settings, Sink& sink) {
   }
 }
 
-// ---- Factory
+// ---- Asking, factory
+
+// What this role may ask for, beside the access itself.
+std::vector<db::Request> RequestsFor(const Access& access, int version) {
+  std::vector<db::Request> requests = {{sampling::StatementFor("settings", kSettingsSql, version), {}}};
+  if (access.has_function) {
+    requests.push_back({sampling::StatementFor("settings_files_function", kFilesFunctionSql, version), {}});
+  } else if (access.sees_files) {
+    requests.push_back({sampling::StatementFor("settings_files", kFilesSql, version), {}});
+  }
+  if (access.sees_stats)
+    requests.push_back({sampling::StatementFor("settings_wal_receiver", kWalReceiverSql, version), {}});
+  return requests;
+}
+
+struct Rows {
+  db::Result access_row;
+  Access access;
+  std::vector<db::Result> rows;  // of RequestsFor(access)
+};
 
 class Collector : public sampling::Collector {
  public:
   asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
-    db::Session& session = *context.session;
-    const int version = session.server_version();
-    const std::string denied(ToString(FailureReason::kInsufficientPrivilege));
+    const int version = context.session->server_version();
+    const Rows rows = co_await Ask(*context.session, context.deadline);
+    // Where every row is last time's, so is all that is said of them.
+    output.basis = Basis(rows, version);
+    if (context.basis && context.basis == output.basis) {
+      output.unchanged = true;
+      co_return;
+    }
     auto settings = std::make_shared<ServerSettings>();
     settings->version_number = version;
-
-    const db::Statement access_statement = sampling::StatementFor("settings_access", kAccessSql, version);
-    const db::Result access_row = co_await session.Query(access_statement, {}, context.deadline);
-    const Access access = ReadAccess(access_row, *settings);
-    if (!access.sees_settings) output.incomplete.push_back({"settings", denied});
-
-    const bool sees_files = access.has_function || access.sees_files;
-    std::vector<db::Request> requests = {{sampling::StatementFor("settings", kSettingsSql, version), {}}};
-    if (access.has_function) {
-      requests.push_back({sampling::StatementFor("settings_files_function", kFilesFunctionSql, version), {}});
-    } else if (access.sees_files) {
-      requests.push_back({sampling::StatementFor("settings_files", kFilesSql, version), {}});
-    }
-    if (access.sees_stats)
-      requests.push_back({sampling::StatementFor("settings_wal_receiver", kWalReceiverSql, version), {}});
-    std::vector<db::Answer> answers = co_await session.QueryAll(std::move(requests), context.deadline);
-
-    auto answer = answers.begin();
-    const FileValues file_values = ReadSettings(db::Take(std::move(*answer++)), *settings);
-    if (sees_files) {
-      ReadFiles(db::Take(std::move(*answer++)), file_values, *settings);
-    } else {
-      output.incomplete.push_back({"configuration_files", denied});
-    }
-    if (access.sees_stats) {
-      ReadWalReceiver(db::Take(std::move(*answer++)), *settings);
-    } else {
-      output.incomplete.push_back({"wal_receiver", denied});
-    }
+    output.incomplete = Read(rows, *settings);
     Render(*settings, output.sink);
     output.facts.Publish(std::shared_ptr<const ServerSettings>(std::move(settings)));
   }
+
+ private:
+  // In one round trip, where the role may see what it saw last time.
+  asio::awaitable<Rows> Ask(db::Session& session, Deadline deadline) {
+    const int version = session.server_version();
+    std::vector<db::Request> requests;
+    if (access_) requests = RequestsFor(*access_, version);
+    requests.insert(requests.begin(), {sampling::StatementFor("settings_access", kAccessSql, version), {}});
+    std::vector<db::Answer> answers = co_await session.QueryAll(std::move(requests), deadline);
+    Rows rows = {db::Take(std::move(answers.front())), {}, {}};
+    rows.access = ReadAccess(rows.access_row);
+    answers.erase(answers.begin());
+    if (access_ != rows.access) {
+      std::vector<db::Request> allowed = RequestsFor(rows.access, version);
+      answers = co_await session.QueryAll(std::move(allowed), deadline);
+    }
+    access_ = rows.access;
+    for (db::Answer& answer : answers) rows.rows.push_back(db::Take(std::move(answer)));
+    co_return rows;
+  }
+
+  static Digest Basis(const Rows& rows, int version) {
+    Digester digester;
+    digester.Number(version);
+    rows.access_row.DigestRows(digester);
+    for (const db::Result& result : rows.rows) result.DigestRows(digester);
+    return digester.Finish();
+  }
+
+  // What the role may not see comes back.
+  static std::vector<sampling::IncompletePart> Read(const Rows& rows, ServerSettings& settings) {
+    const std::string denied(ToString(FailureReason::kInsufficientPrivilege));
+    std::vector<sampling::IncompletePart> incomplete;
+    ReadGeneral(rows.access_row, settings);
+    if (!rows.access.sees_settings) incomplete.push_back({"settings", denied});
+    auto next = rows.rows.begin();
+    const FileValues file_values = ReadSettings(*next++, settings);
+    if (rows.access.has_function || rows.access.sees_files) {
+      ReadFiles(*next++, file_values, settings);
+    } else {
+      incomplete.push_back({"configuration_files", denied});
+    }
+    if (rows.access.sees_stats) {
+      ReadWalReceiver(*next++, settings);
+    } else {
+      incomplete.push_back({"wal_receiver", denied});
+    }
+    return incomplete;
+  }
+
+  std::optional<Access> access_;  // of the last collection
 };
 
 constexpr sampling::CollectorType kType = {"settings", "How the server is configured", sampling::ConnectionKind::kFresh,

@@ -34,6 +34,8 @@ class Digester {
     Number(text.size());
     Bytes(text);
   }
+  // Another digest, as a part of this one.
+  void Part(const Digest& part) { Bytes(std::string_view(reinterpret_cast<const char*>(part.data()), part.size())); }
   // Bytes whose number is known: they have no end of their own.
   void Bytes(std::string_view bytes);
 

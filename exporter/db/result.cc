@@ -51,10 +51,16 @@ void Result::ThrowNoCell(int row, int column) {
   throw Error(FailureReason::kError, fmt::format("no row {} column {} in the result", row, column));
 }
 
-void Result::DigestCell(int row, int column, Digester& digester) const {
-  const auto text = Text(row, column);
-  digester.Number(text.has_value());
-  digester.Text(text.value_or(""));
+void Result::DigestRows(Digester& digester, int without_column) const {
+  digester.Number(rows_);
+  for (int row = 0; row < rows_; ++row) {
+    for (int column = 0; column < columns_; ++column) {
+      if (column == without_column) continue;
+      const auto text = Text(row, column);
+      digester.Number(text.has_value());
+      digester.Text(text.value_or(""));
+    }
+  }
 }
 
 std::optional<std::int64_t> Result::Int(int row, int column) const {

@@ -35,8 +35,9 @@ class Result {
     if (length == 0 && PQgetisnull(result_.get(), row, column) != 0) return std::nullopt;
     return std::string_view(PQgetvalue(result_.get(), row, column), static_cast<std::size_t>(length));
   }
-  // The cell with its length and whether it is NULL, so that rows of different cells never make the same digest.
-  void DigestCell(int row, int column, Digester& digester) const;
+  // All rows, or all of them but the cells of one column: what only tells the time. Each cell with its length and
+  // whether it is NULL, so that different rows never make the same digest.
+  void DigestRows(Digester& digester, int without_column = -1) const;
   std::optional<std::int64_t> Int(int row, int column) const;
   std::optional<double> Double(int row, int column) const;
   std::optional<bool> Bool(int row, int column) const;

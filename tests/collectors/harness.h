@@ -26,6 +26,7 @@ class FakeSession : public db::Session {
 
   asio::awaitable<std::vector<db::Answer>> QueryAll(std::vector<db::Request> requests,
                                                     Deadline /*it answers at once*/) override {
+    ++round_trips;
     std::vector<db::Answer> all;
     for (const db::Request& request : requests) all.push_back(AnswerTo(request));
     co_return all;
@@ -38,6 +39,7 @@ class FakeSession : public db::Session {
   // Or fails as the test has set.
   std::map<std::string, DbError, std::less<>> failures;
   db::Parameters last_parameters;
+  int round_trips = 0;
 
  private:
   db::Answer AnswerTo(const db::Request& request) {

@@ -149,5 +149,65 @@ TEST_F(HbaTest, TakesTheViewWhereTheRawTextCannotBeRead) {
   EXPECT_THAT(harness_.CollectPage(), HasSubstr("pg_tls_hba_plaintext_admitted{server=\"db\",network=\"remote\"} 1"));
 }
 
+TEST_F(HbaTest, TheSameAnswersAreSaidToBeUnchanged) {
+  Rule("host", "all", "all", "10.0.0.0", "255.0.0.0", "md5", "host all all 10.0.0.0/8");
+  harness_.basis = harness_.Collect().basis;
+  ASSERT_TRUE(harness_.basis);
+  answers_["hba_access"].second[0][6] = "315";  // the clock alone
+  sampling::Output same = harness_.Collect();
+  EXPECT_TRUE(same.unchanged);
+  EXPECT_EQ(same.basis, harness_.basis);
+
+  const auto before = answers_;
+  const std::pair<const char*, std::function<void()>> changes[] = {
+      {"load time", [&] { answers_["hba_access"].second[0][5] = "310"; }},
+      {"rule", [&] { answers_["hba_rules_function"].second[0][9] = "trust"; }},
+      {"file", [&] { answers_["hba_files_function"].second[0][1] = "101"; }},
+      {"catalog", [&] { answers_["hba_catalog"].second.pop_back(); }},
+      {"connection", [&] { Open("anna", "erp", "10.1.2.3", "f", "1"); }},
+      {"statistics", [&] { Access("t", "f", "f"); }},
+  };
+  for (const auto& [what, change] : changes) {
+    answers_ = before;
+    change();
+    sampling::Output output = harness_.Collect();
+    EXPECT_FALSE(output.unchanged) << what;
+    harness_.basis = output.basis;
+    EXPECT_TRUE(harness_.Collect().unchanged) << "after another " << what;
+  }
+}
+
+TEST_F(HbaTest, AnswersThatAreNoneAreNothingToBuildOn) {
+  harness_.fake.failures.emplace("hba_files_function", DbError(FailureReason::kError, "58P01", "no such file"));
+  EXPECT_FALSE(harness_.Collect().basis);
+}
+
+TEST_F(HbaTest, AsksInOneRoundTripWhatTheRoleMightSeeLastTime) {
+  harness_.Collect();
+  EXPECT_EQ(harness_.fake.round_trips, 2) << "what it may see, then what it is";
+  harness_.Collect();
+  EXPECT_EQ(harness_.fake.round_trips, 3);
+  Access("f", "f", "t");
+  answers_["hba_rules"] = answers_["hba_rules_function"];
+  answers_["hba_files"] = answers_["hba_files_function"];
+  const sampling::Output output = harness_.Collect();
+  EXPECT_EQ(harness_.fake.round_trips, 5) << "it may see other things now";
+  EXPECT_FALSE(output.facts.Get<hba::Posture>()->connections);
+}
+
+// The same text there was loaded at another time, or was not.
+TEST_F(HbaTest, AnotherHostHasNoHistory) {
+  const auto in_force = [&] { return harness_.Collect().facts.Get<hba::Posture>()->in_force.rules; };
+  harness_.peer = db::Peer{.address = IpAddress::Parse("10.0.0.1"), .port = 5432};
+  Rule("hostssl", "all", "all", "10.0.0.0", "255.0.0.0", "md5", "hostssl all all 10.0.0.0/8");
+  ASSERT_TRUE(in_force());
+  auto& error = answers_["hba_rules_function"].second[0][11];
+  auto& type = answers_["hba_rules_function"].second[0][4];
+  error = "invalid connection type", type = std::nullopt;
+  EXPECT_TRUE(in_force()) << "a file that cannot be loaded leaves those that are known";
+  harness_.peer->address = IpAddress::Parse("10.0.0.2");
+  EXPECT_FALSE(in_force());
+}
+
 }  // namespace
 }  // namespace pgtls::collectors

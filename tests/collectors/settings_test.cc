@@ -117,5 +117,42 @@ TEST_F(SettingsTest, ReadsBooleansAsPostgresqlDoes) {
   }
 }
 
+TEST_F(SettingsTest, TheSameRowsAreSaidToBeUnchanged) {
+  Setting("ssl", "on", "bool");
+  FileLine("ssl", "on");
+  harness_.basis = harness_.Collect().basis;
+  ASSERT_TRUE(harness_.basis);
+  EXPECT_TRUE(harness_.Collect().unchanged);
+
+  const auto before = answers_;
+  const std::pair<const char*, std::function<void()>> changes[] = {
+      {"load time", [&] { answers_["settings_access"].second[0][1] = "1800000001"; }},
+      {"setting", [&] { answers_["settings"].second[0][1] = "off"; }},
+      {"line", [&] { FileLine("ssl", "off"); }},
+      {"link", [&] { answers_["settings_wal_receiver"].second.push_back({"db0", "5432", "disable"}); }},
+      {"privilege", [&] { Access("t", "f", "t", "f"); }},
+      {"privilege alone", [&] { Access("f", "t", "t", "f"); }},
+  };
+  for (const auto& [what, change] : changes) {
+    answers_ = before;
+    change();
+    const sampling::Output output = harness_.Collect();
+    EXPECT_FALSE(output.unchanged) << what;
+    harness_.basis = output.basis;
+    EXPECT_TRUE(harness_.Collect().unchanged) << "after another " << what;
+  }
+}
+
+TEST_F(SettingsTest, AsksInOneRoundTripWhatTheRoleMightSeeLastTime) {
+  Setting("ssl", "on", "bool");
+  harness_.Collect();
+  EXPECT_EQ(harness_.fake.round_trips, 2) << "what it may see, then what it is";
+  harness_.Collect();
+  EXPECT_EQ(harness_.fake.round_trips, 3);
+  Access("t", "t", "f", "f");
+  EXPECT_FALSE(Settings()->file_errors);
+  EXPECT_EQ(harness_.fake.round_trips, 5) << "it may see less now";
+}
+
 }  // namespace
 }  // namespace pgtls::collectors

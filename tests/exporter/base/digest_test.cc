@@ -23,7 +23,7 @@ TEST(DigestTest, IsTheFirstHalfOfSha256) {
 TEST(DigestTest, IsThatOfTheWholeHoweverItCame) {
   std::string whole;
   for (int i = 0; i < 5000; ++i) whole += static_cast<char>('a' + i % 26);
-  for (const std::size_t piece : {1, 7, 511, 512, 513, 1024, 4999}) {
+  for (const std::size_t piece : {1u, 7u, 511u, 512u, 513u, 1024u, 4999u}) {
     Digester digester;
     for (std::size_t at = 0; at < whole.size(); at += piece) {
       digester.Bytes(std::string_view(whole).substr(at, piece));

@@ -1,0 +1,109 @@
+#include "collectors/hba_answers.h"
+
+#include <span>
+#include <string>
+#include <utility>
+
+#include "collectors/hba_sql.h"
+#include "exporter/sampling/own_connection.h"
+
+namespace pgtls::collectors {
+namespace {
+
+db::Statement Statement(const db::Session& session, const char* name, std::span<const sampling::VersionedSql> sql) {
+  return sampling::StatementFor(name, sql, session.server_version());
+}
+
+db::Statement FilesStatement(const db::Session& session, const HbaAccess& access) {
+  return access.files_function ? Statement(session, "hba_files_function", kHbaFilesFunctionSql)
+                               : Statement(session, "hba_files", kHbaFilesSql);
+}
+
+db::Statement RulesStatement(const db::Session& session, const HbaAccess& access) {
+  if (access.rules_function) return Statement(session, "hba_rules_function", kHbaRulesFunctionSql);
+  return access.superuser ? Statement(session, "hba_rules", kHbaRulesSql) : Statement(session, "hba_view", kHbaViewSql);
+}
+
+void AddRequests(const db::Session& session, const HbaAccess& access, const std::string& own_pids,
+                 std::vector<db::Request>& requests) {
+  if (!access.sees_rules()) return;
+  requests.push_back({RulesStatement(session, access), {}});
+  if (access.sees_files()) requests.push_back({FilesStatement(session, access), {}});
+  requests.push_back({Statement(session, "hba_catalog", kHbaCatalogSql), {std::to_string(kMaxHbaCatalog + 1)}});
+  if (access.sees_stats) requests.push_back({Statement(session, "hba_connections", kHbaConnectionsSql), {own_pids}});
+}
+
+// The answers to AddRequests(), from `first` on.
+void Assign(std::vector<db::Answer>::iterator first, HbaAnswers& answers) {
+  if (!answers.access.sees_rules()) return;
+  answers.rules = std::move(*first++);
+  if (answers.access.sees_files()) answers.files = std::move(*first++);
+  answers.catalog = std::move(*first++);
+  if (answers.access.sees_stats) answers.connections = std::move(*first++);
+}
+
+void TakeAccess(const db::Result& row, HbaAnswers& answers) {
+  const auto flag = [&](const char* column) { return row.Bool(0, row.Column(column)).value_or(false); };
+  answers.access = {flag("rules_function"), flag("files_function"), flag("superuser"), flag("rules_view"),
+                    flag("sees_stats")};
+  answers.load_time = row.Double(0, row.Column("load_time")).value();
+  answers.now = row.Double(0, row.Column("now")).value();
+}
+
+}  // namespace
+
+std::optional<Digest> HbaAnswers::digest() const {
+  if (disturbed) return std::nullopt;
+  Digester digester;
+  for (const bool flag :
+       {access.rules_function, access.files_function, access.superuser, access.rules_view, access.sees_stats}) {
+    digester.Number(flag);
+  }
+  digester.Number(load_time);
+  for (const auto* answer : {&rules, &files, &catalog, &connections}) {
+    digester.Number(answer->has_value());
+    if (!*answer) continue;
+    if (!**answer) return std::nullopt;
+    (**answer)->DigestRows(digester);
+  }
+  return digester.Finish();
+}
+
+asio::awaitable<HbaAnswers> AskHba(db::Session& session, const sampling::OwnBackends& own_backends,
+                                   std::optional<HbaAccess> expected, Deadline deadline) {
+  HbaAnswers answers;
+  const sampling::BetweenLogins first(own_backends);
+  std::vector<db::Request> requests = {{Statement(session, "hba_access", kHbaAccessSql), {}}};
+  if (expected) AddRequests(session, *expected, first.pids(), requests);
+  std::vector<db::Answer> all = co_await session.QueryAll(std::move(requests), deadline);
+  TakeAccess(db::Take(std::move(all.front())), answers);
+  if (expected && answers.access == *expected) {
+    answers.disturbed = first.disturbed();
+    Assign(all.begin() + 1, answers);
+    co_return answers;
+  }
+  const sampling::BetweenLogins second(own_backends);
+  std::vector<db::Request> allowed;
+  AddRequests(session, answers.access, second.pids(), allowed);
+  all = co_await session.QueryAll(std::move(allowed), deadline);
+  answers.disturbed = second.disturbed();
+  Assign(all.begin(), answers);
+  co_return answers;
+}
+
+asio::awaitable<void> AskHbaView(db::Session& session, HbaAnswers& answers, Deadline deadline) {
+  std::vector<db::Request> requests = {{Statement(session, "hba_view", kHbaViewSql), {}}};
+  if (answers.access.sees_files()) requests.push_back({FilesStatement(session, answers.access), {}});
+  std::vector<db::Answer> all = co_await session.QueryAll(std::move(requests), deadline);
+  answers.rules = std::move(all.front());
+  if (answers.access.sees_files()) answers.files = std::move(all.back());
+}
+
+asio::awaitable<void> AskHbaConnections(db::Session& session, const sampling::OwnBackends& own_backends,
+                                        HbaAnswers& answers, Deadline deadline) {
+  const db::Statement statement = Statement(session, "hba_connections", kHbaConnectionsSql);
+  answers.connections = co_await sampling::QueryBetweenLogins(session, own_backends, statement, deadline);
+  answers.disturbed = false;
+}
+
+}  // namespace pgtls::collectors

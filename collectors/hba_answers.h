@@ -1,0 +1,61 @@
+// What the hba collector asks a server, and the answers as they came.
+#pragma once
+
+#include <asio/awaitable.hpp>
+#include <optional>
+#include <vector>
+
+#include "exporter/base/deadline.h"
+#include "exporter/base/digest.h"
+#include "exporter/db/session.h"
+#include "exporter/sampling/collector.h"
+
+namespace pgtls::collectors {
+
+// What the role may use.
+struct HbaAccess {
+  bool rules_function = false;
+  bool files_function = false;
+  bool superuser = false;
+  bool rules_view = false;
+  bool sees_stats = false;
+
+  bool sees_rules() const { return rules_function || rules_view || superuser; }
+  bool sees_raw_text() const { return rules_function || superuser; }
+  bool sees_files() const { return files_function || superuser; }
+  friend bool operator==(const HbaAccess&, const HbaAccess&) = default;
+};
+
+// Each is absent where the access does not allow it.
+struct HbaAnswers {
+  HbaAccess access;
+  double load_time = 0;  // pg_conf_load_time(), seconds since the epoch by the server's clock
+  double now = 0;        // of the question, by the same clock
+  std::optional<db::Answer> rules;
+  std::optional<db::Answer> files;
+  std::optional<db::Answer> catalog;
+  std::optional<db::Answer> connections;
+  // The connections may hold one of the exporter's own that was not known as such.
+  bool disturbed = false;
+
+  // Of all but `now`. nullopt where something was not answered, or not surely.
+  std::optional<Digest> digest() const;
+};
+
+// Roles, memberships and databases together; some megabytes. One more is asked for.
+inline constexpr std::size_t kMaxHbaCatalog = 100'000;
+
+// On a fresh session. In one round trip where the access is as `expected`, which may be absent: not known. Throws
+// DbError and TimeoutError.
+asio::awaitable<HbaAnswers> AskHba(db::Session& session, const sampling::OwnBackends& own_backends,
+                                   std::optional<HbaAccess> expected, Deadline deadline);
+
+// The rules once more, by the view: without the lines' own text. `answers` has them, and the times of the files anew,
+// in place of what it had: those may not be older than the rules.
+asio::awaitable<void> AskHbaView(db::Session& session, HbaAnswers& answers, Deadline deadline);
+
+// The connections once more, when no probe of the exporter's is logging in.
+asio::awaitable<void> AskHbaConnections(db::Session& session, const sampling::OwnBackends& own_backends,
+                                        HbaAnswers& answers, Deadline deadline);
+
+}  // namespace pgtls::collectors
