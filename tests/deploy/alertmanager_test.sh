@@ -58,7 +58,8 @@ expect active PgTlsUnencryptedConnections instance=a server=db1
 fire alertname=PgTlsEncryptionNotOffered instance=b server=db3 severity=critical
 fire alertname=PgTlsCertificateVerificationFailing instance=b server=db4 check=chain severity=critical
 fire alertname=PgTlsCollectorBlind instance=b server=db5 collector=hba severity=warning
-for server in db3 db4 db5; do
+fire alertname=PgTlsCollectorBlind instance=b server=db6 collector=hba part=rules severity=warning
+for server in db3 db4 db5 db6; do
   fire alertname=PgTlsVerifyFullFails instance=b server=$server severity=warning
   fire alertname=PgTlsPlaintextAccepted instance=b server=$server severity=warning
   for collector in hba sessions; do fire alertname=PgTlsDataStale instance=b server=$server collector=$collector severity=warning; done
@@ -70,6 +71,7 @@ expect active PgTlsPlaintextAccepted instance=b server=db4
 expect active PgTlsVerifyFullFails instance=b server=db5
 expect silenced PgTlsDataStale instance=b server=db5 collector=hba
 expect active PgTlsDataStale instance=b server=db5 collector=sessions
+expect active PgTlsDataStale instance=b server=db6 collector=hba
 
 # An expired certificate that is served explains why clients that verify fail; one that lies in a file does not.
 for source in served file; do
