@@ -45,19 +45,21 @@ expect() {
 for instance in a b; do
   fire alertname=PgTlsUnencryptedConnections instance=$instance server=db1 user=bob severity=critical
   fire alertname=PgTlsUnencryptedSessions instance=$instance server=db1 severity=critical
-  fire alertname=PgTlsCertificateExpired instance=$instance server=db1 severity=critical
+  fire alertname=PgTlsCertificateExpired instance=$instance server=db1 source=served severity=critical
   fire alertname=PgTlsVerifyFullFails instance=$instance server=db1 severity=warning
   fire alertname=PgTlsUnencryptedConnections instance=$instance server=db2 user=bob severity=critical
 done
-expect silenced PgTlsUnencryptedSessions instance=a
 expect silenced PgTlsVerifyFullFails instance=a
+# A stranger may have come and gone while bob, whom everybody knows, stays.
+expect active PgTlsUnencryptedSessions instance=a server=db1
 expect active PgTlsUnencryptedConnections instance=a server=db1
 
 # The cause silences its consequence, on its server.
 fire alertname=PgTlsEncryptionNotOffered instance=b server=db3 severity=critical
 fire alertname=PgTlsCertificateVerificationFailing instance=b server=db4 check=chain severity=critical
 fire alertname=PgTlsCollectorBlind instance=b server=db5 collector=hba severity=warning
-for server in db3 db4 db5; do
+fire alertname=PgTlsCollectorBlind instance=b server=db6 collector=hba part=rules severity=warning
+for server in db3 db4 db5 db6; do
   fire alertname=PgTlsVerifyFullFails instance=b server=$server severity=warning
   fire alertname=PgTlsPlaintextAccepted instance=b server=$server severity=warning
   for collector in hba sessions; do fire alertname=PgTlsDataStale instance=b server=$server collector=$collector severity=warning; done
@@ -69,12 +71,30 @@ expect active PgTlsPlaintextAccepted instance=b server=db4
 expect active PgTlsVerifyFullFails instance=b server=db5
 expect silenced PgTlsDataStale instance=b server=db5 collector=hba
 expect active PgTlsDataStale instance=b server=db5 collector=sessions
+expect active PgTlsDataStale instance=b server=db6 collector=hba
+
+# An expired certificate that is served explains why clients that verify fail; one that lies in a file does not.
+for source in served file; do
+  fire alertname=PgTlsCertificateExpired instance=b server=$source source=$source severity=critical
+  fire alertname=PgTlsCertificateVerificationFailing instance=b server=$source check=chain severity=critical
+  fire alertname=PgTlsVerifyFullFails instance=b server=$source severity=warning
+done
+expect silenced PgTlsCertificateVerificationFailing instance=b server=served
+expect silenced PgTlsVerifyFullFails instance=b server=served
+expect active PgTlsCertificateVerificationFailing instance=b server=file
 
 # The server is down for exporter a: only there, and not what may be the cause.
+for alert in NextRestartFails HbaRefused CertificateFileUnreadable HbaReloadPending; do
+  fire alertname=PgTls$alert instance=a server=db1 severity=critical
+done
 fire alertname=PgTlsServerDown instance=a server=db1 severity=critical
 expect silenced PgTlsUnencryptedConnections instance=a server=db1
 expect active PgTlsServerDown instance=a server=db1
 expect active PgTlsCertificateExpired instance=a server=db1
+expect active PgTlsNextRestartFails instance=a server=db1
+expect active PgTlsHbaRefused instance=a server=db1
+expect active PgTlsCertificateFileUnreadable instance=a server=db1
+expect silenced PgTlsHbaReloadPending instance=a server=db1
 expect active PgTlsUnencryptedConnections instance=a server=db2
 expect active PgTlsUnencryptedConnections instance=b server=db1
 

@@ -20,10 +20,10 @@ for (let round = 0; round < 2; ++round) {
   }
 }
 
-// The queries of a template: printf's format with its %q filled in.
+// The queries of a template: printf's format with its %q and %[1]q filled in.
 const queriesOf = (template) =>
   [...template.matchAll(/printf "((?:[^"\\]|\\.)*)"[^|}]*\| query/g)].map((match) =>
-    JSON.parse(`"${match[1]}"`).replaceAll('%q', '"x"'),
+    JSON.parse(`"${match[1]}"`).replaceAll(/%(\[\d\])?q/g, '"x"'),
   );
 
 for (const rule of rules) {
