@@ -3,6 +3,21 @@ local p = import 'lib/panels.libsonnet';
 local of = p.of;
 
 local left(matchers) = '%s - time()' % of('pg_tls_certificate_not_after_timestamp_seconds', matchers);
+// What keeps certificates out of sight, of whole servers: a collector that fails, or a wire that does not get as far as a handshake.
+// (The answer N is no such thing: it says that there is no TLS.)
+local looked_at = of('pg_tls_collector_success', 'collector=~"certificates|endpoint"');
+local out_of_sight = std.join(' or ', [
+  looked_at + ' == 0',
+  of('pg_tls_endpoint_reachable') + ' == 0',
+  of('pg_tls_handshake_success') + ' == 0',
+  of('pg_tls_ssl_request_answer', 'answer=~"E|none"') + ' == 1',
+]);
+// Of a server that is seen: a part that is closed to the exporter, or a file that it cannot read.
+local in_part = std.join(' or ', [
+  of('pg_tls_collector_incomplete_info', 'collector=~"certificates|endpoint"'),
+  of('pg_tls_certificate_file_readable') + ' == 0',
+]);
+local servers_with(what) = 'count(group by (instance, server) (%s)) or 0 * count(%s)' % [what, looked_at];
 local server_column = { label: 'server', name: 'server', link: p.to_server };
 local exporter_column = { label: 'instance', name: 'exporter' };
 
@@ -19,7 +34,7 @@ p.dashboard(
         p.stat('Under 30 days', 'Server certificates that expire within 30 days.', 'count(%s < 30 * 86400 > 0) or 0 * count(%s)' % [left('role!="ca"'), left('role!="ca"')], thresholds=p.bad_from_one),
         p.stat(
           'Do not verify',
-          "Servers whose certificate fails libpq's verification.",
+          "Servers whose certificate fails libpq's verification. Without an sslrootcert the chain is not judged.",
           'count(group by (instance, server) (%s == 0)) or 0 * count(%s)' % [of('pg_tls_certificate_verified'), of('pg_tls_certificate_verified')],
           thresholds=p.bad_from_one,
         ),
@@ -34,6 +49,22 @@ p.dashboard(
           'Servers that will refuse their private key at the next start.',
           'count(group by (instance, server) (%s == 0)) or 0 * count(%s)' % [of('pg_tls_private_key_ok'), of('pg_tls_private_key_ok')],
           thresholds=p.bad_from_one,
+        ),
+        p.exporters_down(width=8),
+        p.stat(
+          'Cannot be looked at',
+          'Servers where the collectors certificates or endpoint fail, or no handshake is reached. Their certificates and keys are in no figure '
+          + 'above: while this is not 0, no 0 there is an all-clear.',
+          servers_with(out_of_sight),
+          thresholds=p.bad_from_one,
+          width=8,
+        ),
+        p.stat(
+          'Seen in part',
+          'Servers where some part is closed to the exporter: what is served, the files, or one of them. What is there is in no figure above.',
+          servers_with(in_part),
+          thresholds=p.poor_from_one,
+          width=8,
         ),
       ],
     },
@@ -91,6 +122,30 @@ p.dashboard(
     {
       title: 'What is wrong',
       panels: [
+        p.table(
+          'Collectors that fail',
+          'Nothing is known of what these collectors report.',
+          [p.instant(of('pg_tls_collector_failure_info', 'collector=~"certificates|endpoint"') + ' == 1')],
+          [server_column, exporter_column, { label: 'collector', name: 'collector' }, { label: 'reason', name: 'reason' }],
+          sort='server',
+          width=12,
+          height=6,
+        ),
+        p.table(
+          'Collectors that see a part',
+          'They run, but some part is closed to the exporter.',
+          [p.instant(of('pg_tls_collector_incomplete_info', 'collector=~"certificates|endpoint"') + ' == 1')],
+          [
+            server_column,
+            exporter_column,
+            { label: 'collector', name: 'collector' },
+            { label: 'part', name: 'part' },
+            { label: 'reason', name: 'reason' },
+          ],
+          sort='server',
+          width=12,
+          height=6,
+        ),
         p.table(
           'Verification',
           "What fails by libpq's rules, and why.",

@@ -11,17 +11,24 @@ local exporter_column = { label: 'instance', name: 'exporter' };
 p.dashboard(
   'pg-tls-fleet',
   'Fleet',
-  'How the connections to all PostgreSQL servers are protected. What is not known is not shown as fine: see "Blind".',
+  'How the connections to all PostgreSQL servers are protected. What is not known is not shown as fine: see "Exporters down" and "Blind".',
   [
     {
       title: 'Now',
       panels: [
-        p.stat('Servers', 'Servers that an exporter watches.', 'count(group by (server) (%s))' % of('pg_tls_collector_success')),
+        p.exporters_down(width=3),
+        p.stat(
+          'Servers',
+          'Servers that an exporter watches, of the exporters that can be scraped.',
+          'count(group by (server) (%s))' % of('pg_tls_collector_success'),
+          width=3,
+        ),
         p.stat(
           'Down',
           'Servers that do not answer the exporter over SQL. Nothing is known about their sessions.',
           'count(%s == 0) or 0 * count(%s)' % [of('pg_tls_up'), of('pg_tls_up')],
           thresholds=p.bad_from_one,
+          width=3,
         ),
         p.stat(
           'Unencrypted, not allowed',
@@ -52,6 +59,7 @@ p.dashboard(
           'Collectors that fail at the moment: what they would say is unknown.',
           'count(%s == 0) or 0 * count(%s)' % [of('pg_tls_collector_success'), of('pg_tls_collector_success')],
           thresholds=p.bad_from_one,
+          width=3,
         ),
       ],
     },

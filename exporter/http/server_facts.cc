@@ -36,6 +36,21 @@ std::string ServerFacts::WhyUnknown(std::string_view collector) const {
   return "";
 }
 
+std::string ServerFacts::WhyWireUnknown() const {
+  if (!endpoint) return "";
+  if (!endpoint->reachable) return "no TCP connection to " + endpoint->address;
+  switch (endpoint->ssl_answer.value_or(tls::Answer::kNone)) {
+    case tls::Answer::kYes:
+    case tls::Answer::kNo:
+      return "";
+    case tls::Answer::kError:
+      return "the server answered the request for TLS with an error";
+    case tls::Answer::kNone:
+      break;
+  }
+  return "the server did not answer the request for TLS";
+}
+
 std::optional<seconds> ServerFacts::Age(const sampling::CollectorState& state) const {
   if (!state.last_success) return std::nullopt;
   return std::max(seconds(0), now - std::chrono::floor<seconds>(*state.last_success));

@@ -18,6 +18,8 @@ struct ServerFacts : sampling::KnownFacts {
   const sampling::CollectorState* Collector(std::string_view name) const;
   // Why a collector's facts are not there, or are not to be trusted; empty where they are.
   std::string WhyUnknown(std::string_view collector) const;
+  // Why a look at the wire that succeeded does not tell whether the server offers TLS; empty where it does.
+  std::string WhyWireUnknown() const;
   // Time since the last success; absent without one.
   std::optional<std::chrono::seconds> Age(const sampling::CollectorState& state) const;
   // Its last run failed with the connection that all collectors on SQL share: said once, and not of each.

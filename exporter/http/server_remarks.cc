@@ -47,10 +47,9 @@ void AddSessions(const ServerFacts& facts, Remarks& remarks) {
 void AddWire(const ServerFacts& facts, Remarks& remarks) {
   if (!facts.endpoint) return;
   const tls::EndpointFacts& endpoint = *facts.endpoint;
-  if (!endpoint.reachable) {
-    remarks.push_back({Level::kUnknown, "wire not known: no TCP connection to " + endpoint.address});
-    return;
-  }
+  const std::string why = facts.WhyWireUnknown();
+  if (!why.empty()) remarks.push_back({Level::kUnknown, "wire not known: " + why});
+  if (!endpoint.reachable) return;
   if (endpoint.ssl_answer == tls::Answer::kNo) remarks.push_back({Level::kBad, "the server refuses TLS on the wire"});
   if (endpoint.ssl_answer == tls::Answer::kYes && endpoint.handshake == false)
     remarks.push_back({Level::kBad, "no TLS handshake succeeds"});

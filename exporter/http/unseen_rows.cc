@@ -28,7 +28,8 @@ void AddServer(const ServerFacts& facts, const Add& add) {
       add(what, part.reason);
     }
   }
-  if (facts.endpoint && !facts.endpoint->reachable) add("the wire", "no TCP connection to " + facts.endpoint->address);
+  const std::string wire = facts.WhyWireUnknown();
+  if (!wire.empty()) add("the wire", wire);
   if (!facts.certificates) return;
   for (const auto& file : facts.certificates->files) {
     if (!file.problem.empty()) add("file " + file.path, file.problem);

@@ -21,6 +21,7 @@ local mapping(values) = [{
   // Thresholds, from the base color (value null) upward.
   plain: steps([[null, 'blue']]),
   bad_from_one: steps([[null, 'green'], [1, 'red']]),
+  poor_from_one: steps([[null, 'green'], [1, 'orange']]),
   days_left: steps([[null, 'red'], [7 * 86400, 'orange'], [30 * 86400, 'green']]),
   share: steps([[null, 'red'], [0.95, 'orange'], [1, 'green']]),
 
@@ -34,8 +35,12 @@ local mapping(values) = [{
     name,
     if matchers == '' then '' else ',' + matchers,
   ],
-  // A metric of the exporter itself.
-  exporter(name):: '%s{job=~"$job",instance=~"$instance"}' % name,
+  // A metric of the exporter itself. Every target of Prometheus has `up`, and many have `process_…`: the exporters are those whose job
+  // has the name that the rules look for.
+  exporter(name):: '%s{%sjob=~"$job",instance=~"$instance"}' % [
+    name,
+    if std.startsWith(name, 'pg_tls_') then '' else 'job=~"pg_tls.*",',
+  ],
 
   range(expr, legend):: { expr: expr, legendFormat: legend },
   instant(expr, legend=''):: { expr: expr, legendFormat: legend, instant: true, range: false, format: 'table' },
@@ -68,6 +73,17 @@ local mapping(values) = [{
         orientation: 'auto',
       },
     },
+
+  // An exporter that is down takes its servers out of every other panel: what these count is then counted without them.
+  exporters_down(width=4)::
+    $.stat(
+      'Exporters down',
+      'Exporters (behind /sd or /probe: targets) that Prometheus cannot scrape. Their servers are in no other figure here: while this is '
+      + 'not 0, no 0 beside it is an all-clear.',
+      'count(%s == 0) or 0 * count(%s)' % [$.exporter('up'), $.exporter('up')],
+      thresholds=$.bad_from_one,
+      width=width,
+    ),
 
   // Labels of one series as text: for *_info metrics.
   words(title, description, expr, legend, width=4, height=4)::

@@ -13,16 +13,21 @@ mkdir -m 1777 "$dir/parent"
 export PGTLS_DEMO_PARENT=$dir/parent
 nothing_left() { [[ -z $(ls -A "$dir/parent") ]] || fail "left behind: $(ls -A "$dir/parent")"; }
 
-# start_demo TENTHS [OPTION…]: until it says that Ctrl-C ends it, for so many tenths of a second at the most.
+# start_demo TENTHS [OPTION…]: until it says that Ctrl-C ends it. Not within so many tenths of a second is a failure.
 start_demo() {
-  local tenths=$1
+  local tenths=$1 i=0
   shift
   # Ctrl-C reaches the whole foreground process group. (A background job ignores it unless told otherwise.)
   setsid env --default-signal=INT deploy/demo.sh "$@" >"$dir/out" 2>&1 &
   demo=$!
-  for ((i = 0; i < tenths; ++i)); do
-    grep -q 'Ctrl-C ends everything' "$dir/out" && break
+  until grep -q 'Ctrl-C ends everything' "$dir/out"; do
     kill -0 "$demo" 2>/dev/null || fail "the demo ended by itself"
+    if ((i++ >= tenths)); then
+      # It may not have its process group yet.
+      kill -- "-$demo" 2>/dev/null || kill "$demo"
+      wait "$demo" || true
+      fail "the demo was not there within $tenths tenths of a second"
+    fi
     sleep 0.1
   done
 }

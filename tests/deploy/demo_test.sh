@@ -22,6 +22,11 @@ if deploy/demo.sh --once --dsn='host=127.0.0.1 port=1 dbname=postgres' >"$dir/ou
   fail "--once passed on a server that is down"
 fi
 
+# One that is not there in time is a failure, and it leaves nothing behind.
+if (start_demo 0) >"$dir/late" 2>&1; then fail "start_demo passed without a demo"; fi
+grep -q 'was not there within' "$dir/late" || fail "start_demo failed for another reason: $(cat "$dir/late")"
+nothing_left
+
 start_demo 600
 interrupt_demo
 

@@ -1,7 +1,10 @@
 // The Kubernetes manifests and the compose file by published schemas, and what a careful operator looks for in them.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import Ajv from 'ajv/dist/2019.js';
 import { validate as lintDockerfile } from 'dockerfile-utils';
@@ -14,6 +17,7 @@ const read = (path) => readFileSync(new URL(path, deploy), 'utf8');
 const kustomization = parse(read('kubernetes/kustomization.yaml'));
 const objects = kustomization.resources.map((path) => parse(read(`kubernetes/${path}`)));
 const sidecar = parse(read('kubernetes/sidecar.yaml'));
+const sidecarMonitor = parse(read('kubernetes/sidecar-monitor.yaml'));
 const find = (kind) => objects.find((object) => object.kind === kind);
 
 // Throws where an object is not by the schemas of Kubernetes' own OpenAPI, and of the operator's CRDs.
@@ -24,9 +28,14 @@ async function validate(object) {
   new models[kind](object).validate();
 }
 
-for (const object of objects) {
+for (const object of [...objects, sidecarMonitor]) {
   test(`${object.kind} ${object.metadata.name} by its schema`, () => validate(object));
 }
+
+test('no file is left out here', () => {
+  const known = [...kustomization.resources, 'kustomization.yaml', 'sidecar.yaml', 'sidecar-monitor.yaml'];
+  assert.deepEqual(readdirSync(new URL('kubernetes/', deploy)).filter((name) => name.endsWith('.yaml')).sort(), known.sort());
+});
 
 test('what the deployment mounts is generated or said', () => {
   const generated = kustomization.configMapGenerator.map((map) => map.name);
@@ -41,7 +50,7 @@ test('the sidecar patch by the schema of what it patches', () => {
   const patched = structuredClone(sidecar);
   patched.spec.selector = { matchLabels: { app: 'postgres' } };
   patched.spec.serviceName = 'postgres';
-  patched.spec.template.metadata = { labels: { app: 'postgres' } };
+  patched.spec.template.metadata.labels.app = 'postgres';
   return validate(patched);
 });
 
@@ -77,6 +86,68 @@ test('what selects finds the pods', () => {
   for (const [key, value] of Object.entries(find('ServiceMonitor').spec.selector.matchLabels)) {
     assert.equal(find('Service').metadata.labels[key], value);
   }
+});
+
+test('what monitors finds the ports', () => {
+  const [service] = find('ServiceMonitor').spec.endpoints;
+  assert.ok(find('Service').spec.ports.some((port) => port.name === service.port));
+  const { labels } = sidecar.spec.template.metadata;
+  const selected = Object.entries(sidecarMonitor.spec.selector.matchLabels);
+  assert.ok(selected.length > 0);
+  for (const [key, value] of selected) assert.equal(labels[key], value);
+  const [pod] = sidecarMonitor.spec.podMetricsEndpoints;
+  assert.ok(sidecar.spec.template.spec.containers[0].ports.some((port) => port.name === pod.port));
+});
+
+// The labels that Prometheus itself leaves of these by an operator's relabelings.
+function relabeled(relabelings, labels) {
+  const snake = (key) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  const folder = mkdtempSync(join(tmpdir(), 'pgtls-relabel-'));
+  try {
+    const rules = relabelings.map((rule) => Object.fromEntries(Object.entries(rule).map(([key, value]) => [snake(key), value])));
+    const { __address__: address, ...rest } = { __address__: '192.0.2.1:9743', ...labels };
+    const job = { job_name: 'test', static_configs: [{ targets: [address], labels: rest }], relabel_configs: rules };
+    writeFileSync(join(folder, 'prometheus.yml'), JSON.stringify({ scrape_configs: [job] }));
+    const found = execFileSync('promtool', ['check', 'service-discovery', join(folder, 'prometheus.yml'), 'test'], { encoding: 'utf8' });
+    return Object.fromEntries(Object.entries(JSON.parse(found)[0].labels).filter(([label]) => !label.startsWith('__')));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+// A pod as the operator's own relabelings leave it for the monitor's.
+const pod = (name, address) => ({
+  __address__: `${address}:9743`,
+  __meta_kubernetes_namespace: 'databases',
+  __meta_kubernetes_pod_name: name,
+  namespace: 'databases',
+  pod: name,
+  job: 'by-the-operator',
+});
+
+// The alerts that are held for a server that cannot be seen are held for its job and instance.
+test('a pod that replaces another has its labels', () => {
+  const [service] = find('ServiceMonitor').spec.endpoints;
+  const before = relabeled(service.relabelings, pod('pg-tls-exporter-x', '192.0.2.1'));
+  assert.deepEqual(relabeled(service.relabelings, pod('pg-tls-exporter-y', '192.0.2.2')), before);
+  assert.match(before.job, /^pg_tls/);
+  // One name is for one pod at a time.
+  assert.equal(find('Deployment').spec.replicas, 1);
+  assert.equal(find('Deployment').spec.strategy.type, 'Recreate');
+
+  const [beside] = sidecarMonitor.spec.podMetricsEndpoints;
+  const first = relabeled(beside.relabelings, pod('postgres-0', '192.0.2.1'));
+  assert.deepEqual(relabeled(beside.relabelings, pod('postgres-0', '192.0.2.2')), first);
+  assert.match(first.job, /^pg_tls/);
+  assert.notEqual(first.job, before.job);
+  assert.notEqual(relabeled(beside.relabelings, pod('postgres-1', '192.0.2.1')).instance, first.instance);
+});
+
+// All of them call their server 127.0.0.1:5432.
+test('a sidecar has a server of its own', () => {
+  const [beside] = sidecarMonitor.spec.podMetricsEndpoints;
+  const target = relabeled(beside.relabelings, pod('postgres-0', '192.0.2.1'));
+  assert.equal(relabeled(beside.metricRelabelings, { ...target, server: '127.0.0.1:5432' }).server, 'databases/postgres-0');
+  assert.equal(relabeled(beside.metricRelabelings, target).server, undefined, "the exporter's own metrics have none");
 });
 
 test('the Dockerfile', () => {

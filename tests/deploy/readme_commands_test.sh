@@ -98,3 +98,16 @@ while read -r command <&3; do
   count=$((count + 1))
 done 3<"$work/commands"
 ((count >= 12)) || fail "only $count commands were found in the README"
+
+# What the guide to hostssl warns of: `host` admits a client with GSS encryption, `hostnossl` matches it, and `hostssl` would not.
+asks="pg_tls_exporter explain --dsn='host=db1 dbname=postgres user=tls_exporter' --user=erp --database=erp"
+expect 0 'pg_hba.conf:3' "$asks --address=10.1.2.3 --encryption=gss"
+expect 1 'pg_hba.conf:4' "$asks --address=10.9.9.9 --encryption=gss"
+as_postgres sed -i 's/^host erp/hostssl erp/' "$data/pg_hba.conf"
+server reload
+expect 1 'pg_hba.conf:4' "$asks --address=10.1.2.3 --encryption=gss"
+as_postgres sed -i 's/^hostssl erp.*/hostgssenc erp erp 10.1.2.0\/24 scram-sha-256\n&/' "$data/pg_hba.conf"
+server reload
+expect 0 'pg_hba.conf:3' "$asks --address=10.1.2.3 --encryption=gss"
+expect 0 'pg_hba.conf:4' "$asks --address=10.1.2.3 --encryption=tls"
+expect 1 'pg_hba.conf:5' "$asks --address=10.1.2.3 --encryption=none"

@@ -28,10 +28,122 @@ grep -q '^modules:' "$dir/config.yml" || fail "no configuration under ## Configu
 touch "$dir/password"
 sed -i "s#/run/secrets/[a-z]*#$dir/password#" "$dir/config.yml"
 "$PGTLS_EXPORTER" config-check --config.file="$dir/config.yml" >/dev/null || fail "the configuration is refused"
-# Every key of the table is one that the parser knows: an unknown one beside it is answered with the list of those.
-for key in ipv4_prefix ipv6_prefix client_addr max_series enforcement_interval read_via files pkcs12_password_file; do
-  grep -q "$key" README.md || fail "the README does not mention $key"
+# ---- Keys: those of the README's tables are those that the parser knows, all of them and no other
+
+# keys COMMAND… : what the parser knows where this document (standard input) has the key `unknown`, each after $prefix. It says so
+# itself, in its complaint.
+keys() {
+  cat >"$dir/unknown.yml"
+  { "$PGTLS_EXPORTER" "$@" "$dir/unknown.yml" 2>&1 || true; } |
+    sed -n "s/.*unknown key 'unknown'; known are: //p" | tr -d ' ' | tr ',' '\n' | sed "s/^/${prefix-}/"
+}
+config_keys() { keys config-check --config.file <<<"$1"; }
+web_keys() { keys --dsn='host=127.0.0.1 port=1' --web.listen-address=127.0.0.1:0 --web.config.file <<<"$1"; }
+# compare NAME: $dir/known against the first column of the table after the heading of that column
+# shellcheck disable=SC2016  # backticks of Markdown
+compare() {
+  sed -n "/^| $1 |/,/^\$/p" README.md | sed '1,2d' | cut -d'|' -f2 | grep -oE '`[^`]+`' | tr -d '`' | sort >"$dir/table"
+  sort -u "$dir/known" >"$dir/known.sorted"
+  (($(wc -l <"$dir/table") > 10)) || fail "no table of '$1'"
+  diff "$dir/known.sorted" "$dir/table" || fail "keys of the parser (<) and of the README's table of '$1' (>)"
+}
+
+for section in $(config_keys 'unknown: 1'); do
+  case $section in
+    servers) prefix='servers[].' config_keys 'servers: [{unknown: 1}]' ;;
+    collectors)
+      for name in $(config_keys 'collectors: {unknown: 1}'); do
+        prefix="collectors.$name." config_keys "collectors: {$name: {unknown: 1}}"
+      done | sed -E 's/^collectors\.[a-z]+\.(enabled|interval|timeout)$/collectors.NAME.\1/'
+      ;;
+    policy)
+      [[ $(config_keys 'policy: {unknown: 1}') == allow_unencrypted ]] || fail 'another key in policy'
+      prefix='policy.allow_unencrypted[].' config_keys 'policy: {allow_unencrypted: [{unknown: 1}]}'
+      ;;
+    modules) prefix='modules.NAME.' config_keys 'modules: {m: {unknown: 1}}' ;;
+    *) fail "the section $section is not looked at here" ;;
+  esac
+done >"$dir/known"
+compare key
+
+for section in $(web_keys 'unknown: 1'); do
+  case $section in
+    tls_server_config | rate_limit) prefix="$section." web_keys "$section: {unknown: 1}" ;;
+    http_server_config)
+      prefix="$section." web_keys "$section: {unknown: 1}" | grep -v '\.headers$'
+      prefix="$section.headers." web_keys "$section: {headers: {unknown: 1}}"
+      ;;
+    basic_auth_users) echo "$section.NAME" ;;
+    *) fail "the section $section is not looked at here" ;;
+  esac
+done >"$dir/known"
+compare 'web key'
+
+# ---- The web configuration, with the files that it names
+
+sed -n '/^### On a network$/,/^| web key /p' README.md | sed -n 's/^    //p' >"$dir/web.yml"
+grep -q '^tls_server_config:' "$dir/web.yml" || fail "no web configuration under ### On a network"
+certificate() {
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=$1" -addext subjectAltName=IP:127.0.0.1 \
+    -keyout "$dir/$1.key" -out "$dir/$1.crt" 2>/dev/null
+}
+certificate server
+certificate prometheus-ca
+# The password is `secret`.
+# shellcheck disable=SC2016  # dollars of a hash
+sed -i 's#\$2y\$10\$…#$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW#' "$dir/web.yml"
+"$PGTLS_EXPORTER" --dsn='host=127.0.0.1 port=1' --web.listen-address=127.0.0.1:0 --web.config.file="$dir/web.yml" 2>"$dir/log" &
+exporter=$!
+trap 'kill "$exporter" 2>/dev/null || true; wait; rm -rf "$dir"' EXIT
+deadline=$((SECONDS + 60))
+until address=$(grep -oP 'msg="?listening"? address=\K\S+' "$dir/log"); do
+  if ((SECONDS >= deadline)) || ! kill -0 "$exporter"; then fail "the web configuration is refused: $(cat "$dir/log")"; fi
 done
+# status CURL-OPTION…: of an answer
+status() { curl -s -o "$dir/answer" -w '%{http_code}' --cacert "$dir/server.crt" "$@" "https://$address/metrics" || true; }
+own=(--cert "$dir/prometheus-ca.crt" --key "$dir/prometheus-ca.key")
+[[ $(status "${own[@]}" -u prometheus:secret) == 200 ]] || fail "not by the web configuration: $(cat "$dir/log")"
+[[ $(status "${own[@]}" -u prometheus:wrong) == 401 ]] || fail 'another password is taken'
+[[ $(status -u prometheus:secret) == 000 ]] || fail 'nobody needs a client certificate'
+
+# ---- The command line: each command's options are those that the table gives it, and its exit codes are in its row
+
+# of COMMAND: the options of the table's rows that are about it
+of() {
+  sed -n '/^| option |/,/^$/p' README.md | sed '1,2d' |
+    awk -F'|' -v name="$1" '$3 ~ "every command" || $3 ~ "(^|[ `])" name "([` ,]|$)" {print $2}' | grep -oE -- '--[a-z][a-zA-Z._-]*' | sort
+}
+for command in serving config-check collect check explain metrics; do
+  # Not those of the footer. No word where nothing is served by a command.
+  "$PGTLS_EXPORTER" ${command/serving/} --help | grep -oE -- '^ +(-h,)?--[a-z][a-z._-]*' | grep -oE -- '--.*' |
+    sed -E 's/^--(no-)?collector\..*/--\1collector.NAME/' | sort -u >"$dir/help"
+  diff "$dir/help" <(of $command) || fail "options of $command (<) and of the README's table (>)"
+done
+# exits CODE COMMAND ARGUMENT…: and the README says so
+exits() {
+  local code=0
+  "$PGTLS_EXPORTER" "${@:2}" >/dev/null 2>&1 || code=$?
+  [[ $code == "$1" ]] || fail "exit code $code, not $1: ${*:2}"
+  sed -n '/^| command |/,/^$/p' README.md | grep "^| \`$2\`" | cut -d'|' -f4 | grep -qw "$1" || fail "the exit code $1 is not in the row of $2"
+}
+nobody=--dsn='host=127.0.0.1 port=1'
+exits 0 config-check --config.file="$dir/config.yml"
+exits 2 config-check --config.file="$dir/web.yml"
+exits 1 collect "$nobody"
+exits 2 collect --config.file="$dir/web.yml"
+exits 3 check "$nobody"
+exits 2 check --config.file="$dir/web.yml"
+exits 2 explain "$nobody" --user=u --database=d
+exits 0 metrics
+sed -n '/^| command |/,/^$/p' README.md | grep -oP '^\| `\K[a-z-]+' | sort >"$dir/table"
+"$PGTLS_EXPORTER" --help | sed -n '/^Subcommands:/,/^$/p' | grep -oP '^  \K[a-z-]+' | sort | diff - "$dir/table" || fail "commands (<) and the README's table (>)"
+
+# ---- Names
+
+# Metrics, in the text too.
+grep -oE '\bpg_tls_[a-z_]+[a-z]' README.md | sort -u | grep -vxE 'pg_tls_(exporter|rules)' >"$dir/named"
+"$PGTLS_EXPORTER" metrics | cut -f1 | sort >"$dir/metrics"
+[[ -z $(comm -23 "$dir/named" "$dir/metrics") ]] || fail "no such metrics: $(comm -23 "$dir/named" "$dir/metrics")"
 
 # Files and folders of the tree.
 grep -oP '(?<![/\w])(deploy|tests|grafana)/[A-Za-z0-9_./-]+[A-Za-z0-9_]' README.md | sort -u | while read -r path; do

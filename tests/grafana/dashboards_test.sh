@@ -10,7 +10,7 @@ grafana/generate.sh "$work"
 diff -r "$work" grafana/dashboards || { echo 'grafana/dashboards is not what grafana/generate.sh renders' >&2; exit 1; }
 
 tests/deploy/npm.sh
-PGTLS_EXPRESSIONS=$work/expressions node --test tests/grafana/dashboards_test.mjs
+PGTLS_EXPRESSIONS=$work/expressions node --test tests/grafana/dashboards_test.mjs tests/grafana/sight_test.mjs
 
 # Prometheus itself parses every expression.
 {

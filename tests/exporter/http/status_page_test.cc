@@ -196,6 +196,28 @@ TEST(StatusPageTest, OneCertificateInManyPlacesIsOneRow) {
   EXPECT_THAT(section, AllOf(HasSubstr("/etc/0.crt"), HasSubstr("and 2 files more"), Not(HasSubstr("/etc/4.crt"))));
 }
 
+TEST(StatusPageTest, AWireThatGivesNoAnswerIsNotGood) {
+  const std::pair<std::optional<tls::Answer>, std::string> cases[] = {
+      {tls::Answer::kError, "the server answered the request for TLS with an error"},
+      {tls::Answer::kNone, "the server did not answer the request for TLS"},
+      {std::nullopt, "the server did not answer the request for TLS"}};
+  for (const auto& [answer, why] : cases) {
+    ServerBuilder server("orders");
+    server.Edit<tls::EndpointFacts>("endpoint", [&](auto& endpoint) {
+      endpoint.ssl_answer = answer;
+      endpoint.handshake.reset();
+      endpoint.chain_errors.reset();
+      endpoint.hostname_ok.reset();
+    });
+    const std::string page = PageOf({server});
+    EXPECT_THAT(page, Not(HasSubstr("<div class=\"verdict good\"")));
+    EXPECT_EQ(Count(Section(page, "servers"), "wire not known: " + why), 1u);
+    EXPECT_THAT(Section(page, "unseen"), AllOf(HasSubstr("the wire"), HasSubstr(why)));
+    sampling::Snapshots snapshots{server.Shared()};
+    EXPECT_EQ(ViewOf(snapshots, kNow).servers.rows.at(0).level, Level::kUnknown);
+  }
+}
+
 TEST(StatusPageTest, WhatEachModeGets) {
   ServerBuilder server;
   server.Edit<tls::EndpointFacts>("endpoint", [](auto& endpoint) {
