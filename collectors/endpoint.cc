@@ -310,6 +310,7 @@ class Collector : public sampling::Collector {
         log::Warn("TLS files of the client", {{"server", context.server.name}, {"error", problem_}});
     }
     if (client->root == tls::RootCertificate::kUnusable) output.incomplete.push_back({"sslrootcert", "unreadable"});
+    if (!client->root_problem.empty()) output.incomplete.push_back({"sslrootcert", client->root_problem});
     const WireLook look = co_await LookAt(*client, Share(context.deadline, 2));
     std::optional<Answer> gss;
     if (look.as_libpq.reachable) {

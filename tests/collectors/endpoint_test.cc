@@ -2,10 +2,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "exporter/base/error.h"
 #include "exporter/tls/endpoint_facts.h"
 #include "tests/collectors/harness.h"
+#include "tests/collectors/unprivileged.h"
 #include "tests/collectors/wire_peer.h"
 #include "tests/support/files.h"
 #include "tests/support/golden.h"
@@ -35,6 +37,13 @@ class EndpointTest : public testing::Test {
   // Without what differs from run to run.
   std::string Page() {
     return support::Masked(harness_.CollectPage(), {{R"((duration_seconds\{.*\}) .*)", "$1 <time>"}});
+  }
+
+  // One collection's incomplete parts.
+  std::string Incomplete() {
+    std::string text;
+    for (const auto& [part, reason] : harness_.Collect().incomplete) text += part + ":" + reason + " ";
+    return text;
   }
 
   support::TestCa ca_;
@@ -70,11 +79,27 @@ TEST_F(EndpointTest, AnotherAnswerBringsAnotherRound) {
 
 TEST_F(EndpointTest, WithoutARootCertificateNothingIsSaidOfTheChain) {
   harness_.target.options["sslrootcert"] = files_.path() + "/missing";
+  EXPECT_EQ(Incomplete(), "sslrootcert:missing ");
   const std::string page = Page();
   EXPECT_THAT(page, Not(HasSubstr("check=\"chain\"")));
   EXPECT_THAT(page, HasSubstr("pg_tls_certificate_verified{server=\"db\",check=\"hostname\"} 1\n"));
   EXPECT_THAT(page, HasSubstr("pg_tls_sslmode_encrypted{server=\"db\",sslmode=\"require\"} 1\n"));
   EXPECT_THAT(page, Not(HasSubstr("verify-")));
+}
+
+TEST_F(EndpointTest, ARootCertificateThatNobodyNamedIsNotMissing) {
+  harness_.target.options.erase("sslrootcert");
+  EXPECT_EQ(Incomplete(), "");
+}
+
+// libpq 15 only asks whether the file is there, and takes any failure for a no.
+TEST_F(EndpointTest, ARootCertificateBehindAClosedDirectoryIsNotMissing) {
+  chmod(files_.path().c_str(), 0755);
+  mkdir((files_.path() + "/private").c_str(), 0700);
+  harness_.target.options["sslrootcert"] = files_.Write("private/root.crt", ca_.certificate());
+  const Unprivileged nobody;
+  EXPECT_EQ(Incomplete(), "sslrootcert:permission_denied ");
+  EXPECT_THAT(Page(), HasSubstr("pg_tls_sslmode_encrypted{server=\"db\",sslmode=\"require\"} 1\n"));
 }
 
 TEST_F(EndpointTest, AnUnreadableRootCertificateIsTold) {
