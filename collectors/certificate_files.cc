@@ -22,12 +22,6 @@ struct Read {
   std::string bytes;
 };
 
-std::string ProblemOf(const std::error_code& error) {
-  if (error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory) return "missing";
-  if (error == std::errc::permission_denied || error == std::errc::operation_not_permitted) return "permission_denied";
-  return "unreadable";
-}
-
 Read ReadBytes(const std::string& path) {
   try {
     return {"", ReadFile(path, tls::kMaxCertificateFileBytes)};
@@ -48,12 +42,16 @@ std::string Setting(const FileSettings& settings, std::string_view name) {
   return found == settings.end() ? "" : found->second;
 }
 
-// The lists that OpenSSL would look up in a hashed directory: "1a2b3c4d.r0".
+// The lists that OpenSSL would look up in a hashed directory: "1a2b3c4d.r0". Throws std::system_error.
 std::vector<std::string> ListsIn(const std::string& directory) {
   std::vector<std::string> paths;
   const std::unique_ptr<DIR, int (*)(DIR*)> handle(opendir(directory.c_str()), closedir);
-  if (handle == nullptr) return paths;
-  while (const dirent* const entry = readdir(handle.get())) {  // NOLINT(concurrency-mt-unsafe): a handle of its own
+  if (handle == nullptr) throw std::system_error(errno, std::generic_category());
+  for (;;) {
+    errno = 0;
+    const dirent* const entry = readdir(handle.get());  // NOLINT(concurrency-mt-unsafe): a handle of its own
+    if (entry == nullptr && errno != 0) throw std::system_error(errno, std::generic_category());
+    if (entry == nullptr) break;
     const std::string name = entry->d_name;
     const bool hashed = name.size() > 10 && name.find_first_not_of("0123456789abcdef") == 8 &&
                         name.substr(8, 2) == ".r" && name.find_first_not_of("0123456789", 10) == std::string::npos;
@@ -71,22 +69,33 @@ std::optional<std::string> Absolute(const std::string& path, const FileSettings&
   return directory + "/" + path;
 }
 
-tls::KeyReport JudgeKey(const std::string& path, const std::string& certificate_path, const FileSettings& settings) {
+tls::KeyReport JudgeKey(const std::string& path, const std::string& certificate_path, const FileSettings& settings,
+                        std::vector<sampling::IncompletePart>& incomplete) {
   tls::KeyReport report{.path = path};
   struct stat status{};
   if (stat(path.c_str(), &status) != 0) {
+    const std::string problem = ProblemOf({errno, std::generic_category()});
     // No key is no match: the next start fails. A place where the exporter may not look says nothing.
-    if (errno == ENOENT || errno == ENOTDIR) report.matches_certificate = false;
+    if (problem == "missing") {
+      report.matches_certificate = false;
+    } else {
+      incomplete.push_back({"private_key", problem});
+    }
     return report;
   }
   const tls::KeyFileStatus key = {S_ISREG(status.st_mode), status.st_mode & 07777, status.st_uid};
   report.mode = KeyModeOk(key);
   struct stat directory{};
   const std::string data_directory = Setting(settings, "data_directory");
-  if (!data_directory.empty() && stat(data_directory.c_str(), &directory) == 0) {
+  if (data_directory.empty()) {
+    incomplete.push_back({"private_key", std::string(ToString(FailureReason::kInsufficientPrivilege))});
+  } else if (stat(data_directory.c_str(), &directory) == 0) {
     report.owner = KeyOwnerOk(key, directory.st_uid);
+  } else {
+    incomplete.push_back({"private_key", ProblemOf({errno, std::generic_category()})});
   }
   const Read key_bytes = ReadBytes(path);
+  if (!key_bytes.problem.empty()) incomplete.push_back({"private_key", key_bytes.problem});
   const Read certificate_bytes = ReadBytes(certificate_path);
   if (key_bytes.problem.empty() && certificate_bytes.problem.empty()) {
     report.matches_certificate = tls::KeyMatchesCertificate(key_bytes.bytes, certificate_bytes.bytes);
@@ -94,7 +103,26 @@ tls::KeyReport JudgeKey(const std::string& path, const std::string& certificate_
   return report;
 }
 
+// What glob() met on its way; it hands its callback nothing else to write to.
+thread_local std::error_code glob_error;
+
+int NoteGlobError(const char* /*path*/, int error) {
+  if (!glob_error) glob_error.assign(error, std::generic_category());
+  return 0;  // go on: the other directories count
+}
+
 }  // namespace
+
+std::string ProblemOf(const std::error_code& error) {
+  if (error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory) return "missing";
+  if (error == std::errc::permission_denied || error == std::errc::operation_not_permitted) return "permission_denied";
+  return "unreadable";
+}
+
+void AddLostDirectory(const std::string& path, const std::string& problem, FilesRead& result) {
+  result.files.push_back({.role = "crl", .path = path, .problem = problem});
+  result.incomplete.push_back({"files", problem});
+}
 
 tls::FileReport ReportOf(std::string role, std::string path, std::string status, const std::string& bytes,
                          const std::optional<std::string>& pkcs12_password) {
@@ -119,31 +147,44 @@ FilesRead ReadServerFiles(const FileSettings& settings) {
     if (const auto absolute = Absolute(path, settings)) {
       use(*absolute);
     } else {
-      result.unknown_directory = true;
+      result.incomplete.push_back({"files", std::string(ToString(FailureReason::kInsufficientPrivilege))});
     }
   };
   each("ssl_cert_file", [&](const std::string& path) {
     result.files.push_back(ReadOne("server", path));
-    each("ssl_key_file", [&](const std::string& key) { result.key = JudgeKey(key, path, settings); });
+    each("ssl_key_file",
+         [&](const std::string& key) { result.key = JudgeKey(key, path, settings, result.incomplete); });
   });
   each("ssl_ca_file", [&](const std::string& path) { result.files.push_back(ReadOne("ca", path)); });
   each("ssl_crl_file", [&](const std::string& path) { lists.insert(path); });
   each("ssl_crl_dir", [&](const std::string& path) {
-    for (std::string& list : ListsIn(path)) lists.insert(std::move(list));
+    try {
+      for (std::string& list : ListsIn(path)) lists.insert(std::move(list));
+    } catch (const std::system_error& error) {
+      AddLostDirectory(path, ProblemOf(error.code()), result);
+    }
   });
   for (const std::string& path : lists) result.files.push_back(ReadOne("crl", path));
   return result;
 }
 
-std::vector<tls::FileReport> ReadConfiguredFiles(const std::vector<std::string>& patterns,
-                                                 const std::string& pkcs12_password_file) {
+FilesRead ReadConfiguredFiles(const std::vector<std::string>& patterns, const std::string& pkcs12_password_file) {
+  FilesRead result;
   std::set<std::string> paths;
   for (const std::string& pattern : patterns) {
     glob_t found{};
-    if (glob(pattern.c_str(), GLOB_BRACE, nullptr, &found) != 0)
-      paths.insert(pattern);  // NOLINT(concurrency-mt-unsafe)
+    glob_error.clear();
+    const int status = glob(pattern.c_str(), GLOB_BRACE, NoteGlobError, &found);  // NOLINT(concurrency-mt-unsafe)
     for (std::size_t i = 0; i < found.gl_pathc; ++i) paths.insert(found.gl_pathv[i]);
     globfree(&found);
+    std::string problem;
+    if (glob_error) problem = ProblemOf(glob_error);
+    if (problem.empty() && status != 0 && status != GLOB_NOMATCH) problem = "unreadable";
+    if (!problem.empty()) result.incomplete.push_back({"files", problem});
+    if (status != 0 && problem.empty()) paths.insert(pattern);
+    if (status != 0 && !problem.empty()) {
+      result.files.push_back({.role = "extra", .path = pattern, .problem = problem});
+    }
   }
   std::optional<std::string> password;
   if (!pkcs12_password_file.empty()) {
@@ -153,9 +194,8 @@ std::vector<tls::FileReport> ReadConfiguredFiles(const std::vector<std::string>&
       password.reset();  // shows as a PKCS#12 file that cannot be opened
     }
   }
-  std::vector<tls::FileReport> files;
-  for (const std::string& path : paths) files.push_back(ReadOne("extra", path, password));
-  return files;
+  for (const std::string& path : paths) result.files.push_back(ReadOne("extra", path, password));
+  return result;
 }
 
 }  // namespace pgtls::collectors

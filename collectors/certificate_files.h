@@ -4,8 +4,10 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
+#include "exporter/sampling/collector.h"
 #include "exporter/tls/inventory.h"
 
 namespace pgtls::collectors {
@@ -17,16 +19,22 @@ using FileSettings = std::map<std::string, std::string, std::less<>>;
 struct FilesRead {
   std::vector<tls::FileReport> files;
   std::optional<tls::KeyReport> key;
-  bool unknown_directory = false;  // a relative path, and data_directory is not known
+  // `files`: not all could be asked for; `private_key`: not all of it could be judged.
+  std::vector<sampling::IncompletePart> incomplete;
 };
+
+// What an errno says of a file or directory: missing, permission_denied, unreadable.
+std::string ProblemOf(const std::error_code& error);
 
 // The server's certificate, CA and CRL files and its key, where the server runs on this machine. Blocks.
 FilesRead ReadServerFiles(const FileSettings& settings);
 
-// Files of the configuration, by glob patterns; one that matches nothing is reported as missing under its own name.
-// Blocks.
-std::vector<tls::FileReport> ReadConfiguredFiles(const std::vector<std::string>& patterns,
-                                                 const std::string& pkcs12_password_file);
+// Files of the configuration, by glob patterns; one that matches nothing is reported under its own name: as missing, or
+// with what a directory said. Blocks.
+FilesRead ReadConfiguredFiles(const std::vector<std::string>& patterns, const std::string& pkcs12_password_file);
+
+// A directory of revocation lists that could not be listed: what was in it is not known, so `files` is incomplete, too.
+void AddLostDirectory(const std::string& path, const std::string& problem, FilesRead& result);
 
 // A report from bytes that were read elsewhere. `status` is empty or the problem.
 tls::FileReport ReportOf(std::string role, std::string path, std::string status, const std::string& bytes,

@@ -93,15 +93,20 @@ FileSettings ReadSettings(const db::Result& rows) {
   return settings;
 }
 
-std::vector<tls::FileReport> ReadFiles(const db::Result& rows) {
-  std::vector<tls::FileReport> files;
+FilesRead ReadFiles(const db::Result& rows) {
+  FilesRead result;
   for (int row = 0; row < rows.rows(); ++row) {
-    files.push_back(ReportOf(std::string(rows.Text(row, rows.Column("role")).value_or("")),
-                             std::string(rows.Text(row, rows.Column("path")).value_or("")),
-                             std::string(rows.Text(row, rows.Column("problem")).value_or("")),
-                             rows.Bytes(row, rows.Column("data")).value_or(""), std::nullopt));
+    const std::string role(rows.Text(row, rows.Column("role")).value_or(""));
+    const std::string path(rows.Text(row, rows.Column("path")).value_or(""));
+    const std::string problem(rows.Text(row, rows.Column("problem")).value_or(""));
+    if (role == "crl_dir") {  // only where it could not be listed
+      AddLostDirectory(path, problem, result);
+    } else {
+      const std::string bytes = rows.Bytes(row, rows.Column("data")).value_or("");
+      result.files.push_back(ReportOf(role, path, problem, bytes, std::nullopt));
+    }
   }
-  return files;
+  return result;
 }
 
 // Is what is served what the server would load? The file's certificates are sent in its order; OpenSSL may add issuers
@@ -200,12 +205,12 @@ class Collector : public sampling::Collector {
     const config::ReadVia via = context.config.read_via;
     const bool local = via == config::ReadVia::kLocal || (via == config::ReadVia::kAuto && unix_socket);
     co_await CollectFiles(context, local, output, *inventory);
-    std::function<std::vector<tls::FileReport>()> read = [patterns = context.config.files,
-                                                          password_file = context.config.pkcs12_password_file] {
+    std::function<FilesRead()> read = [patterns = context.config.files,
+                                       password_file = context.config.pkcs12_password_file] {
       return ReadConfiguredFiles(patterns, password_file);
     };
-    auto configured = co_await context.blocking.Run(std::move(read));
-    std::ranges::move(configured, std::back_inserter(inventory->files));
+    FilesRead configured = co_await context.blocking.Run(std::move(read));
+    Take(std::move(configured), output, *inventory);
 
     if (!context.server.endpoint) inventory->served_matches_file = ServedMatches(*inventory);
     for (auto& file : inventory->files) {
@@ -218,6 +223,12 @@ class Collector : public sampling::Collector {
   }
 
  private:
+  static void Take(FilesRead read, sampling::Output& output, CertificateInventory& inventory) {
+    std::ranges::move(read.files, std::back_inserter(inventory.files));
+    std::ranges::move(read.incomplete, std::back_inserter(output.incomplete));
+    if (read.key) inventory.key = std::move(read.key);
+  }
+
   // True over a Unix socket, where nothing is served.
   static asio::awaitable<bool> CollectServed(sampling::Context& context, sampling::Output& output,
                                              CertificateInventory& inventory) {
@@ -257,9 +268,7 @@ class Collector : public sampling::Collector {
         const FileSettings settings = ReadSettings(rows);
         std::function<FilesRead()> read = [settings] { return ReadServerFiles(settings); };
         FilesRead result = co_await context.blocking.Run(std::move(read));
-        inventory.files = std::move(result.files);
-        inventory.key = std::move(result.key);
-        if (result.unknown_directory) output.incomplete.push_back({"files", denied});
+        Take(std::move(result), output, inventory);
         co_return;
       }
       const db::Statement access = sampling::StatementFor("certificates_access", kAccessSql, version);
@@ -270,7 +279,7 @@ class Collector : public sampling::Collector {
       }
       const db::Statement statement = sampling::StatementFor("certificates_files", kFilesSql, version);
       const db::Result rows = co_await session.Query(statement, {}, context.deadline);
-      inventory.files = ReadFiles(rows);
+      Take(ReadFiles(rows), output, inventory);
     } catch (const Error& error) {
       failure = error.reason();  // what is served is told all the same
     }

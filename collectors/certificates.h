@@ -5,7 +5,8 @@
 // a path in a setting of another machine is never opened here. Files of the configuration are this machine's.
 //
 // Parts that may be incomplete: `served` (no connection, no handshake), `files` (no session, settings not visible,
-// function not installed), `file_contents` (more certificates in a file than are read).
+// function not installed, a directory of files that cannot be listed), `private_key` (where it is to be read here: not
+// all of it may be seen), `file_contents` (more certificates in a file than are read).
 //
 // Facts: tls::CertificateInventory.
 #pragma once

@@ -8,7 +8,7 @@
 #include <random>
 #include <string>
 
-#include "collectors/wire_client.h"
+#include "collectors/enforcement.h"
 #include "exporter/base/log.h"
 #include "exporter/tls/endpoint_facts.h"
 
@@ -142,84 +142,6 @@ void Render(const Picture& picture, Sink& sink) {
   }
 }
 
-// ---- What leaves lines in the server's log
-
-struct Enforcement {
-  asio::ip::tcp::endpoint address;
-  std::optional<Answer> answer;  // what SSLRequest was answered when this was tried
-  std::optional<Admission> plaintext;
-  std::optional<tls::TlsResult> tls;           // the StartupMessage over TLS, with the client's certificate
-  std::map<std::string_view, bool> protocols;  // without those of which nothing was learned
-  std::optional<bool> direct;
-};
-
-// A probe's own backend, where the server lets it in: no collector counts it.
-class ProbeBackends {
- public:
-  explicit ProbeBackends(sampling::OwnBackends& own) : own_(own), login_(own) {}
-  ~ProbeBackends() {
-    for (const int pid : pids_) own_.Remove(pid);
-  }
-  ProbeBackends(const ProbeBackends&) = delete;
-  ProbeBackends& operator=(const ProbeBackends&) = delete;
-  void Add(int pid) {
-    pids_.push_back(pid);
-    own_.Add(pid);
-  }
-
- private:
-  sampling::OwnBackends& own_;
-  const sampling::OwnBackends::Login login_;
-  std::vector<int> pids_;
-};
-
-// nullopt: the attempt says nothing about the version.
-std::optional<bool> Accepts(const tls::TlsResult& result) {
-  if (result.handshake == Handshake::kFinished) return true;
-  // An end of the connection is no refusal of the version: calling it one would be an all-clear nobody has seen.
-  if (result.handshake == Handshake::kRefusedByServer) return false;
-  return std::nullopt;
-}
-
-asio::awaitable<Enforcement> Enforce(const WireClient& client, const WireLook& look, sampling::OwnBackends& own,
-                                     Deadline deadline) {
-  const tls::WireTarget& target = client.places[look.place].target;
-  const auto& versions = tls::TriableVersions();
-  int steps = static_cast<int>(versions.size()) + 4;
-  Enforcement result{.address = target.address, .answer = look.as_libpq.answer};
-  {
-    ProbeBackends backends(own);
-    const tls::Login login = {client.user, client.database, [&backends](int pid) { backends.Add(pid); }};
-    result.plaintext = co_await tls::ProbePlaintext(target, login, Share(deadline, steps--));
-  }
-  if (result.answer != Answer::kYes) co_return result;
-  if (client.usable) {
-    ProbeBackends backends(own);
-    const tls::Login login = {client.user, client.database, [&backends](int pid) { backends.Add(pid); }};
-    const tls::TlsProbe probe = {.context = client.context, .identity = client.identity, .login = login};
-    result.tls = co_await tls::ProbeTls(target, probe, Share(deadline, steps--));
-  }
-  for (const std::string_view version : versions) {
-    if (look.shown.handshake == Handshake::kFinished && look.shown.facts.version == version) {
-      result.protocols[version] = true;
-      continue;
-    }
-    const tls::TlsProbe probe = {.context = tls::PinnedContext(version)};
-    const auto attempt = co_await tls::ProbeTls(target, probe, Share(deadline, steps--));
-    if (const auto accepts = Accepts(attempt)) result.protocols[version] = *accepts;
-  }
-  // 16 and older log it as an invalid packet; those that know it echo the protocol in every handshake.
-  if (look.shown.facts.alpn == tls::kAlpn) {
-    const tls::TlsProbe probe = {.context = tls::PermissiveContext(), .direct = true};
-    const auto attempt = co_await tls::ProbeTls(target, probe, Share(deadline, steps--));
-    // Without the protocol selected TLS 1.3 looks finished to the client, and then the server hangs up.
-    if (attempt.handshake) {
-      result.direct = attempt.handshake == Handshake::kFinished && attempt.facts.alpn == tls::kAlpn;
-    }
-  }
-  co_return result;
-}
-
 // ---- Judgement
 
 std::optional<bool> FinishedOrFailed(const tls::TlsResult& result) {
@@ -294,6 +216,26 @@ Picture Judge(const WireClient& client, const WireLook& look, std::optional<Answ
   return picture;
 }
 
+// The questions that were asked and got no answer: until they are asked again nothing is known.
+std::vector<sampling::IncompletePart> Unanswered(const EndpointFacts& facts, const Enforcement& enforced) {
+  std::vector<sampling::IncompletePart> parts;
+  const auto add = [&parts](const char* part, bool unanswered) {
+    if (unanswered) parts.push_back({part, "no_answer"});
+  };
+  add("plaintext", !facts.plaintext_accepted);
+  add("protocol_versions", enforced.protocols_asked && facts.protocols.size() < tls::TriableVersions().size());
+  bool unanswered = false;
+  for (std::size_t i = 0; i < tls::kSslModes.size(); ++i) {
+    const bool verifies = tls::kSslModes[i] >= tls::SslMode::kVerifyCa;
+    if (verifies && facts.root == tls::RootCertificate::kNone) continue;
+    const tls::Verdict& verdict = facts.sslmodes[i];
+    unanswered = unanswered || !verdict.connects || (*verdict.connects && !verdict.encrypted);
+  }
+  add("sslmode", unanswered);
+  add("direct_tls", enforced.direct_asked && !facts.direct_tls);
+  return parts;
+}
+
 // ---- Factory
 
 class Collector : public sampling::Collector {
@@ -310,6 +252,7 @@ class Collector : public sampling::Collector {
         log::Warn("TLS files of the client", {{"server", context.server.name}, {"error", problem_}});
     }
     if (client->root == tls::RootCertificate::kUnusable) output.incomplete.push_back({"sslrootcert", "unreadable"});
+    if (!client->root_problem.empty()) output.incomplete.push_back({"sslrootcert", client->root_problem});
     const WireLook look = co_await LookAt(*client, Share(context.deadline, 2));
     std::optional<Answer> gss;
     if (look.as_libpq.reachable) {
@@ -320,6 +263,8 @@ class Collector : public sampling::Collector {
       }
     }
     const Picture picture = Judge(*client, look, gss, enforced_);
+    if (picture.facts.reachable)
+      std::ranges::move(Unanswered(picture.facts, *enforced_), std::back_inserter(output.incomplete));
     Render(picture, output.sink);
     output.facts.Publish(std::make_shared<const EndpointFacts>(picture.facts));
   }
@@ -329,7 +274,7 @@ class Collector : public sampling::Collector {
     if (context.once || !enforced_ || std::chrono::steady_clock::now() >= due_) return true;
     const auto answer = look.as_libpq.answer;
     const bool turned = (answer == Answer::kYes || answer == Answer::kNo) && answer != enforced_->answer;
-    return turned || enforced_->address != client.places[look.place].target.address;
+    return turned || enforced_->applicant != ApplicantOf(client, look);
   }
 
   static std::chrono::nanoseconds Jittered(std::chrono::milliseconds interval) {

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "collectors/certificate_files.h"
 #include "exporter/base/error.h"
 #include "exporter/base/text.h"
 #include "exporter/db/pq_handle.h"
@@ -113,9 +114,11 @@ std::string FileOption(const db::Target& target, std::string_view name, std::str
   return home.empty() ? "" : fmt::format("{}/.postgresql/{}", home, default_name);
 }
 
-bool Exists(const std::string& path) {
+// 0: it exists, as libpq asks it.
+int StatError(const std::string& path) {
   struct stat status{};
-  return !path.empty() && stat(path.c_str(), &status) == 0;
+  if (path.empty()) return ENOENT;
+  return stat(path.c_str(), &status) == 0 ? 0 : errno;
 }
 
 // sslpassword, which the target does not keep.
@@ -142,7 +145,11 @@ void LoadFiles(const db::Target& target, const std::string& conninfo, WireClient
         tls::LibpqContext(target.option("ssl_min_protocol_version"), target.option("ssl_max_protocol_version"));
   });
   const std::string root = FileOption(target, "sslrootcert", "root.crt");
-  if (Exists(root)) {
+  const int root_error = StatError(root);
+  if (root_error != 0 && !target.option("sslrootcert").empty()) {
+    client.root_problem = ProblemOf({root_error, std::generic_category()});
+  }
+  if (root_error == 0) {
     client.root = tls::RootCertificate::kUnusable;
     std::string crl = target.option("sslcrl");
     const std::string& crl_directory = target.option("sslcrldir");
@@ -153,7 +160,7 @@ void LoadFiles(const db::Target& target, const std::string& conninfo, WireClient
     });
   }
   const std::string certificate = FileOption(target, "sslcert", "postgresql.crt");
-  if (Exists(certificate)) {
+  if (StatError(certificate) == 0) {
     guarded([&] {
       client.identity =
           tls::ClientIdentity::Load(certificate, FileOption(target, "sslkey", "postgresql.key"), KeyPassword(conninfo));

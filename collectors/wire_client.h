@@ -29,6 +29,9 @@ struct WireClient {
   tls::RootCertificate root = tls::RootCertificate::kNone;
   std::shared_ptr<const tls::TrustStore> trust;         // with kLoaded
   std::shared_ptr<const tls::ClientIdentity> identity;  // null: no client certificate
+  // libpq goes on without `root` where the conninfo names a file that is not there, or that stat() may not see: the
+  // errno as ProblemOf() names it. Empty where it is there, or nobody named one.
+  std::string root_problem;
   std::string problem;  // why `context`, `root` or the identity cannot be used, for the log
   bool usable = true;   // false: libpq's own preparation of TLS fails
 };

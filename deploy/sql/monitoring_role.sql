@@ -167,7 +167,7 @@ GRANT EXECUTE ON FUNCTION tls_exporter.hba_files() TO tls_exporter;
 
 -- The certificates and revocation lists in ssl_cert_file, ssl_ca_file, ssl_crl_file and ssl_crl_dir, as PEM text: only blocks of these kinds
 -- come out, and none of them can contain another, so that a private key in such a file (or a setting that names one) stays inside. `problem`
--- is null, or why the file could not be read.
+-- is null, or why the file could not be read. A row of the role crl_dir is ssl_crl_dir itself, where it could not be listed.
 DROP FUNCTION IF EXISTS tls_exporter.certificate_files();
 CREATE FUNCTION tls_exporter.certificate_files(OUT role text, OUT path text, OUT problem text, OUT data bytea)
   RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -182,14 +182,17 @@ DECLARE
   content bytea;
 BEGIN
   BEGIN
-    FOR entry IN SELECT e FROM pg_ls_dir(nullif(crl_dir, ''), true, false) e WHERE e ~ '^[0-9a-f]{8}\.r[0-9]+$' ORDER BY e COLLATE "C" LOOP
+    FOR entry IN SELECT e FROM pg_ls_dir(nullif(crl_dir, ''), false, false) e WHERE e ~ '^[0-9a-f]{8}\.r[0-9]+$' ORDER BY e COLLATE "C" LOOP
       roles := roles || 'crl'::text;
       paths := paths || (crl_dir || '/' || entry);
     END LOOP;
   EXCEPTION WHEN OTHERS THEN
-    role := 'crl';
-    path := crl_dir;
-    problem := CASE WHEN SQLSTATE = '42501' THEN 'permission_denied' ELSE 'unreadable' END;
+    role := 'crl_dir';
+    path := CASE WHEN crl_dir LIKE '/%' THEN crl_dir ELSE current_setting('data_directory') || '/' || crl_dir END;
+    problem := CASE SQLSTATE WHEN '42501' THEN 'permission_denied'
+                             WHEN '58P01' THEN 'missing'
+                             WHEN '42809' THEN 'missing'  -- no directory
+                             ELSE 'unreadable' END;
     RETURN NEXT;
   END;
   FOR i IN 1 .. cardinality(paths) LOOP

@@ -12,6 +12,10 @@ constexpr const char* kRoleFile =
     "Run deploy/sql/monitoring_role.sql as a superuser in the database that the exporter connects to, and connect as "
     "tls_exporter.";
 
+constexpr const char* kNoAnswer =
+    "Look into the server's log: it hung up, or answered with an error that says nothing about this (too many "
+    "connections, starting up). It is asked again after enforcement_interval.";
+
 // What would let the exporter see a part.
 struct Remedy {
   std::string_view collector, part, what, remedy;
@@ -31,6 +35,14 @@ constexpr std::array kRemedies = {
     Remedy{"hba", "analysis", "what the rules admit: too many combinations", "Simplify pg_hba.conf."},
     Remedy{"hba", "regular_expressions", "what the regular expressions of pg_hba.conf match",
            "Look into the server's log."},
+    Remedy{"endpoint", "plaintext", "whether plaintext is accepted", kNoAnswer},
+    Remedy{"endpoint", "protocol_versions", "which TLS versions are accepted", kNoAnswer},
+    Remedy{"endpoint", "sslmode", "what each sslmode gets", kNoAnswer},
+    Remedy{"endpoint", "direct_tls", "whether TLS without SSLRequest is taken", kNoAnswer},
+    Remedy{"endpoint", "sslrootcert", "the chain: the authority's certificate cannot be used",
+           "Put the file that sslrootcert names where the exporter's user may read it."},
+    Remedy{"certificates", "private_key", "all of the server's private key",
+           "Let the exporter's user see the key and its directory, where the key may be read by others at all."},
     Remedy{"certificates", "files", "the certificate files of the server", kRoleFile},
     Remedy{"certificates", "served", "the certificate on the wire",
            "Let the exporter reach the server's port, and switch TLS on."},

@@ -105,6 +105,14 @@ int GivePassword(char* buffer, int size, int, void* data) {
   return static_cast<int>(password.size());
 }
 
+void Add(X509* certificate, Digester& digester) {
+  unsigned char* der = nullptr;
+  const int size = i2d_X509(certificate, &der);
+  if (size < 0) throw std::bad_alloc();
+  digester.Text({reinterpret_cast<const char*>(der), static_cast<std::size_t>(size)});
+  OPENSSL_free(der);
+}
+
 // be strict where libpq is: a regular file, its owner's alone, or root's with its group's reading.
 void CheckKeyFile(const std::string& path) {
   struct stat status{};
@@ -186,6 +194,10 @@ std::shared_ptr<const ClientIdentity> ClientIdentity::Load(const std::string& ce
   STACK_OF(X509)* chain = nullptr;
   SSL_CTX_get0_chain_certs(context.get(), static_cast<void*>(&chain));
   identity->chain_.reset(chain == nullptr ? sk_X509_new_null() : X509_chain_up_ref(chain));
+  Digester digester;
+  Add(certificate, digester);
+  for (int i = 0; i < sk_X509_num(chain); ++i) Add(sk_X509_value(chain, i), digester);
+  identity->certificates_ = digester.Finish();
   ERR_clear_error();
   return identity;
 }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "exporter/base/digest.h"
 #include "exporter/tls/openssl.h"
 
 namespace pgtls::tls {
@@ -43,11 +44,14 @@ class ClientIdentity {
                                                     const std::string& password);
   // False where OpenSSL refuses it for this session (security level).
   bool Use(SSL* ssl) const;
+  // Of all certificates that it presents: the same for the same, whenever they were loaded.
+  const Digest& certificates() const { return certificates_; }
 
  private:
   X509Ptr certificate_;
   X509StackPtr chain_;
   EvpPkeyPtr key_;
+  Digest certificates_{};
 };
 
 }  // namespace pgtls::tls

@@ -24,6 +24,7 @@ namespace pgtls::tls {
 struct WireTarget {
   asio::ip::tcp::endpoint address;
   std::string host;
+  friend bool operator==(const WireTarget&, const WireTarget&) = default;
 };
 
 // A StartupMessage to send. `on_backend`: this very backend's pid, where the server lets it in without asking for

@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "exporter/db/target.h"
 #include "exporter/tls/inventory.h"
 #include "tests/collectors/harness.h"
@@ -193,6 +195,28 @@ TEST_F(CertificatesPgTest, MissingMalformedAndHashedFiles) {
   EXPECT_THAT(Files(local), HasSubstr("server:malformed ca:no_certificate "));
   EXPECT_THAT(Files(local), HasSubstr("crl:missing "));
   EXPECT_THAT(Files(local), HasSubstr("crl:ok "));
+}
+
+TEST_F(CertificatesPgTest, ADirectoryOfListsThatCannotBeListedIsToldAsSuch) {
+  const auto both = [&](const std::string& directory, const std::string& reason) {
+    server_.Set("ssl_crl_dir = '" + directory + "'");
+    server_.Reload();
+    const CertificateInventory sql = Look();
+    EXPECT_EQ(incomplete_, "files:" + reason + " ");
+    EXPECT_THAT(Files(sql), HasSubstr("crl:" + reason + " "));
+    const auto lost = std::ranges::find(sql.files, reason, &tls::FileReport::problem);
+    ASSERT_NE(lost, sql.files.end());
+    EXPECT_EQ(lost->path, server_.data_dir() + "/crls");
+  };
+  both("crls", "missing");
+  Look(config::ReadVia::kLocal);
+  EXPECT_EQ(incomplete_, "files:missing ");
+  support::MustRun({"install", "-d", "-o", "postgres", "-m", "0", server_.data_dir() + "/crls"});
+  both("crls", "permission_denied");
+  both(server_.data_dir() + "/crls", "permission_denied");
+  support::MustRun({"chmod", "700", server_.data_dir() + "/crls"});
+  Look();
+  EXPECT_EQ(incomplete_, "");
 }
 
 // The whole point of the function: whatever stands in those files, no key comes out.

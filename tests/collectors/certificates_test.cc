@@ -7,6 +7,7 @@
 
 #include "exporter/base/error.h"
 #include "tests/collectors/harness.h"
+#include "tests/collectors/unprivileged.h"
 #include "tests/collectors/wire_peer.h"
 #include "tests/support/files.h"
 #include "tests/support/golden.h"
@@ -47,6 +48,11 @@ class CertificatesTest : public testing::Test {
     columns = {"name", "setting"};
     rows = {{"data_directory", data_.path()}};
     for (const auto& [name, value] : settings) rows.push_back({name, value});
+  }
+  // A directory below data_ into which only its owner may look.
+  void Closed(const std::string& name) {
+    chmod(data_.path().c_str(), 0755);
+    mkdir((data_.path() + "/" + name).c_str(), 0700);
   }
   void ViaSql(FakeSession::Rows files) {
     harness_.config.read_via = config::ReadVia::kAuto;
@@ -208,6 +214,53 @@ TEST_F(CertificatesTest, RevocationListsOfADirectory) {
   EXPECT_THAT(page, Not(HasSubstr("README")));
 }
 
+// What cannot be listed would be gone from the page without a word, list by list.
+TEST_F(CertificatesTest, ADirectoryOfListsThatCannotBeReadIsTold) {
+  const auto lost = [&](const std::string& directory, const std::string& reason) {
+    Local({{"ssl_crl_dir", directory}});
+    EXPECT_EQ(Incomplete(), "files:" + reason + " ");
+    const std::string page = Page();
+    EXPECT_THAT(page, HasSubstr("pg_tls_certificate_file_readable{server=\"db\",role=\"crl\",path=\"/data/" +
+                                directory + "\"} 0\n"));
+    EXPECT_THAT(page, HasSubstr("path=\"/data/" + directory + "\",reason=\"" + reason + "\"} 1\n"));
+  };
+  lost("none", "missing");
+  ASSERT_EQ(symlink("loop", (data_.path() + "/loop").c_str()), 0);
+  lost("loop", "unreadable");
+  Closed("closed");
+  const Unprivileged nobody;
+  lost("closed", "permission_denied");
+}
+
+TEST_F(CertificatesTest, ADirectoryOfListsThatTheServerCannotReadIsTold) {
+  const std::string good = Hex(ca_.Crl());
+  ViaSql({{"crl_dir", "/data/crls", "missing", std::nullopt}, {"crl", "/data/ca.crl", std::nullopt, good}});
+  EXPECT_EQ(Incomplete(), "files:missing ");
+  const std::string page = Page();
+  EXPECT_EQ(Families(page, "pg_tls_certificate_file_readable{server=\"db\",role=\"crl"),
+            "pg_tls_certificate_file_readable{server=\"db\",role=\"crl\",path=\"/data/ca.crl\"} 1\n"
+            "pg_tls_certificate_file_readable{server=\"db\",role=\"crl\",path=\"/data/crls\"} 0\n");
+  EXPECT_THAT(page, HasSubstr("role=\"crl\",path=\"/data/crls\",reason=\"missing\"} 1\n"));
+}
+
+TEST_F(CertificatesTest, APatternWhoseDirectoryCannotBeReadIsTold) {
+  data_.Write("open.pem", leaf_.certificate);
+  harness_.config.files = {data_.path() + "/*.pem", data_.path() + "/*.der"};
+  EXPECT_EQ(Incomplete(), "");  // looked, and nothing is there
+  harness_.config.files = {data_.path() + "/none/*.pem"};
+  EXPECT_EQ(Incomplete(), "files:missing ");
+  Closed("closed");
+  data_.Write("closed/one.pem", leaf_.certificate);
+  harness_.config.files = {data_.path() + "/closed/*.pem", data_.path() + "/o*.pem"};
+  EXPECT_EQ(Incomplete(), "");
+  const Unprivileged nobody;
+  harness_.session = nullptr;
+  EXPECT_EQ(Incomplete(), "files:connection files:permission_denied ");
+  const std::string page = Page();
+  EXPECT_THAT(page, HasSubstr("path=\"/data/closed/*.pem\",reason=\"permission_denied\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("role=\"extra\",path=\"/data/open.pem\"} "));
+}
+
 TEST_F(CertificatesTest, AnExpiredCertificateKeepsItsSeries) {
   const auto expired = ca_.Issue({.not_before = -std::chrono::days(30), .not_after = -std::chrono::days(1)});
   data_.Write("server.crt", expired.chain);
@@ -237,6 +290,30 @@ TEST_F(CertificatesTest, ThePrivateKeyIsJudgedAsPostgresqlWill) {
   EXPECT_EQ(KeyChecks(Page()), "011");
   unlink(key.c_str());
   EXPECT_EQ(KeyChecks(Page()), "--0");
+}
+
+TEST_F(CertificatesTest, AKeyThatTheExporterMayNotSeeIsTold) {
+  data_.Write("server.crt", leaf_.chain, 0644);
+  chmod(data_.path().c_str(), 0755);
+  {
+    const Unprivileged nobody;
+    EXPECT_EQ(KeyChecks(Page()), "11-");
+    EXPECT_EQ(Incomplete(), "private_key:permission_denied ");
+  }
+  Closed("closed");
+  const std::string key = data_.Write("closed/server.key", leaf_.key);
+  Local({{"ssl_cert_file", "server.crt"}, {"ssl_key_file", key}});
+  EXPECT_EQ(Incomplete(), "");
+  const Unprivileged nobody;
+  EXPECT_THAT(Page(), Not(HasSubstr("pg_tls_private_key_ok")));
+  EXPECT_EQ(Incomplete(), "private_key:permission_denied ");
+}
+
+// It answers the question: the next start fails.
+TEST_F(CertificatesTest, AKeyThatIsNotThereIsNoMissingPart) {
+  unlink((data_.path() + "/server.key").c_str());
+  EXPECT_EQ(KeyChecks(Page()), "--0");
+  EXPECT_EQ(Incomplete(), "");
 }
 
 TEST_F(CertificatesTest, NeitherWireNorSqlNorName) {

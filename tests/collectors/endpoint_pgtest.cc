@@ -208,6 +208,21 @@ TEST_F(EndpointPgTest, AVersionThatTheServerRefuses) {
   Expect("PPEEEE");
 }
 
+// A reload of the exporter's configuration keeps the collector and may change its user.
+TEST_F(EndpointPgTest, TheVerdictIsTheUsersOwn) {
+  Configure(kLocal + "host all app 127.0.0.1/32 reject\nhost all all 127.0.0.1/32 scram-sha-256\n", good_);
+  Harness harness(EndpointCollector());
+  harness.target = db::ResolveTarget(Conninfo(""));
+  const auto look = [&](const std::string& user) {
+    harness.peer = db::Peer{IpAddress::Parse("127.0.0.1"), server_->port(), "localhost", user, "postgres"};
+    return *harness.Collect().facts.Get<EndpointFacts>();
+  };
+  EXPECT_EQ(look("app").plaintext_accepted, false);
+  const EndpointFacts other = look("other");
+  EXPECT_EQ(other.plaintext_accepted, true);
+  EXPECT_EQ(Table(other), "PPEEEE");
+}
+
 TEST_F(EndpointPgTest, AMethodThatFailsByItselfHasLetUsReachIt) {
   Configure(kLocal + "host all all 127.0.0.1/32 ident\n", good_);
   const EndpointFacts facts = Look();
@@ -222,9 +237,13 @@ TEST_F(EndpointPgTest, ErrorsThatSayNothingAboutHbaAreNotTold) {
   harness.peer = db::Peer{IpAddress::Parse("127.0.0.1"), server_->port(), "localhost", "", "postgres"};
   harness.target.options.erase("user");
   // No user name: an error of its own (28000, another routine), before pg_hba is asked.
-  const auto facts = harness.Collect().facts.Get<EndpointFacts>();
+  const sampling::Output output = harness.Collect();
+  const auto facts = output.facts.Get<EndpointFacts>();
   EXPECT_EQ(facts->plaintext_accepted, std::nullopt);
   EXPECT_EQ(Table(*facts), "......");
+  std::string incomplete;
+  for (const auto& [part, reason] : output.incomplete) incomplete += part + ":" + reason + " ";
+  EXPECT_EQ(incomplete, "plaintext:no_answer sslmode:no_answer ");
 }
 
 TEST_F(EndpointPgTest, WhatIsNegotiated) {

@@ -2,10 +2,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <functional>
 
 #include "exporter/base/error.h"
 #include "exporter/tls/endpoint_facts.h"
 #include "tests/collectors/harness.h"
+#include "tests/collectors/unprivileged.h"
 #include "tests/collectors/wire_peer.h"
 #include "tests/support/files.h"
 #include "tests/support/golden.h"
@@ -19,6 +23,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 const std::string kSasl = "R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0"s;
+const std::string kTooMany = "E\0\0\0\x27SFATAL\0C53300\0Msorry\0RInitProcess\0\0"s;
 const std::string kRefused = "E\0\0\0\x33SFATAL\0C28000\0Mno entry\0RClientAuthentication\0\0"s;
 
 class EndpointTest : public testing::Test {
@@ -35,6 +40,19 @@ class EndpointTest : public testing::Test {
   // Without what differs from run to run.
   std::string Page() {
     return support::Masked(harness_.CollectPage(), {{R"((duration_seconds\{.*\}) .*)", "$1 <time>"}});
+  }
+
+  // One collection's incomplete parts.
+  std::string Incomplete() {
+    std::string text;
+    for (const auto& [part, reason] : harness_.Collect().incomplete) text += part + ":" + reason + " ";
+    return text;
+  }
+  // The connections that one collection makes.
+  int Connections() {
+    const int before = peer_.connections();
+    Page();
+    return peer_.connections() - before;
   }
 
   support::TestCa ca_;
@@ -68,13 +86,99 @@ TEST_F(EndpointTest, AnotherAnswerBringsAnotherRound) {
   EXPECT_EQ(peer_.connections() - connections, 2);
 }
 
+// A reload of the exporter's configuration may change whom it connects as, and the collector lives on.
+TEST_F(EndpointTest, AnotherUsersVerdictIsNotThisUsers) {
+  peer_.behaviour.admits = "user\0bob\0"s;
+  EXPECT_THAT(Page(), HasSubstr("pg_tls_plaintext_accepted{server=\"db\"} 0\n"));
+  harness_.peer->user = "bob";
+  const std::string page = Page();
+  EXPECT_THAT(page, HasSubstr("pg_tls_plaintext_accepted{server=\"db\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("pg_tls_sslmode_connects{server=\"db\",sslmode=\"disable\"} 1\n"));
+}
+
+TEST_F(EndpointTest, WhateverTheVerdictDependsOnBringsAnotherRound) {
+  constexpr int kHandshakeAndGss = 2;
+  Page();
+  auto& options = harness_.target.options;
+  const auto certificate = [&] {
+    const support::Certificate client = ca_.Issue({.common_name = "ann"});
+    options["sslcert"] = files_.Write("client.crt", client.chain);
+    options["sslkey"] = files_.Write("client.key", client.key);
+  };
+  const std::vector<std::pair<std::string, std::function<void()>>> changes = {
+      {"user", [&] { harness_.peer->user = "bob"; }},
+      {"database", [&] { harness_.peer->database = "books"; }},
+      {"name for SNI", [&] { harness_.peer->host = "localhost.localdomain"; }},
+      {"no SNI", [&] { options["sslsni"] = "0"; }},
+      {"TLS versions", [&] { options["ssl_max_protocol_version"] = "TLSv1.2"; }},
+      {"a client certificate", certificate},
+      {"another one in the same file", certificate},
+      {"a key that libpq refuses", [&] { options["sslkey"] = files_.Write("open.key", "", 0644); }},
+      {"none", [&] { options["sslcert"] = files_.path() + "/none"; }},
+  };
+  for (const auto& [name, change] : changes) {
+    SCOPED_TRACE(name);
+    change();
+    EXPECT_GT(Connections(), kHandshakeAndGss);
+    EXPECT_EQ(Connections(), kHandshakeAndGss);
+  }
+  ++harness_.config_version;  // every reload is one, of whichever server
+  EXPECT_EQ(Connections(), kHandshakeAndGss);
+}
+
+TEST_F(EndpointTest, WhatWasAskedAndNotAnsweredIsTold) {
+  peer_.behaviour.plaintext_answer = kTooMany;
+  peer_.behaviour.admits = "user\0ann\0"s;
+  EXPECT_EQ(Incomplete(), "");
+  harness_.peer->user = "bob";
+  EXPECT_EQ(Incomplete(), "plaintext:no_answer sslmode:no_answer ");
+  EXPECT_EQ(Incomplete(), "plaintext:no_answer sslmode:no_answer ");  // and stays so until it is asked again
+  EXPECT_THAT(Page(), Not(HasSubstr("pg_tls_plaintext_accepted")));
+}
+
+TEST_F(EndpointTest, AServerThatHangsUpHasNotAnswered) {
+  peer_.behaviour.plaintext_answer.clear();
+  peer_.behaviour.handshakes = 2;  // the look, and the StartupMessage over TLS
+  EXPECT_EQ(Incomplete(), "plaintext:no_answer protocol_versions:no_answer sslmode:no_answer ");
+}
+
+TEST_F(EndpointTest, DirectTlsThatIsNotAnsweredIsTold) {
+  peer_.behaviour.silent_to_direct_tls = true;
+  harness_.timeout = std::chrono::seconds(2);
+  EXPECT_EQ(Incomplete(), "direct_tls:no_answer ");
+  EXPECT_THAT(Page(), Not(HasSubstr("pg_tls_direct_tls_supported")));
+}
+
+TEST_F(EndpointTest, WhatIsNotAskedIsNotMissing) {
+  peer_.behaviour.ssl_answer = 'N';  // no versions, no direct TLS
+  EXPECT_EQ(Incomplete(), "");
+  harness_.peer->port = support::FreePort();
+  EXPECT_EQ(Incomplete(), "");
+}
+
 TEST_F(EndpointTest, WithoutARootCertificateNothingIsSaidOfTheChain) {
   harness_.target.options["sslrootcert"] = files_.path() + "/missing";
+  EXPECT_EQ(Incomplete(), "sslrootcert:missing ");
   const std::string page = Page();
   EXPECT_THAT(page, Not(HasSubstr("check=\"chain\"")));
   EXPECT_THAT(page, HasSubstr("pg_tls_certificate_verified{server=\"db\",check=\"hostname\"} 1\n"));
   EXPECT_THAT(page, HasSubstr("pg_tls_sslmode_encrypted{server=\"db\",sslmode=\"require\"} 1\n"));
   EXPECT_THAT(page, Not(HasSubstr("verify-")));
+}
+
+TEST_F(EndpointTest, ARootCertificateThatNobodyNamedIsNotMissing) {
+  harness_.target.options.erase("sslrootcert");
+  EXPECT_EQ(Incomplete(), "");
+}
+
+// libpq 15 only asks whether the file is there, and takes any failure for a no.
+TEST_F(EndpointTest, ARootCertificateBehindAClosedDirectoryIsNotMissing) {
+  chmod(files_.path().c_str(), 0755);
+  mkdir((files_.path() + "/private").c_str(), 0700);
+  harness_.target.options["sslrootcert"] = files_.Write("private/root.crt", ca_.certificate());
+  const Unprivileged nobody;
+  EXPECT_EQ(Incomplete(), "sslrootcert:permission_denied ");
+  EXPECT_THAT(Page(), HasSubstr("pg_tls_sslmode_encrypted{server=\"db\",sslmode=\"require\"} 1\n"));
 }
 
 TEST_F(EndpointTest, AnUnreadableRootCertificateIsTold) {

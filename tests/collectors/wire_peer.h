@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <limits>
 #include <string>
 #include <thread>
 
@@ -17,6 +18,9 @@ class WirePeer {
     std::string gss_answer = "N";
     std::string plaintext_answer;  // to a StartupMessage; empty: hang up
     std::string tls_answer;
+    std::string admits;  // a StartupMessage with this in it is answered as over TLS; empty: none
+    std::atomic<int> handshakes = std::numeric_limits<int>::max();  // after these it hangs up in the next
+    std::atomic<bool> silent_to_direct_tls = false;                 // else it hangs up
   };
 
   explicit WirePeer(const support::Certificate& certificate)
@@ -53,7 +57,10 @@ class WirePeer {
   asio::awaitable<void> Serve(Socket& socket) {
     ++connections_;
     std::string head = co_await tls::testing::Receive(socket, 1);
-    if (head == "\x16") co_return;  // direct TLS: not served here
+    if (head == "\x16") {  // direct TLS: not served here
+      if (behaviour.silent_to_direct_tls) co_await tls::testing::ReceiveAll(socket);
+      co_return;
+    }
     head += co_await tls::testing::Receive(socket, 7);
     if (head == tls::GssEncRequest()) {
       co_await tls::testing::Send(socket, behaviour.gss_answer);
@@ -61,13 +68,27 @@ class WirePeer {
       const char answer = behaviour.ssl_answer;
       if (answer != 0) co_await tls::testing::Send(socket, std::string(1, answer));
       if (answer == 'S') co_await ServeTls(socket);
-    } else if (!behaviour.plaintext_answer.empty()) {
-      co_await tls::testing::Send(socket, behaviour.plaintext_answer);
+    } else {
+      const std::string message = co_await tls::testing::Receive(socket, LengthOf(head) - head.size());
+      const bool admitted = !behaviour.admits.empty() && message.find(behaviour.admits) != std::string::npos;
+      const std::string answer = admitted ? behaviour.tls_answer : behaviour.plaintext_answer;
+      if (answer.empty()) co_return;
+      co_await tls::testing::Send(socket, answer);
     }
     co_await tls::testing::ReceiveAll(socket);
   }
 
+  static std::size_t LengthOf(const std::string& message) {
+    std::size_t length = 0;
+    for (const char byte : message.substr(0, 4)) length = length << 8 | static_cast<unsigned char>(byte);
+    return length;
+  }
+
   asio::awaitable<void> ServeTls(Socket& socket) {
+    if (behaviour.handshakes-- <= 0) {
+      socket.close();
+      co_return;
+    }
     Stream stream(socket, context_);
     co_await stream.async_handshake(asio::ssl::stream_base::server, asio::use_awaitable);
     char byte = 0;

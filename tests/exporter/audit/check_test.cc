@@ -271,6 +271,15 @@ TEST(CheckCoverage, CallsNothingUnknownFine) {
   EXPECT_EQ(builder.ExitCode(), 3);
 }
 
+TEST(CheckCoverage, AQuestionWithoutAnAnswerIsNotLookedAt) {
+  SnapshotBuilder builder;
+  builder.Change("endpoint", [](auto& result) { result.incomplete = {{"plaintext", "no_answer"}}; });
+  EXPECT_THAT(builder.Ids(), ElementsAre("note not_looked_at"));
+  EXPECT_THAT(builder.Check()[0].title, HasSubstr("whether plaintext is accepted"));
+  EXPECT_THAT(builder.Check()[0].remedy, HasSubstr("enforcement_interval"));
+  EXPECT_EQ(builder.ExitCode(), 3);
+}
+
 TEST(CheckCoverage, NamesWhatWasNotLookedAt) {
   SnapshotBuilder builder;
   builder.Change("sessions", [](auto& result) {

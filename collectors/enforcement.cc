@@ -1,0 +1,92 @@
+#include "collectors/enforcement.h"
+
+#include <vector>
+
+namespace pgtls::collectors {
+namespace {
+
+using tls::Answer;
+using tls::Handshake;
+
+// A probe's own backend, where the server lets it in: no collector counts it.
+class ProbeBackends {
+ public:
+  explicit ProbeBackends(sampling::OwnBackends& own) : own_(own), login_(own) {}
+  ~ProbeBackends() {
+    for (const int pid : pids_) own_.Remove(pid);
+  }
+  ProbeBackends(const ProbeBackends&) = delete;
+  ProbeBackends& operator=(const ProbeBackends&) = delete;
+  void Add(int pid) {
+    pids_.push_back(pid);
+    own_.Add(pid);
+  }
+
+ private:
+  sampling::OwnBackends& own_;
+  const sampling::OwnBackends::Login login_;
+  std::vector<int> pids_;
+};
+
+// nullopt: the attempt says nothing about the version.
+std::optional<bool> Accepts(const tls::TlsResult& result) {
+  if (result.handshake == Handshake::kFinished) return true;
+  // An end of the connection is no refusal of the version: calling it one would be an all-clear nobody has seen.
+  if (result.handshake == Handshake::kRefusedByServer) return false;
+  return std::nullopt;
+}
+
+}  // namespace
+
+Applicant ApplicantOf(const WireClient& client, const WireLook& look) {
+  Applicant applicant{.target = client.places[look.place].target,
+                      .user = client.user,
+                      .database = client.database,
+                      .context = client.context,
+                      .usable = client.usable};
+  if (client.identity != nullptr) applicant.certificates = client.identity->certificates();
+  return applicant;
+}
+
+asio::awaitable<Enforcement> Enforce(const WireClient& client, const WireLook& look, sampling::OwnBackends& own,
+                                     Deadline deadline) {
+  Enforcement result{.applicant = ApplicantOf(client, look), .answer = look.as_libpq.answer};
+  const tls::WireTarget& target = result.applicant.target;
+  const auto& versions = tls::TriableVersions();
+  int steps = static_cast<int>(versions.size()) + 4;
+  {
+    ProbeBackends backends(own);
+    const tls::Login login = {client.user, client.database, [&backends](int pid) { backends.Add(pid); }};
+    result.plaintext = co_await tls::ProbePlaintext(target, login, Share(deadline, steps--));
+  }
+  if (result.answer != Answer::kYes) co_return result;
+  if (client.usable) {
+    ProbeBackends backends(own);
+    const tls::Login login = {client.user, client.database, [&backends](int pid) { backends.Add(pid); }};
+    const tls::TlsProbe probe = {.context = client.context, .identity = client.identity, .login = login};
+    result.tls = co_await tls::ProbeTls(target, probe, Share(deadline, steps--));
+  }
+  result.protocols_asked = true;
+  for (const std::string_view version : versions) {
+    if (look.shown.handshake == Handshake::kFinished && look.shown.facts.version == version) {
+      result.protocols[version] = true;
+      continue;
+    }
+    const tls::TlsProbe probe = {.context = tls::PinnedContext(version)};
+    const auto attempt = co_await tls::ProbeTls(target, probe, Share(deadline, steps--));
+    if (const auto accepts = Accepts(attempt)) result.protocols[version] = *accepts;
+  }
+  // 16 and older log it as an invalid packet; those that know it echo the protocol in every handshake.
+  result.direct_asked = look.shown.facts.alpn == tls::kAlpn;
+  if (result.direct_asked) {
+    const tls::TlsProbe probe = {.context = tls::PermissiveContext(), .direct = true};
+    const auto attempt = co_await tls::ProbeTls(target, probe, Share(deadline, steps--));
+    // Without the protocol selected TLS 1.3 looks finished to the client, and then the server hangs up.
+    if (attempt.handshake) {
+      result.direct = attempt.handshake == Handshake::kFinished && attempt.facts.alpn == tls::kAlpn;
+    }
+  }
+  co_return result;
+}
+
+}  // namespace pgtls::collectors
