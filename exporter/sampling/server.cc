@@ -148,13 +148,7 @@ asio::awaitable<void> Server::RunLane(LaneKind kind) {
   }
 }
 
-bool Server::WatchesWire() const {
-  return std::any_of(slots_.begin(), slots_.end(),
-                     [](const Slot& slot) { return slot.enabled && !NeedsSql(*slot.type); });
-}
-
 asio::awaitable<void> Server::RunOnce() {
-  once_ = true;
   co_await RunDueOnSession(true);
   co_await RunDueOnWire(true);
 }

@@ -88,7 +88,6 @@ class Server : public std::enable_shared_from_this<Server> {
   void ForgetWire();
   // Changes when a result of a run that began before says nothing any more.
   std::uint64_t PlaceOf(const CollectorType& type) const { return NeedsSql(type) ? place_ : place_ + wire_place_; }
-  bool WatchesWire() const;
 
   void Configure(std::shared_ptr<const config::ServerConfig> config);
   static void Forget(Slot& slot);
@@ -121,7 +120,6 @@ class Server : public std::enable_shared_from_this<Server> {
   std::uint64_t config_version_ = 0;
   std::uint64_t place_ = 0;       // counts the changes of where, or as whom, this server is reached
   std::uint64_t wire_place_ = 0;  // and how often SQL connected to another of several hosts than before
-  bool once_ = false;             // RunOnce()
   bool stopped_ = false;
 
   mutable std::mutex mutex_;

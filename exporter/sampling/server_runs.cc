@@ -211,9 +211,7 @@ asio::awaitable<std::shared_ptr<db::Connection>> Server::Connect() {
   // The first connects of a fleet wait for each other as long as it takes. Later nobody may take what was known before
   // for what is known now: to have no turn in time is a failure.
   const auto patience = up_ ? std::optional(SessionTimeout()) : std::nullopt;
-  // Where all of it has one deadline, a login that hangs leaves time for the wire, which goes on without.
-  const auto timeout = once_ && WatchesWire() ? SessionTimeout() / 2 : SessionTimeout();
-  auto connect = runtime_.connector.Connect(std::move(options), timeout, patience);
+  auto connect = runtime_.connector.Connect(std::move(options), SessionTimeout(), patience);
   auto connection = co_await std::move(connect);
   if (place != place_) throw Error(FailureReason::kConnection, "the configuration changed");
   co_return connection;
