@@ -79,6 +79,20 @@ void AddFailure(const sampling::CollectorState& collector, const sampling::Failu
                       true});
 }
 
+// It takes connections, and what it speaks is not known.
+void AddSilence(const tls::EndpointFacts& endpoint, Findings& findings) {
+  const tls::Answer answer = endpoint.ssl_answer.value_or(tls::Answer::kNone);
+  if (!endpoint.reachable || answer == tls::Answer::kYes || answer == tls::Answer::kNo) return;
+  const char* how = answer == tls::Answer::kError ? "an error" : "nothing, or nothing that means anything";
+  findings.push_back({Severity::kWarning,
+                      "wire_no_answer",
+                      "The server does not say whether it speaks TLS",
+                      {fmt::format("at {}: the answer to SSLRequest is {}", Printable(endpoint.address), how)},
+                      kWhyUnknown,
+                      "Look into the server's log. Is PostgreSQL, or a pooler that knows TLS, behind this port?",
+                      true});
+}
+
 }  // namespace
 
 void AddCoverage(const Evidence& evidence, Findings& findings) {
@@ -126,6 +140,7 @@ void AddCoverage(const Evidence& evidence, Findings& findings) {
                           true});
     }
   }
+  if (evidence.endpoint) AddSilence(*evidence.endpoint, findings);
   if (evidence.endpoint && !evidence.endpoint->reachable) {
     findings.push_back({Severity::kWarning,
                         "endpoint_unreachable",

@@ -37,8 +37,8 @@ void AddPlaintext(const Posture& posture, Findings& findings) {
     lines.push_back(Example(remote == plaintext.paths.end() ? plaintext.paths.front() : *remote));
   }
   const std::string remedy =
-      "Change host to hostssl in these lines, or put this line before them: hostnossl all,replication all all reject. "
-      "Then " +
+      "Change host to hostssl in these lines, or put this line before them: hostnossl all,replication all all reject "
+      "(neither lets in clients with GSS encryption: they need hostgssenc lines of their own, further up). Then " +
       std::string(kReload);
   if (!certain.empty()) {
     findings.push_back({Severity::kCritical, "hba_plaintext_admitted",

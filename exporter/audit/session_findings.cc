@@ -32,7 +32,8 @@ void AddSessions(const Evidence& evidence, Findings& findings) {
         {Severity::kCritical, "plaintext_sessions", "Connections from other machines are not encrypted now",
          std::move(remote), "What they send, passwords included, can be read and changed on its way.",
          "Give these clients sslmode=verify-full (at least require), then put 'hostnossl all,replication all "
-         "all reject' at the top of pg_hba.conf and SELECT pg_reload_conf(); an agreed exception belongs into "
+         "all reject' at the top of pg_hba.conf (behind 'hostgssenc' lines, where clients use GSS encryption) and "
+         "SELECT pg_reload_conf(); an agreed exception belongs into "
          "policy.allow_unencrypted."});
   }
   if (!loopback.empty()) {

@@ -55,7 +55,8 @@ void AddPlaintext(const EndpointFacts& endpoint, Findings& findings) {
        "An unencrypted connection from here gets to authentication",
        {at},
        "It was tried: nothing but the client's own sslmode keeps its password and data from the network.",
-       "Put 'hostnossl all,replication all all reject' at the top of pg_hba.conf, then SELECT pg_reload_conf();"});
+       "Put 'hostnossl all,replication all all reject' at the top of pg_hba.conf (behind 'hostgssenc' lines, where "
+       "clients use GSS encryption: it matches them too), then SELECT pg_reload_conf();"});
 }
 
 void AddVersions(const EndpointFacts& endpoint, Findings& findings) {

@@ -179,6 +179,16 @@ TEST(CheckWire, BelievesTheWireMoreThanTheSetting) {
   EXPECT_THAT(SnapshotBuilder().Publish(endpoint).Ids(), ElementsAre("critical handshake_failed"));
 }
 
+TEST(CheckWire, AServerThatDoesNotAnswerIsNoServerThatIsFine) {
+  tls::EndpointFacts endpoint = Endpoint();
+  endpoint.handshake.reset();
+  for (const std::optional<tls::Answer> answer :
+       {std::optional<tls::Answer>(), std::optional(tls::Answer::kError), std::optional(tls::Answer::kNone)}) {
+    endpoint.ssl_answer = answer;
+    EXPECT_THAT(SnapshotBuilder().Publish(endpoint).Ids(), ElementsAre("warning wire_no_answer"));
+  }
+}
+
 TEST(CheckWire, TellsWhichModeProtectsAClient) {
   const auto judge = [](tls::Verdict require, tls::Verdict full) {
     tls::EndpointFacts endpoint = Endpoint();
