@@ -73,6 +73,7 @@ class ProbeHandlerTest : public sampling::testing::SamplingTest {
     const auto elsewhere = config::AllowedTarget{Cidr::Parse("198.51.100.0/24"), "", std::nullopt};
     config.modules = {{"wire", "user=probe dbname=postgres", "", {"endpoint"}, {allowed}},
                       {"sql", "user=probe dbname=postgres", "", {"sessions"}, {allowed}},
+                      {"both", "user=probe dbname=postgres", "", {"sessions", "endpoint"}, {allowed}},
                       {"elsewhere", "user=probe dbname=postgres", "", {"sessions"}, {elsewhere}}};
     config_ = std::make_shared<const config::Config>(std::move(config));
   }
@@ -232,6 +233,16 @@ TEST_F(ProbeHandlerTest, ATargetThatHangsIsAnAnswerInTime) {
   EXPECT_THAT(page, HasSubstr("pg_tls_collector_success{server=\"127.0.0.1:1\",collector=\"endpoint\"} 0\n"));
   EXPECT_THAT(page, HasSubstr("collector=\"endpoint\",reason=\"timeout\"} 1\n"));
   EXPECT_THAT(page, Not(HasSubstr("pg_tls_test_runs{")));
+}
+
+// Listens, and says nothing: what needs no login is looked at all the same.
+TEST_F(ProbeHandlerTest, ALoginThatHangsLeavesTimeForTheWire) {
+  const Listener listener;
+  const std::string target = "127.0.0.1:" + listener.port();
+  const std::string page = Text(Get("target=" + target + "&module=both", "2"));
+  EXPECT_THAT(page, HasSubstr("pg_tls_up{server=\"" + target + "\"} 0\n"));
+  EXPECT_THAT(page, HasSubstr("pg_tls_collector_success{server=\"" + target + "\",collector=\"sessions\"} 0\n"));
+  EXPECT_THAT(page, HasSubstr("pg_tls_collector_success{server=\"" + target + "\",collector=\"endpoint\"} 1\n"));
 }
 
 TEST_F(ProbeHandlerTest, BeyondTheBoundItIsBusyAndThenAgainNot) {
