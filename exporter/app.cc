@@ -20,6 +20,7 @@
 #include "exporter/catalogue.h"
 #include "exporter/config/load.h"
 #include "exporter/db/connector.h"
+#include "exporter/db/keywords.h"
 #include "exporter/db/target.h"
 #include "exporter/http/exporter_metrics.h"
 #include "exporter/http/metrics_page.h"
@@ -144,7 +145,10 @@ config::Config LoadConfig(const config::CommandLine& line) {
   // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in this process writes the environment once there are threads
   const char* data_source = std::getenv("DATA_SOURCE_NAME");
   if (!line.config_file.empty()) {
-    config = config::LoadFile(line.config_file, [](const std::string& conninfo) { db::ResolveTarget(conninfo); });
+    config = config::LoadFile(line.config_file, [](const std::string& conninfo) {
+      db::ResolveTarget(conninfo);
+      return db::Keywords(conninfo);
+    });
   } else if (line.dsn) {
     config = ForConninfo("--dsn", *line.dsn);
   } else if (data_source != nullptr && *data_source != '\0') {

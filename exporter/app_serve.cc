@@ -12,6 +12,7 @@
 #include "exporter/base/blocking.h"
 #include "exporter/base/error.h"
 #include "exporter/base/log.h"
+#include "exporter/base/slots.h"
 #include "exporter/catalogue.h"
 #include "exporter/db/connector.h"
 #include "exporter/http/discovery.h"
@@ -61,6 +62,7 @@ class Service {
   int End();
 
   const config::CommandLine& line_;
+  Slots reloads_{1};  // before the loop, which may end with one that waits for its turn
   asio::io_context loop_{1};
   BlockingPool blocking_{kBlockingThreads};
   db::Connector connector_;
@@ -152,8 +154,12 @@ void Service::WaitForSignal() {
   });
 }
 
-// What was wrong, empty where nothing was. Two at once follow each other in Adopt(); the later one counts.
+// What was wrong, empty where nothing was. One at a time, in the order of asking, from reading the file on: an older
+// file that takes longer to read must not come after a newer one.
 asio::awaitable<std::string> Service::Reload() {
+  const bool granted = co_await reloads_.Acquire(loop_.get_executor(), Deadline::max());
+  if (!granted) co_return "no turn";  // never: without a deadline it waits
+  const SlotHolder turn(reloads_);
   std::string problem;
   try {
     config::Config config = co_await blocking_.Run([line = line_] { return LoadConfig(line); });

@@ -1,6 +1,5 @@
 #include "exporter/config/load.h"
 
-#include <cstring>
 #include <set>
 #include <system_error>
 
@@ -20,25 +19,25 @@ std::string DirectoryOf(const std::string& path) {
   return slash == std::string::npos ? "" : path.substr(0, slash + 1);
 }
 
-void CheckConninfo(const Node& node, const std::string& conninfo, const ConninfoCheck& check) {
+std::set<std::string> CheckConninfo(const Node& node, const std::string& conninfo, const ConninfoCheck& check) {
   try {
-    check(conninfo);
+    return check(conninfo);
   } catch (const ConfigError& error) {
     node.Fail(error.what());
   }
 }
 
-// The target supplies the host. A module that named one would still send its password to wherever that is.
-void CheckModuleConninfo(const Node& node, const std::string& conninfo) {
-  if (conninfo.find("://") != std::string::npos) node.Fail("a module's conninfo has the form key=value");
+// The target supplies the host, in front of the module's conninfo. The last of two equal keywords counts, so a module
+// that named a host would send its password to wherever that is. What the string sets is libpq's to say: blanks are
+// more than spaces, and what looks like a keyword may be the value of the one before.
+void CheckModuleConninfo(const Node& node, const std::string& conninfo, const ConninfoCheck& check) {
+  if (conninfo.starts_with("postgresql://") || conninfo.starts_with("postgres://")) {
+    node.Fail("a module's conninfo has the form key=value");
+  }
+  const std::set<std::string> keywords = CheckConninfo(node, conninfo, check);
   for (const char* key : {"host", "hostaddr", "port", "service"}) {
-    for (std::size_t at = conninfo.find(key); at != std::string::npos; at = conninfo.find(key, at + 1)) {
-      const std::size_t end = conninfo.find_first_not_of(' ', at + std::strlen(key));
-      const bool starts = at == 0 || conninfo[at - 1] == ' ';
-      if (starts && end != std::string::npos && conninfo[end] == '=') {
-        node.Fail(std::string("a module's conninfo must not name ") + key + ": the target of a probe does");
-      }
-    }
+    if (!keywords.contains(key)) continue;
+    node.Fail(std::string("a module's conninfo must not name ") + key + ": the target of a probe does");
   }
 }
 
@@ -80,8 +79,7 @@ Module ParseModule(const std::string& name, const Node& node, const Document& do
   for (const auto& [key, value] : node.Map({"conninfo", "password_file", "collectors", "allowed_targets"})) {
     if (key == "conninfo") {
       module.conninfo = value.TextOrEmpty();
-      CheckModuleConninfo(value, module.conninfo);
-      CheckConninfo(value, module.conninfo, document.check);
+      CheckModuleConninfo(value, module.conninfo, document.check);
     }
     if (key == "password_file") module.password_file = ReadablePath(value, document.directory);
     if (key == "collectors") {

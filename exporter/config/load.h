@@ -2,14 +2,16 @@
 #pragma once
 
 #include <functional>
+#include <set>
 #include <string>
 
 #include "exporter/config/config.h"
 
 namespace pgtls::config {
 
-// Throws ConfigError (without a position) for a conninfo that libpq does not understand.
-using ConninfoCheck = std::function<void(const std::string& conninfo)>;
+// The keywords that a conninfo itself sets, as libpq reads it. Throws ConfigError (without a position) for one that
+// libpq does not understand.
+using ConninfoCheck = std::function<std::set<std::string>(const std::string& conninfo)>;
 
 // Blocks on files. Throws ConfigError, with file:line:column wherever a place in the file is at fault.
 Config LoadFile(const std::string& path, const ConninfoCheck& check);

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t kMaxKnown = 256;
 constexpr std::size_t kMaxWaiting = 16;
-constexpr std::size_t kMaxWaitingByAddress = 2;
+constexpr std::size_t kMaxWaitingByNetwork = 2;
 
 // What an unknown user is checked against: at the highest cost that a known user's check has, so that the time it takes
 // tells nothing.
@@ -65,27 +65,27 @@ BasicAuth::Mark BasicAuth::MarkOf(const Credentials& credentials, const std::str
 }
 
 asio::awaitable<BasicAuth::Verdict> BasicAuth::Check(std::shared_ptr<const Users> users, Credentials credentials,
-                                                     std::string address) {
+                                                     std::string network) {
   const auto user = users->find(credentials.user);
   const bool exists = user != users->end();
   const std::string hash = exists ? user->second : HashForNobody(*users);
   const Mark mark = MarkOf(credentials, hash);
   if (exists && known_.contains(mark)) co_return Verdict::kYes;
-  if (waiting_ >= kMaxWaiting || waiting_by_address_[address] >= kMaxWaitingByAddress) {
-    if (waiting_by_address_[address] == 0) waiting_by_address_.erase(address);
+  if (waiting_ >= kMaxWaiting || waiting_by_network_[network] >= kMaxWaitingByNetwork) {
+    if (waiting_by_network_[network] == 0) waiting_by_network_.erase(network);
     co_return Verdict::kBusy;
   }
   struct Place {
     BasicAuth& auth;
-    const std::string& address;
+    const std::string& network;
     ~Place() {
       --auth.waiting_;
-      if (--auth.waiting_by_address_[address] == 0) auth.waiting_by_address_.erase(address);
+      if (--auth.waiting_by_network_[network] == 0) auth.waiting_by_network_.erase(network);
     }
   };
   ++waiting_;
-  ++waiting_by_address_[address];
-  const Place place{*this, address};
+  ++waiting_by_network_[network];
+  const Place place{*this, network};
   auto work = [password = credentials.password, hash] { return BcryptMatches(password, hash); };
   const bool matches = co_await pool_.Run(std::move(work));
   if (!exists || !matches) co_return Verdict::kNo;

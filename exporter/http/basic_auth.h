@@ -26,7 +26,7 @@ std::optional<Credentials> ParseBasic(std::string_view authorization);
 
 // Checks credentials, one bcrypt at a time on a thread of its own. What was right is remembered (not as text), so that
 // a scraper pays once; what was wrong costs a bcrypt each time, and so does an unknown user. Those who wait are few,
-// and few from one address: a flood of guesses delays nobody whose password is known already. Used on one executor.
+// and few from one network: a flood of guesses delays nobody whose password is known already. Used on one executor.
 class BasicAuth {
  public:
   BasicAuth();
@@ -34,8 +34,8 @@ class BasicAuth {
   BasicAuth& operator=(const BasicAuth&) = delete;
 
   enum class Verdict { kYes, kNo, kBusy };
-  // `address` is the client's, without its port. Throws when cancelled.
-  asio::awaitable<Verdict> Check(std::shared_ptr<const Users> users, Credentials credentials, std::string address);
+  // `network` is the client's (ClientNetwork()). Throws when cancelled.
+  asio::awaitable<Verdict> Check(std::shared_ptr<const Users> users, Credentials credentials, std::string network);
 
  private:
   using Mark = std::array<unsigned char, 32>;
@@ -44,7 +44,7 @@ class BasicAuth {
   std::array<unsigned char, 32> secret_;
   std::set<Mark> known_;
   std::size_t waiting_ = 0;
-  std::map<std::string, std::size_t> waiting_by_address_;
+  std::map<std::string, std::size_t> waiting_by_network_;
   BlockingPool pool_{1};
 };
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "exporter/base/log.h"
+#include "exporter/http/client_network.h"
 #include "exporter/http/response_writer.h"
 
 namespace pgtls::http {
@@ -55,7 +56,10 @@ class SocketHolder {
 }  // namespace
 
 Connection::Connection(asio::ip::tcp::socket socket, FrontShared& shared)
-    : shared_(shared), transport_(std::move(socket)), inner_(transport_.executor()) {
+    : shared_(shared),
+      transport_(std::move(socket)),
+      network_(ClientNetwork(transport_.client())),
+      inner_(transport_.executor()) {
   Enter(Phase::kHead, shared_.limits.head);
 }
 
@@ -64,10 +68,6 @@ void Connection::Enter(Phase phase, std::chrono::milliseconds limit) {
   phase_ = phase;
   since_ = last_progress_ = Clock::now();
   deadline_ = since_ + limit;
-}
-
-std::chrono::milliseconds Connection::TimeLeft() const {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now());
 }
 
 void Connection::Abort() {
@@ -140,7 +140,7 @@ asio::awaitable<std::optional<RequestHead>> Connection::ReadRequest() {
 }
 
 asio::awaitable<Connection::Next> Connection::Serve(const RequestHead& head) {
-  Enter(Phase::kServing, shared_.limits.total);
+  Enter(Phase::kServing, shared_.limits.handler);
   const std::size_t bytes = head.head_bytes + head.body_bytes;
   std::string request = received_.substr(0, bytes);
   received_.erase(0, bytes);
@@ -152,16 +152,19 @@ asio::awaitable<Connection::Next> Connection::Serve(const RequestHead& head) {
     co_await Refuse(std::move(response), head.head_only);
     co_return Next::kEnd;
   }
-  const bool turn = co_await shared_.slots.Acquire(transport_.executor(), Clock::now() + shared_.limits.queue);
+  Enter(Phase::kQueued, shared_.limits.handler);
+  Turns::Turn turn =
+      co_await shared_.turns.Acquire(transport_.executor(), network_, Clock::now() + shared_.limits.queue);
   if (!turn) {
     co_await Refuse(PlainResponse(503), head.head_only);
     co_return Next::kEnd;
   }
-  const Next next = co_await Relay(head, std::move(request));
+  Enter(Phase::kServing, shared_.limits.handler);
+  const Next next = co_await Relay(head, std::move(request), std::move(turn));
   co_return next;
 }
 
-asio::awaitable<Connection::Next> Connection::Relay(const RequestHead& head, std::string request) {
+asio::awaitable<Connection::Next> Connection::Relay(const RequestHead& head, std::string request, Turns::Turn turn) {
   const auto peer = std::make_shared<Peer>();
   peer->client = transport_.client();
   peer->keep_alive = head.keep_alive;
@@ -171,7 +174,7 @@ asio::awaitable<Connection::Next> Connection::Relay(const RequestHead& head, std
   bool whole = false;
   {
     // Held until the last byte: as many pages as there are workers are kept for those who read them, and no more.
-    const SlotHolder slot(shared_.slots);
+    const Turns::Turn held = std::move(turn);
     const Carried carried = co_await CarryFromWorker(peer, std::move(request), begun);
     if (carried == Carried::kClientGone) co_return Next::kEnd;
     // A rest without all that goes before it would be another response.
@@ -199,7 +202,7 @@ asio::awaitable<Connection::Carried> Connection::CarryFromWorker(const std::shar
   for (;;) {
     const auto [error, bytes] = co_await inner_.async_read_some(asio::buffer(buffer.get(), kRelayBytes), kAsTuple);
     if (error) co_return error == asio::error::eof ? Carried::kAll : Carried::kPart;
-    if (!begun) Enter(Phase::kResponding, TimeLeft());
+    if (!begun) Enter(Phase::kResponding, shared_.limits.response);
     begun = true;
     const bool written = co_await Write({buffer.get(), bytes});
     if (!written) co_return Carried::kClientGone;

@@ -10,23 +10,16 @@
 #include <string>
 #include <string_view>
 
-#include "exporter/base/slots.h"
 #include "exporter/http/gate.h"
+#include "exporter/http/limits.h"
 #include "exporter/http/message.h"
 #include "exporter/http/peers.h"
 #include "exporter/http/request_counter.h"
 #include "exporter/http/request_head.h"
 #include "exporter/http/transport.h"
+#include "exporter/http/turns.h"
 
 namespace pgtls::http {
-
-struct FrontLimits {
-  std::size_t max_connections = 512;
-  std::chrono::milliseconds head{10'000};   // from the first byte of a request to its last
-  std::chrono::milliseconds idle{60'000};   // from the end of a response to the next request's first byte
-  std::chrono::milliseconds total{60'000};  // from the last byte of a request to the last of its response
-  std::chrono::milliseconds queue{10'000};  // for a worker
-};
 
 // What the connections of one front share. Used on its executor.
 struct FrontShared {
@@ -36,7 +29,7 @@ struct FrontShared {
   std::shared_ptr<RequestCounter> counter;  // may be null
   // As many as there are workers: the front never has more connections to the inner server than that, so a request in
   // CivetWeb's queue waits for nobody.
-  Slots slots;
+  Turns turns;
   Gate* gate = nullptr;
 };
 
@@ -49,7 +42,8 @@ class Connection {
   using Clock = std::chrono::steady_clock;
   enum class Phase {
     kHead,        // waits for a handshake or a request
-    kServing,     // waits for a worker or for its handler
+    kQueued,      // waits for a worker
+    kServing,     // waits for its handler, or for whether it may pass
     kResponding,  // waits for the client to read
     kClosed,
   };
@@ -62,6 +56,7 @@ class Connection {
   void Abort();
   asio::cancellation_signal& cancellation() { return cancellation_; }
 
+  const std::string& network() const { return network_; }  // ClientNetwork()
   Phase phase() const { return phase_; }
   Clock::time_point since() const { return since_; }        // of the phase
   Clock::time_point deadline() const { return deadline_; }  // whoever owns the connection calls Abort() after it
@@ -71,11 +66,10 @@ class Connection {
   enum class Next { kRequest, kEnd };
 
   void Enter(Phase phase, std::chrono::milliseconds limit);
-  std::chrono::milliseconds TimeLeft() const;
   asio::awaitable<void> Talk();
   asio::awaitable<std::optional<RequestHead>> ReadRequest();
   asio::awaitable<Next> Serve(const RequestHead& head);
-  asio::awaitable<Next> Relay(const RequestHead& head, std::string request);
+  asio::awaitable<Next> Relay(const RequestHead& head, std::string request, Turns::Turn turn);
   // What comes over the loopback connection, to the client. `begun`: something came.
   enum class Carried {
     kAll,         // up to the worker's end
@@ -89,6 +83,7 @@ class Connection {
 
   FrontShared& shared_;
   Transport transport_;
+  const std::string network_;
   asio::ip::tcp::socket inner_;
   asio::cancellation_signal cancellation_;
   std::string received_;  // of the request that is coming, and what was sent after it

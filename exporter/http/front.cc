@@ -5,7 +5,9 @@
 #include <asio/experimental/as_tuple.hpp>
 #include <chrono>
 #include <list>
+#include <map>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #include "exporter/base/log.h"
@@ -17,7 +19,7 @@ namespace {
 
 constexpr auto kAsTuple = asio::experimental::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds kSweep{250};
-// How long the first in the queue for a worker bears with readers that do read, only slowly.
+// How long whoever waits longest for a worker bears with readers that do read, only slowly.
 constexpr std::chrono::seconds kPatience{5};
 
 }  // namespace
@@ -29,7 +31,7 @@ class Front::Impl {
       : shared_{.limits = limits,
                 .peers = peers,
                 .counter = std::move(counter),
-                .slots = Slots(static_cast<std::size_t>(workers))},
+                .turns = Turns(static_cast<std::size_t>(workers))},
         gate_(web_config_file),
         acceptors_(Listen(io_, listen_addresses)),
         sweep_timer_(io_) {
@@ -83,28 +85,72 @@ class Front::Impl {
     try {
       const auto connection = std::make_shared<Connection>(std::move(socket), shared_);
       const auto place = connections_.insert(connections_.end(), connection);
-      asio::co_spawn(
-          io_, Connection::Run(connection),
-          asio::bind_cancellation_slot(connection->cancellation().slot(),
-                                       [this, place](const std::exception_ptr&) { connections_.erase(place); }));
+      ++by_network_[connection->network()];
+      asio::co_spawn(io_, Connection::Run(connection),
+                     asio::bind_cancellation_slot(connection->cancellation().slot(),
+                                                  [this, place](const std::exception_ptr&) { Remove(place); }));
     } catch (const std::exception& error) {
       log::Warn("connection refused", {{"err", error.what()}});
     }
   }
 
-  // Cuts the connection that has been waiting longest for its request. False: none waits.
-  bool EvictWaiting() { return Evict(Connection::Phase::kHead, &Connection::since, Clock::time_point::max()); }
+  void Remove(Connections::iterator place) {
+    const auto count = by_network_.find((*place)->network());
+    if (--count->second == 0) by_network_.erase(count);
+    connections_.erase(place);
+  }
 
-  // Cuts the connection in `phase` whose `when` is the earliest, if it is before `limit`.
-  bool Evict(Connection::Phase phase, Clock::time_point (Connection::*when)() const, Clock::time_point limit) {
-    const std::shared_ptr<Connection>* victim = nullptr;
+  // Cuts a connection for a new one: of the network that has most the one that waits longest, for its request before
+  // others. False: every one is with its handler.
+  bool EvictWaiting() {
+    using Phase = Connection::Phase;
+    const auto evictable = [](const Connection& connection) {
+      return connection.phase() != Phase::kServing && connection.phase() != Phase::kClosed;
+    };
+    const auto order = [this](const Connection& connection) {
+      const auto others = connection.phase() == Phase::kHead ? 0 : 1;
+      return std::tuple(-static_cast<std::ptrdiff_t>(by_network_.at(connection.network())), others, connection.since());
+    };
+    return Cut(1, evictable, order);
+  }
+
+  // Gives the requests in the queue the turns of those who hold theirs for nothing: of the network that holds most
+  // first. More than one at a time: a crowd of them would outlast the queue otherwise.
+  void FreeTurns(Clock::time_point now) {
+    const auto waiting = shared_.turns.waiting_since();
+    if (!waiting) return;
+    const auto stalled = [now](const Connection& connection) {
+      return connection.phase() == Connection::Phase::kResponding && connection.last_progress() < now - kSweep;
+    };
+    const auto longest_stalled = [this](const Connection& connection) {
+      return std::tuple(-Held(connection), connection.last_progress());
+    };
+    if (Cut(shared_.turns.waiting(), stalled, longest_stalled) || now - *waiting <= kPatience) return;
+    const auto reads = [](const Connection& connection) {
+      return connection.phase() == Connection::Phase::kResponding;
+    };
+    const auto longest = [this](const Connection& connection) {
+      return std::tuple(-Held(connection), connection.since());
+    };
+    Cut(1, reads, longest);
+  }
+
+  std::ptrdiff_t Held(const Connection& connection) const {
+    return static_cast<std::ptrdiff_t>(shared_.turns.held(connection.network()));
+  }
+
+  // Cuts those that come first by `order`, `most` of them, of the connections for which `which` holds. False: there are
+  // none.
+  template <typename Which, typename Order>
+  bool Cut(std::size_t most, const Which& which, const Order& order) {
+    std::vector<std::pair<decltype(order(*connections_.front())), Connection*>> victims;
     for (const auto& connection : connections_) {
-      if (connection->phase() != phase || ((*connection).*when)() >= limit) continue;
-      if (victim == nullptr || ((*connection).*when)() < ((**victim).*when)()) victim = &connection;
+      if (which(*connection)) victims.emplace_back(order(*connection), connection.get());
     }
-    if (victim == nullptr) return false;
-    (*victim)->Abort();
-    return true;
+    most = std::min(most, victims.size());
+    std::ranges::partial_sort(victims, victims.begin() + static_cast<std::ptrdiff_t>(most));
+    for (std::size_t i = 0; i < most; ++i) victims[i].second->Abort();
+    return most > 0;
   }
 
   asio::awaitable<void> Sweep() {
@@ -115,11 +161,7 @@ class Front::Impl {
       for (const auto& connection : connections_) {
         if (connection->deadline() < now) connection->Abort();
       }
-      // One worker a sweep: the first reader to be cut may be enough.
-      const auto waiting = shared_.slots.waiting_since();
-      if (!waiting) continue;
-      if (Evict(Connection::Phase::kResponding, &Connection::last_progress, now - kSweep)) continue;
-      if (now - *waiting > kPatience) Evict(Connection::Phase::kResponding, &Connection::since, now);
+      FreeTurns(now);
     }
   }
 
@@ -129,6 +171,7 @@ class Front::Impl {
   // Below io_: what their threads hand back goes there.
   Gate gate_;
   Connections connections_;
+  std::map<std::string, std::size_t> by_network_;  // how many connections each has; none of them 0
   std::vector<asio::ip::tcp::acceptor> acceptors_;
   asio::steady_timer sweep_timer_;
   std::vector<std::string> addresses_;

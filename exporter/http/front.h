@@ -14,9 +14,9 @@ namespace pgtls::http {
 struct FrontLimits;
 
 // Accepts every listener, plain or TLS, and lets through whole requests only, one after the other, as many at once as
-// there are workers. Bounded: at most max_connections (the one that waits longest for its request gives way to a new
-// one); 16 KiB of head in 10 s; 60 s for a response; and where all workers are busy, whoever has read nothing for
-// longest is cut.
+// there are workers, and in turn from each client network. Bounded: at most max_connections (one of the network that
+// has most gives way to a new one); 16 KiB of head in 10 s; kLongestHandler for a handler, 60 s for its response; and
+// where all workers are busy, those who read nothing are cut, one for each request that waits.
 class Front {
  public:
   // Listens, but accepts nobody before Start(). Throws ConfigError (the web configuration, or an address that cannot be

@@ -8,6 +8,7 @@
 
 #include "exporter/base/error.h"
 #include "exporter/base/log.h"
+#include "exporter/http/client_network.h"
 
 namespace pgtls::http {
 namespace {
@@ -28,8 +29,6 @@ std::string StateOf(const std::vector<std::string>& files) {
   }
   return state;
 }
-
-std::string AddressOf(const std::string& client) { return client.substr(0, client.rfind(':')); }
 
 struct Reading {
   std::shared_ptr<const WebConfig> config;
@@ -133,7 +132,7 @@ asio::awaitable<int> Gate::Check(std::string client, std::optional<std::string> 
   auto credentials = ParseBasic(authorization.value_or(""));
   if (!credentials) co_return 401;
   std::shared_ptr<const Users> users(config_, &config_->users);
-  const auto verdict = co_await threads_->auth.Check(std::move(users), std::move(*credentials), AddressOf(client));
+  const auto verdict = co_await threads_->auth.Check(std::move(users), std::move(*credentials), ClientNetwork(client));
   if (verdict == BasicAuth::Verdict::kBusy) co_return 503;
   co_return verdict == BasicAuth::Verdict::kYes ? 0 : 401;
 }

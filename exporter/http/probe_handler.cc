@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <functional>
 #include <future>
+#include <optional>
 
 #include "exporter/base/error.h"
 #include "exporter/base/text.h"
+#include "exporter/http/limits.h"
 #include "exporter/http/metrics_page.h"
 #include "exporter/http/probe_target.h"
 
@@ -17,6 +20,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kDefaultTimeout{10'000};
 constexpr milliseconds kLongestTimeout{120'000};
+static_assert(kLongestTimeout < kLongestHandler);
 // The response must be on its way when Prometheus gives up, not when the last collector does.
 constexpr milliseconds kOffset{500};
 
@@ -58,17 +62,27 @@ milliseconds Timeout(const Request& request) {
 }
 
 config::ServerConfig ServerFor(const config::Config& config, const config::Module& module, const std::string& name,
-                               std::string conninfo, milliseconds timeout) {
+                               std::string conninfo, milliseconds timeout,
+                               std::span<const sampling::CollectorType* const> types) {
   config::ServerConfig server;
   server.name = name;
   server.conninfo = std::move(conninfo);
   server.password_file = module.password_file;
   server.policy = config.policy;
   server.collectors = config.collectors;
+  const auto enabled = [&](std::string_view name) {
+    return std::ranges::find(module.collectors, name) != module.collectors.end();
+  };
   for (auto& [collector, settings] : server.collectors) {
-    settings.enabled =
-        std::find(module.collectors.begin(), module.collectors.end(), collector) != module.collectors.end();
+    settings.enabled = enabled(collector);
     settings.timeout = std::min(settings.timeout, timeout);
+  }
+  // SQL runs first. Where its connection hangs, what needs no login has the other half of the time.
+  const bool wire =
+      std::ranges::any_of(types, [&](const auto* type) { return !NeedsSql(*type) && enabled(type->name); });
+  for (const auto* type : types) {
+    auto& settings = server.collectors.find(type->name)->second;
+    if (wire && NeedsSql(*type)) settings.timeout = std::clamp(timeout / 2, milliseconds(1), settings.timeout);
   }
   return server;
 }
@@ -84,13 +98,25 @@ asio::awaitable<void> RunWithin(std::shared_ptr<sampling::Server> server, Deadli
   if (late) server->FailUnfinished({FailureReason::kTimeout, "the scrape's time was over"});
 }
 
-// Waits for the loop's thread. False where the program is stopping.
-bool Run(const ProbeSource& source, const std::shared_ptr<sampling::Server>& server, Deadline deadline) {
-  auto done = asio::co_spawn(source.runtime.loop, RunWithin(server, deadline), asio::use_future);
-  while (done.wait_for(milliseconds(100)) != std::future_status::ready) {
+using Addresses = std::vector<std::string>;
+
+// nullopt where the name server gives no answer in time. Blocks nobody: the pool's work owns all that it touches.
+asio::awaitable<std::optional<Addresses>> ResolveWithin(BlockingPool& blocking, std::function<Addresses()> resolve,
+                                                        Deadline deadline) {
+  auto work = blocking.RunWaiting(std::move(resolve));
+  try {
+    co_return co_await Within(deadline, "name resolution", std::move(work));
+  } catch (const TimeoutError&) {
+    co_return std::nullopt;
+  }
+}
+
+// Waits for the loop's thread. False where the program is stopping; `work` is then left behind on the loop.
+template <typename T>
+bool Wait(const ProbeSource& source, std::future<T>& work) {
+  while (work.wait_for(milliseconds(100)) != std::future_status::ready) {
     if (source.stopping) return false;
   }
-  done.get();
   return true;
 }
 
@@ -107,21 +133,35 @@ Response Probe(const ProbeSource& source, const Request& request) {
   const auto target = ParseProbeTarget(*text);
   if (!target) return Refusal(400, "target must be HOST or HOST:PORT");
 
-  std::string hostaddr;
   const Admission admission = Admit(module->allowed_targets, *target);
-  if (admission == Admission::kByAddress) {
-    // The address that was checked is the one that is connected to: a name may mean another a moment later.
-    const auto addresses = AllowedAddresses(module->allowed_targets, *target);
-    if (!addresses.empty()) hostaddr = addresses.front();
+  // The addresses that were checked are those that are connected to: a name may mean another a moment later.
+  std::optional<Addresses> addresses = Addresses();
+  if (admission == Admission::kByAddress && IpAddress::Parse(target->host)) {
+    addresses->push_back(target->host);
+  } else if (admission == Admission::kByAddress) {
+    auto resolve = [look_up = source.addresses, allowed = module->allowed_targets, target = *target] {
+      return look_up(allowed, target);
+    };
+    auto resolved = asio::co_spawn(
+        source.runtime.loop, ResolveWithin(source.runtime.blocking, std::move(resolve), deadline), asio::use_future);
+    if (!Wait(source, resolved)) return Refusal(503, "stopping");
+    addresses = resolved.get();
   }
-  if (admission == Admission::kRefused || (admission == Admission::kByAddress && hostaddr.empty())) {
-    return Refusal(403, "the module does not allow this target");
-  }
+  const bool none = admission == Admission::kByAddress && addresses && addresses->empty();
+  if (admission == Admission::kRefused || none) return Refusal(403, "the module does not allow this target");
   const auto left = std::chrono::duration_cast<milliseconds>(deadline - std::chrono::steady_clock::now());
+  std::string conninfo = ConninfoFor(module->conninfo, *target, addresses.value_or(Addresses()));
   auto server_config = std::make_shared<const config::ServerConfig>(ServerFor(
-      *config, *module, *text, ConninfoFor(module->conninfo, *target, hostaddr), std::max(left, milliseconds(1))));
+      *config, *module, *text, std::move(conninfo), std::max(left, milliseconds(1)), source.runtime.collectors));
   const auto server = std::make_shared<sampling::Server>(std::move(server_config), source.runtime);
-  if (!Run(source, server, deadline)) return Refusal(503, "stopping");
+  if (addresses) {
+    auto done = asio::co_spawn(source.runtime.loop, RunWithin(server, deadline), asio::use_future);
+    if (!Wait(source, done)) return Refusal(503, "stopping");
+    done.get();
+  } else {
+    // Nothing was sent to it, and nobody else has this server yet.
+    server->FailUnfinished({FailureReason::kTimeout, "no name server answered in time"});
+  }
   PageFilter filter;
   filter.exporter = false;
   Response response;

@@ -9,6 +9,7 @@
 
 #include "exporter/config/config.h"
 #include "exporter/http/message.h"
+#include "exporter/http/probe_target.h"
 #include "exporter/metrics/desc.h"
 #include "exporter/sampling/server.h"
 
@@ -21,6 +22,9 @@ struct ProbeSource {
   sampling::Runtime& runtime;
   int concurrency;                    // at once; 503 beyond
   const std::atomic<bool>& stopping;  // the loop runs no more: answers 503 and returns
+  // Which addresses of a name are allowed; blocks, on the runtime's pool. A test has its own.
+  std::function<std::vector<std::string>(const std::vector<config::AllowedTarget>&, const ProbeTarget&)> addresses =
+      AllowedAddresses;
 };
 
 // 404 without modules; 400 for a target or module that makes no sense; 403 for a target that the module does not allow,

@@ -1,5 +1,7 @@
 #include "exporter/http/probe_target.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <netdb.h>
 #include <strings.h>
 
@@ -93,11 +95,16 @@ std::vector<std::string> AllowedAddresses(const std::vector<config::AllowedTarge
   return addresses;
 }
 
-std::string ConninfoFor(const std::string& conninfo, const ProbeTarget& target, const std::string& hostaddr) {
-  // The last of two equal keywords counts. Host and address hold no character that would need quotes.
-  std::string result = conninfo + " host=" + target.host + " port=" + std::to_string(target.port);
-  if (!hostaddr.empty()) result += " hostaddr=" + hostaddr;
-  return result;
+std::string ConninfoFor(const std::string& conninfo, const ProbeTarget& target,
+                        const std::vector<std::string>& addresses) {
+  // In front: behind it, an unfinished value of the conninfo ("password=", a backslash at its end) would swallow the
+  // host. Host and address hold no character that would need quotes. hostaddr is there even without a value: so neither
+  // PGHOSTADDR nor a service file has a say.
+  const std::size_t count = std::max<std::size_t>(addresses.size(), 1);
+  const std::vector<std::string> hosts(count, target.host);
+  const std::vector<std::string> ports(count, std::to_string(target.port));
+  return fmt::format("host={} port={} hostaddr='{}' {}", fmt::join(hosts, ","), fmt::join(ports, ","),
+                     fmt::join(addresses, ","), conninfo);
 }
 
 }  // namespace pgtls::http

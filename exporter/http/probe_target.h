@@ -31,7 +31,9 @@ Admission Admit(const std::vector<config::AllowedTarget>& allowed, const ProbeTa
 // empty where none is.
 std::vector<std::string> AllowedAddresses(const std::vector<config::AllowedTarget>& allowed, const ProbeTarget& target);
 
-// `conninfo` (key=value form) with this target in it. `hostaddr` may be empty.
-std::string ConninfoFor(const std::string& conninfo, const ProbeTarget& target, const std::string& hostaddr);
+// `conninfo` (key=value form, without host, hostaddr, port and service) at this target: at these addresses of it, or,
+// where there are none, at whatever its name means to libpq.
+std::string ConninfoFor(const std::string& conninfo, const ProbeTarget& target,
+                        const std::vector<std::string>& addresses);
 
 }  // namespace pgtls::http

@@ -26,7 +26,8 @@ Server::Server(const ServerOptions& options, std::vector<Route> routes, std::sha
   limits.max_connections = options.max_connections;
   limits.head = options.head_timeout;
   limits.idle = options.idle_timeout;
-  limits.total = options.total_timeout;
+  limits.handler = options.handler_timeout;
+  limits.response = options.response_timeout;
   limits.queue = options.queue_timeout;
   parts_->front = std::make_unique<Front>(options.listen_addresses, limits, options.workers, options.web_config_file,
                                           parts_->peers, std::move(counter));

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "exporter/http/limits.h"
 #include "exporter/http/message.h"
 #include "exporter/http/request_counter.h"
 
@@ -21,7 +22,8 @@ struct ServerOptions {
   // For tests; see FrontLimits.
   std::chrono::milliseconds head_timeout{10'000};
   std::chrono::milliseconds idle_timeout{60'000};
-  std::chrono::milliseconds total_timeout{60'000};
+  std::chrono::milliseconds handler_timeout{kLongestHandler};
+  std::chrono::milliseconds response_timeout{60'000};
   std::chrono::milliseconds queue_timeout{10'000};
 };
 

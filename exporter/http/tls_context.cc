@@ -19,6 +19,11 @@ std::optional<Value> Find(const std::array<std::pair<std::string_view, Value>, k
   return std::nullopt;
 }
 
+// Forward secrecy and authenticated encryption, unless the operator names others.
+constexpr const char* kSuites = "ECDHE+AESGCM:ECDHE+CHACHA20";
+// The best that there is below TLS 1.2.
+constexpr const char* kOldSuites = "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES+SHA1";
+
 void Check(int result, const std::string& what) {
   if (result != 1) throw TlsError(what + ": " + tls::TakeOpensslError());
 }
@@ -101,7 +106,8 @@ int SelectAlpn(SSL*, const unsigned char** out, unsigned char* out_length, const
 
 std::optional<ClientAuth> ParseClientAuth(std::string_view name) {
   using Entry = std::pair<std::string_view, ClientAuth>;
-  static constexpr std::array<Entry, 6> kModes = {{{"NoClientCert", ClientAuth::kNone},
+  static constexpr std::array<Entry, 7> kModes = {{{"", ClientAuth::kNone},
+                                                   {"NoClientCert", ClientAuth::kNone},
                                                    {"RequestClientCert", ClientAuth::kRequest},
                                                    {"RequireAnyClientCert", ClientAuth::kRequireAny},
                                                    {"RequireClientCert", ClientAuth::kRequireAny},  // its older name
@@ -126,7 +132,7 @@ std::optional<std::string_view> ParseGoCurve(std::string_view name) {
 
 std::optional<std::string_view> ParseGoCipherSuite(std::string_view name) {
   using Entry = std::pair<std::string_view, std::string_view>;
-  static constexpr std::array<Entry, 13> kSuites = {{
+  static constexpr std::array<Entry, 17> kNames = {{
       {"TLS_AES_128_GCM_SHA256", ""},
       {"TLS_AES_256_GCM_SHA384", ""},
       {"TLS_CHACHA20_POLY1305_SHA256", ""},
@@ -140,8 +146,13 @@ std::optional<std::string_view> ParseGoCipherSuite(std::string_view name) {
       {"TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "ECDHE-RSA-AES256-GCM-SHA384"},
       {"TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305"},
       {"TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"},
+      // Without forward secrecy: only for an operator who names them.
+      {"TLS_RSA_WITH_AES_128_CBC_SHA", "AES128-SHA"},
+      {"TLS_RSA_WITH_AES_256_CBC_SHA", "AES256-SHA"},
+      {"TLS_RSA_WITH_AES_128_GCM_SHA256", "AES128-GCM-SHA256"},
+      {"TLS_RSA_WITH_AES_256_GCM_SHA384", "AES256-GCM-SHA384"},
   }};
-  return Find(kSuites, name);
+  return Find(kNames, name);
 }
 
 struct TlsContextBuilder::ClientPolicy {
@@ -159,8 +170,7 @@ TlsContextBuilder::TlsContextBuilder()
   SSL_CTX_set_alpn_select_cb(context, &SelectAlpn, nullptr);
   // A key with a passphrase is an error: nobody is there to be asked for it.
   SSL_CTX_set_default_passwd_cb(context, [](char*, int, int, void*) { return 0; });
-  // Forward secrecy and authenticated encryption, unless the operator names others.
-  SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20");
+  SSL_CTX_set_cipher_list(context, kSuites);
 }
 
 void TlsContextBuilder::UseCertificate(std::string_view pem) {
@@ -183,6 +193,8 @@ void TlsContextBuilder::UseKey(std::string_view pem) {
 
 void TlsContextBuilder::UseClientCa(std::string_view pem) {
   X509_STORE* store = SSL_CTX_get_cert_store(context_.get());
+  // As in Go each of them is trusted for what it signed, an intermediate without its root too.
+  X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
   for (const auto& certificate : ReadCertificates(pem)) {
     Check(X509_STORE_add_cert(store, certificate.get()), "a CA certificate cannot be used");
     // Named in the request, so that a client with several certificates sends the right one.
@@ -192,7 +204,10 @@ void TlsContextBuilder::UseClientCa(std::string_view pem) {
 
 void TlsContextBuilder::SetVersions(int min_version, int max_version) {
   // OpenSSL 3 has the old versions only at level 0 (their handshakes sign with SHA-1).
-  if (min_version < TLS1_2_VERSION) SSL_CTX_set_security_level(context_.get(), 0);
+  if (min_version < TLS1_2_VERSION) {
+    SSL_CTX_set_security_level(context_.get(), 0);
+    Check(SSL_CTX_set_cipher_list(context_.get(), kOldSuites), "min_version cannot be used");
+  }
   Check(static_cast<int>(SSL_CTX_set_min_proto_version(context_.get(), min_version)), "min_version cannot be used");
   Check(static_cast<int>(SSL_CTX_set_max_proto_version(context_.get(), max_version)), "max_version cannot be used");
 }

@@ -19,6 +19,7 @@ enum class ClientAuth {
   kVerifyIfGiven,     // VerifyClientCertIfGiven
   kRequireAndVerify,  // RequireAndVerifyClientCert
 };
+// Nothing is kNone too.
 std::optional<ClientAuth> ParseClientAuth(std::string_view name);
 
 // "TLS10" … "TLS13" as OpenSSL's number.
@@ -41,7 +42,7 @@ class TlsContextBuilder {
   void UseCertificate(std::string_view pem);  // the leaf, then its intermediates
   void UseKey(std::string_view pem);          // after the certificate: must be its key, and not encrypted
   void UseClientCa(std::string_view pem);
-  void SetVersions(int min_version, int max_version);
+  void SetVersions(int min_version, int max_version);                        // before SetCipherSuites()
   void SetCipherSuites(const std::vector<std::string_view>& openssl_names);  // of TLS 1.2 and below; not empty
   void SetCurves(const std::vector<std::string_view>& openssl_names);        // not empty
   void PreferServerOrder(bool prefer);

@@ -1,6 +1,9 @@
 #include "exporter/http/web_config.h"
 
+#include <algorithm>
+#include <charconv>
 #include <functional>
+#include <iterator>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -42,7 +45,7 @@ class TlsReader {
     for (const auto& [key, node] : section.Map({"cert", "key", "client_ca", "cert_file", "key_file", "client_ca_file",
                                                 "client_auth_type", "client_allowed_sans", "min_version", "max_version",
                                                 "cipher_suites", "curve_preferences", "prefer_server_cipher_suites"})) {
-      ReadKey(key, node);
+      if (!node.IsNull()) ReadKey(key, node);
     }
     if (!certificate_) section.Fail("cert_file or cert is needed");
     if (!key_) section.Fail("key_file or key is needed");
@@ -56,7 +59,7 @@ class TlsReader {
     if (key == "cert" || key == "cert_file") Take(certificate_, key == "cert_file", node);
     if (key == "key" || key == "key_file") Take(key_, key == "key_file", node);
     if (key == "client_ca" || key == "client_ca_file") Take(client_ca_, key == "client_ca_file", node);
-    if (key == "client_auth_type") auth_ = Known(ParseClientAuth(node.Text()), node, "client_auth_type");
+    if (key == "client_auth_type") auth_ = Known(ParseClientAuth(node.TextOrEmpty()), node, "client_auth_type");
     if (key == "min_version")
       min_version_ = Known(ParseGoTlsVersion(node.Text()), node, "TLS version (TLS10, TLS11, TLS12, TLS13)");
     if (key == "max_version")
@@ -67,7 +70,7 @@ class TlsReader {
       if (allowed_sans_.empty()) node.Fail("an empty list would let nobody in");
     }
     if (key == "cipher_suites") {
-      suites_given_ = true;
+      suites_given_ = !node.List().empty();
       for (const Node& name : node.List()) {
         const auto suite = Known(ParseGoCipherSuite(name.Text()), name, "cipher suite (of Go's tls.CipherSuites)");
         if (!suite.empty()) suites_.push_back(suite);
@@ -81,8 +84,9 @@ class TlsReader {
   }
 
   void Take(std::optional<Pem>& pem, bool is_file, const Node& node) {
+    std::string text = node.TextOrEmpty();
+    if (text.empty()) return;
     if (pem) node.Fail("given both in line and by file");
-    std::string text = node.Text();
     if (is_file) {
       const std::string path = text.starts_with('/') ? text : directory_ + text;
       files_.push_back(path);
@@ -150,7 +154,7 @@ Headers ReadHeaders(const Node& section) {
   Headers headers;
   for (const auto& [name, node] : section.Map({"Content-Security-Policy", "X-Frame-Options", "X-Content-Type-Options",
                                                "X-XSS-Protection", "Strict-Transport-Security"})) {
-    std::string value = node.TextOrEmpty();
+    std::string value = node.IsNull() ? "" : node.TextOrEmpty();
     if (name == "X-Content-Type-Options" && !value.empty() && value != "nosniff") node.Fail("expected nosniff");
     if (name == "X-Frame-Options" && !value.empty() && value != "deny" && value != "sameorigin") {
       node.Fail("expected deny or sameorigin");
@@ -163,6 +167,7 @@ Headers ReadHeaders(const Node& section) {
 Headers ReadHttp(const Node& section) {
   Headers headers;
   for (const auto& [key, node] : section.Map({"http2", "headers"})) {
+    if (node.IsNull()) continue;
     if (key == "http2") node.Bool();
     if (key == "headers") headers = ReadHeaders(node);
   }
@@ -171,6 +176,7 @@ Headers ReadHttp(const Node& section) {
 
 std::map<std::string, std::string, std::less<>> ReadUsers(const Node& section) {
   std::map<std::string, std::string, std::less<>> users;
+  if (section.IsNull()) section.Fail("no users: leave basic_auth_users out to let everyone in");
   for (const auto& [name, node] : section.Map({})) {
     if (name.contains(':')) node.Fail("a user name cannot hold a colon");
     std::string hash = node.Text();
@@ -182,14 +188,40 @@ std::map<std::string, std::string, std::less<>> ReadUsers(const Node& section) {
   return users;
 }
 
+// As Go's time.ParseDuration: "1m30s", "1.5s", "500us"; nullopt where it is none, or more than 1h.
+std::optional<std::chrono::nanoseconds> ParseGoDuration(std::string_view text) {
+  using std::chrono::nanoseconds;
+  static constexpr std::pair<std::string_view, std::int64_t> kUnits[] = {
+      {"ns", 1},         {"us", 1'000},        {"\u00b5s", 1'000},    {"\u03bcs", 1'000},
+      {"ms", 1'000'000}, {"s", 1'000'000'000}, {"m", 60'000'000'000}, {"h", 3'600'000'000'000}};
+  if (text == "0") return nanoseconds(0);
+  double total = 0;
+  if (text.empty()) return std::nullopt;
+  while (!text.empty()) {
+    const std::string_view number = text.substr(0, text.find_first_not_of("0123456789."));
+    text.remove_prefix(number.size());
+    const std::string_view unit = text.substr(0, text.find_first_of("0123456789."));
+    text.remove_prefix(unit.size());
+    const auto* known = std::ranges::find(kUnits, unit, &std::pair<std::string_view, std::int64_t>::first);
+    double value = 0;
+    const auto [end, error] =
+        std::from_chars(number.data(), number.data() + number.size(), value, std::chars_format::fixed);
+    if (known == std::end(kUnits) || error != std::errc() || end != number.data() + number.size()) return std::nullopt;
+    total += value * static_cast<double>(known->second);
+  }
+  if (total > static_cast<double>(nanoseconds(std::chrono::hours(1)).count())) return std::nullopt;
+  return nanoseconds(static_cast<std::int64_t>(total));
+}
+
 std::optional<RateLimit> ReadRateLimit(const Node& section) {
   RateLimit limit;
   bool burst_given = false;
   for (const auto& [key, node] : section.Map({"interval", "burst"})) {
+    if (node.IsNull()) continue;
     if (key == "interval") {
-      const std::string text = node.TextOrEmpty();
-      limit.interval = text == "0" ? std::chrono::milliseconds(0) : node.Duration(std::chrono::milliseconds(0));
-      if (limit.interval > std::chrono::hours(1)) node.Fail("at most 1h");
+      const auto interval = ParseGoDuration(node.TextOrEmpty());
+      if (!interval) node.Fail("expected a duration such as 500us, 1.5s or 1m30s, at most 1h");
+      limit.interval = *interval;
     }
     if (key == "burst") {
       limit.burst = node.Int(1, 1'000'000);
@@ -216,6 +248,8 @@ WebConfig LoadWebConfig(const std::string& path) {
   if (root.IsNull()) return web;  // an empty file, or comments alone
   for (const auto& [key, node] :
        root.Map({"tls_server_config", "http_server_config", "basic_auth_users", "rate_limit"})) {
+    // Not a list of users with nobody in it: whoever wrote that did not mean everyone.
+    if (node.IsNull() && key != "basic_auth_users") continue;
     if (key == "tls_server_config") web.tls = TlsReader(path, web.files).Read(node);
     if (key == "http_server_config") web.headers = ReadHttp(node);
     if (key == "basic_auth_users") web.users = ReadUsers(node);

@@ -15,7 +15,7 @@
 namespace pgtls::http {
 
 struct RateLimit {
-  std::chrono::milliseconds interval{0};  // one request each; more than 0
+  std::chrono::nanoseconds interval{0};  // one request each; more than 0
   int burst = 1;
   friend bool operator==(const RateLimit&, const RateLimit&) = default;
 };
@@ -30,9 +30,9 @@ struct WebConfig {
 };
 
 // Reads the file and all that it names (paths relative to it). Blocks. Throws ConfigError with file:line:column.
-// Stricter than the original where that would leave a listener more open than its file looks: tls_server_config without
-// a certificate, verification without a CA, a value both in line and by file are errors. http2 is taken and has no
-// effect.
+// Nothing behind a key is as if the key were not there, as in the original. Stricter than that where it would leave a
+// listener more open than its file looks: basic_auth_users without users, tls_server_config without a certificate,
+// verification without a CA, a value both in line and by file are errors. http2 is taken and has no effect.
 WebConfig LoadWebConfig(const std::string& path);
 
 }  // namespace pgtls::http

@@ -78,6 +78,45 @@ TEST(CommandLine, ConfigurationErrorsNameTheirPlaceAndExitWith2) {
   EXPECT_EQ(result.exit_code, 0) << result.err;
 }
 
+TEST(CommandLine, AWebConfigurationThatCannotBeUsedExitsWith2) {
+  const TempDir dir;
+  const std::vector<BadConfig> cases = {
+      {"basic_auth_users: {alice: secret}\n", "1:27", "bcrypt"},
+      {"tls_server_config:\n  cert_file: nothing.crt\n", "2:14", "nothing.crt"},
+      {"nonsense: 1\n", "1:1", "nonsense"},
+  };
+  for (const auto& [text, where, what] : cases) {
+    const std::string file = dir.Write("web.yml", text);
+    const auto result =
+        RunExporter({"--dsn=host=127.0.0.1 port=1", "--web.listen-address=127.0.0.1:0", "--web.config.file=" + file});
+    EXPECT_EQ(result.exit_code, 2) << text;
+    EXPECT_THAT(result.err, HasSubstr(file + ":" + where + ": ")) << text;
+    EXPECT_THAT(result.err, HasSubstr(what)) << text;
+  }
+  EXPECT_EQ(RunExporter({"--dsn=host=127.0.0.1 port=1", "--web.config.file=" + dir.path() + "/absent"}).exit_code, 2);
+}
+
+// As libpq reads a module's conninfo: the target of a probe alone says where to.
+TEST(CommandLine, AModulesConninfoNamesNoServer) {
+  const TempDir dir;
+  const std::string services = dir.Write("services", "[s]\nhost=a\n");
+  const auto run = [&](const std::string& conninfo) {
+    const std::string file =
+        dir.Write("config.yml", "modules:\n  m:\n    conninfo: \"" + conninfo +
+                                    "\"\n    collectors: [endpoint]\n    allowed_targets: ['10.0.0.0/8:5432']\n");
+    return RunExporter({"config-check", "--config.file=" + file}, {{"PGSERVICEFILE", services}});
+  };
+  for (const char* more : {"host=a", "\\thostaddr=10.0.0.9", "\\nport = 1", "service=s", "hostaddr=''", "host='a'"}) {
+    const auto result = run(std::string("user=u ") + more);
+    EXPECT_EQ(result.exit_code, 2) << more;
+    EXPECT_THAT(result.err, HasSubstr("config.yml:3:15: modules.m.conninfo: a module's conninfo must not name"))
+        << more;
+  }
+  for (const char* conninfo : {"", "user=u password=", "user=u\\\\", "options='-c host=a'", "password=host=a"}) {
+    EXPECT_EQ(run(conninfo).exit_code, 0) << conninfo;
+  }
+}
+
 TEST(CommandLine, TheCatalogueIsCompleteAndNamesEachMetricOnce) {
   const auto text = RunExporter({"metrics"});
   EXPECT_EQ(text.exit_code, 0);

@@ -10,7 +10,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace pgtls;
   const std::string content(reinterpret_cast<const char*>(data), size);
   try {
-    const config::Config config = config::Parse("/nowhere/c.yml", content, [](const std::string&) {});
+    const config::Config config =
+        config::Parse("/nowhere/c.yml", content, [](const std::string&) { return std::set<std::string>(); });
     if (config.servers.empty() && config.modules.empty()) std::abort();
     for (const auto& server : config.servers) {
       if (server.name.empty() || server.collectors.size() != config::DefaultCollectors().size()) std::abort();

@@ -8,8 +8,12 @@
 namespace pgtls::config {
 namespace {
 
-void NoHost(const std::string& conninfo) {
+// Stands for libpq: what is in [brackets] is a keyword that the conninfo sets.
+std::set<std::string> NoHost(const std::string& conninfo) {
   if (conninfo.find("host") == std::string::npos) throw ConfigError("conninfo: no host");
+  const auto open = conninfo.find('[');
+  if (open == std::string::npos) return {};
+  return {conninfo.substr(open + 1, conninfo.find(']') - open - 1)};
 }
 
 // The message behind "/x/c.yml:", or "" where the content is accepted.
@@ -186,13 +190,19 @@ TEST(LoadErrorsTest, Modules) {
             "2:25: modules.m.allowed_targets[0]: expected a port from 1 to 65535");
   // The target supplies the host: a password must never go elsewhere.
   for (const char* key : {"host", "hostaddr", "port", "service"}) {
-    EXPECT_EQ(error_of(std::string("conninfo: 'user=u ") + key + " = x'"),
+    EXPECT_EQ(error_of(std::string("conninfo: 'hosts [") + key + "]'"),
               std::string("2:17: modules.m.conninfo: a module's conninfo must not name ") + key +
                   ": the target of a probe does")
         << key;
   }
-  EXPECT_EQ(error_of("conninfo: 'postgresql://u@db/'"),
-            "2:17: modules.m.conninfo: a module's conninfo has the form key=value");
+  EXPECT_EQ(error_of("conninfo: 'no'"), "2:17: modules.m.conninfo: conninfo: no host");
+  for (const char* uri : {"postgresql://u@db/", "postgres://u@db/"}) {
+    EXPECT_EQ(error_of(std::string("conninfo: '") + uri + "'"),
+              "2:17: modules.m.conninfo: a module's conninfo has the form key=value");
+  }
+  // A word in a value is no keyword, nor is its address a URI.
+  EXPECT_EQ(
+      error_of("conninfo: \"options='-c x=host = a://b' [options]\", collectors: [hba], allowed_targets: ['a:1']"), "");
 }
 
 TEST(LoadErrorsTest, Syntax) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "exporter/http/bcrypt.h"
+#include "exporter/http/client_network.h"
 
 namespace pgtls::http {
 namespace {
@@ -53,6 +54,16 @@ TEST_F(BasicAuthTest, LetsAnUnknownUserWaitLikeAKnownOne) {
               testing::ElementsAre(Verdict::kNo, Verdict::kNo, Verdict::kBusy));
   EXPECT_THAT(Check({{"alice", "a"}, {"alice", "b"}, {"alice", "c"}}),
               testing::ElementsAre(Verdict::kNo, Verdict::kNo, Verdict::kBusy));
+}
+
+TEST(ClientNetwork, IsAnAddressOrASubnet) {
+  EXPECT_EQ(ClientNetwork("192.0.2.7:51234"), "192.0.2.7");
+  EXPECT_EQ(ClientNetwork("[2001:db8:1:2:3:4:5:6]:51234"), "2001:db8:1:2::/64");
+  EXPECT_EQ(ClientNetwork("[2001:db8:1:2:ffff::]:1"), "2001:db8:1:2::/64");
+  EXPECT_EQ(ClientNetwork("[2001:db8:1:3::1]:1"), "2001:db8:1:3::/64");
+  EXPECT_EQ(ClientNetwork("[fe80::1%eth0]:1"), "fe80::/64");
+  EXPECT_EQ(ClientNetwork("[::ffff:192.0.2.7]:51234"), "192.0.2.7");
+  EXPECT_EQ(ClientNetwork(""), "");
 }
 
 TEST_F(BasicAuthTest, DoesNotDelayThoseItKnows) {

@@ -7,8 +7,10 @@
 #include <openssl/pem.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "exporter/base/error.h"
 #include "exporter/http/server.h"
@@ -136,6 +138,66 @@ TEST_F(GateTest, KeepsToVersionsSuitesCurvesAndAlpn) {
   EXPECT_EQ(StatusOverTls(h2.get()), 200);
 }
 
+// TLS 1.1 too has suites of its own to speak with; without being asked for it is not spoken.
+TEST_F(GateTest, SpeaksOldVersionsWhereItIsTold) {
+  const auto old = Context();
+  SSL_CTX_set_security_level(old.get(), 0);
+  SSL_CTX_set_cipher_list(old.get(), "ALL");
+  SSL_CTX_set_min_proto_version(old.get(), TLS1_VERSION);
+  SSL_CTX_set_max_proto_version(old.get(), TLS1_1_VERSION);
+  Start(kTls);
+  EXPECT_EQ(StatusOverTls(old.get()), 0);
+  Start(std::string(kTls) + "  min_version: TLS11\n");
+  EXPECT_EQ(StatusOverTls(old.get()), 200);
+  SSL_CTX_set_max_proto_version(old.get(), TLS1_VERSION);
+  EXPECT_EQ(StatusOverTls(old.get()), 0);
+  Start(std::string(kTls) + "  min_version: TLS10\n  max_version: TLS10\n");
+  EXPECT_EQ(StatusOverTls(old.get()), 200);
+  const auto newer = Context();
+  EXPECT_EQ(StatusOverTls(newer.get()), 0);
+}
+
+TEST_F(GateTest, NoSuitesAreTheUsualOnes) {
+  Start(std::string(kTls) + "  cipher_suites: []\n");
+  const auto context = Context();
+  EXPECT_EQ(StatusOverTls(context.get()), 200);
+  SSL_CTX_set_max_proto_version(context.get(), TLS1_2_VERSION);
+  EXPECT_EQ(StatusOverTls(context.get()), 200);
+  Start(std::string(kTls) + "  cipher_suites: [TLS_AES_128_GCM_SHA256]\n");
+  EXPECT_EQ(StatusOverTls(context.get()), 0);
+}
+
+TEST_F(GateTest, SpeaksWithoutForwardSecrecyWhereItIsTold) {
+  certificate_ = ca_.Issue({.dns_names = {"localhost"}, .key = support::KeyType::kRsa2048});
+  dir_.Write("server.crt", certificate_.chain);
+  dir_.Write("server.key", certificate_.key);
+  const auto context = Context();
+  SSL_CTX_set_max_proto_version(context.get(), TLS1_2_VERSION);
+  for (const auto& [name, suite] : {std::pair{"TLS_RSA_WITH_AES_128_CBC_SHA", "AES128-SHA"},
+                                    {"TLS_RSA_WITH_AES_256_CBC_SHA", "AES256-SHA"},
+                                    {"TLS_RSA_WITH_AES_128_GCM_SHA256", "AES128-GCM-SHA256"},
+                                    {"TLS_RSA_WITH_AES_256_GCM_SHA384", "AES256-GCM-SHA384"}}) {
+    SSL_CTX_set_cipher_list(context.get(), suite);
+    Start(kTls);
+    EXPECT_EQ(StatusOverTls(context.get()), 0) << name;
+    Start(std::string(kTls) + "  cipher_suites: [" + name + "]\n");
+    EXPECT_EQ(StatusOverTls(context.get()), 200) << name;
+  }
+}
+
+// Every certificate of the file is an anchor, whoever signed it.
+TEST_F(GateTest, TrustsAnIntermediateWithoutItsRoot) {
+  const support::TestCa intermediate = ca_.Intermediate("Clients");
+  const support::Certificate below = intermediate.Issue({.common_name = "scraper"});
+  const support::Certificate beside = ca_.Issue({.common_name = "scraper"});
+  dir_.Write("clients.crt", intermediate.certificate());
+  Start(std::string(kTls) + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: clients.crt\n");
+  const auto known = Context(&below);
+  const auto other = Context(&beside);
+  EXPECT_EQ(StatusOverTls(known.get()), 200);
+  EXPECT_EQ(StatusOverTls(other.get()), 0);
+}
+
 // Which clients each mode lets in: without a certificate, with one of the CA, with one of nobody.
 TEST_F(GateTest, AsksForClientCertificatesInFiveWays) {
   const support::Certificate good = ca_.Issue({.common_name = "scraper", .dns_names = {"scraper.example.com"}});
@@ -187,6 +249,25 @@ TEST_F(GateTest, AsksForAPassword) {
   EXPECT_EQ(refused.headers.at("x-xss-protection"), "0");
   EXPECT_EQ(Get(address_, "/nothing").status, 401);
   EXPECT_EQ(Get(address_, "/metrics", kAlice).headers.at("x-xss-protection"), "0");
+}
+
+// Whoever guesses has all of a /64: it counts as one client.
+TEST_F(GateTest, GuessesOfOneSubnetWaitTogether) {
+  Configure("basic_auth_users: {alice: " + Hash("secret") + "}\n");
+  Gate gate(file());
+  asio::io_context io;
+  std::vector<int> refusals;
+  const auto guess = [&](const std::string& client, const std::string& password) {
+    asio::co_spawn(io, gate.Check(client, "Basic " + password),
+                   [&](const std::exception_ptr&, int refusal) { refusals.push_back(refusal); });
+  };
+  // bob:a, bob:b …
+  for (int i = 1; i <= 20; ++i) guess("[2001:db8::" + std::to_string(i) + "]:9", "Ym9iOmE=");
+  guess("[2001:db8:0:1::1]:9", "YWxpY2U6c2VjcmV0");
+  io.run();
+  EXPECT_EQ(std::ranges::count(refusals, 503), 18);
+  EXPECT_EQ(std::ranges::count(refusals, 401), 2);
+  EXPECT_EQ(std::ranges::count(refusals, 0), 1);
 }
 
 TEST_F(GateTest, LimitsTheRate) {

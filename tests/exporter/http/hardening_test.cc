@@ -43,7 +43,8 @@ class HardeningTest : public ::testing::Test {
         {"/metrics", {"GET"}, [](const Request&) { return Response{.body = "page"}; }, "metrics"},
         {"/large",
          {"GET"},
-         [large](const Request&) {
+         [this, large](const Request&) {
+           ++asked_for_large_;
            Response response;
            response.body.Keep(large);
            response.body.AppendKept(*large);
@@ -63,14 +64,14 @@ class HardeningTest : public ::testing::Test {
     address_ = server_->addresses()[0];
   }
 
-  std::unique_ptr<Client> Send(const std::string& bytes, int receive_buffer = 0) {
-    auto client = std::make_unique<Client>(address_, "", receive_buffer);
+  std::unique_ptr<Client> Send(const std::string& bytes, int receive_buffer = 0, const std::string& from = "") {
+    auto client = std::make_unique<Client>(address_, from, receive_buffer);
     EXPECT_TRUE(client->connected());
     client->Send(bytes);
     return client;
   }
-  std::unique_ptr<Client> Ask(const std::string& path, int receive_buffer = 0) {
-    return Send("GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n", receive_buffer);
+  std::unique_ptr<Client> Ask(const std::string& path, int receive_buffer = 0, const std::string& from = "") {
+    return Send("GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n", receive_buffer, from);
   }
   void ExpectScrape() { EXPECT_EQ(Get(address_, "/metrics").body, "page"); }
 
@@ -84,6 +85,7 @@ class HardeningTest : public ::testing::Test {
   ServerOptions options_{.listen_addresses = {"127.0.0.1:0"}, .workers = 4};
   std::counting_semaphore<> release_{0};
   std::atomic<int> waiting_{0};
+  std::atomic<int> asked_for_large_{0};
   std::string address_;
   std::unique_ptr<Server> server_;
 };
@@ -152,8 +154,50 @@ TEST_F(HardeningTest, ReadersWhoDoNotReadGiveWay) {
   for (int i = 0; i < 3; ++i) ExpectScrape();
 }
 
+// More than the places that there are, all of one address, and nobody among them who could be cut for having sent
+// nothing.
+TEST_F(HardeningTest, HundredsWhoDoNotReadHoldUpNobodyElse) {
+  Start();
+  std::vector<std::unique_ptr<Client>> crowd;
+  for (std::size_t i = 0; i < options_.max_connections + 40; ++i) crowd.push_back(Ask("/large", 4096, "127.0.0.2"));
+  EXPECT_TRUE(support::WaitUntil([&] { return asked_for_large_ >= options_.workers; }));
+  for (int i = 0; i < 3; ++i) ExpectScrape();
+}
+
+// Nothing tells the good one from the others but its place in the queue: that must come before the queue's end.
+TEST_F(HardeningTest, ACrowdOfOnesOwnAddressIsCutAtOnce) {
+  Start();
+  std::vector<std::unique_ptr<Client>> crowd;
+  for (int i = 0; i < 60; ++i) crowd.push_back(Ask("/large", 4096));
+  EXPECT_TRUE(support::WaitUntil([&] { return asked_for_large_ >= options_.workers; }));
+  ExpectScrape();
+}
+
+TEST_F(HardeningTest, AHandlerHasLongerThanAReader) {
+  options_.response_timeout = milliseconds(300);
+  Start();
+  const auto waits = Ask("/wait");
+  EXPECT_TRUE(support::WaitUntil([&] { return waiting_ == 1; }));
+  // Its time begins later, and is over: so the other has waited longer than that.
+  const std::size_t descriptors = Descriptors();
+  const auto reader = Ask("/large", 4096);
+  EXPECT_TRUE(support::WaitUntil([&] { return Descriptors() >= descriptors + 2; }));
+  EXPECT_TRUE(support::WaitUntil([&] { return Descriptors() == descriptors + 1; }));
+  release_.release();
+  EXPECT_EQ(waits->ReadAnswer().body, "waited");
+}
+
+TEST_F(HardeningTest, AHandlerThatHangsCostsNoConnectionForEver) {
+  options_.handler_timeout = milliseconds(300);
+  Start();
+  const auto waits = Ask("/wait");
+  EXPECT_TRUE(support::WaitUntil([&] { return waiting_ == 1; }));
+  EXPECT_EQ(waits->ReadToEnd(), "");
+  release_.release();
+}
+
 TEST_F(HardeningTest, AReaderHasItsTime) {
-  options_.total_timeout = milliseconds(500);
+  options_.response_timeout = milliseconds(500);
   Start();
   const std::size_t descriptors = Descriptors();
   const auto client = Ask("/large", 4096);

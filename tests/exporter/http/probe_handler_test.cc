@@ -25,6 +25,7 @@ using sampling::Output;
 using sampling::testing::g_fakes;
 using sampling::testing::kCertificates;
 using sampling::testing::kEndpoint;
+using sampling::testing::kSessions;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
@@ -72,6 +73,7 @@ class ProbeHandlerTest : public sampling::testing::SamplingTest {
     const auto elsewhere = config::AllowedTarget{Cidr::Parse("198.51.100.0/24"), "", std::nullopt};
     config.modules = {{"wire", "user=probe dbname=postgres", "", {"endpoint"}, {allowed}},
                       {"sql", "user=probe dbname=postgres", "", {"sessions"}, {allowed}},
+                      {"both", "user=probe dbname=postgres", "", {"sessions", "endpoint"}, {allowed}},
                       {"elsewhere", "user=probe dbname=postgres", "", {"sessions"}, {elsewhere}}};
     config_ = std::make_shared<const config::Config>(std::move(config));
   }
@@ -90,7 +92,9 @@ class ProbeHandlerTest : public sampling::testing::SamplingTest {
     std::vector<const metrics::Desc*> catalogue = {&sampling::testing::kRuns};
     for (const auto* desc : sampling::HealthDescs()) catalogue.push_back(desc);
     for (const auto* desc : ExporterDescs()) catalogue.push_back(desc);
-    return ProbeHandler({std::move(catalogue), [this] { return config_; }, runtime_, concurrency, stopping_});
+    ProbeSource source{std::move(catalogue), [this] { return config_; }, runtime_, concurrency, stopping_};
+    if (addresses_) source.addresses = addresses_;
+    return ProbeHandler(std::move(source));
   }
   Response Get(const std::string& query, const std::string& timeout = "") { return Get(handler_, query, timeout); }
   static Response Get(const Handler& handler, const std::string& query, const std::string& timeout = "") {
@@ -114,6 +118,7 @@ class ProbeHandlerTest : public sampling::testing::SamplingTest {
 
   std::shared_ptr<const config::Config> config_;
   std::atomic<bool> stopping_{false};
+  decltype(ProbeSource::addresses) addresses_;  // of the handlers made from now on; none: the real one
   Handler handler_ = MakeHandler();
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>> work_{asio::make_work_guard(loop_)};
   std::thread thread_{[this] { loop_.run(); }};
@@ -230,6 +235,16 @@ TEST_F(ProbeHandlerTest, ATargetThatHangsIsAnAnswerInTime) {
   EXPECT_THAT(page, Not(HasSubstr("pg_tls_test_runs{")));
 }
 
+// Listens, and says nothing: what needs no login is looked at all the same.
+TEST_F(ProbeHandlerTest, ALoginThatHangsLeavesTimeForTheWire) {
+  const Listener listener;
+  const std::string target = "127.0.0.1:" + listener.port();
+  const std::string page = Text(Get("target=" + target + "&module=both", "2"));
+  EXPECT_THAT(page, HasSubstr("pg_tls_up{server=\"" + target + "\"} 0\n"));
+  EXPECT_THAT(page, HasSubstr("pg_tls_collector_success{server=\"" + target + "\",collector=\"sessions\"} 0\n"));
+  EXPECT_THAT(page, HasSubstr("pg_tls_collector_success{server=\"" + target + "\",collector=\"endpoint\"} 1\n"));
+}
+
 TEST_F(ProbeHandlerTest, BeyondTheBoundItIsBusyAndThenAgainNot) {
   std::counting_semaphore<8> begun(0);
   asio::steady_timer gate(loop_, Deadline::max());
@@ -258,6 +273,64 @@ TEST_F(ProbeHandlerTest, BeyondTheBoundItIsBusyAndThenAgainNot) {
   auto fourth = std::async(std::launch::async, probe);
   EXPECT_EQ(third.get(), 200);
   EXPECT_EQ(fourth.get(), 200);
+}
+
+TEST_F(ProbeHandlerTest, EveryAllowedAddressOfANameIsTried) {
+  addresses_ = [](const auto& /*allowed*/, const ProbeTarget& target) {
+    return target.host == "db1" ? std::vector<std::string>{"127.0.0.8", "127.0.0.9"} : std::vector<std::string>();
+  };
+  std::map<std::string, std::string, std::less<>> options;
+  g_fakes[kEndpoint].collect = [&](Context& context, Output& /*output*/) -> asio::awaitable<void> {
+    options = context.target.options;
+    co_return;
+  };
+  EXPECT_EQ(Get(MakeHandler(), "target=db1:6432&module=wire").status, 200);
+  EXPECT_EQ(options["host"], "db1,db1");
+  EXPECT_EQ(options["hostaddr"], "127.0.0.8,127.0.0.9");
+  EXPECT_EQ(options["port"], "6432,6432");
+  EXPECT_EQ(Get(MakeHandler(), "target=db2&module=wire").status, 403);
+}
+
+// A name server that says nothing.
+class SilentNames {
+ public:
+  std::vector<std::string> Ask() {
+    asked_.release();
+    over_.acquire();
+    over_.release();
+    return {"127.0.0.1"};
+  }
+  void WaitUntilAsked() { asked_.acquire(); }
+  void Release() { over_.release(); }
+
+ private:
+  std::counting_semaphore<> asked_{0};
+  std::counting_semaphore<> over_{0};
+};
+
+TEST_F(ProbeHandlerTest, ANameThatHangsIsAnAnswerInTime) {
+  const auto names = std::make_shared<SilentNames>();
+  addresses_ = [names](const auto& /*allowed*/, const ProbeTarget& /*target*/) { return names->Ask(); };
+  const Response response = Get(MakeHandler(), "target=db1&module=sql", "0.05");
+  EXPECT_EQ(response.status, 200);
+  const std::string page = Text(response);
+  EXPECT_THAT(page, HasSubstr("pg_tls_up{server=\"db1\"} 0\n"));
+  EXPECT_THAT(page, HasSubstr("pg_tls_collector_success{server=\"db1\",collector=\"sessions\"} 0\n"));
+  EXPECT_THAT(page, HasSubstr("collector=\"sessions\",reason=\"timeout\"} 1\n"));
+  EXPECT_EQ(g_fakes[kSessions].runs, 0);
+  names->Release();
+}
+
+TEST_F(ProbeHandlerTest, ANameThatHangsDoesNotHoldUpTheEnd) {
+  const auto names = std::make_shared<SilentNames>();
+  addresses_ = [names](const auto& /*allowed*/, const ProbeTarget& /*target*/) { return names->Ask(); };
+  const Handler handler = MakeHandler();
+  auto probe = std::async(std::launch::async, [&] { return Get(handler, "target=db1&module=wire", "100").status; });
+  names->WaitUntilAsked();
+  StopLoop();
+  stopping_ = true;
+  EXPECT_EQ(probe.get(), 503);
+  names->Release();
 }
 
 TEST_F(ProbeHandlerTest, EndsWithTheProgram) {

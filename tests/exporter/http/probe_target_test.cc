@@ -3,6 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
+#include "exporter/db/target.h"
+#include "tests/support/files.h"
+
 namespace pgtls::http {
 namespace {
 
@@ -87,9 +92,33 @@ TEST(AllowedAddressesTest, OnlyThoseOfARange) {
   EXPECT_THAT(AllowedAddresses({Range("127.0.0.0/8", 5433)}, Target("127.0.0.9:5432")), testing::IsEmpty());
 }
 
-TEST(ConninfoForTest, TheTargetComesLast) {
-  EXPECT_EQ(ConninfoFor("user=u", Target("db1:6432"), ""), "user=u host=db1 port=6432");
-  EXPECT_EQ(ConninfoFor("user=u", Target("db1"), "10.0.0.1"), "user=u host=db1 port=5432 hostaddr=10.0.0.1");
+// What libpq makes of it, whatever stands in the module and in the environment.
+class ConninfoForTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    setenv("PGHOST", "elsewhere", 1);
+    setenv("PGHOSTADDR", "192.0.2.66", 1);
+    setenv("PGPORT", "66", 1);
+    setenv("PGSERVICE", "other", 1);
+    setenv("PGSERVICEFILE", files_.Write("services", "[other]\nhost=other\nhostaddr=192.0.2.67\nport=67\n").c_str(), 1);
+  }
+  void TearDown() override {
+    for (const char* name : {"PGHOST", "PGHOSTADDR", "PGPORT", "PGSERVICE", "PGSERVICEFILE"}) unsetenv(name);
+  }
+  support::TempDir files_;
+};
+
+TEST_F(ConninfoForTest, TheTargetIsWhereLibpqGoes) {
+  for (const char* module : {"user=u", "", "user=u password=", "user=u\\", "user=u passfile = ", "options=' -c a=b'"}) {
+    const auto by_name = db::ResolveTarget(ConninfoFor(module, Target("db1:6432"), {}));
+    EXPECT_EQ(by_name.option("host"), "db1") << module;
+    EXPECT_EQ(by_name.option("hostaddr"), "") << module;
+    EXPECT_EQ(by_name.option("port"), "6432") << module;
+    const auto by_address = db::ResolveTarget(ConninfoFor(module, Target("db1"), {"10.0.0.1"}));
+    EXPECT_EQ(by_address.option("host"), "db1") << module;
+    EXPECT_EQ(by_address.option("hostaddr"), "10.0.0.1") << module;
+    EXPECT_EQ(by_address.option("port"), "5432") << module;
+  }
 }
 
 }  // namespace

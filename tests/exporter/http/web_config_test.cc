@@ -94,11 +94,41 @@ TEST_F(WebConfigTest, TakesPemInLine) {
 
 TEST_F(WebConfigTest, LeavesEverythingOpenWhereItSaysNothing) {
   for (const char* text :
-       {"", "# nothing\n", "http_server_config: {http2: false}\n", "rate_limit: {interval: 0, burst: 5}\n"}) {
+       {"", "# nothing\n", "http_server_config: {http2: false}\n", "rate_limit: {interval: 0, burst: 5}\n",
+        "rate_limit: {interval: 0s}\n", "tls_server_config:\nhttp_server_config:\nrate_limit: ~\n",
+        "http_server_config: {http2: ~, headers: ~}\n", "rate_limit: {interval: ~, burst: ~}\n"}) {
     const WebConfig web = Load(text);
     EXPECT_EQ(web.tls, nullptr);
     EXPECT_TRUE(web.users.empty());
     EXPECT_FALSE(web.rate_limit);
+  }
+}
+
+// As files for other exporters have them: a key with nothing behind it is as none.
+TEST_F(WebConfigTest, TakesKeysWithNothingBehindThem) {
+  EXPECT_EQ(TlsErrorOf("  client_auth_type: ''\n"), "");
+  EXPECT_EQ(TlsErrorOf("  client_auth_type:\n  client_ca_file: ''\n  client_ca:\n  cert: ''\n  min_version:\n"
+                       "  max_version: ~\n  cipher_suites: []\n  curve_preferences:\n  client_allowed_sans:\n"),
+            "");
+  const WebConfig web = Load("http_server_config: {headers: {X-Frame-Options: ~}}\n");
+  EXPECT_THAT(web.headers, ElementsAre(Pair("X-Frame-Options", "")));
+}
+
+TEST_F(WebConfigTest, ReadsIntervalsAsGoDoes) {
+  using std::chrono::nanoseconds;
+  for (const auto& [text, want] : {std::pair<const char*, nanoseconds>{"1m30s", std::chrono::seconds(90)},
+                                   {"1.5s", std::chrono::milliseconds(1500)},
+                                   {"500us", std::chrono::microseconds(500)},
+                                   {"500\u00b5s", std::chrono::microseconds(500)},
+                                   {"20ns", nanoseconds(20)},
+                                   {"1h", std::chrono::hours(1)},
+                                   {".5ms", std::chrono::microseconds(500)}}) {
+    const WebConfig web = Load(std::string("rate_limit: {burst: 1, interval: ") + text + "}\n");
+    ASSERT_TRUE(web.rate_limit) << text;
+    EXPECT_EQ(web.rate_limit->interval, want) << text;
+  }
+  for (const char* text : {"soon", "5", "s", "1s30", "1..5s", "-1s", "1h1ns", "1d", "''", "1 s", "infs", "1e3s"}) {
+    EXPECT_THAT(ErrorOf(std::string("rate_limit: {burst: 1, interval: ") + text + "}\n"), HasSubstr("1:34: ")) << text;
   }
 }
 
@@ -143,6 +173,7 @@ TEST_F(WebConfigTest, RefusesTheRest) {
   EXPECT_THAT(ErrorOf("basic_auth_users: {alice: secret}\n"), HasSubstr("bcrypt"));
   EXPECT_EQ(ErrorOf("basic_auth_users: {alice: secret}\n").find("secret"), std::string::npos);
   EXPECT_THAT(ErrorOf("basic_auth_users: {}\n"), HasSubstr("no users"));
+  EXPECT_THAT(ErrorOf("basic_auth_users:\n"), HasSubstr("no users"));
   EXPECT_THAT(ErrorOf("http_server_config: {headers: {Server: x}}\n"), HasSubstr("unknown key 'Server'"));
   EXPECT_THAT(ErrorOf("http_server_config: {headers: {X-Frame-Options: allow}}\n"), HasSubstr("deny or sameorigin"));
   EXPECT_THAT(ErrorOf("rate_limit: {interval: 1s}\n"), HasSubstr("burst is needed"));

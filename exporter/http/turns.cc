@@ -1,0 +1,67 @@
+#include "exporter/http/turns.h"
+
+#include <algorithm>
+#include <asio/experimental/as_tuple.hpp>
+#include <system_error>
+#include <utility>
+
+namespace pgtls::http {
+
+asio::awaitable<Turns::Turn> Turns::Acquire(asio::any_io_executor executor, std::string network,
+                                            Clock::time_point deadline) {
+  if (free_ > 0) {
+    --free_;
+    ++held_[network];
+    co_return Turn(*this, std::move(network));
+  }
+  Waiter waiter{asio::steady_timer(executor, deadline), Clock::now(), std::move(network)};
+  const auto place = queue_.insert(queue_.end(), &waiter);
+  // Also when the coroutine is cancelled, or destroyed where it stands.
+  struct Leave {
+    Turns& turns;
+    Waiter& waiter;
+    std::list<Waiter*>::iterator place;
+    bool taken = false;
+    ~Leave() {
+      if (!waiter.granted) turns.queue_.erase(place);
+      if (waiter.granted && !taken) turns.Release(waiter.network);
+    }
+  };
+  Leave leave{*this, waiter, place};
+  co_await waiter.timer.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+  // In the moment in which its turn comes too: the turn is the next one's then.
+  const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
+  if (cancelled != asio::cancellation_type::none) throw std::system_error(asio::error::operation_aborted);
+  if (!waiter.granted) co_return Turn();
+  leave.taken = true;
+  co_return Turn(*this, waiter.network);
+}
+
+void Turns::Release(const std::string& network) {
+  const auto holder = held_.find(network);
+  if (--holder->second == 0) held_.erase(holder);
+  // min_element takes the first of equals: who has waited longest.
+  const auto next =
+      std::ranges::min_element(queue_, {}, [this](const Waiter* waiter) { return held(waiter->network); });
+  if (next == queue_.end()) {
+    ++free_;
+    return;
+  }
+  Waiter& waiter = **next;
+  queue_.erase(next);
+  ++held_[waiter.network];
+  waiter.granted = true;
+  waiter.timer.cancel();
+}
+
+std::optional<Turns::Clock::time_point> Turns::waiting_since() const {
+  if (queue_.empty()) return std::nullopt;
+  return queue_.front()->since;
+}
+
+std::size_t Turns::held(const std::string& network) const {
+  const auto holder = held_.find(network);
+  return holder == held_.end() ? 0 : holder->second;
+}
+
+}  // namespace pgtls::http
