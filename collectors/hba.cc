@@ -191,6 +191,7 @@ class Collector : public sampling::Collector {
     if (context.peer && host_ && !host_->IsAt(*context.peer)) {
       tracker_ = {};
       last_ = nullptr;
+      ++looks_;
     }
     host_ = context.peer;
     HbaAnswers answers = co_await AskHba(*context.session, context.own_backends, access_, context.deadline);

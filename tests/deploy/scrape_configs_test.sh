@@ -44,7 +44,8 @@ start() {
 start whole 9090 prometheus.yml
 start shard0 9091 prometheus-sharded.yml
 start shard1 9092 prometheus-sharded.yml -e "s/regex: 0\$/regex: 1/; s/shard: '0'/shard: '1'/"
-start probe 9094 prometheus-probe.yml -e 's/db1\.example\.com:/127.0.0.21:/; s/db2\.example\.com:/127.0.0.22:/'
+# A probe does all that the exporter does over minutes, within one scrape.
+start probe 9094 prometheus-probe.yml -e 's/^( *scrape_(interval|timeout)): .*/\1: 10s/' -e 's/db1\.example\.com:/127.0.0.21:/; s/db2\.example\.com:/127.0.0.22:/'
 
 # answer PORT QUERY: its series, one a line
 answer() { promtool query instant "http://127.0.0.1:$1" "$2" 2>/dev/null; }

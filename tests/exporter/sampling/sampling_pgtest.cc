@@ -204,6 +204,13 @@ class ReloadPgTest : public SamplingPgTest {
     runtime_.collectors = types_;
     g_fakes[testing::kSettings].collect = Asking(session_pid_);
   }
+
+  // Ends with the exception by which the session tells. Its backend hears of the reload after the server's log does.
+  asio::awaitable<void> Reload(Context& context) {
+    postgres_.Reload();
+    const db::Statement statement{"pid", "SELECT pg_backend_pid()"};
+    for (;;) co_await context.session->Query(statement, {}, context.deadline);
+  }
 };
 
 // What was read before a reload is read again, on another connection, with what had ended by then: together they tell
@@ -213,7 +220,7 @@ TEST_F(ReloadPgTest, AReloadInMidCollectionIsCollectedAgain) {
   g_fakes[kHba].collect = [&](Context& context, Output& /*output*/) -> asio::awaitable<void> {
     const db::Statement statement{"pid", "SELECT pg_backend_pid()"};
     const db::Result first = co_await context.session->Query(statement, {}, context.deadline);
-    if (++runs == 1) postgres_.Reload();
+    if (++runs == 1) co_await Reload(context);
     const db::Result second = co_await context.session->Query(statement, {}, context.deadline);
     fresh_pid_ = second.Text(0, 0).value();
     EXPECT_EQ(ResultOf("settings"), nullptr) << "known before it is sure";
@@ -229,11 +236,7 @@ TEST_F(ReloadPgTest, AReloadInMidCollectionIsCollectedAgain) {
 }
 
 TEST_F(ReloadPgTest, ReloadsWithoutPauseAreAFailure) {
-  g_fakes[kHba].collect = [&](Context& context, Output& /*output*/) -> asio::awaitable<void> {
-    postgres_.Reload();
-    const db::Statement statement{"pid", "SELECT pg_backend_pid()"};
-    co_await context.session->Query(statement, {}, context.deadline);
-  };
+  g_fakes[kHba].collect = [&](Context& context, Output& /*output*/) { return Reload(context); };
   Start(Config("db", postgres_.Conninfo("sslmode=require")));
   ASSERT_TRUE(RunUntil([&] { return ResultOf("hba") != nullptr; }));
   ASSERT_TRUE(ResultOf("hba")->failure);
