@@ -222,7 +222,7 @@ milliseconds Server::SecondRun(const Slot& slot) const {
       shortest = std::min(shortest, other.state.interval);
     }
   }
-  return sampling::SecondRun(slot.state.interval, shortest, phase_, Spread(0));
+  return sampling::SecondRun(slot.state.interval, shortest, phase_, Spread(0.5));
 }
 
 void Server::LogChange(const std::string& collector, const std::optional<Failure>& before,
