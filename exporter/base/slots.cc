@@ -10,7 +10,7 @@ asio::awaitable<bool> Slots::Acquire(asio::any_io_executor executor, Clock::time
     --free_;
     co_return true;
   }
-  Waiter waiter{asio::steady_timer(executor, deadline), Clock::now()};
+  Waiter waiter{asio::steady_timer(executor, deadline)};
   const auto place = queue_.insert(queue_.end(), &waiter);
   // Also when the coroutine is cancelled, or destroyed where it stands.
   struct Leave {
@@ -41,11 +41,6 @@ void Slots::Release() {
   queue_.pop_front();
   first.granted = true;
   first.timer.cancel();
-}
-
-std::optional<Slots::Clock::time_point> Slots::waiting_since() const {
-  if (queue_.empty()) return std::nullopt;
-  return queue_.front()->since;
 }
 
 }  // namespace pgtls

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstddef>
 #include <list>
-#include <optional>
 
 namespace pgtls {
 
@@ -24,13 +23,9 @@ class Slots {
   asio::awaitable<bool> Acquire(asio::any_io_executor executor, Clock::time_point deadline);
   void Release();
 
-  // Since when the first in the queue has been waiting; nullopt: nobody waits.
-  std::optional<Clock::time_point> waiting_since() const;
-
  private:
   struct Waiter {
     asio::steady_timer timer;
-    Clock::time_point since;
     bool granted = false;
   };
   std::size_t free_;
