@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "exporter/base/prefetch.h"
+
 namespace pgtls::http {
 namespace {
 
@@ -38,15 +40,10 @@ std::string Decoded(std::string_view text) {
 // Small enough to stay in a processor's cache between being put together and being sent.
 constexpr std::size_t kBlock = std::size_t{64} * 1024;
 
-// The pieces of a page lie all over the memory, and are read once: a processor that learns of each when it is there
-// waits for memory most of the time.
+// Of the pieces of a page, which lie all over the memory: so many ahead, so much of each. What comes after that the
+// processor finds itself.
 constexpr std::size_t kAhead = 16;
-
-void Prefetch(std::string_view piece) {
-  constexpr std::size_t kLine = 64;
-  constexpr std::size_t kMost = 6 * kLine;  // what comes after these the processor finds itself
-  for (std::size_t at = 0; at < std::min(piece.size(), kMost); at += kLine) __builtin_prefetch(piece.data() + at);
-}
+constexpr std::size_t kFirst = 384;
 
 char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
@@ -86,7 +83,10 @@ std::string_view BodyReader::Next() {
   if (block_.empty() && next_ < pieces.size() && pieces[next_].size() >= kBlock / 2) return pieces[next_++];
   block_.reserve(kBlock);
   while (next_ < pieces.size() && block_.size() + pieces[next_].size() <= kBlock) {
-    if (next_ + kAhead < pieces.size()) Prefetch(pieces[next_ + kAhead]);
+    if (next_ + kAhead < pieces.size()) {
+      const std::string_view ahead = pieces[next_ + kAhead];
+      Prefetch(ahead.data(), std::min(ahead.size(), kFirst));
+    }
     block_ += pieces[next_++];
   }
   return block_;

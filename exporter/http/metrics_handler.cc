@@ -1,6 +1,7 @@
 #include "exporter/http/metrics_handler.h"
 
 #include <memory>
+#include <utility>
 
 #include "exporter/config/config.h"
 #include "exporter/http/metrics_page.h"
@@ -20,7 +21,8 @@ Response Answer(const MetricsSource& source, const Request& request) {
   filter.exporter = !request.query.contains("server");
   Response response;
   response.content_type = kExpositionType;
-  response.body = MetricsPage(source.catalogue, servers, filter.exporter ? source.exporter() : nullptr, filter);
+  response.body =
+      MetricsPage(source.catalogue, std::move(servers), filter.exporter ? source.exporter() : nullptr, filter);
   return response;
 }
 

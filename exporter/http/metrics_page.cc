@@ -1,13 +1,52 @@
 #include "exporter/http/metrics_page.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <memory>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
+#include "exporter/base/prefetch.h"
 #include "exporter/metrics/sink.h"
 
 namespace pgtls::http {
 namespace {
+
+// A page of many servers waits for memory most of the time: the way to a text leads over five objects, each of which is
+// known only once the one before it has come. So every step of that way is fetched some servers before the next step
+// reads what it brought.
+constexpr std::size_t kStep = 3;  // servers
+
+void FetchAhead(const sampling::Snapshots& servers, std::size_t current) {
+  // The server that the page reaches after so many steps, or null.
+  const auto after = [&](std::size_t steps) {
+    const std::size_t i = current + (steps * kStep);
+    return i < servers.size() ? servers[i].get() : nullptr;
+  };
+  if (const auto* server = after(5)) Prefetch(server, sizeof(*server));
+  if (const auto* server = after(4))
+    Prefetch(server->collectors.data(), server->collectors.size() * sizeof(sampling::CollectorState));
+  if (const auto* server = after(3)) {
+    Prefetch(server->health.get(), sizeof(metrics::Samples));
+    for (const auto& collector : server->collectors) {
+      Prefetch(collector.health.get(), sizeof(metrics::Samples));
+      Prefetch(collector.result.get(), sizeof(collector.result->samples));
+    }
+  }
+  if (const auto* server = after(2)) {
+    if (server->health) server->health->Prefetch();
+    for (const auto& collector : server->collectors) {
+      if (collector.health) collector.health->Prefetch();
+      if (collector.result) Prefetch(collector.result->samples.get(), sizeof(metrics::Samples));
+    }
+  }
+  if (const auto* server = after(1)) {
+    for (const auto& collector : server->collectors) {
+      if (collector.result && collector.result->samples) collector.result->samples->Prefetch();
+    }
+  }
+}
 
 // The texts of many results, sorted by family.
 class Pieces {
@@ -26,18 +65,16 @@ class Pieces {
       by_family_[place_].push_back(family.text);
       ++count_;
     }
-    owners_.push_back(samples);
   }
 
   Body Page() && {
     Body body;
-    body.Reserve(count_ + catalogue_.size(), owners_.size() + catalogue_.size());
+    body.Reserve(count_ + catalogue_.size(), catalogue_.size() + 2);
     for (std::size_t i = 0; i < catalogue_.size(); ++i) {
       if (by_family_[i].empty()) continue;
       body.Append(metrics::Header(*catalogue_[i]));
       for (const std::string_view piece : by_family_[i]) body.AppendKept(piece);
     }
-    for (auto& owner : owners_) body.Keep(std::move(owner));
     return body;
   }
 
@@ -59,26 +96,29 @@ class Pieces {
   std::span<const metrics::Desc* const> catalogue_;
   std::unordered_map<const metrics::Desc*, std::size_t> places_;
   std::vector<std::vector<std::string_view>> by_family_;
-  std::vector<metrics::SharedSamples> owners_;
   std::size_t count_ = 0;
   std::size_t place_ = 0;  // in the catalogue, of the family that was added last
 };
 
 }  // namespace
 
-Body MetricsPage(std::span<const metrics::Desc* const> catalogue, const sampling::Snapshots& servers,
+Body MetricsPage(std::span<const metrics::Desc* const> catalogue, sampling::Snapshots servers,
                  const metrics::SharedSamples& exporter, const PageFilter& filter) {
   Pieces pieces(catalogue, servers.size());
-  for (const auto& server : servers) {
-    pieces.Add(server->health);
-    for (const auto& collector : server->collectors) {
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    FetchAhead(servers, i);
+    pieces.Add(servers[i]->health);
+    for (const auto& collector : servers[i]->collectors) {
       pieces.Add(collector.health);
       const bool wanted = filter.collectors.empty() || filter.collectors.contains(collector.name);
       if (wanted && collector.result) pieces.Add(collector.result->samples);
     }
   }
   if (filter.exporter) pieces.Add(exporter);
-  return std::move(pieces).Page();
+  Body page = std::move(pieces).Page();
+  page.Keep(std::make_shared<const sampling::Snapshots>(std::move(servers)));
+  page.Keep(exporter);
+  return page;
 }
 
 }  // namespace pgtls::http

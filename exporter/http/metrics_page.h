@@ -20,9 +20,9 @@ struct PageFilter {
   bool exporter = true;              // the exporter's own families too
 };
 
-// Families in `catalogue`'s order. The body shares the texts with the results; nothing is copied. `exporter`, its own
-// families, may be null.
-Body MetricsPage(std::span<const metrics::Desc* const> catalogue, const sampling::Snapshots& servers,
+// Families in `catalogue`'s order. The body shares the texts with the results and keeps `servers` alive; nothing is
+// copied. `exporter`, its own families, may be null.
+Body MetricsPage(std::span<const metrics::Desc* const> catalogue, sampling::Snapshots servers,
                  const metrics::SharedSamples& exporter, const PageFilter& filter);
 
 }  // namespace pgtls::http

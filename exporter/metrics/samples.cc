@@ -1,5 +1,7 @@
 #include "exporter/metrics/samples.h"
 
+#include "exporter/base/prefetch.h"
+
 namespace pgtls::metrics {
 
 void Samples::Reserve(std::size_t bytes, std::size_t families) {
@@ -17,5 +19,7 @@ RenderedFamily Samples::operator[](std::size_t family) const {
   const auto& [desc, begin, bytes, series] = families_[family];
   return {desc, std::string_view(text_).substr(begin, bytes), series};
 }
+
+void Samples::Prefetch() const { pgtls::Prefetch(families_.data(), families_.size() * sizeof(Family)); }
 
 }  // namespace pgtls::metrics

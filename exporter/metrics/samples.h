@@ -41,6 +41,9 @@ class Samples {
   // Line by line, in the order of the families.
   std::string_view text() const { return text_; }
 
+  // Asks for what operator[] reads, so that it need not wait for memory when it comes.
+  void Prefetch() const;
+
   Digest digest{};  // of the samples from which the text was made; zero: not known
 
  private:
