@@ -312,7 +312,10 @@ sessions::Summary Render(const Snapshot& snapshot, const config::CollectorConfig
   RenderCapped(kCiphers, state.ciphers.Apply(counts.ciphers, cap, FoldCiphers), sink);
   RenderCapped(kClientCertificates,
                state.client_certificates.Apply(counts.client_certificates, cap, FoldClientCertificates), sink);
-  for (const auto& [labels, count] : state.counter.sessions()) sink.Add(kSessions, labels, static_cast<double>(count));
+  for (const auto& series : state.counter.sessions()) {
+    sink.Add(kSessions, {series.database, series.user, ToString(series.network), ToString(series.encryption)},
+             static_cast<double>(series.sessions));
+  }
   sink.Add(kFolded, {kSessions.name}, static_cast<double>(state.counter.folded()));
   RenderByNetwork(kUnencryptedSessions, state.counter.unencrypted(), sink);
   if (const auto oldest = counts.summary.oldest_unencrypted_us) {

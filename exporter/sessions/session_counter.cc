@@ -1,8 +1,10 @@
 #include "exporter/sessions/session_counter.h"
 
 #include <algorithm>
-#include <array>
 #include <string_view>
+#include <tuple>
+
+#include "exporter/sessions/series_cap.h"
 
 namespace pgtls::sessions {
 
@@ -24,16 +26,17 @@ void SessionCounter::Count(const Session& session, Network network, Encryption e
     came_.push_back(now);
   }
 
-  const auto series = Series(session, network, encryption);
+  SessionSeries& series = Series(session, network, encryption);
   if (is_first_ || session.backend_start_us <= *first_us_) return;
-  ++series->second;
-  if (series->first[0] == kOther && series->first[1] == kOther) ++folded_;
+  ++series.sessions;
+  if (series.database == kOther && series.user == kOther) ++folded_;
   if (encryption == Encryption::kNone && network != Network::kLocal) ++unencrypted_[{network, allowed}];
 }
 
 void SessionCounter::EndCollection() {
   std::erase_if(open_, [](const Open& session) { return !session.seen; });
   Merge();
+  series_.shrink_to_fit();
 }
 
 SessionCounter::Open* SessionCounter::Find(int pid) {
@@ -46,19 +49,26 @@ void SessionCounter::Merge() {
   open_.insert(open_.end(), came_.begin(), came_.end());
   std::ranges::sort(open_, {}, &Open::pid);
   open_.shrink_to_fit();
-  came_ = {};
+  came_ = std::vector<Open>();  // `= {}` would keep its memory
 }
 
-Tally::Counts::iterator SessionCounter::Series(const Session& session, Network network, Encryption encryption) {
-  std::array<std::string_view, 4> labels = {session.database, session.user, ToString(network), ToString(encryption)};
-  const auto named = sessions_.find(LabelViews(labels));
-  if (named != sessions_.end()) return named;
+SessionSeries& SessionCounter::Series(const Session& session, Network network, Encryption encryption) {
+  using Key = std::tuple<std::string_view, std::string_view, Network, Encryption>;
+  const auto key_of = [](const SessionSeries& series) {
+    return Key(series.database, series.user, series.network, series.encryption);
+  };
+  Key key(session.database, session.user, network, encryption);
+  auto at = std::ranges::lower_bound(series_, key, {}, key_of);
+  if (at != series_.end() && key_of(*at) == key) return *at;
   if (named_ < max_series_) {
     ++named_;
   } else {
-    labels[0] = labels[1] = kOther;
+    key = Key(kOther, kOther, network, encryption);
+    at = std::ranges::lower_bound(series_, key, {}, key_of);
+    if (at != series_.end() && key_of(*at) == key) return *at;
   }
-  return sessions_.try_emplace(Labels(labels.begin(), labels.end()), 0).first;
+  const auto& [database, user, _, _2] = key;
+  return *series_.insert(at, {std::string(database), std::string(user), network, encryption});
 }
 
 }  // namespace pgtls::sessions

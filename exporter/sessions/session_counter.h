@@ -5,14 +5,22 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
-#include "exporter/sessions/series_cap.h"
 #include "exporter/sessions/session.h"
-#include "exporter/sessions/tally.h"
 
 namespace pgtls::sessions {
+
+// How many sessions of one label set there have been. Of a folded series both names are kOther.
+struct SessionSeries {
+  std::string database;
+  std::string user;
+  Network network;
+  Encryption encryption;
+  std::size_t sessions = 0;
+};
 
 // Counts each session once, by (pid, backend_start), however often it is sampled; one that ended between two samples
 // was never seen. Only sessions that began after the first collection count, by the server's clock: what was there
@@ -31,7 +39,7 @@ class SessionCounter {
   // By database, user, network, encryption; those of the first collection's sessions are there at 0. Never decreases: a
   // label set that has its own series keeps it for ever, and one that came after the cap was reached is in the folded
   // series for ever.
-  const Tally::Counts& sessions() const { return sessions_; }
+  const std::vector<SessionSeries>& sessions() const { return series_; }
   // Those of sessions() that went to folded series.
   std::size_t folded() const { return folded_; }
   // Unencrypted TCP by (network, allowed); all four are there.
@@ -45,15 +53,15 @@ class SessionCounter {
   };
   Open* Find(int pid);
   void Merge();
-  Tally::Counts::iterator Series(const Session& session, Network network, Encryption encryption);
+  SessionSeries& Series(const Session& session, Network network, Encryption encryption);
 
   std::optional<std::int64_t> first_us_;
   bool is_first_ = true;  // collection
   std::size_t max_series_ = 0;
   std::vector<Open> open_;  // by pid
   std::vector<Open> came_;  // with this collection; in open_ before the next one, also where this one is cut short
-  Tally::Counts sessions_;
-  std::size_t named_ = 0;  // label sets of sessions_ that are not folded
+  std::vector<SessionSeries> series_;  // sorted: the smallest form, for it is there for every server and for ever
+  std::size_t named_ = 0;              // those of series_ that are not folded
   std::size_t folded_ = 0;
   std::map<std::pair<Network, bool>, std::size_t> unencrypted_ = {{{Network::kLoopback, false}, 0},
                                                                   {{Network::kLoopback, true}, 0},

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <string>
+#include <string_view>
 #include <vector>
+
+#include "exporter/sessions/series_cap.h"
 
 namespace pgtls::sessions {
 namespace {
@@ -23,10 +25,15 @@ void Collect(SessionCounter& counter, std::int64_t now_us, const std::vector<Ses
 }
 
 // -1: no such series.
-int Sessions(const SessionCounter& counter, const std::string& user = "app", const std::string& network = "remote",
-             const std::string& encryption = "tls") {
-  const auto found = counter.sessions().find(Labels{user == kOther ? user : "db", user, network, encryption});
-  return found == counter.sessions().end() ? -1 : static_cast<int>(found->second);
+int Sessions(const SessionCounter& counter, std::string_view user = "app", Network network = Network::kRemote,
+             Encryption encryption = Encryption::kTls) {
+  const std::string_view database = user == kOther ? user : "db";
+  for (const SessionSeries& series : counter.sessions()) {
+    const bool same = series.database == database && series.user == user && series.network == network &&
+                      series.encryption == encryption;
+    if (same) return static_cast<int>(series.sessions);
+  }
+  return -1;
 }
 
 TEST(SessionCounter, WhatWasOpenAtTheFirstCollectionIsNotCounted) {
@@ -105,7 +112,7 @@ TEST(SessionCounter, UnencryptedTcpHasItsOwnFourFromTheStart) {
   EXPECT_EQ(counter.unencrypted().at({Network::kRemote, false}), 1u);
   EXPECT_EQ(counter.unencrypted().at({Network::kLoopback, false}), 1u);
   EXPECT_EQ(counter.unencrypted().at({Network::kLoopback, true}), 0u);
-  EXPECT_EQ(Sessions(counter, "app", "remote", "none"), 2);
+  EXPECT_EQ(Sessions(counter, "app", Network::kRemote, Encryption::kNone), 2);
 }
 
 TEST(SessionCounter, LabelSetsAreBounded) {
