@@ -86,14 +86,16 @@ Catalog ReadCatalog(const db::Result& rows) {
   const int kind = rows.Column("kind");
   const int name = rows.Column("name");
   const int group = rows.Column("of_group");
-  Catalog catalog;
+  std::vector<std::string> roles;
+  std::vector<Catalog::Membership> memberships;
+  std::set<std::string> databases;
   for (int row = 0; row < rows.rows(); ++row) {
     const std::string_view what = rows.Text(row, kind).value();
-    if (what == "role") catalog.AddRole(Text(rows, row, name));
-    if (what == "member") catalog.AddMembership(Text(rows, row, name), Text(rows, row, group));
-    if (what == "database") catalog.AddDatabase(Text(rows, row, name));
+    if (what == "role") roles.push_back(Text(rows, row, name));
+    if (what == "member") memberships.push_back({Text(rows, row, name), Text(rows, row, group)});
+    if (what == "database") databases.insert(Text(rows, row, name));
   }
-  return catalog;
+  return {std::move(roles), std::move(memberships), std::move(databases)};
 }
 
 void AddPatterns(const RuleSet& set, std::set<std::string>& patterns) {
@@ -186,7 +188,7 @@ class Reader {
     }
     hba::RegexAnswers& regexes = reading_.regexes;
     for (const std::string& pattern : patterns) regexes.AddPattern(pattern);
-    for (const auto& [role, groups] : reading_.catalog.roles()) regexes.AddName(role);
+    for (const std::string& role : reading_.catalog.roles()) regexes.AddName(role);
     for (const std::string& database : reading_.catalog.databases()) regexes.AddName(database);
     for (std::string& name : names) regexes.AddName(std::move(name));
     for (int row = 0; row < rows->rows(); ++row) regexes.AddMatch(Text(*rows, row, 0), Text(*rows, row, 1));

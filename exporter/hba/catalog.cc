@@ -1,13 +1,28 @@
 #include "exporter/hba/catalog.h"
 
-#include <vector>
+#include <algorithm>
 
 namespace pgtls::hba {
+namespace {
 
-void Catalog::AddMembership(const std::string& member, const std::string& group) {
-  groups_[member].insert(group);
-  groups_[group];
+template <typename T>
+void Tidy(std::vector<T>& values) {
+  std::ranges::sort(values);
+  const auto repeated = std::ranges::unique(values);
+  values.erase(repeated.begin(), repeated.end());
+  values.shrink_to_fit();
 }
+
+}  // namespace
+
+Catalog::Catalog(std::vector<std::string> roles, std::vector<Membership> memberships, std::set<std::string> databases)
+    : roles_(std::move(roles)), memberships_(std::move(memberships)), databases_(std::move(databases)) {
+  for (const auto& [member, group] : memberships_) roles_.insert(roles_.end(), {member, group});
+  Tidy(roles_);
+  Tidy(memberships_);
+}
+
+bool Catalog::RoleExists(const std::string& name) const { return std::ranges::binary_search(roles_, name); }
 
 std::set<std::string> Catalog::GroupsOf(const std::string& role) const {
   std::set<std::string> found;
@@ -16,10 +31,11 @@ std::set<std::string> Catalog::GroupsOf(const std::string& role) const {
   while (!pending.empty()) {
     const std::string next = std::move(pending.back());
     pending.pop_back();
-    const auto [at, is_new] = found.insert(next);
+    const bool is_new = found.insert(next).second;
     if (!is_new) continue;
-    const auto direct = groups_.find(*at);
-    if (direct != groups_.end()) pending.insert(pending.end(), direct->second.begin(), direct->second.end());
+    for (const auto& [_, group] : std::ranges::equal_range(memberships_, next, {}, &Membership::member)) {
+      pending.push_back(group);
+    }
   }
   return found;
 }

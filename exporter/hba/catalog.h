@@ -2,36 +2,44 @@
 // answers of the server's own regular expressions.
 #pragma once
 
+#include <compare>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace pgtls::hba {
 
-// The roles of a cluster and their memberships. Immutable after the last Add…; then safe to read from several threads.
+// The roles of a cluster, their memberships and its databases. Immutable, and small: every watched server has one.
 class Catalog {
  public:
-  void AddRole(std::string name) { groups_[std::move(name)]; }
-  // `member` was granted `group` (pg_auth_members, whatever its options: pg_hba asks for membership, not for
-  // privileges).
-  void AddMembership(const std::string& member, const std::string& group);
-  void AddDatabase(std::string name) { databases_.insert(std::move(name)); }
+  // pg_auth_members, whatever its options: pg_hba asks for membership, not for privileges.
+  struct Membership {
+    std::string member;
+    std::string group;
+    friend auto operator<=>(const Membership&, const Membership&) = default;
+  };
 
-  bool RoleExists(const std::string& name) const { return groups_.contains(name); }
+  Catalog() = default;
+  // Each in any order. Who is in `memberships` is a role.
+  Catalog(std::vector<std::string> roles, std::vector<Membership> memberships, std::set<std::string> databases);
+
+  bool RoleExists(const std::string& name) const;
   // A role is a member of itself. A superuser is a member of nothing by that alone (is_member_of_role_nosuper in
   // acl.c).
   bool IsMember(const std::string& role, const std::string& group) const;
   // All groups that `role` is in, directly or not, itself among them; empty where there is no such role.
   std::set<std::string> GroupsOf(const std::string& role) const;
-  const std::map<std::string, std::set<std::string>>& roles() const { return groups_; }  // name → direct groups
+  const std::vector<std::string>& roles() const { return roles_; }  // sorted
   const std::set<std::string>& databases() const { return databases_; }
 
   friend bool operator==(const Catalog&, const Catalog&) = default;
 
  private:
-  std::map<std::string, std::set<std::string>> groups_;
+  std::vector<std::string> roles_;       // sorted
+  std::vector<Membership> memberships_;  // sorted
   std::set<std::string> databases_;
 };
 

@@ -178,8 +178,7 @@ std::optional<std::vector<NameClass>> NameClasses(const RuleSet& set, const Cata
     user_index.Add(i, set.rules[i].users, count);
     database_index.Add(i, set.rules[i].databases, count);
   }
-  std::set<std::string> roles;
-  for (const auto& [role, groups] : catalog.roles()) roles.insert(role);
+  std::set<std::string> roles(catalog.roles().begin(), catalog.roles().end());
   const Side users = SideOf(user_index, std::move(roles), &catalog, regexes);
   const Side databases = SideOf(database_index, catalog.databases(), nullptr, regexes);
   if (users.classes().size() * (databases.classes().size() + 1) > max_pairs) return std::nullopt;

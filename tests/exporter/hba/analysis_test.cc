@@ -14,16 +14,9 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 Catalog Cluster() {
-  Catalog catalog;
-  for (const char* role : {"erp", "anna", "bob", "ops", "staff", "all", "replication", "+ops", "/erp", "a b"})
-    catalog.AddRole(role);
-  catalog.AddMembership("anna", "ops");
-  catalog.AddMembership("ops", "staff");
-  catalog.AddMembership("bob", "erp");
-  for (const char* database : {"erp", "ops", "all", "sameuser", "replication", "postgres", "/erp", "a b"}) {
-    catalog.AddDatabase(database);
-  }
-  return catalog;
+  return {{"erp", "anna", "bob", "ops", "staff", "all", "replication", "+ops", "/erp", "a b"},
+          {{"anna", "ops"}, {"ops", "staff"}, {"bob", "erp"}},
+          {"erp", "ops", "all", "sameuser", "replication", "postgres", "/erp", "a b"}};
 }
 
 Analysis Analysed(const std::vector<std::string>& lines) { return Analyse(Rules(lines), Cluster(), {}).value(); }

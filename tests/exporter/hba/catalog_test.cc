@@ -5,14 +5,12 @@
 namespace pgtls::hba {
 namespace {
 
+using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
 TEST(Catalog, FollowsMembershipsAllTheWay) {
-  Catalog catalog;
-  catalog.AddRole("u");
-  catalog.AddMembership("u", "team");
-  catalog.AddMembership("team", "staff");
+  const Catalog catalog({"u"}, {{"u", "team"}, {"team", "staff"}}, {});
   EXPECT_THAT(catalog.GroupsOf("u"), UnorderedElementsAre("u", "team", "staff"));
   EXPECT_TRUE(catalog.IsMember("u", "staff"));
   EXPECT_TRUE(catalog.IsMember("u", "u"));
@@ -20,18 +18,24 @@ TEST(Catalog, FollowsMembershipsAllTheWay) {
 }
 
 TEST(Catalog, SaysNoForRolesThatDoNotExist) {
-  Catalog catalog;
-  catalog.AddRole("u");
+  const Catalog catalog({"u"}, {}, {});
   EXPECT_THAT(catalog.GroupsOf("nobody"), IsEmpty());
   EXPECT_FALSE(catalog.IsMember("nobody", "nobody"));
   EXPECT_FALSE(catalog.IsMember("u", "nobody"));
 }
 
 TEST(Catalog, EndsOnACircle) {  // the server lets none arise; two reads of a changing catalog may
-  Catalog catalog;
-  catalog.AddMembership("a", "b");
-  catalog.AddMembership("b", "a");
+  const Catalog catalog({}, {{"a", "b"}, {"b", "a"}}, {});
   EXPECT_THAT(catalog.GroupsOf("a"), UnorderedElementsAre("a", "b"));
+}
+
+TEST(Catalog, TheSameInAnyOrderAndWithRepetitions) {
+  const Catalog one({"b", "a", "b"}, {{"b", "y"}, {"a", "z"}, {"a", "y"}, {"a", "z"}}, {"d"});
+  const Catalog other({"a", "z"}, {{"a", "z"}, {"a", "y"}, {"b", "y"}}, {"d"});
+  EXPECT_EQ(one, other);
+  EXPECT_THAT(one.roles(), ElementsAre("a", "b", "y", "z"));
+  EXPECT_THAT(one.GroupsOf("a"), UnorderedElementsAre("a", "y", "z"));
+  EXPECT_THAT(one.GroupsOf("b"), UnorderedElementsAre("b", "y"));
 }
 
 TEST(RegexAnswers, TellsNoFromNotAsked) {

@@ -8,6 +8,9 @@
 #include <iostream>
 #include <memory>
 #include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "exporter/hba/analysis.h"
 #include "exporter/hba/evaluator.h"
@@ -73,12 +76,16 @@ class DifferentialPgTest : public testing::Test {
     for (const char* database : {"erp", "ops", "all", "sameuser", "replication", "/erp", "a b"}) {
       server_.Execute("CREATE DATABASE \"" + std::string(database) + "\" TEMPLATE template0");
     }
-    for (const auto& row : server_.Query("SELECT rolname FROM pg_roles")) catalog_.AddRole(*row[0]);
+    std::vector<std::string> roles;
+    for (const auto& row : server_.Query("SELECT rolname FROM pg_roles")) roles.push_back(*row[0]);
+    std::vector<Catalog::Membership> memberships;
     for (const auto& row : server_.Query("SELECT m.rolname, g.rolname FROM pg_auth_members a JOIN pg_roles m ON "
                                          "m.oid = a.member JOIN pg_roles g ON g.oid = a.roleid")) {
-      catalog_.AddMembership(*row[0], *row[1]);
+      memberships.push_back({*row[0], *row[1]});
     }
-    for (const auto& row : server_.Query("SELECT datname FROM pg_database")) catalog_.AddDatabase(*row[0]);
+    std::set<std::string> databases;
+    for (const auto& row : server_.Query("SELECT datname FROM pg_database")) databases.insert(*row[0]);
+    catalog_ = Catalog(std::move(roles), std::move(memberships), std::move(databases));
   }
 
   // Writes the lines and returns the rules that the server shows of them, once they are in force.

@@ -16,12 +16,7 @@ Connection Plain(const std::string& user, const std::string& database, const std
   return {.user = user, .database = database, .address = IpAddress::Parse(address)};
 }
 
-Catalog Cluster() {
-  Catalog catalog;
-  for (const char* role : {"erp", "ops", "anna"}) catalog.AddRole(role);
-  catalog.AddMembership("anna", "ops");
-  return catalog;
-}
+Catalog Cluster() { return {{"erp", "ops", "anna"}, {{"anna", "ops"}}, {}}; }
 
 Verdict Judge(const std::vector<std::string>& lines, const Connection& connection, const RegexAnswers& regexes = {}) {
   return Evaluate(Rules(lines), connection, Cluster(), regexes);
