@@ -1,11 +1,15 @@
 #include "collectors/hba.h"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "collectors/folded.h"
 #include "collectors/hba_reader.h"
@@ -74,8 +78,8 @@ struct ConnectionsOfRule {
 
 struct Judged {
   std::shared_ptr<const Posture> posture;
-  bool knows_connections = false;
-  std::vector<ConnectionsOfRule> connections;  // into `posture`
+  std::optional<std::vector<hba::OpenConnections>> open;  // absent: the role may not see them
+  std::vector<ConnectionsOfRule> by_rule;                 // into `posture` and `open`
 };
 
 bool SameRules(const std::shared_ptr<const hba::RuleSet>& one, const std::shared_ptr<const hba::RuleSet>& other) {
@@ -83,7 +87,8 @@ bool SameRules(const std::shared_ptr<const hba::RuleSet>& one, const std::shared
 }
 
 // `previous` may be null; what it found for the same rules of the same cluster is taken over.
-Judged Judge(std::shared_ptr<Posture> posture, const Posture* previous, bool catalog_complete) {
+Judged Judge(std::shared_ptr<Posture> posture, std::optional<std::vector<hba::OpenConnections>> open,
+             const Posture* previous, bool catalog_complete) {
   Judged judged;
   if (catalog_complete) {
     const bool same_cluster =
@@ -99,11 +104,14 @@ Judged Judge(std::shared_ptr<Posture> posture, const Posture* previous, bool cat
                                        ? posture->file_analysis
                                        : Analyse(*in_force, posture->catalog, posture->regexes);
     }
-    if (posture->connections) {
-      judged.knows_connections = true;
-      for (const auto& open : *posture->connections) {
-        judged.connections.push_back({AdmittingRule(*posture, open.connection), &open});
-      }
+    if (open) {
+      judged.open = std::move(open);
+      for (const auto& alike : *judged.open)
+        judged.by_rule.push_back({AdmittingRule(*posture, alike.connection), &alike});
+      posture->plaintext.emplace();
+      std::ranges::copy_if(*judged.open, std::back_inserter(*posture->plaintext), [](const auto& alike) {
+        return alike.connection.encryption == Encryption::kNone && alike.connection.address;
+      });
     }
   }
   judged.posture = std::move(posture);
@@ -163,7 +171,7 @@ Labels FoldNames(const Labels& labels) {
 void RenderConnections(const Judged& judged, std::size_t max_series, sessions::SeriesCap& cap, Sink& sink) {
   std::map<Labels, double> by_rule;
   sessions::Tally plaintext;
-  for (const auto& [rule, open] : judged.connections) {
+  for (const auto& [rule, open] : judged.by_rule) {
     const std::string file = rule != nullptr ? rule->file : "";
     const std::string line = rule != nullptr ? std::to_string(rule->line) : "";
     const hba::Connection& connection = open->connection;
@@ -216,14 +224,12 @@ class Collector : public sampling::Collector {
     posture->has_raw_text = reading.has_raw_text;
     posture->catalog = std::move(reading.catalog);
     posture->regexes = std::move(reading.regexes);
-    posture->connections = std::move(reading.connections);
     if (posture->in_force.pending == true && !posture->in_force.rules) {
       output.incomplete.push_back({"rules_in_force", "reload_pending"});
     }
 
-    auto work = [posture = std::move(posture), previous = last_, complete = reading.catalog_complete] {
-      return Judge(posture, previous.get(), complete);
-    };
+    auto work = [posture = std::move(posture), open = std::move(reading.connections), previous = last_,
+                 complete = reading.catalog_complete] { return Judge(posture, open, previous.get(), complete); };
     auto running = context.blocking.Run(std::move(work));
     const Judged judged = co_await std::move(running);
     last_ = judged.posture;
@@ -231,7 +237,7 @@ class Collector : public sampling::Collector {
 
     RenderRules(*last_, output.sink);
     RenderPlaintext(*last_, output.sink);
-    if (judged.knows_connections) RenderConnections(judged, context.config.max_series, cap_, output.sink);
+    if (judged.open) RenderConnections(judged, context.config.max_series, cap_, output.sink);
     output.facts.Publish(last_);
   }
 

@@ -33,7 +33,8 @@ struct Posture {
   std::optional<Analysis> in_force_analysis;  // of in_force.rules
   Catalog catalog;
   RegexAnswers regexes;
-  std::optional<std::vector<OpenConnections>> connections;  // absent: the role may not see them
+  // Open TCP connections without encryption. Absent: not all connections may be seen, or the cluster is too large.
+  std::optional<std::vector<OpenConnections>> plaintext;
 
   // The rules by which the server judges, as far as is known: those in force, else the file's.
   const RuleSet& judging() const { return in_force.rules ? *in_force.rules : *file; }

@@ -105,11 +105,11 @@ bool IsFrom(const std::optional<IpAddress>& address, const std::string& label) {
 // connections: at most `budget` are judged for a page.
 std::string RuleOf(const Group& group, int& budget) {
   const auto& posture = group.server->hba;
-  if (!posture || !posture->connections || !posture->judging().loadable()) return "";
+  if (!posture || !posture->plaintext || !posture->judging().loadable()) return "";
   const hba::Rule* rule = nullptr;
-  for (const auto& open : *posture->connections) {
+  for (const auto& open : *posture->plaintext) {
     const hba::Connection& connection = open.connection;
-    if (connection.encryption != hba::Encryption::kNone || connection.user != group.group->user) continue;
+    if (connection.user != group.group->user) continue;
     if (group.group->database != (connection.replication ? "" : connection.database)) continue;
     if (!IsFrom(connection.address, group.group->client_addr)) continue;
     if (--budget < 0) return "";

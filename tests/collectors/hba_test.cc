@@ -193,7 +193,7 @@ TEST_F(HbaTest, AsksInOneRoundTripWhatTheRoleMightSeeLastTime) {
   answers_["hba_files"] = answers_["hba_files_function"];
   const sampling::Output output = harness_.Collect();
   EXPECT_EQ(harness_.fake.round_trips, 5) << "it may see other things now";
-  EXPECT_FALSE(output.facts.Get<hba::Posture>()->connections);
+  EXPECT_FALSE(output.facts.Get<hba::Posture>()->plaintext);
 }
 
 // The same text there was loaded at another time, or was not.

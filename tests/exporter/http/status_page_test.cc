@@ -81,7 +81,7 @@ TEST(StatusPageTest, ByWhichRule) {
   open.connection.database = "shop";
   open.connection.address = IpAddress::Parse("192.0.2.7");
   open.count = 1;
-  posture.connections = {open};
+  posture.plaintext = {open};
   ServerBuilder server;
   server.Unencrypted(Group("erp")).Unencrypted(Group("other")).Publish("hba", posture);
   const std::string section = Section(PageOf({server}), "unencrypted");
