@@ -124,6 +124,12 @@ std::optional<bool> ServedMatches(const CertificateInventory& inventory) {
   return std::nullopt;
 }
 
+// What was compared is needed no more, and is a kilobyte a certificate for as long as the result stands.
+void DropBytes(tls::CertificateFacts& facts) {
+  facts.der.clear();
+  facts.der.shrink_to_fit();
+}
+
 // Empty: the server said itself that it has no TLS, so that nothing is missing.
 std::string_view WhyNothingIsServed(const tls::TlsResult& look) {
   if (!look.reachable) return ToString(FailureReason::kConnection);
@@ -215,9 +221,9 @@ class Collector : public sampling::Collector {
     if (!context.server.endpoint) inventory->served_matches_file = ServedMatches(*inventory);
     for (auto& file : inventory->files) {
       if (file.content.truncated) output.incomplete.push_back({"file_contents", "too_many_certificates"});
-      if (file.role == "server") continue;
-      for (auto& entry : file.content.certificates) entry.facts.der.clear();  // nobody compares these
+      for (auto& entry : file.content.certificates) DropBytes(entry.facts);
     }
+    for (auto& facts : inventory->served) DropBytes(facts);
     Render(*inventory, output.sink);
     output.facts.Publish(std::shared_ptr<const CertificateInventory>(std::move(inventory)));
   }
