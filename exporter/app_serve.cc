@@ -1,7 +1,9 @@
 // The exporter as a service: the sampling loop on the calling thread, the web on its own.
+#include <malloc.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <csignal>
 #include <future>
 #include <memory>
@@ -31,6 +33,7 @@ constexpr std::size_t kBlockingThreads = 4;
 constexpr std::size_t kConcurrentConnects = 8;
 constexpr int kProbes = 8;  // at once
 constexpr int kHttpWorkers = 8;
+constexpr std::chrono::minutes kGiveBack{1};
 
 class Service {
  public:
@@ -40,12 +43,14 @@ class Service {
         runtime_{loop_, blocking_, connector_, collectors::All()},
         fleet_(runtime_),
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
+        give_back_(loop_),
         requests_(std::make_shared<http::RequestCounter>()) {}
 
   int Run() {
     Adopt(LoadConfig(line_));
     StartWeb();
     WaitForSignal();
+    GiveBackMemory();
     loop_.run();
     stopping_ = true;
     web_->Stop();
@@ -55,6 +60,7 @@ class Service {
  private:
   void StartWeb();
   void WaitForSignal();
+  void GiveBackMemory();
   std::vector<http::Route> Routes();
   http::Response ReloadNow();
   asio::awaitable<std::string> Reload();
@@ -69,6 +75,7 @@ class Service {
   sampling::Runtime runtime_;
   sampling::Fleet fleet_;
   asio::signal_set signals_;
+  asio::steady_timer give_back_;
   http::ReloadStatus reload_;
   std::shared_ptr<http::RequestCounter> requests_;
   std::atomic<bool> stopping_{false};
@@ -146,11 +153,23 @@ void Service::WaitForSignal() {
     if (signal != SIGHUP) {
       log::Info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
       fleet_.Stop();
+      give_back_.cancel();
       loop_.stop();
       return;
     }
     asio::co_spawn(loop_, Reload(), asio::detached);
     WaitForSignal();
+  });
+}
+
+// Many servers that connect or answer at once, as at the start and after a stall, leave holes all over the heap (171 MB
+// instead of 150 for 1,000 servers). By itself the heap only shrinks from its end.
+void Service::GiveBackMemory() {
+  give_back_.expires_after(kGiveBack);
+  give_back_.async_wait([this](const std::error_code& error) {
+    if (error) return;
+    malloc_trim(0);
+    GiveBackMemory();
   });
 }
 
