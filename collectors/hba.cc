@@ -86,6 +86,10 @@ bool SameRules(const std::shared_ptr<const hba::RuleSet>& one, const std::shared
   return one == other || *one == *other;
 }
 
+bool IsPlaintext(const hba::Connection& connection) {
+  return connection.encryption == Encryption::kNone && connection.address;
+}
+
 // `previous` may be null; what it found for the same rules of the same cluster is taken over.
 Judged Judge(std::shared_ptr<Posture> posture, std::optional<std::vector<hba::OpenConnections>> open,
              const Posture* previous, bool catalog_complete) {
@@ -109,9 +113,8 @@ Judged Judge(std::shared_ptr<Posture> posture, std::optional<std::vector<hba::Op
       for (const auto& alike : *judged.open)
         judged.by_rule.push_back({AdmittingRule(*posture, alike.connection), &alike});
       posture->plaintext.emplace();
-      std::ranges::copy_if(*judged.open, std::back_inserter(*posture->plaintext), [](const auto& alike) {
-        return alike.connection.encryption == Encryption::kNone && alike.connection.address;
-      });
+      std::ranges::copy_if(*judged.open, std::back_inserter(*posture->plaintext), IsPlaintext,
+                           &hba::OpenConnections::connection);
     }
   }
   judged.posture = std::move(posture);
@@ -176,7 +179,7 @@ void RenderConnections(const Judged& judged, std::size_t max_series, sessions::S
     const std::string line = rule != nullptr ? std::to_string(rule->line) : "";
     const hba::Connection& connection = open->connection;
     by_rule[{file, line, std::string(ToString(connection.encryption))}] += static_cast<double>(open->count);
-    if (connection.encryption != Encryption::kNone || !connection.address) continue;
+    if (!IsPlaintext(connection)) continue;
     const std::string address = connection.address->Unmapped().ToString();
     for (std::size_t i = 0; i < open->count; ++i) {
       plaintext.Add({file, line, connection.database, connection.user, address});
@@ -229,7 +232,9 @@ class Collector : public sampling::Collector {
     }
 
     auto work = [posture = std::move(posture), open = std::move(reading.connections), previous = last_,
-                 complete = reading.catalog_complete] { return Judge(posture, open, previous.get(), complete); };
+                 complete = reading.catalog_complete]() mutable {
+      return Judge(std::move(posture), std::move(open), previous.get(), complete);
+    };
     auto running = context.blocking.Run(std::move(work));
     const Judged judged = co_await std::move(running);
     last_ = judged.posture;
