@@ -94,6 +94,19 @@ TEST_F(HbaTest, CapsWhoComesInUnencrypted) {
                              HasSubstr("database=\"__other__\",user=\"__other__\",client_addr=\"__other__\"} 1\n")));
 }
 
+// Nobody asks about the others after the collection, and every server keeps them until the next.
+TEST_F(HbaTest, KeepsOnlyConnectionsThatAreUnencryptedTcp) {
+  Rule("host", "all", "all", "all", std::nullopt, "md5", "host all all all");
+  Open("anna", "erp", "10.1.2.3", "f", "2");
+  Open("erp", "erp", "10.1.2.4", "t", "1");
+  Open("erp", "erp", std::nullopt, "f", "3");
+  const auto posture = harness_.Collect().facts.Get<hba::Posture>();
+  ASSERT_TRUE(posture->plaintext);
+  ASSERT_EQ(posture->plaintext->size(), 1u);
+  EXPECT_EQ(posture->plaintext->front().connection.user, "anna");
+  EXPECT_EQ(posture->plaintext->front().count, 2u);
+}
+
 TEST_F(HbaTest, LeavesOutItsOwnBackends) {
   Rule("host", "all", "all", "all", std::nullopt, "md5", "host all all all");
   harness_.own_backends.Add(7);
@@ -109,6 +122,7 @@ TEST_F(HbaTest, JudgesNothingInAClusterThatIsTooLarge) {
   const sampling::Output output = harness_.Collect();
   ASSERT_EQ(output.incomplete.size(), 1u);
   EXPECT_EQ(output.incomplete[0].part, "roles");
+  EXPECT_FALSE(output.facts.Get<hba::Posture>()->plaintext) << "nobody may judge them by half a catalog";
   const std::string page = harness_.CollectPage();
   EXPECT_THAT(page, HasSubstr("pg_tls_hba_rules"));
   EXPECT_THAT(page, Not(HasSubstr("plaintext")));
