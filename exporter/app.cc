@@ -25,6 +25,7 @@
 #include "exporter/http/exporter_metrics.h"
 #include "exporter/http/metrics_page.h"
 #include "exporter/sampling/once.h"
+#include "exporter/tls/record_buffers.h"
 
 namespace pgtls {
 namespace {
@@ -177,6 +178,7 @@ int RunApp(int argc, char** argv) {
   // The rows of a thousand sessions are some hundred kB for a moment. Given back and asked for again with each
   // collection, they cost more in page faults than in reading.
   mallopt(M_TRIM_THRESHOLD, 1 << 20);
+  tls::KeepRecordBuffers();
   RaiseFileLimit();
   db::RequireEncryptionByDefault();
   try {
