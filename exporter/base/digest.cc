@@ -19,14 +19,13 @@ Digester::Digester() : context_(EVP_MD_CTX_new()) {
   if (!context_ || EVP_DigestInit_ex2(context_.get(), Sha256(), nullptr) != 1) throw std::bad_alloc();
 }
 
-void Digester::Bytes(std::string_view bytes) {
-  if (bytes.size() > waiting_.size() - waits_) Flush();
-  if (bytes.size() > waiting_.size()) {
-    if (EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) != 1) throw std::bad_alloc();
-    return;
+void Digester::AfterFlush(std::string_view bytes) {
+  Flush();
+  if (bytes.size() <= waiting_.size()) {
+    Bytes(bytes);
+  } else if (EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) != 1) {
+    throw std::bad_alloc();
   }
-  std::ranges::copy(bytes, waiting_.begin() + static_cast<std::ptrdiff_t>(waits_));
-  waits_ += bytes.size();
 }
 
 void Digester::Flush() {

@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string_view>
 #include <type_traits>
@@ -37,7 +38,15 @@ class Digester {
   // Another digest, as a part of this one.
   void Part(const Digest& part) { Bytes(std::string_view(reinterpret_cast<const char*>(part.data()), part.size())); }
   // Bytes whose number is known: they have no end of their own.
-  void Bytes(std::string_view bytes);
+  void Bytes(std::string_view bytes) {
+    // Here, where most sizes are known: a thousand numbers are a thousand stores then, and no calls.
+    if (bytes.size() > waiting_.size() - waits_) {
+      AfterFlush(bytes);
+    } else if (!bytes.empty()) {
+      std::memcpy(waiting_.data() + waits_, bytes.data(), bytes.size());
+      waits_ += bytes.size();
+    }
+  }
 
   // Of all so far; nothing may come after it.
   Digest Finish();
@@ -47,6 +56,8 @@ class Digester {
     void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
   };
   void Flush();
+  // What does not fit behind what waits.
+  void AfterFlush(std::string_view bytes);
 
   std::unique_ptr<EVP_MD_CTX, Free> context_;
   // Pieces are a few bytes each: the library is called for many at once.

@@ -92,8 +92,9 @@ std::vector<bool> Connection::Send(std::span<const Request> requests) {
     const auto same = [&](const Request& other) { return other.statement.name == statement.name; };
     prepares.push_back(std::ranges::find(prepared_, statement.name) == prepared_.end() &&
                        std::ranges::none_of(requests.first(i), same));
-    if (prepares.back() && PQsendPrepare(conn_.get(), statement.name.c_str(), statement.sql.c_str(), 0, nullptr) == 0) {
-      ThrowLost();
+    if (prepares.back()) {
+      const std::string sql(statement.sql);
+      if (PQsendPrepare(conn_.get(), statement.name.c_str(), sql.c_str(), 0, nullptr) == 0) ThrowLost();
     }
     values.clear();
     for (const auto& parameter : parameters) values.push_back(parameter ? parameter->c_str() : nullptr);

@@ -57,8 +57,9 @@ void Result::DigestRows(Digester& digester, int without_column) const {
     for (int column = 0; column < columns_; ++column) {
       if (column == without_column) continue;
       const auto text = Text(row, column);
-      digester.Number(text.has_value());
-      digester.Text(text.value_or(""));
+      // NULL is no text that a value could have.
+      digester.Number(text ? static_cast<std::int64_t>(text->size()) : -1);
+      if (text) digester.Bytes(*text);
     }
   }
 }

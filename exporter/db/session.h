@@ -5,6 +5,7 @@
 #include <expected>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "exporter/base/deadline.h"
@@ -15,8 +16,8 @@ namespace pgtls::db {
 
 // A query by name. It is prepared once on each connection, under this name, and executed from then on.
 struct Statement {
-  std::string name;  // unique within the program: "sessions", "hba_rules"
-  std::string sql;
+  std::string name;      // unique within the program: "sessions", "hba_rules"
+  std::string_view sql;  // lives longer than the query: a constant, mostly
 };
 
 using Parameters = std::vector<std::optional<std::string>>;

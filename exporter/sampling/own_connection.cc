@@ -32,8 +32,8 @@ const db::Statement kDescribe = {
     "LEFT JOIN pg_catalog.pg_stat_ssl s USING (pid) LEFT JOIN pg_catalog.pg_stat_gssapi g USING (pid)"};
 
 // quote_ident()'s result, so that the name of a schema cannot become SQL.
-db::Statement SslIsUsed(std::string_view quoted_schema) {
-  return {"ssl_is_used", "SELECT " + std::string(quoted_schema) + ".ssl_is_used()"};
+std::string SslIsUsedSql(std::string_view quoted_schema) {
+  return "SELECT " + std::string(quoted_schema) + ".ssl_is_used()";
 }
 
 std::string Milliseconds(std::chrono::milliseconds duration) { return std::to_string(duration.count()) + "ms"; }
@@ -59,7 +59,8 @@ asio::awaitable<OwnConnection> DescribeConnection(db::Session& session, std::str
   own.cipher = row.Text(0, 2).value_or("");
   const auto schema = row.Text(0, 4);
   if (schema) {
-    const db::Statement statement = SslIsUsed(*schema);
+    const std::string sql = SslIsUsedSql(*schema);
+    const db::Statement statement{"ssl_is_used", sql};
     try {
       const db::Result used = co_await session.Query(statement, {}, deadline);
       own.ssl_is_used = used.Bool(0, 0);

@@ -31,7 +31,7 @@ milliseconds Part(milliseconds duration, double part) {
 
 Server::Server(std::shared_ptr<const config::ServerConfig> config, Runtime& runtime)
     : runtime_(runtime),
-      target_(db::ResolveTarget(config->conninfo)),
+      target_(std::make_shared<const db::Target>(db::ResolveTarget(config->conninfo))),
       session_lane_(runtime.loop),
       wire_lane_(runtime.loop),
       phase_(Spread(0.5)) {
@@ -67,10 +67,10 @@ void Server::Configure(std::shared_ptr<const config::ServerConfig> config) {
 
 void Server::Reconfigure(std::shared_ptr<const config::ServerConfig> config, db::Target target) {
   const bool elsewhere = config->conninfo != config_->conninfo || config->password_file != config_->password_file ||
-                         config->endpoint != config_->endpoint || target.options != target_.options;
+                         config->endpoint != config_->endpoint || target.options != target_->options;
   if (elsewhere) {
     ++place_;
-    target_ = std::move(target);
+    target_ = std::make_shared<const db::Target>(std::move(target));
     Disconnect();
     peer_.reset();
     up_.reset();

@@ -104,7 +104,7 @@ class Server : public std::enable_shared_from_this<Server> {
 
   Runtime& runtime_;
   std::shared_ptr<const config::ServerConfig> config_;
-  db::Target target_;
+  std::shared_ptr<const db::Target> target_;  // never null; shared with the runs that use it
   std::vector<Slot> slots_;
   Lane session_lane_;
   Lane wire_lane_;

@@ -127,13 +127,13 @@ asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& sl
   const auto config = config_;
   const auto place = PlaceOf(*slot.type);
   const auto before = slot.state.result;
-  const db::Target target = target_;
-  const Facts facts = Snapshot()->facts();
+  const auto target = target_;
   const config::CollectorConfig& settings = config->collector(slot.type->name);
   const auto started = steady_clock::now();
   auto result = std::make_shared<CollectorResult>();
   Output output(config->name);
-  Context context{*config,           settings, target,          peer_,
+  const auto facts = [this] { return Snapshot()->facts(); };
+  Context context{*config,           settings, *target,         peer_,
                   session,           facts,    own_backends_,   started + settings.timeout,
                   runtime_.blocking, once,     config_version_, before ? before->basis : std::nullopt};
   try {
@@ -165,7 +165,7 @@ asio::awaitable<std::optional<Failure>> Server::EnsureConnected() {
     const Owned owned(own_backends_, connection->backend_pid());
     const Deadline deadline = After(SessionTimeout());
     co_await SetUpSession(*connection, SessionTimeout(), deadline);
-    OwnConnection own = co_await DescribeConnection(*connection, target_.option("sslmode"), deadline);
+    OwnConnection own = co_await DescribeConnection(*connection, target_->option("sslmode"), deadline);
     std::string load_time = co_await ConfigLoadTime(*connection, deadline);
     if (place != place_) throw Error(FailureReason::kConnection, "the configuration changed");
     own_backends_.Add(connection->backend_pid());

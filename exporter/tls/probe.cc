@@ -1,9 +1,10 @@
 #include "exporter/tls/probe.h"
 
 #include <algorithm>
-#include <array>
 #include <asio.hpp>
 #include <asio/experimental/as_tuple.hpp>
+#include <cstddef>
+#include <memory>
 #include <utility>
 
 namespace pgtls::tls {
@@ -41,11 +42,10 @@ class Channel {
   }
 
   asio::awaitable<std::optional<std::string>> ReceiveRaw() {
-    std::array<char, 8192> buffer{};
-    auto [error, received] =
-        co_await socket_.async_read_some(asio::buffer(buffer), asio::experimental::as_tuple(asio::use_awaitable));
+    auto [error, received] = co_await socket_.async_read_some(asio::buffer(received_.get(), kReceived),
+                                                              asio::experimental::as_tuple(asio::use_awaitable));
     if (Failed(error)) co_return std::nullopt;
-    co_return std::string(buffer.data(), received);
+    co_return std::string(received_.get(), received);
   }
 
   // Exactly one byte: what follows belongs to TLS.
@@ -120,8 +120,12 @@ class Channel {
   }
 
  private:
+  static constexpr std::size_t kReceived = 8192;  // bytes at once
+
   asio::ip::tcp::socket socket_;
   TlsSession* tls_ = nullptr;
+  // One for all that is received: in a coroutine it would be allocated and cleared each time.
+  std::unique_ptr<char[]> received_ = std::make_unique_for_overwrite<char[]>(kReceived);
 };
 
 // Every probe's outline: `work` until the deadline, then a clean end for what is still open. What a probe found before

@@ -72,7 +72,7 @@ class Harness {
                               .target = target,
                               .peer = peer,
                               .session = type_.connection == sampling::ConnectionKind::kNone ? nullptr : session,
-                              .facts = facts,
+                              .facts = [] { return sampling::Facts(); },
                               .own_backends = own_backends,
                               .deadline = After(timeout),
                               .blocking = blocking_,
@@ -108,7 +108,6 @@ class Harness {
   std::chrono::milliseconds timeout = std::chrono::seconds(60);
   FakeSession fake;
   db::Session* session = &fake;  // until Connect()
-  sampling::Facts facts;
   sampling::OwnBackends own_backends;
   std::uint64_t config_version = 1;
   std::optional<Digest> basis;  // of the result that stands

@@ -309,7 +309,8 @@ TEST_F(SamplingPgTest, TheSessionIsSetUpAndBounded) {
   std::map<std::string, std::string> seen;
   g_fakes[kSessions].collect = [&](Context& context, Output& /*output*/) -> asio::awaitable<void> {
     for (const auto& [name, value] : settings) {
-      const db::Statement statement{name, std::string("SHOW ") + name};
+      const std::string sql = std::string("SHOW ") + name;
+      const db::Statement statement{name, sql};
       const db::Result row = co_await context.session->Query(statement, {}, context.deadline);
       seen[name] = row.Text(0, 0).value();
     }

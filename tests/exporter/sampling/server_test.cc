@@ -175,9 +175,9 @@ TEST_F(ServerTest, FactsReachTheOtherCollectors) {
   };
   std::string seen;
   g_fakes[kCertificates].collect = [&](Context& context, Output& /*output*/) -> asio::awaitable<void> {
-    const auto fact = context.facts.Get<std::string>();
+    const auto fact = context.facts().Get<std::string>();
     if (fact) seen = *fact;
-    EXPECT_EQ(context.facts.Get<double>(), nullptr);
+    EXPECT_EQ(context.facts().Get<double>(), nullptr);
     co_return;
   };
   Start(config);
