@@ -79,11 +79,10 @@ int Collect(const config::CommandLine& line) {
   http::ReloadStatus reload;
   reload.Set(true);
   const http::RequestCounter no_requests;
-  const auto catalogue = Catalogue();
+  const auto order = std::make_shared<const metrics::FamilyOrder>(Catalogue());
   const http::Body page =
-      http::MetricsPage(catalogue, servers, http::RenderExporter(reload, no_requests), http::PageFilter{});
-  for (const std::string_view piece : page.pieces()) std::cout << piece;
-  std::cout.flush();
+      http::MetricsPage(order, servers, http::RenderExporter(reload, no_requests), http::PageFilter{});
+  std::cout << page.Text() << std::flush;
   for (const auto& server : servers) {
     if (!server->up.value_or(true)) return kServerDown;
   }

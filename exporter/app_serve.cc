@@ -40,7 +40,7 @@ class Service {
   explicit Service(const config::CommandLine& line)
       : line_(line),
         connector_(blocking_, kConcurrentConnects),
-        runtime_{loop_, blocking_, connector_, collectors::All()},
+        runtime_{loop_, blocking_, connector_, collectors::All(), order_},
         fleet_(runtime_),
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
         give_back_(loop_),
@@ -72,6 +72,7 @@ class Service {
   asio::io_context loop_{1};
   BlockingPool blocking_{kBlockingThreads};
   db::Connector connector_;
+  const std::shared_ptr<const metrics::FamilyOrder> order_ = std::make_shared<metrics::FamilyOrder>(Catalogue());
   sampling::Runtime runtime_;
   sampling::Fleet fleet_;
   asio::signal_set signals_;
@@ -98,7 +99,7 @@ std::vector<http::Route> Service::Routes() {
     return config_;
   };
   http::MetricsSource metrics;
-  metrics.catalogue = Catalogue();
+  metrics.order = order_;
   metrics.servers = [this] { return fleet_.Snapshots(); };
   metrics.exporter = [this] { return http::RenderExporter(reload_, *requests_); };
   http::StatusSource status;
@@ -106,7 +107,7 @@ std::vector<http::Route> Service::Routes() {
   status.reload_refused = [this] { return !reload_.Get().successful; };
   status.telemetry_path = line_.telemetry_path;
   status.version = http::VersionText();
-  http::ProbeSource probe{Catalogue(), config, runtime_, kProbes, stopping_};
+  http::ProbeSource probe{order_, config, runtime_, kProbes, stopping_};
   const auto names = [config] {
     std::vector<std::string> result;
     for (const auto& server : config()->servers) result.push_back(server.name);

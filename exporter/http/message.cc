@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <optional>
-
-#include "exporter/base/prefetch.h"
+#include <utility>
 
 namespace pgtls::http {
 namespace {
@@ -40,12 +39,17 @@ std::string Decoded(std::string_view text) {
 // Small enough to stay in a processor's cache between being put together and being sent.
 constexpr std::size_t kBlock = std::size_t{64} * 1024;
 
-// Of the pieces of a page, which lie all over the memory: so many ahead, so much of each. What comes after that the
-// processor finds itself.
-constexpr std::size_t kAhead = 16;
-constexpr std::size_t kFirst = 384;
-
 char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+class OnePiece : public PieceSource {
+ public:
+  explicit OnePiece(std::shared_ptr<const std::string> text) : text_(std::move(text)), rest_(*text_) {}
+  std::string_view Next() override { return std::exchange(rest_, std::string_view()); }
+
+ private:
+  std::shared_ptr<const std::string> text_;
+  std::string_view rest_;
+};
 
 }  // namespace
 
@@ -64,30 +68,33 @@ const std::string* FindHeader(const Headers& headers, std::string_view name) {
   return nullptr;
 }
 
-void Body::Append(std::string text) {
-  auto owner = std::make_shared<const std::string>(std::move(text));
-  AppendKept(*owner);
-  Keep(std::move(owner));
+Body::Body(std::string text) : size_(text.size()) {
+  open_ = [shared = std::make_shared<const std::string>(std::move(text))] {
+    return std::make_unique<OnePiece>(shared);
+  };
 }
 
-void Body::Reserve(std::size_t pieces, std::size_t owners) {
-  pieces_.reserve(pieces);
-  owners_.reserve(owners);
+std::unique_ptr<PieceSource> Body::Pieces() const {
+  return open_ ? open_() : std::make_unique<OnePiece>(std::make_shared<const std::string>());
+}
+
+std::string Body::Text() const {
+  std::string text;
+  text.reserve(size_);
+  const auto pieces = Pieces();
+  for (std::string_view piece = pieces->Next(); !piece.empty(); piece = pieces->Next()) text += piece;
+  return text;
 }
 
 std::string_view BodyReader::Next() {
-  const auto& pieces = body_.pieces();
   if (handed_out_) block_.clear();
   handed_out_ = true;
   // What is large goes out from where it lies; what is small shares a block with its neighbours.
-  if (block_.empty() && next_ < pieces.size() && pieces[next_].size() >= kBlock / 2) return pieces[next_++];
+  if (block_.empty() && piece_.size() >= kBlock / 2) return std::exchange(piece_, pieces_->Next());
   block_.reserve(kBlock);
-  while (next_ < pieces.size() && block_.size() + pieces[next_].size() <= kBlock) {
-    if (next_ + kAhead < pieces.size()) {
-      const std::string_view ahead = pieces[next_ + kAhead];
-      Prefetch(ahead.data(), std::min(ahead.size(), kFirst));
-    }
-    block_ += pieces[next_++];
+  while (!piece_.empty() && block_.size() + piece_.size() <= kBlock) {
+    block_ += piece_;
+    piece_ = pieces_->Next();
   }
   return block_;
 }

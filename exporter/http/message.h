@@ -34,45 +34,49 @@ struct Request {
   const std::string* Header(std::string_view name) const { return FindHeader(headers, name); }
 };
 
-// What is sent back, as pieces of text that may be shared with whoever made them: a page of 20 MB is written from where
-// its parts lie, never put together.
+// A text, piece by piece.
+class PieceSource {
+ public:
+  virtual ~PieceSource() = default;
+  // The next piece, empty at the end. It stays where it is for as long as the body that it came from, or a copy of it.
+  virtual std::string_view Next() = 0;
+};
+
+// What is sent back. A page of 20 MB is written from where its parts lie, never put together.
 class Body {
  public:
+  // Begins the text anew. What it holds keeps the pieces alive.
+  using Open = std::function<std::unique_ptr<PieceSource>()>;
+
   Body() = default;
-  Body(std::string text) { Append(std::move(text)); }  // NOLINT(google-explicit-constructor): a text is a body
+  Body(std::string text);                              // NOLINT(google-explicit-constructor): a text is a body
   Body(const char* text) : Body(std::string(text)) {}  // NOLINT(google-explicit-constructor)
+  // REQUIRES: the pieces have `size` bytes together.
+  Body(std::size_t size, Open open) : size_(size), open_(std::move(open)) {}
 
-  void Append(std::string text);
-  // REQUIRES: what was given to Keep() holds the text, and does not change it.
-  void AppendKept(std::string_view text) {
-    size_ += text.size();
-    if (!text.empty()) pieces_.push_back(text);
-  }
-  // For as long as this lives, or a copy of it.
-  void Keep(std::shared_ptr<const void> owner) { owners_.push_back(std::move(owner)); }
-  void Reserve(std::size_t pieces, std::size_t owners);
-
-  std::size_t size() const { return size_; }                               // bytes
-  const std::vector<std::string_view>& pieces() const { return pieces_; }  // none of them empty
+  std::size_t size() const { return size_; }  // bytes
+  std::unique_ptr<PieceSource> Pieces() const;
+  // All of it in one.
+  std::string Text() const;
 
  private:
-  std::vector<std::shared_ptr<const void>> owners_;
-  std::vector<std::string_view> pieces_;  // into what the owners hold
   std::size_t size_ = 0;
+  Open open_;  // none: an empty body
 };
 
 // A body from its beginning to its end, in blocks that are worth a write each.
 class BodyReader {
  public:
   // `first` comes before the body. REQUIRES: `body` outlives this.
-  explicit BodyReader(const Body& body, std::string first = {}) : body_(body), block_(std::move(first)) {}
+  explicit BodyReader(const Body& body, std::string first = {})
+      : pieces_(body.Pieces()), piece_(pieces_->Next()), block_(std::move(first)) {}
 
   // The next block, empty at the end. It lives until the next call.
   std::string_view Next();
 
  private:
-  const Body& body_;
-  std::size_t next_ = 0;  // of the body's pieces
+  std::unique_ptr<PieceSource> pieces_;
+  std::string_view piece_;  // the next one
   std::string block_;
   bool handed_out_ = false;
 };

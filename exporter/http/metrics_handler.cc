@@ -21,8 +21,7 @@ Response Answer(const MetricsSource& source, const Request& request) {
   filter.exporter = !request.query.contains("server");
   Response response;
   response.content_type = kExpositionType;
-  response.body =
-      MetricsPage(source.catalogue, std::move(servers), filter.exporter ? source.exporter() : nullptr, filter);
+  response.body = MetricsPage(source.order, std::move(servers), filter.exporter ? source.exporter() : nullptr, filter);
   return response;
 }
 

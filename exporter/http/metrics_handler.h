@@ -2,11 +2,10 @@
 #pragma once
 
 #include <functional>
-#include <span>
-#include <vector>
+#include <memory>
 
 #include "exporter/http/message.h"
-#include "exporter/metrics/desc.h"
+#include "exporter/metrics/family_order.h"
 #include "exporter/metrics/samples.h"
 #include "exporter/sampling/result.h"
 
@@ -14,7 +13,7 @@ namespace pgtls::http {
 
 // Where the page comes from. Called from worker threads, several at once.
 struct MetricsSource {
-  std::vector<const metrics::Desc*> catalogue;
+  std::shared_ptr<const metrics::FamilyOrder> order;
   std::function<sampling::Snapshots()> servers;
   std::function<metrics::SharedSamples()> exporter;
 };

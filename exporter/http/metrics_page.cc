@@ -1,124 +1,147 @@
 #include "exporter/http/metrics_page.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
-#include <memory>
+#include <deque>
+#include <span>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "exporter/base/prefetch.h"
-#include "exporter/metrics/sink.h"
+#include "exporter/sampling/page_index.h"
 
 namespace pgtls::http {
 namespace {
 
-// A page of many servers waits for memory most of the time: the way to a text leads over five objects, each of which is
-// known only once the one before it has come. So every step of that way is fetched some servers before the next step
-// reads what it brought.
-constexpr std::size_t kStep = 3;  // servers
+using metrics::FamilyOrder;
+using sampling::PageIndex;
+using sampling::PagePiece;
 
-void FetchAhead(const sampling::Snapshots& servers, std::size_t current) {
-  // The server that the page reaches after so many steps, or null.
-  const auto after = [&](std::size_t steps) {
-    const std::size_t i = current + (steps * kStep);
-    return i < servers.size() ? servers[i].get() : nullptr;
-  };
-  if (const auto* server = after(5)) Prefetch(server, sizeof(*server));
-  if (const auto* server = after(4))
-    Prefetch(server->collectors.data(), server->collectors.size() * sizeof(sampling::CollectorState));
-  if (const auto* server = after(3)) {
-    Prefetch(server->health.get(), sizeof(metrics::Samples));
-    for (const auto& collector : server->collectors) {
-      Prefetch(collector.health.get(), sizeof(metrics::Samples));
-      Prefetch(collector.result.get(), sizeof(collector.result->samples));
-    }
-  }
-  if (const auto* server = after(2)) {
-    if (server->health) server->health->Prefetch();
-    for (const auto& collector : server->collectors) {
-      if (collector.health) collector.health->Prefetch();
-      if (collector.result) Prefetch(collector.result->samples.get(), sizeof(metrics::Samples));
-    }
-  }
-  if (const auto* server = after(1)) {
-    for (const auto& collector : server->collectors) {
-      if (collector.result && collector.result->samples) collector.result->samples->Prefetch();
-    }
-  }
-}
+// A page of many servers waits for memory most of the time. What it will read is fetched so many servers, or pieces,
+// before it is read; of a piece so much, for what comes after that the processor finds itself.
+constexpr std::size_t kServersAhead = 4;
+constexpr std::size_t kPiecesAhead = 16;
+constexpr std::size_t kFirst = 384;
 
-// The texts of many results, sorted by family.
-class Pieces {
+// What is on a page, and keeps it alive.
+class Page {
  public:
-  explicit Pieces(std::span<const metrics::Desc* const> catalogue, std::size_t servers) : catalogue_(catalogue) {
-    for (std::size_t i = 0; i < catalogue.size(); ++i) places_[catalogue[i]] = i;
-    by_family_.resize(catalogue.size());
-    for (auto& pieces : by_family_) pieces.reserve(servers);
-  }
-
-  void Add(const metrics::SharedSamples& samples) {
-    if (!samples || samples->empty()) return;
-    for (std::size_t i = 0; i < samples->size(); ++i) {
-      const metrics::RenderedFamily family = (*samples)[i];
-      if (!FindPlace(family.desc)) continue;
-      by_family_[place_].push_back(family.text);
-      ++count_;
+  Page(std::shared_ptr<const FamilyOrder> order, sampling::Snapshots servers, metrics::SharedSamples exporter,
+       const PageFilter& filter)
+      : order_(std::move(order)),
+        servers_(std::move(servers)),
+        exporter_(std::move(exporter)),
+        on_page_(order_->size(), false) {
+    rows_.reserve(servers_.size() + 1);
+    for (std::size_t i = 0; i < servers_.size(); ++i) {
+      FetchAhead(i);
+      AddRow(IndexFor(*servers_[i], filter));
+    }
+    if (exporter_ && filter.exporter) AddRow(own_.emplace_back(sampling::IndexOf(*exporter_, order_)));
+    for (std::size_t i = 0; i < on_page_.size(); ++i) {
+      if (on_page_[i]) size_ += order_->header(i).size();
     }
   }
 
-  Body Page() && {
-    Body body;
-    body.Reserve(count_ + catalogue_.size(), catalogue_.size() + 2);
-    for (std::size_t i = 0; i < catalogue_.size(); ++i) {
-      if (by_family_[i].empty()) continue;
-      body.Append(metrics::Header(*catalogue_[i]));
-      for (const std::string_view piece : by_family_[i]) body.AppendKept(piece);
+  std::size_t size() const { return size_; }  // bytes
+  const FamilyOrder& order() const { return *order_; }
+  bool has(std::size_t family) const { return on_page_[family]; }
+  // One for each server, and the exporter's own.
+  const std::vector<std::span<const PagePiece>>& rows() const { return rows_; }
+
+ private:
+  void FetchAhead(std::size_t i) const {
+    if (i + (2 * kServersAhead) < servers_.size()) {
+      const auto* server = servers_[i + (2 * kServersAhead)].get();
+      Prefetch(server, sizeof(*server));
     }
-    return body;
+    if (i + kServersAhead < servers_.size()) {
+      const auto& pieces = servers_[i + kServersAhead]->index.pieces;
+      Prefetch(pieces.data(), pieces.size() * sizeof(PagePiece));
+    }
+  }
+
+  const PageIndex& IndexFor(const sampling::ServerSnapshot& server, const PageFilter& filter) {
+    const bool indexed = server.index.order == order_;
+    if (indexed && filter.collectors.empty()) return server.index;
+    PageIndex& index = own_.emplace_back(indexed ? server.index : sampling::IndexOf(server, order_));
+    if (filter.collectors.empty()) return index;
+    for (std::size_t i = 0; i < server.collectors.size(); ++i) {
+      if (filter.collectors.contains(server.collectors[i].name)) continue;
+      std::erase_if(index.pieces, [&](const PagePiece& piece) { return piece.source == PagePiece::ResultOf(i); });
+    }
+    return index;
+  }
+
+  void AddRow(const PageIndex& index) {
+    for (const PagePiece& piece : index.pieces) {
+      size_ += piece.bytes;
+      on_page_[piece.family] = true;
+    }
+    rows_.emplace_back(index.pieces);
+  }
+
+  std::shared_ptr<const FamilyOrder> order_;
+  sampling::Snapshots servers_;
+  metrics::SharedSamples exporter_;
+  std::deque<PageIndex> own_;  // those that were made for this page
+  std::vector<std::span<const PagePiece>> rows_;
+  std::vector<bool> on_page_;
+  std::size_t size_ = 0;
+};
+
+// Family by family, and through all rows for each: every row is in the families' order too, so that each is read once.
+class PageReader : public PieceSource {
+ public:
+  explicit PageReader(std::shared_ptr<const Page> page) : page_(std::move(page)), rests_(page_->rows()) {
+    for (auto& piece : ahead_) piece = Fetched();
+  }
+
+  std::string_view Next() override {
+    const std::string_view piece = std::exchange(ahead_[next_], Fetched());
+    next_ = (next_ + 1) % ahead_.size();
+    return piece;
   }
 
  private:
-  // Sets place_. Mostly a family is followed by the catalogue's next one, or by one of the next few.
-  bool FindPlace(const metrics::Desc* desc) {
-    constexpr std::size_t kAhead = 3;
-    for (std::size_t next = place_ + 1; next < std::min(place_ + 1 + kAhead, catalogue_.size()); ++next) {
-      if (catalogue_[next] != desc) continue;
-      place_ = next;
-      return true;
-    }
-    const auto place = places_.find(desc);
-    if (place == places_.end()) return false;
-    place_ = place->second;
-    return true;
+  std::string_view Fetched() {
+    const std::string_view piece = Advance();
+    Prefetch(piece.data(), std::min(piece.size(), kFirst));
+    return piece;
   }
 
-  std::span<const metrics::Desc* const> catalogue_;
-  std::unordered_map<const metrics::Desc*, std::size_t> places_;
-  std::vector<std::vector<std::string_view>> by_family_;
-  std::size_t count_ = 0;
-  std::size_t place_ = 0;  // in the catalogue, of the family that was added last
+  std::string_view Advance() {
+    for (; family_ < page_->order().size(); ++family_, row_ = 0, headed_ = false) {
+      if (!page_->has(family_)) continue;
+      if (!std::exchange(headed_, true)) return page_->order().header(family_);
+      for (; row_ < rests_.size(); ++row_) {
+        auto& rest = rests_[row_];
+        if (rest.empty() || rest.front().family != family_) continue;
+        const std::string_view text = rest.front().text();
+        rest = rest.subspan(1);
+        return text;
+      }
+    }
+    return {};
+  }
+
+  std::shared_ptr<const Page> page_;
+  std::vector<std::span<const PagePiece>> rests_;  // of the rows
+  std::size_t family_ = 0;
+  std::size_t row_ = 0;
+  bool headed_ = false;  // the family's header is out
+  std::array<std::string_view, kPiecesAhead> ahead_;
+  std::size_t next_ = 0;  // of those
 };
 
 }  // namespace
 
-Body MetricsPage(std::span<const metrics::Desc* const> catalogue, sampling::Snapshots servers,
+Body MetricsPage(std::shared_ptr<const FamilyOrder> order, sampling::Snapshots servers,
                  const metrics::SharedSamples& exporter, const PageFilter& filter) {
-  Pieces pieces(catalogue, servers.size());
-  for (std::size_t i = 0; i < servers.size(); ++i) {
-    FetchAhead(servers, i);
-    pieces.Add(servers[i]->health);
-    for (const auto& collector : servers[i]->collectors) {
-      pieces.Add(collector.health);
-      const bool wanted = filter.collectors.empty() || filter.collectors.contains(collector.name);
-      if (wanted && collector.result) pieces.Add(collector.result->samples);
-    }
-  }
-  if (filter.exporter) pieces.Add(exporter);
-  Body page = std::move(pieces).Page();
-  page.Keep(std::make_shared<const sampling::Snapshots>(std::move(servers)));
-  page.Keep(exporter);
-  return page;
+  const auto page = std::make_shared<const Page>(std::move(order), std::move(servers), exporter, filter);
+  return {page->size(), [page] { return std::make_unique<PageReader>(page); }};
 }
 
 }  // namespace pgtls::http

@@ -1,12 +1,12 @@
 // The page at /metrics, from ready texts: each family's header once, then the samples of every server.
 #pragma once
 
+#include <memory>
 #include <set>
-#include <span>
 #include <string>
-#include <vector>
 
 #include "exporter/http/message.h"
+#include "exporter/metrics/family_order.h"
 #include "exporter/metrics/samples.h"
 #include "exporter/sampling/result.h"
 
@@ -20,9 +20,10 @@ struct PageFilter {
   bool exporter = true;              // the exporter's own families too
 };
 
-// Families in `catalogue`'s order. The body shares the texts with the results and keeps `servers` alive; nothing is
-// copied. `exporter`, its own families, may be null.
-Body MetricsPage(std::span<const metrics::Desc* const> catalogue, sampling::Snapshots servers,
+// Families in this order. The body shares the texts with the results and keeps `servers` alive; nothing is copied, and
+// nothing is put together before it is read. `exporter`, its own families, may be null. Servers that have an index of
+// this very order are quicker.
+Body MetricsPage(std::shared_ptr<const metrics::FamilyOrder> order, sampling::Snapshots servers,
                  const metrics::SharedSamples& exporter, const PageFilter& filter);
 
 }  // namespace pgtls::http

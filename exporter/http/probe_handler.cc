@@ -166,7 +166,7 @@ Response Probe(const ProbeSource& source, const Request& request) {
   filter.exporter = false;
   Response response;
   response.content_type = kExpositionType;
-  response.body = MetricsPage(source.catalogue, {server->Snapshot()}, {}, filter);
+  response.body = MetricsPage(source.order, {server->Snapshot()}, {}, filter);
   return response;
 }
 

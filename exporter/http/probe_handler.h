@@ -10,14 +10,14 @@
 #include "exporter/config/config.h"
 #include "exporter/http/message.h"
 #include "exporter/http/probe_target.h"
-#include "exporter/metrics/desc.h"
+#include "exporter/metrics/family_order.h"
 #include "exporter/sampling/server.h"
 
 namespace pgtls::http {
 
 // Outlives its handler.
 struct ProbeSource {
-  std::vector<const metrics::Desc*> catalogue;
+  std::shared_ptr<const metrics::FamilyOrder> order;
   std::function<std::shared_ptr<const config::Config>()> config;
   sampling::Runtime& runtime;
   int concurrency;                    // at once; 503 beyond

@@ -74,7 +74,8 @@ std::string Head(const Response& response, const Exchange& exchange, Framing fra
 std::string Compressed(const Body& body) {
   std::string out;
   GzipStream gzip;
-  for (const std::string_view piece : body.pieces()) gzip.Append(piece, out);
+  const auto pieces = body.Pieces();
+  for (std::string_view piece = pieces->Next(); !piece.empty(); piece = pieces->Next()) gzip.Append(piece, out);
   gzip.Finish(out);
   return out;
 }
@@ -136,9 +137,7 @@ bool WriteResponse(Response response, const Exchange& exchange, const WriteFunct
     const std::string compressed = Compressed(response.body);
     return write(Head(response, exchange, Framing::kLength, compressed.size(), true) + compressed);
   }
-  std::string bytes = Head(response, exchange, Framing::kLength, size, false);
-  for (const std::string_view piece : response.body.pieces()) bytes += piece;
-  return write(bytes);
+  return write(Head(response, exchange, Framing::kLength, size, false) + response.body.Text());
 }
 
 }  // namespace pgtls::http

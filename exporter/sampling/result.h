@@ -10,6 +10,7 @@
 #include "exporter/base/error.h"
 #include "exporter/metrics/samples.h"
 #include "exporter/sampling/collector.h"
+#include "exporter/sampling/page_index.h"
 
 namespace pgtls::sampling {
 
@@ -61,6 +62,7 @@ struct ServerSnapshot {
   std::optional<OwnConnection> connection;
   std::vector<CollectorState> collectors;  // the enabled ones
   metrics::SharedSamples health;           // what the exporter's own metrics say of the server as a whole
+  PageIndex index;                         // of the texts of all these
 
   // All collectors' facts.
   Facts facts() const {

@@ -26,6 +26,8 @@ struct Runtime {
   BlockingPool& blocking;
   db::Connector& connector;
   std::span<const CollectorType* const> collectors;  // in the page's order
+  // Of the page for which snapshots have an index; null: they have none.
+  std::shared_ptr<const metrics::FamilyOrder> order = nullptr;
 };
 
 // Collects on two lanes: the session lane (SQL, one persistent connection) and the wire lane (no login; goes on when

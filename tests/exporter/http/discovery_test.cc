@@ -5,11 +5,7 @@
 namespace pgtls::http {
 namespace {
 
-std::string Text(const Body& body) {
-  std::string text;
-  for (const std::string_view piece : body.pieces()) text += piece;
-  return text;
-}
+std::string Text(const Body& body) { return body.Text(); }
 
 Response Get(const std::vector<std::string>& servers, Headers headers) {
   Request request;

@@ -38,17 +38,14 @@ class HardeningTest : public ::testing::Test {
   }
 
   void Start() {
-    const auto large = std::make_shared<const std::string>(kLarge, 'x');
+    const Body large = std::string(kLarge, 'x');
     std::vector<Route> routes = {
         {"/metrics", {"GET"}, [](const Request&) { return Response{.body = "page"}; }, "metrics"},
         {"/large",
          {"GET"},
          [this, large](const Request&) {
            ++asked_for_large_;
-           Response response;
-           response.body.Keep(large);
-           response.body.AppendKept(*large);
-           return response;
+           return Response{.body = large};
          },
          "large"},
         {"/wait",

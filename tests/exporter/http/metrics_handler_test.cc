@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <memory>
+
 #include "exporter/http/exporter_metrics.h"
 #include "exporter/http/metrics_page.h"
 #include "exporter/http/pages.h"
@@ -15,12 +18,9 @@ using ::testing::Not;
 
 constexpr metrics::Desc kSeries = {"pg_tls_series", metrics::Type::kGauge, "A series.", {"server"}};
 constexpr metrics::Desc kOwn = {"pg_tls_own", metrics::Type::kGauge, "The exporter's.", {}};
+constexpr std::array kCatalogue = {&kSeries, &kOwn};
 
-std::string Text(const Response& response) {
-  std::string text;
-  for (const std::string_view piece : response.body.pieces()) text += piece;
-  return text;
-}
+std::string Text(const Response& response) { return response.body.Text(); }
 
 sampling::SharedSnapshot Server(const std::string& name) {
   sampling::CollectorResult result;
@@ -45,7 +45,7 @@ class MetricsHandlerTest : public ::testing::Test {
   }
 
   int exporter_asked_ = 0;
-  Handler handler_ = MetricsHandler({.catalogue = {&kSeries, &kOwn},
+  Handler handler_ = MetricsHandler({.order = std::make_shared<const metrics::FamilyOrder>(kCatalogue),
                                      .servers = [] { return std::vector{Server("a"), Server("b b")}; },
                                      .exporter =
                                          [this] {

@@ -92,7 +92,8 @@ class ProbeHandlerTest : public sampling::testing::SamplingTest {
     std::vector<const metrics::Desc*> catalogue = {&sampling::testing::kRuns};
     for (const auto* desc : sampling::HealthDescs()) catalogue.push_back(desc);
     for (const auto* desc : ExporterDescs()) catalogue.push_back(desc);
-    ProbeSource source{std::move(catalogue), [this] { return config_; }, runtime_, concurrency, stopping_};
+    ProbeSource source{std::make_shared<metrics::FamilyOrder>(catalogue), [this] { return config_; }, runtime_,
+                       concurrency, stopping_};
     if (addresses_) source.addresses = addresses_;
     return ProbeHandler(std::move(source));
   }
@@ -105,11 +106,7 @@ class ProbeHandlerTest : public sampling::testing::SamplingTest {
     if (!timeout.empty()) request.headers.emplace_back("x-prometheus-scrape-timeout-seconds", timeout);
     return handler(request);
   }
-  static std::string Text(const Response& response) {
-    std::string text;
-    for (const std::string_view piece : response.body.pieces()) text += piece;
-    return text;
-  }
+  static std::string Text(const Response& response) { return response.body.Text(); }
   static int Instances() {
     int instances = 0;
     for (const auto& fake : g_fakes) instances += fake.instances;

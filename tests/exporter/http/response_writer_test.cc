@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/exporter/http/piece_body.h"
+
 namespace pgtls::http {
 namespace {
 
@@ -31,12 +33,11 @@ TEST(ResponseWriter, SendsASmallPageInOneWrite) {
 }
 
 TEST(ResponseWriter, WritesLargePiecesFromWhereTheyLie) {
-  const auto piece = std::make_shared<const std::string>(1'000'000, 'x');
   Response response;
-  response.body.Append(std::string("small"));
-  response.body.Keep(piece);
-  response.body.AppendKept(*piece);
-  response.body.Append(std::string("end"));
+  response.body = BodyOf({"small", std::string(1'000'000, 'x'), "end"});
+  const auto pieces = response.body.Pieces();
+  pieces->Next();
+  const char* const large = pieces->Next().data();
   std::vector<const char*> addresses;
   std::size_t bytes = 0;
   WriteResponse(response, {}, [&](std::string_view text) {
@@ -44,13 +45,13 @@ TEST(ResponseWriter, WritesLargePiecesFromWhereTheyLie) {
     bytes += text.size();
     return true;
   });
-  EXPECT_THAT(addresses, testing::Contains(piece->data()));
+  EXPECT_THAT(addresses, testing::Contains(large));
   EXPECT_GT(bytes, 1'000'008u);
 }
 
 TEST(ResponseWriter, LeavesALargePlainBodyToItsWriter) {
   Response large;
-  for (int i = 0; i < 1'000; ++i) large.body.Append(std::string(300, 'x'));
+  large.body = BodyOf(std::vector(1'000, std::string(300, 'x')));
   const auto left = [](const Response& response, Exchange exchange) {
     Body rest;
     exchange.rest = &rest;
@@ -69,14 +70,15 @@ TEST(ResponseWriter, LeavesALargePlainBodyToItsWriter) {
 
 TEST(BodyReader, GivesEveryByteOnceInBlocks) {
   std::string all = "head";
-  Body body;
+  std::vector<std::string> pieces;
   for (int i = 0; i < 2'000; ++i) {
     // From one byte to more than a block.
     const std::string piece(static_cast<std::size_t>(i % 100 == 0 ? 100 * i + 1 : i % 300 + 1),
                             static_cast<char>('a' + i % 26));
     all += piece;
-    body.Append(piece);
+    pieces.push_back(piece);
   }
+  const Body body = BodyOf(std::move(pieces));
   BodyReader reader(body, "head");
   std::string read;
   int blocks = 0;
@@ -93,7 +95,7 @@ TEST(BodyReader, GivesEveryByteOnceInBlocks) {
 
 TEST(ResponseWriter, StopsAtAFailedWrite) {
   Response response;
-  for (int i = 0; i < 10; ++i) response.body.Append(std::string(100'000, 'x'));
+  response.body = BodyOf(std::vector(10, std::string(100'000, 'x')));
   for (const bool gzip : {false, true}) {
     int writes = 0;
     EXPECT_FALSE(WriteResponse(response, {.gzip = gzip}, [&](std::string_view) { return ++writes < 1; }));

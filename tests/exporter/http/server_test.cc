@@ -9,6 +9,7 @@
 
 #include "exporter/base/error.h"
 #include "tests/exporter/http/client.h"
+#include "tests/exporter/http/piece_body.h"
 #include "tests/support/http_client.h"
 
 namespace pgtls::http {
@@ -25,8 +26,9 @@ class ServerTest : public ::testing::Test {
          {"GET", "POST"},
          [](const Request& request) {
            Response response;
-           for (const auto& [name, value] : request.query) response.body.Append(name + "=" + value + ";");
-           response.body.Append(request.client);
+           std::string text;
+           for (const auto& [name, value] : request.query) text += name + "=" + value + ";";
+           response.body = text + request.client;
            return response;
          },
          "echo"},
@@ -37,18 +39,12 @@ class ServerTest : public ::testing::Test {
 
   // Small and large pieces, over 3 MB in all.
   static Body Large() {
-    Body body;
-    for (int i = 0; i < 3000; ++i) body.Append("pg_tls_connections{server=\"s" + std::to_string(i) + "\"} 1\n");
-    const auto shared = std::make_shared<const std::string>(1'000'000, 'x');
-    body.Keep(shared);
-    for (int i = 0; i < 3; ++i) body.AppendKept(*shared);
-    return body;
+    std::vector<std::string> pieces;
+    for (int i = 0; i < 3000; ++i) pieces.push_back("pg_tls_connections{server=\"s" + std::to_string(i) + "\"} 1\n");
+    for (int i = 0; i < 3; ++i) pieces.emplace_back(1'000'000, 'x');
+    return BodyOf(std::move(pieces));
   }
-  static std::string Text(const Body& body) {
-    std::string text;
-    for (const std::string_view piece : body.pieces()) text += piece;
-    return text;
-  }
+  static std::string Text(const Body& body) { return body.Text(); }
 
   ServerOptions options_{.listen_addresses = {"127.0.0.1:0"}};
   std::shared_ptr<RequestCounter> counter_ = std::make_shared<RequestCounter>();

@@ -351,11 +351,7 @@ class StatusHandlerTest : public ::testing::Test {
     request.query = ParseQuery(query);
     return handler_(request);
   }
-  static std::string Text(const Response& response) {
-    std::string text;
-    for (const std::string_view piece : response.body.pieces()) text += piece;
-    return text;
-  }
+  static std::string Text(const Response& response) { return response.body.Text(); }
   Handler handler_ =
       StatusHandler({[] { return std::vector{ServerBuilder("orders").Shared(), ServerBuilder("billing").Shared()}; },
                      [] { return false; }, "/m/x", "version"});
