@@ -82,7 +82,9 @@ int Collect(const config::CommandLine& line) {
   const auto order = std::make_shared<const metrics::FamilyOrder>(Catalogue());
   const http::Body page =
       http::MetricsPage(order, servers, http::RenderExporter(reload, no_requests), http::PageFilter{});
-  std::cout << page.Text() << std::flush;
+  const auto pieces = page.Pieces();
+  for (std::string_view piece = pieces->Next(); !piece.empty(); piece = pieces->Next()) std::cout << piece;
+  std::cout.flush();
   for (const auto& server : servers) {
     if (!server->up.value_or(true)) return kServerDown;
   }
@@ -164,6 +166,7 @@ config::Config LoadConfig(const config::CommandLine& line) {
 }
 
 int RunApp(int argc, char** argv) {
+  const bool kept = tls::KeepRecordBuffers();
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   config::HideDsn(argc, argv);
   const config::ParsedCommandLine parsed = config::ParseCommandLine(arguments, http::VersionText());
@@ -172,12 +175,12 @@ int RunApp(int argc, char** argv) {
   if (!parsed.command_line) return parsed.exit_code;
   const config::CommandLine& line = *parsed.command_line;
   log::Configure(line.log_level, line.log_format);
+  if (!kept) log::Warn("OpenSSL was in use before its buffers could be kept: TLS will cost more than it must");
   // Each thread would get a heap of its own, and none gives back what another could use: a megabyte for nothing here.
   mallopt(M_ARENA_MAX, 1);
   // The rows of a thousand sessions are some hundred kB for a moment. Given back and asked for again with each
   // collection, they cost more in page faults than in reading.
   mallopt(M_TRIM_THRESHOLD, 1 << 20);
-  tls::KeepRecordBuffers();
   RaiseFileLimit();
   db::RequireEncryptionByDefault();
   try {

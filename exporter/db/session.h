@@ -17,7 +17,7 @@ namespace pgtls::db {
 // A query by name. It is prepared once on each connection, under this name, and executed from then on.
 struct Statement {
   std::string name;      // unique within the program: "sessions", "hba_rules"
-  std::string_view sql;  // lives longer than the query: a constant, mostly
+  std::string_view sql;  // must live longer than the query, so no temporary: a constant, mostly
 };
 
 using Parameters = std::vector<std::optional<std::string>>;

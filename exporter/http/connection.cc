@@ -179,7 +179,7 @@ asio::awaitable<Connection::Next> Connection::Relay(const RequestHead& head, std
     if (carried == Carried::kClientGone) co_return Next::kEnd;
     // A rest without all that goes before it would be another response.
     whole = begun && carried == Carried::kAll && peer->complete;
-    if (whole) {
+    if (whole && peer->rest.size() > 0) {
       BodyReader rest(peer->rest);
       for (std::string_view block = rest.Next(); !block.empty(); block = rest.Next()) {
         const bool written = co_await Write(block);

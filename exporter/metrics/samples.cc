@@ -1,7 +1,5 @@
 #include "exporter/metrics/samples.h"
 
-#include "exporter/base/prefetch.h"
-
 namespace pgtls::metrics {
 
 void Samples::Reserve(std::size_t bytes, std::size_t families) {
@@ -10,16 +8,14 @@ void Samples::Reserve(std::size_t bytes, std::size_t families) {
 }
 
 void Samples::Append(const RenderedFamily& family) {
-  families_.push_back({family.desc, static_cast<std::uint32_t>(text_.size()),
-                       static_cast<std::uint32_t>(family.text.size()), static_cast<std::uint32_t>(family.series)});
+  families_.push_back(
+      {family.desc, static_cast<std::uint32_t>(text_.size()), static_cast<std::uint32_t>(family.text.size())});
   text_ += family.text;
 }
 
 RenderedFamily Samples::operator[](std::size_t family) const {
-  const auto& [desc, begin, bytes, series] = families_[family];
-  return {desc, std::string_view(text_).substr(begin, bytes), series};
+  const auto& [desc, begin, bytes] = families_[family];
+  return {desc, std::string_view(text_).substr(begin, bytes)};
 }
-
-void Samples::Prefetch() const { pgtls::Prefetch(families_.data(), families_.size() * sizeof(Family)); }
 
 }  // namespace pgtls::metrics

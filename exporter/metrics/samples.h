@@ -19,7 +19,6 @@ namespace pgtls::metrics {
 struct RenderedFamily {
   const Desc* desc;
   std::string_view text;
-  std::size_t series;
 };
 
 // All families of one collection in one text, so that a thousand servers cost a few thousand allocations and not a
@@ -41,9 +40,6 @@ class Samples {
   // Line by line, in the order of the families.
   std::string_view text() const { return text_; }
 
-  // Asks for what operator[] reads, so that it need not wait for memory when it comes.
-  void Prefetch() const;
-
   Digest digest{};  // of the samples from which the text was made; zero: not known
 
  private:
@@ -51,7 +47,6 @@ class Samples {
     const Desc* desc;
     std::uint32_t begin;
     std::uint32_t bytes;
-    std::uint32_t series;
   };
   std::string text_;
   std::vector<Family> families_;

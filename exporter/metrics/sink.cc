@@ -156,7 +156,7 @@ SharedSamples Sink::Write(const std::vector<Family>& families, const Digest& dig
   const auto samples = std::make_shared<Samples>();
   samples->Reserve(bytes, families.size());
   for (std::size_t i = 0; i < families.size(); ++i) {
-    samples->Append({families[i].desc, texts[i], families[i].samples.size()});
+    samples->Append({families[i].desc, texts[i]});
   }
   samples->digest = digest;
   return samples;

@@ -93,7 +93,8 @@ struct Context {
   // The session lane's connection, as fresh as CollectorType::connection says. Null for kNone, and for kIfConnected
   // while SQL is not connected.
   db::Session* session;
-  // The facts of all collectors' latest successful runs on this server, put together for whoever asks.
+  // The facts of all collectors' latest successful runs on this server, put together for whoever asks,
+  // as they are then.
   std::function<Facts()> facts;
   OwnBackends& own_backends;
   // When the collection must have ended. Every wait takes it.

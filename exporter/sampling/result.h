@@ -62,7 +62,7 @@ struct ServerSnapshot {
   std::optional<OwnConnection> connection;
   std::vector<CollectorState> collectors;  // the enabled ones
   metrics::SharedSamples health;           // what the exporter's own metrics say of the server as a whole
-  PageIndex index;                         // of the texts of all these
+  PageIndex index;                         // of the texts of all these, made last: it points to them
 
   // All collectors' facts.
   Facts facts() const {

@@ -11,7 +11,7 @@
 namespace pgtls::tls {
 namespace {
 
-// A record's plaintext, and with its header, its tag and what a cipher may add (SSL3_RT_MAX_ENCRYPTED_LENGTH is less).
+// A record's plaintext, and with its header, its tag and what a cipher may add: 16.7 kB, as nothing is compressed.
 constexpr std::size_t kPlaintext = std::size_t{16} * 1024;
 constexpr std::size_t kBuffer = kPlaintext + 1024;
 // What the heap may give beyond what it was asked for.
@@ -34,6 +34,7 @@ bool Keep(void* memory) {
 }
 
 void* Allocate(std::size_t bytes, const char* /*file*/, int /*line*/) {
+  if (bytes == 0) return nullptr;  // as OpenSSL's own does
   if (bytes <= kPlaintext || bytes > kBuffer) return std::malloc(bytes);
   void* const kept = TakeKept();
   return kept != nullptr ? kept : std::malloc(kBuffer);
@@ -54,6 +55,6 @@ void* Reallocate(void* memory, std::size_t bytes, const char* file, int line) {
 
 }  // namespace
 
-void KeepRecordBuffers() { CRYPTO_set_mem_functions(Allocate, Reallocate, Free); }
+bool KeepRecordBuffers() { return CRYPTO_set_mem_functions(Allocate, Reallocate, Free) == 1; }
 
 }  // namespace pgtls::tls

@@ -5,7 +5,12 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
 
+#include "exporter/base/digest.h"
 #include "exporter/base/error.h"
 
 namespace pgtls::db {
@@ -66,6 +71,31 @@ TEST(ResultTest, RowsAndColumns) {
   ExpectError([&] { result.Text(0, 2); });
   ExpectError([&] { result.Text(-1, 0); });
   ExpectError([&] { result.Text(0, -1); });
+}
+
+TEST(ResultTest, DifferentRowsHaveDifferentDigests) {
+  using Rows = std::vector<std::vector<std::optional<std::string>>>;
+  const auto digest = [](const Rows& rows, int without_column) {
+    Digester digester;
+    Result::FromRows({"a", "b"}, rows).DigestRows(digester, without_column);
+    return digester.Finish();
+  };
+  const std::vector<Rows> different = {{},
+                                       {{"a", "bc"}},
+                                       {{"ab", "c"}},
+                                       {{"abc", ""}},
+                                       {{"abc", std::nullopt}},
+                                       {{std::nullopt, "abc"}},
+                                       {{"a", "bc"}, {"", ""}},
+                                       {{"", ""}, {"a", "bc"}}};
+  std::set<Digest> digests;
+  for (const Rows& rows : different) {
+    EXPECT_EQ(digest(rows, -1), digest(rows, -1));
+    digests.insert(digest(rows, -1));
+  }
+  EXPECT_EQ(digests.size(), different.size());
+  EXPECT_EQ(digest({{"a", "1"}}, 1), digest({{"a", "2"}}, 1));
+  EXPECT_NE(digest({{"a", "1"}}, 1), digest({{"b", "1"}}, 1));
 }
 
 TEST(ResultTest, NoRows) {

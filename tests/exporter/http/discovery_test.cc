@@ -5,8 +5,6 @@
 namespace pgtls::http {
 namespace {
 
-std::string Text(const Body& body) { return body.Text(); }
-
 Response Get(const std::vector<std::string>& servers, Headers headers) {
   Request request;
   request.method = "GET";
@@ -20,7 +18,7 @@ TEST(DiscoveryTest, OneTargetAServer) {
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.content_type, "application/json");
   EXPECT_EQ(
-      Text(response.body),
+      response.body.Text(),
       "[{\"targets\":[\"exporter:9743\"],\"labels\":{\"__metrics_path__\":\"/metrics\",\"__param_server\":\"orders\","
       "\"__meta_pg_tls_server\":\"orders\",\"instance\":\"exporter:9743/orders\"}},\n"
       "{\"targets\":[\"exporter:9743\"],\"labels\":{\"__metrics_path__\":\"/metrics\",\"__param_server\":\"say "
@@ -28,7 +26,7 @@ TEST(DiscoveryTest, OneTargetAServer) {
       "\"instance\":\"exporter:9743/say \\\"hi\\\"\\u000a\\\\\"}}]\n");
 }
 
-TEST(DiscoveryTest, NoServersIsAnEmptyList) { EXPECT_EQ(Text(Get({}, {{"Host", "[::1]:9743"}}).body), "[]\n"); }
+TEST(DiscoveryTest, NoServersIsAnEmptyList) { EXPECT_EQ(Get({}, {{"Host", "[::1]:9743"}}).body.Text(), "[]\n"); }
 
 // Prometheus would be sent to whatever stands there.
 TEST(DiscoveryTest, RefusesAHostThatIsNone) {

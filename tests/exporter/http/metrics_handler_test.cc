@@ -25,7 +25,7 @@ std::string Text(const Response& response) { return response.body.Text(); }
 sampling::SharedSnapshot Server(const std::string& name) {
   sampling::CollectorResult result;
   const std::string text = "pg_tls_series{server=\"" + name + "\"} 1\n";
-  result.samples = std::make_shared<const metrics::Samples>(metrics::Samples{{&kSeries, text, 1}});
+  result.samples = std::make_shared<const metrics::Samples>(metrics::Samples{{&kSeries, text}});
   sampling::CollectorState state;
   state.name = "sessions";
   state.result = std::make_shared<const sampling::CollectorResult>(std::move(result));
@@ -51,7 +51,7 @@ class MetricsHandlerTest : public ::testing::Test {
                                          [this] {
                                            ++exporter_asked_;
                                            return std::make_shared<const metrics::Samples>(
-                                               metrics::Samples{{&kOwn, "pg_tls_own 1\n", 1}});
+                                               metrics::Samples{{&kOwn, "pg_tls_own 1\n"}});
                                          }});
 };
 

@@ -47,13 +47,13 @@ sampling::SharedSnapshot Server(const std::string& name) {
   sampling::ServerSnapshot snapshot{.name = name};
   const std::string label = "{server=\"" + name + "\"} 1\n";
   // Arrived in another order than the catalogue's.
-  snapshot.collectors.push_back(State("hba", {{&kSecond, "pg_tls_second_total" + label, 1}}));
-  snapshot.collectors.push_back(State("sessions", {{&kFirst, "pg_tls_first" + label, 1}}));
-  snapshot.health = Shared({{&kUp, "pg_tls_up" + label, 1}});
+  snapshot.collectors.push_back(State("hba", {{&kSecond, "pg_tls_second_total" + label}}));
+  snapshot.collectors.push_back(State("sessions", {{&kFirst, "pg_tls_first" + label}}));
+  snapshot.health = Shared({{&kUp, "pg_tls_up" + label}});
   return std::make_shared<const sampling::ServerSnapshot>(std::move(snapshot));
 }
 
-SharedSamples Exporter() { return Shared({{&kBuild, "pg_tls_build 1\n", 1}}); }
+SharedSamples Exporter() { return Shared({{&kBuild, "pg_tls_build 1\n"}}); }
 
 TEST(MetricsPageTest, EachFamilyOnceInTheCataloguesOrder) {
   const Body page = MetricsPage(kOrder, {Server("a"), Server("b")}, Exporter(), {});
@@ -83,6 +83,22 @@ TEST(MetricsPageTest, FiltersCollectorsAndTheExporter) {
                 "pg_tls_up{server=\"a\"} 1\n");
 }
 
+// More pieces than are fetched ahead.
+TEST(MetricsPageTest, ALongPageIsWhole) {
+  constexpr int kServers = 50;
+  sampling::Snapshots servers;
+  for (int i = 0; i < kServers; ++i) servers.push_back(Server("s" + std::to_string(i)));
+  std::string expected;
+  for (const Desc* desc : {&kFirst, &kSecond, &kUp}) {
+    expected += metrics::Header(*desc);
+    for (int i = 0; i < kServers; ++i)
+      expected += std::string(desc->name) + "{server=\"s" + std::to_string(i) + "\"} 1\n";
+  }
+  const Body page = MetricsPage(kOrder, servers, nullptr, {});
+  EXPECT_EQ(Text(page), expected);
+  EXPECT_EQ(Text(page), expected) << "the second time";
+}
+
 // What a snapshot brings along is the page of every server; what was made for another order is not.
 TEST(MetricsPageTest, AnIndexChangesNothing) {
   const auto page = [](const std::shared_ptr<const metrics::FamilyOrder>& indexed, const PageFilter& filter) {
@@ -108,8 +124,8 @@ TEST(MetricsPageTest, AFamilyOfNoCatalogueIsOnNoPageAndOneOfTwoPlacesOnce) {
   static constexpr Desc kUnknown = {"pg_tls_unknown", Type::kGauge, "Unknown.", {"server"}};
   const auto order = std::make_shared<const metrics::FamilyOrder>(std::vector<const Desc*>{&kUp, &kFirst, &kUp});
   sampling::ServerSnapshot snapshot{.name = "a"};
-  snapshot.health = Shared({{&kUnknown, "pg_tls_unknown 1\n", 1}, {&kUp, "pg_tls_up 1\n", 1}});
-  snapshot.collectors.push_back(State("sessions", {{&kFirst, "pg_tls_first 1\n", 1}, {&kUp, "pg_tls_up 2\n", 1}}));
+  snapshot.health = Shared({{&kUnknown, "pg_tls_unknown 1\n"}, {&kUp, "pg_tls_up 1\n"}});
+  snapshot.collectors.push_back(State("sessions", {{&kFirst, "pg_tls_first 1\n"}, {&kUp, "pg_tls_up 2\n"}}));
   EXPECT_EQ(Text(MetricsPage(order, {std::make_shared<const sampling::ServerSnapshot>(snapshot)}, nullptr, {})),
             metrics::Header(kFirst) + "pg_tls_first 1\n" + metrics::Header(kUp) + "pg_tls_up 1\npg_tls_up 2\n");
 }

@@ -44,7 +44,6 @@ class ServerTest : public ::testing::Test {
     for (int i = 0; i < 3; ++i) pieces.emplace_back(1'000'000, 'x');
     return BodyOf(std::move(pieces));
   }
-  static std::string Text(const Body& body) { return body.Text(); }
 
   ServerOptions options_{.listen_addresses = {"127.0.0.1:0"}};
   std::shared_ptr<RequestCounter> counter_ = std::make_shared<RequestCounter>();
@@ -97,7 +96,7 @@ TEST_F(ServerTest, AnswersAClientThatClosedItsSendingSide) {
   Client client(server.addresses()[0]);
   client.Send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
   client.HalfClose();
-  EXPECT_EQ(client.ReadAnswer().body, Text(Large()));
+  EXPECT_EQ(client.ReadAnswer().body, Large().Text());
   EXPECT_EQ(client.ReadToEnd(), "");
 }
 
@@ -121,11 +120,11 @@ TEST_F(ServerTest, CompressesWhenAsked) {
   EXPECT_EQ(support::Gunzip(small.body), std::string(2000, 'm'));
   const Answer large = Get(address, "/large", "Accept-Encoding: deflate, gzip;q=0.5\r\n");
   EXPECT_EQ(large.headers.at("transfer-encoding"), "chunked");
-  EXPECT_EQ(support::Gunzip(large.body), Text(Large()));
+  EXPECT_EQ(support::Gunzip(large.body), Large().Text());
   // HTTP/1.0 knows no chunks.
   Client old(address);
   old.Send("GET /large HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n");
-  EXPECT_EQ(old.ReadAnswer().body, Text(Large()));
+  EXPECT_EQ(old.ReadAnswer().body, Large().Text());
   EXPECT_EQ(old.ReadToEnd(), "");
 }
 
