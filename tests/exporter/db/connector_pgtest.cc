@@ -24,13 +24,15 @@ constexpr const char* kHba =
     "local all all trust\n"
     "host all secret,rotated 127.0.0.0/8 scram-sha-256\n"
     "hostssl all nobody 127.0.0.0/8 reject\n"
+    "hostssl all certified 127.0.0.0/8 cert\n"
     "hostssl all all 127.0.0.0/8 trust\n";
 
 class ConnectorPgTest : public ::testing::Test {
  protected:
   static support::PostgresOptions Options(const support::TestCa& ca) {
     return {.hba = kHba,
-            .tls = support::ServerTls{.server = ca.Issue({.common_name = "db", .dns_names = {"localhost"}})},
+            .tls = support::ServerTls{.server = ca.Issue({.common_name = "db", .dns_names = {"localhost"}}),
+                                      .client_ca = ca.certificate()},
             .listen_addresses = "*"};
   }
   std::unique_ptr<Connection> Connect(const std::string& more, const std::string& password_file = "",
@@ -83,6 +85,20 @@ TEST_F(ConnectorPgTest, ConnectsAndAsks) {
   EXPECT_EQ(Value(*connection, "SELECT NULL::text"), "NULL");
   EXPECT_EQ(connection->peer().host, "localhost");
   EXPECT_EQ(connection->peer().port, server_.port());
+}
+
+TEST_F(ConnectorPgTest, LogsInWithAClientCertificate) {
+  server_.Execute("CREATE ROLE certified LOGIN");
+  const auto with = [&](const std::string& common_name) {
+    const support::Certificate client = ca_.Issue({.common_name = common_name});
+    return "user=certified sslmode=require sslcert=" + dir_.Write(common_name + ".crt", client.chain) +
+           " sslkey=" + dir_.Write(common_name + ".key", client.key);
+  };
+  const auto connection = Connect(with("certified"));
+  EXPECT_EQ(Value(*connection, "SELECT session_user"), "certified");
+  EXPECT_EQ(Value(*connection, "SELECT client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()"), "/CN=certified");
+  ExpectFailure("user=certified sslmode=require", FailureReason::kAuthentication, "28000", "client certificate");
+  ExpectFailure(with("another"), FailureReason::kAuthentication, "28000", "certificate authentication failed");
 }
 
 TEST_F(ConnectorPgTest, EachFailureHasItsReason) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "exporter/base/error.h"
@@ -16,11 +17,14 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using ::testing::ElementsAre;
 using testing::g_fakes;
 using ::testing::HasSubstr;
 using testing::kCertificates;
 using testing::kEndpoint;
 using ::testing::Not;
+using ::testing::internal::CaptureStderr;
+using ::testing::internal::GetCapturedStderr;
 
 class ServerTest : public testing::SamplingTest {};
 
@@ -232,6 +236,29 @@ TEST_F(ServerTest, IncompletePartsAreTold) {
   EXPECT_THAT(Health(),
               HasSubstr("pg_tls_collector_incomplete_info{server=\"db\",collector=\"endpoint\",part=\"raw_text\","
                         "reason=\"insufficient_privilege\"} 1\n"));
+}
+
+// A managed server will never show its files: its operator reads so once, and not every minute.
+TEST_F(ServerTest, AnUnseenPartIsLoggedOnce) {
+  g_fakes[kEndpoint].collect = [](Context& /*context*/, Output& output) -> asio::awaitable<void> {
+    output.incomplete.push_back({"files", "insufficient_privilege"});
+    if (g_fakes[kEndpoint].runs > 2) output.incomplete.push_back({"rules", "unsupported"});
+    co_return;
+  };
+  auto config = Config("db");
+  config.collectors["endpoint"].interval = milliseconds(5);
+  CaptureStderr();
+  Start(config);
+  const bool ran = RunUntil([] { return g_fakes[kEndpoint].runs >= 6; });
+  const std::string log = GetCapturedStderr();
+  ASSERT_TRUE(ran);
+  const std::string line = "level=info msg=\"a part of the picture cannot be seen\" server=db collector=endpoint part=";
+  std::vector<std::string> told;
+  for (std::size_t at = log.find(line); at != std::string::npos; at = log.find(line, at + 1)) {
+    const std::size_t part = at + line.size();
+    told.push_back(log.substr(part, log.find('\n', part) - part));
+  }
+  EXPECT_THAT(told, ElementsAre("files reason=insufficient_privilege", "rules reason=unsupported")) << log;
 }
 
 TEST_F(ServerTest, StopEndsWhatRunsAtOnce) {
