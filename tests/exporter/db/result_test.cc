@@ -80,7 +80,11 @@ TEST(ResultTest, DifferentRowsHaveDifferentDigests) {
     Result::FromRows({"a", "b"}, rows).DigestRows(digester, without_column);
     return digester.Finish();
   };
+  // As long as a length: without the lengths these two would be one.
+  const std::string gap(8, '\0');
   const std::vector<Rows> different = {{},
+                                       {{"x" + gap + "y", ""}},
+                                       {{"x", "y" + gap}},
                                        {{"a", "bc"}},
                                        {{"ab", "c"}},
                                        {{"abc", ""}},
