@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <set>
 #include <system_error>
@@ -111,6 +112,12 @@ int NoteGlobError(const char* /*path*/, int error) {
   return 0;  // go on: the other directories count
 }
 
+// A directory, socket, FIFO or device, as a wildcard matches them along with the files. A dangling link is none.
+bool IsNoFile(const char* path) {
+  struct stat status{};
+  return stat(path, &status) == 0 && !S_ISREG(status.st_mode);
+}
+
 }  // namespace
 
 std::string ProblemOf(const std::error_code& error) {
@@ -170,21 +177,25 @@ FilesRead ReadServerFiles(const FileSettings& settings) {
 
 FilesRead ReadConfiguredFiles(const std::vector<std::string>& patterns, const std::string& pkcs12_password_file) {
   FilesRead result;
-  std::set<std::string> paths;
+  std::map<std::string, bool> paths;  // to: named as it is, so that it must be a certificate file
   for (const std::string& pattern : patterns) {
     glob_t found{};
     glob_error.clear();
     const int status = glob(pattern.c_str(), GLOB_BRACE, NoteGlobError, &found);  // NOLINT(concurrency-mt-unsafe)
-    for (std::size_t i = 0; i < found.gl_pathc; ++i) paths.insert(found.gl_pathv[i]);
+    const bool named = pattern.find_first_of("*?[") == std::string::npos;
+    bool matched = false;
+    for (std::size_t i = 0; i < found.gl_pathc; ++i) {
+      if (!named && IsNoFile(found.gl_pathv[i])) continue;
+      matched = true;
+      paths[found.gl_pathv[i]] |= named;
+    }
     globfree(&found);
     std::string problem;
     if (glob_error) problem = ProblemOf(glob_error);
     if (problem.empty() && status != 0 && status != GLOB_NOMATCH) problem = "unreadable";
     if (!problem.empty()) result.incomplete.push_back({"files", problem});
-    if (status != 0 && problem.empty()) paths.insert(pattern);
-    if (status != 0 && !problem.empty()) {
-      result.files.push_back({.role = "extra", .path = pattern, .problem = problem});
-    }
+    if (!matched && problem.empty()) paths[pattern] = true;
+    if (!matched && !problem.empty()) result.files.push_back({.role = "extra", .path = pattern, .problem = problem});
   }
   std::optional<std::string> password;
   if (!pkcs12_password_file.empty()) {
@@ -194,7 +205,11 @@ FilesRead ReadConfiguredFiles(const std::vector<std::string>& patterns, const st
       password.reset();  // shows as a PKCS#12 file that cannot be opened
     }
   }
-  for (const std::string& path : paths) result.files.push_back(ReadOne("extra", path, password));
+  for (const auto& [path, named] : paths) {
+    tls::FileReport report = ReadOne("extra", path, password);
+    const bool key = report.problem == "no_certificate" && report.content.other_blocks > 0;
+    if (named || !key) result.files.push_back(std::move(report));
+  }
   return result;
 }
 

@@ -30,7 +30,8 @@ std::string ProblemOf(const std::error_code& error);
 FilesRead ReadServerFiles(const FileSettings& settings);
 
 // Files of the configuration, by glob patterns; one that matches nothing is reported under its own name: as missing, or
-// with what a directory said. Blocks.
+// with what a directory said. Directories, sockets, FIFOs, devices and files with nothing but keys are ignored where a
+// wildcard matches them. Blocks.
 FilesRead ReadConfiguredFiles(const std::vector<std::string>& patterns, const std::string& pkcs12_password_file);
 
 // A directory of revocation lists that could not be listed: what was in it is not known, so `files` is incomplete, too.

@@ -230,7 +230,15 @@ class Collector : public sampling::Collector {
 
  private:
   static void Take(FilesRead read, sampling::Output& output, CertificateInventory& inventory) {
-    std::ranges::move(read.files, std::back_inserter(inventory.files));
+    // Two settings may name one file, in a relative and an absolute form.
+    const auto known = [&inventory](const tls::FileReport& file) {
+      return std::ranges::any_of(inventory.files, [&file](const tls::FileReport& other) {
+        return other.role == file.role && other.path == file.path;
+      });
+    };
+    for (auto& file : read.files) {
+      if (!known(file)) inventory.files.push_back(std::move(file));
+    }
     std::ranges::move(read.incomplete, std::back_inserter(output.incomplete));
     if (read.key) inventory.key = std::move(read.key);
   }

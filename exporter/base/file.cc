@@ -30,7 +30,11 @@ class Descriptor {
 }  // namespace
 
 std::string ReadFile(const std::string& path, std::size_t max_bytes) {
-  // O_NONBLOCK: opening a FIFO must not wait for a writer.
+  // To open a FIFO or a device has effects of its own: a FIFO's writer goes on, and loses what it writes.
+  struct stat before{};
+  if (stat(path.c_str(), &before) != 0) throw std::system_error(errno, std::generic_category(), path);
+  if (!S_ISREG(before.st_mode)) throw Error(FailureReason::kError, path + ": not a regular file");
+  // O_NONBLOCK: it may have become one since.
   const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) throw std::system_error(errno, std::generic_category(), path);
   struct stat status{};

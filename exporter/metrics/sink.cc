@@ -6,10 +6,13 @@
 
 #include <algorithm>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
 
+#include "exporter/base/log.h"
 #include "exporter/base/text.h"
 
 namespace pgtls::metrics {
@@ -47,6 +50,20 @@ std::vector<std::string_view> Split(std::string_view text) {
     text.remove_prefix(size);
   }
   return families;
+}
+
+// Once for each server and family: a collection repeats its faults. Thread-safe.
+void LogRepeated(const std::string& server, std::string_view family, std::string_view labels) {
+  static std::mutex mutex;
+  static std::set<std::pair<std::string, std::string_view>> logged;
+  {
+    const std::lock_guard lock(mutex);
+    if (!logged.emplace(server, family).second) return;
+  }
+  std::string example(labels);
+  std::ranges::replace(example, kEnd, ' ');
+  log::Warn("a label set was produced twice; the first sample is kept",
+            {{"server", server}, {"metric", family}, {"labels", example}});
 }
 
 }  // namespace
@@ -90,10 +107,14 @@ void Sink::AddLabels(const Desc& desc, const auto& values, double value) {
 void Sink::Order() {
   for (Family& family : families_) {
     const auto labels = [&family](const Sample& sample) { return family.LabelsOf(sample); };
-    std::ranges::sort(family.samples, {}, labels);
-    if (std::ranges::adjacent_find(family.samples, {}, labels) != family.samples.end()) {
-      throw std::logic_error(fmt::format("{}: the same label set twice", family.desc->name));
-    }
+    // `begin` tells the order of arrival.
+    std::ranges::sort(family.samples, {},
+                      [&labels](const Sample& sample) { return std::pair(labels(sample), sample.begin); });
+    const auto first = std::ranges::adjacent_find(family.samples, {}, labels);
+    if (first == family.samples.end()) continue;
+    LogRepeated(server_, family.desc->name, labels(*first));
+    const auto repeated = std::ranges::unique(family.samples, {}, labels);
+    family.samples.erase(repeated.begin(), repeated.end());
   }
 }
 

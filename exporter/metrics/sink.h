@@ -25,8 +25,9 @@ class Sink {
   void Add(const Desc& desc, std::initializer_list<std::string_view> values, double value);
   void Add(const Desc& desc, const std::vector<std::string>& values, double value);
 
-  // Families in order of their first sample's arrival, samples sorted by labels. Empties the sink. Never null. Throws
-  // std::logic_error for a label set that was added twice: Prometheus would refuse the whole page.
+  // Families in order of their first sample's arrival, samples sorted by labels. Empties the sink. Never null. Of a
+  // label set that was added twice the first sample stays: Prometheus would refuse the whole page, and the loss of one
+  // sample is less than that of a collection. It is logged, once for each server and family.
   SharedSamples Render();
   // The same; where all is as in `previous`, which RenderAfter() made (null: there is none), it is that which comes
   // back. Nothing is written anew then, or held twice.
@@ -51,7 +52,7 @@ class Sink {
 
   void AddLabels(const Desc& desc, const auto& values, double value);
   Family& FamilyOf(const Desc& desc);
-  // Sorted, and each label set once.
+  // Sorts the samples and drops all but the first of each label set.
   void Order();
   Digest DigestOf() const;
   SharedSamples Write(const std::vector<Family>& families, const Digest& digest) const;

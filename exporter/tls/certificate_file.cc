@@ -74,6 +74,7 @@ class Parser {
     const std::string_view block = bytes.substr(begin, end + end_line.size() - begin);
     if (certificate) Certificate(block);
     if (crl) Crl(block);
+    if (!certificate && !crl) ++file_.other_blocks;
     return begin + block.size();
   }
 

@@ -29,6 +29,7 @@ struct CertificateFile {
   std::vector<CrlFacts> crls;
   // Blocks that claim to be a certificate or a list and are not, or lack their end. The others stand all the same.
   std::size_t malformed = 0;
+  std::size_t other_blocks = 0;  // PEM blocks of other kinds: keys, parameters
   bool truncated = false;
 };
 

@@ -261,6 +261,71 @@ TEST_F(CertificatesTest, APatternWhoseDirectoryCannotBeReadIsTold) {
   EXPECT_THAT(page, HasSubstr("role=\"extra\",path=\"/data/open.pem\"} "));
 }
 
+// Through SQL a list that ssl_crl_file names absolutely and ssl_crl_dir relatively comes twice.
+TEST_F(CertificatesTest, AFileThatIsReportedTwiceIsOne) {
+  const std::string list = Hex(ca_.Crl());
+  ViaSql({{"server", "/data/server.crt", std::nullopt, Hex(leaf_.chain + leaf_.chain)},
+          {"crl", "/data/crl/1a2b3c4d.r0", std::nullopt, list},
+          {"crl", "/data/crl/1a2b3c4d.r0", std::nullopt, list},
+          {"crl", "/data/none.crl", "missing", std::nullopt},
+          {"crl", "/data/none.crl", "missing", std::nullopt}});
+  const std::string page = Page();
+  EXPECT_EQ(Families(page, "pg_tls_certificate_file_readable{"),
+            "pg_tls_certificate_file_readable{server=\"db\",role=\"crl\",path=\"/data/crl/1a2b3c4d.r0\"} 1\n"
+            "pg_tls_certificate_file_readable{server=\"db\",role=\"crl\",path=\"/data/none.crl\"} 0\n"
+            "pg_tls_certificate_file_readable{server=\"db\",role=\"server\",path=\"/data/server.crt\"} 1\n");
+  EXPECT_THAT(page, HasSubstr("source=\"served\""));
+}
+
+TEST_F(CertificatesTest, AnUnreadablePatternThatIsConfiguredTwiceIsOne) {
+  Closed("closed");
+  harness_.config.files = {data_.path() + "/closed/*.pem", data_.path() + "/closed/*.pem", data_.path() + "/none.pem",
+                           data_.path() + "/none.pem"};
+  const Unprivileged nobody;
+  EXPECT_EQ(Families(Page(), "pg_tls_certificate_file_readable{server=\"db\",role=\"extra"),
+            "pg_tls_certificate_file_readable{server=\"db\",role=\"extra\",path=\"/data/closed/*.pem\"} 0\n"
+            "pg_tls_certificate_file_readable{server=\"db\",role=\"extra\",path=\"/data/none.pem\"} 0\n");
+}
+
+std::string Extras(const std::string& page) {
+  std::string result;
+  const std::string start = "pg_tls_certificate_file_readable{server=\"db\",role=\"extra\",path=\"/data/";
+  for (std::size_t at = page.find(start); at != std::string::npos; at = page.find(start, at + 1)) {
+    const std::size_t path = at + start.size();
+    const std::size_t end = page.find('"', path);
+    result += page.substr(path, end - path) + ":" + page[end + 3] + " ";
+  }
+  return result;
+}
+
+// `/etc/kubernetes/pki/*` matches a directory, and keys beside the certificates.
+TEST_F(CertificatesTest, WhatAWildcardMatchesBesidesFilesIsIgnored) {
+  const std::string pki = data_.path() + "/pki";
+  for (const char* name : {"", "/etcd", "/etcd/ca.crt", "/links"}) mkdir((pki + name).c_str(), 0700);
+  data_.Write("pki/ca.crt", ca_.certificate());
+  data_.Write("pki/ca.key", ca_.key());
+  data_.Write("pki/empty.crt", "");
+  data_.Write("pki/torn.pem", leaf_.key + leaf_.certificate.substr(0, 100));
+  ASSERT_EQ(mkfifo((pki + "/fifo").c_str(), 0600), 0);
+  ASSERT_EQ(symlink("/dev/null", (pki + "/masked").c_str()), 0);
+  ASSERT_EQ(symlink("etcd", (pki + "/linked-etcd").c_str()), 0);
+  ASSERT_EQ(symlink("gone", (pki + "/dangling.crt").c_str()), 0);
+  ASSERT_EQ(symlink("../ca.crt", (pki + "/links/ca.crt").c_str()), 0);
+  harness_.config.files = {pki + "/*"};
+  EXPECT_EQ(Extras(Page()), "pki/ca.crt:1 pki/dangling.crt:0 pki/empty.crt:0 pki/torn.pem:0 ");
+  harness_.config.files = {pki + "/*/*.crt"};
+  EXPECT_EQ(Extras(Page()), "pki/links/ca.crt:1 ");
+  // Nothing but a directory is nothing: whoever wrote this expects certificates there.
+  harness_.config.files = {pki + "/etc*"};
+  EXPECT_EQ(Extras(Page()), "pki/etc*:0 ");
+  // What is named must be what it was named for.
+  harness_.config.files = {pki + "/etcd", pki + "/fifo", pki + "/ca.key", pki + "/{masked,ca.crt}", pki + "/*"};
+  EXPECT_EQ(Extras(Page()),
+            "pki/ca.crt:1 pki/ca.key:0 pki/dangling.crt:0 pki/empty.crt:0 pki/etcd:0 pki/fifo:0 pki/masked:0 "
+            "pki/torn.pem:0 ");
+  EXPECT_EQ(Incomplete(), "");
+}
+
 TEST_F(CertificatesTest, AnExpiredCertificateKeepsItsSeries) {
   const auto expired = ca_.Issue({.not_before = -std::chrono::days(30), .not_after = -std::chrono::days(1)});
   data_.Write("server.crt", expired.chain);
