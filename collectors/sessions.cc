@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "collectors/folded.h"
@@ -34,17 +36,21 @@ using sessions::Session;
 
 // ---- SQL
 
-// One statement, so that privilege, clock and sessions are of one moment. The three views read one snapshot of the
-// backends, in which a pid is unique; pg_stat_ssl leaves out backends without a client. $1 are the pids of this
-// exporter's own backends. The first row is always there, with nulls for a session where there is none.
+// One statement, so that privilege, clock and sessions are of one moment. The views read one snapshot of the backends,
+// in which a pid is unique. pg_stat_ssl and pg_stat_gssapi leave out a client whose address the server cannot print
+// (client_port is null then); how it is protected is in the function below them, which is called for such a client
+// alone. $1 are the pids of this exporter's own backends. The first row is always there, with nulls for a session where
+// there is none.
 constexpr std::array kSql = {sampling::VersionedSql{120000, R"(
 WITH me AS MATERIALIZED (
   SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all,
-         (extract(epoch FROM pg_catalog.statement_timestamp()) * 1000000)::pg_catalog.int8 AS now_us
+         (extract(epoch FROM pg_catalog.statement_timestamp()) * 1000000)::pg_catalog.int8 AS now_us,
+         (extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000000)::pg_catalog.int8 AS postmaster_start_us
 )
 SELECT me.sees_all,
        CASE WHEN NOT me.sees_all THEN pg_catalog.quote_ident(current_user) END AS blind_role,
        me.now_us,
+       me.postmaster_start_us,
        a.pid,
        (extract(epoch FROM a.backend_start) * 1000000)::pg_catalog.int8 AS backend_start_us,
        a.datname,
@@ -54,18 +60,23 @@ SELECT me.sees_all,
        a.client_port,
        a.backend_type,
        a.state IS NOT DISTINCT FROM 'starting' AS authenticating,
-       s.ssl,
-       s.version,
-       s.cipher,
-       s.bits,
-       s.client_serial IS NOT NULL AS client_certificate,
-       s.client_dn,
-       s.issuer_dn,
-       coalesce(g.encrypted, false) AS gss_encrypted
+       coalesce(s.ssl, f.ssl) AS ssl,
+       coalesce(s.version, f.sslversion) AS version,
+       coalesce(s.cipher, f.sslcipher) AS cipher,
+       coalesce(s.bits, f.sslbits) AS bits,
+       coalesce(s.client_serial, f.ssl_client_serial) IS NOT NULL AS client_certificate,
+       coalesce(s.client_dn, f.ssl_client_dn) AS client_dn,
+       coalesce(s.issuer_dn, f.ssl_issuer_dn) AS issuer_dn,
+       coalesce(g.encrypted, f.gss_enc, false) AS gss_encrypted
 FROM me
 LEFT JOIN (pg_catalog.pg_stat_activity a
-           JOIN pg_catalog.pg_stat_ssl s ON s.pid = a.pid
-           LEFT JOIN pg_catalog.pg_stat_gssapi g ON g.pid = a.pid)
+           LEFT JOIN pg_catalog.pg_stat_ssl s ON s.pid = a.pid
+           LEFT JOIN pg_catalog.pg_stat_gssapi g ON g.pid = a.pid
+           LEFT JOIN LATERAL (
+             SELECT ssl, sslversion, sslcipher, sslbits, ssl_client_serial, ssl_client_dn, ssl_issuer_dn, gss_enc
+             FROM pg_catalog.pg_stat_get_activity(a.pid)
+             WHERE s.pid IS NULL
+             OFFSET 0) f ON true)
   ON me.sees_all
  AND a.backend_type IN ('client backend', 'walsender')
  AND a.pid <> ALL ($1::pg_catalog.int4[])
@@ -138,10 +149,12 @@ class Snapshot {
                   fmt::format("the role cannot see other sessions: GRANT pg_read_all_stats TO {}", role));
     }
     now_us_ = rows_.Int(0, rows_.Column("now_us")).value();
+    postmaster_start_us_ = rows_.Int(0, rows_.Column("postmaster_start_us")).value();
   }
 
   // The server's clock, in microseconds since the epoch.
   std::int64_t now_us() const { return now_us_; }
+  std::int64_t postmaster_start_us() const { return postmaster_start_us_; }
   int size() const { return rows_.rows(); }
   // A view into the rows. nullopt: the row that stands for no session at all.
   std::optional<Session> At(int row) const {
@@ -158,11 +171,11 @@ class Snapshot {
         .client_port = port ? std::optional(static_cast<int>(*port)) : std::nullopt,
         .backend_type = TextOf(row, backend_type_),
         .authenticating = rows_.Bool(row, authenticating_).value(),
-        .ssl = rows_.Bool(row, ssl_).value(),
+        .ssl = rows_.Bool(row, ssl_),
         .client_certificate = rows_.Bool(row, client_certificate_).value(),
         .gss_encrypted = rows_.Bool(row, gss_encrypted_).value(),
     };
-    if (session.ssl) {
+    if (session.ssl.value_or(false)) {
       session.version = TextOf(row, version_);
       session.cipher = TextOf(row, cipher_);
       session.bits = TextOf(row, bits_);
@@ -179,6 +192,7 @@ class Snapshot {
 
   const db::Result& rows_;
   std::int64_t now_us_ = 0;
+  std::int64_t postmaster_start_us_ = 0;
   const int pid_ = rows_.Column("pid");
   const int backend_start_ = rows_.Column("backend_start_us");
   const int database_ = rows_.Column("datname");
@@ -233,10 +247,10 @@ struct Counts {
 };
 
 Counts Count(const Snapshot& snapshot, const config::CollectorConfig& config, const sessions::Exemptions& exemptions,
-             sessions::SessionCounter& counter) {
+             const sessions::Collection& collection, sessions::SessionCounter& counter) {
   const sessions::AddressBuckets buckets = {config.ipv4_prefix, config.ipv6_prefix};
   Counts counts;
-  counter.StartCollection(snapshot.now_us(), config.max_series);
+  counter.StartCollection(collection);
   for (int row = 0; row < snapshot.size(); ++row) {
     const auto shown = snapshot.At(row);
     if (!shown) continue;
@@ -294,10 +308,10 @@ void RenderExemptions(const config::Policy& policy, Sink& sink) {
 }
 
 sessions::Summary Render(const Snapshot& snapshot, const config::CollectorConfig& config, const config::Policy& policy,
-                         int server_version, State& state, Sink& sink) {
+                         const sessions::Collection& collection, int server_version, State& state, Sink& sink) {
   const std::chrono::sys_time<std::chrono::microseconds> now{std::chrono::microseconds(snapshot.now_us())};
   const sessions::Exemptions exemptions(policy.allow_unencrypted, now);
-  Counts counts = Count(snapshot, config, exemptions, state.counter);
+  Counts counts = Count(snapshot, config, exemptions, collection, state.counter);
 
   const std::size_t cap = config.max_series;
   const auto unencrypted = state.unencrypted.Apply(counts.unencrypted, cap, FoldUnencrypted);
@@ -338,9 +352,13 @@ class Collector : public sampling::Collector {
   asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
     const int server_version = context.session->server_version();
     const db::Statement statement = sampling::StatementFor("sessions", kSql, server_version);
+    sessions::Collection collection{.asked = std::chrono::steady_clock::now(), .max_series = context.config.max_series};
     const db::Result rows =
         co_await sampling::QueryBetweenLogins(*context.session, context.own_backends, statement, context.deadline);
     const Snapshot snapshot(rows);
+    collection.now_us = snapshot.now_us();
+    collection.postmaster_start_us = snapshot.postmaster_start_us();
+    collection.previous = std::exchange(answered_, std::chrono::steady_clock::now());
     // Where every session is one of last time's, nothing is said anew: on most servers of a fleet, most of the time.
     const Digest shown = Shown(context, rows, snapshot);
     if (context.basis && context.basis == Basis(shown)) {
@@ -350,12 +368,13 @@ class Collector : public sampling::Collector {
     ++renderings_;
     output.basis = Basis(shown);
     auto summary = std::make_shared<const sessions::Summary>(
-        Render(snapshot, context.config, context.server.policy, server_version, state_, output.sink));
+        Render(snapshot, context.config, context.server.policy, collection, server_version, state_, output.sink));
+    if (summary->HasUnknown()) output.incomplete.push_back({"encryption", "error"});
     output.facts.Publish(std::move(summary));
   }
 
  private:
-  // The sessions, the configuration, and the day (exemptions end with one).
+  // The server, its sessions, the configuration, and the day (exemptions end with one).
   static Digest Shown(const sampling::Context& context, const db::Result& rows, const Snapshot& snapshot) {
     constexpr std::int64_t kDayUs = std::int64_t{24} * 60 * 60 * 1'000'000;
     Digester digester;
@@ -377,6 +396,7 @@ class Collector : public sampling::Collector {
 
   State state_;
   std::uint64_t renderings_ = 0;
+  std::optional<std::chrono::steady_clock::time_point> answered_;  // the last time that the server told its sessions
 };
 
 constexpr sampling::CollectorType kType = {"sessions", "Who is connected, and how protected",

@@ -23,7 +23,7 @@ void AddSessions(const Evidence& evidence, Findings& findings) {
     auto& lines = group.allowed ? allowed : group.network == sessions::Network::kRemote ? remote : loopback;
     lines.push_back(Line(group));
   }
-  if (remote.empty() && loopback.empty() && allowed.empty()) {
+  if (remote.empty() && loopback.empty() && allowed.empty() && !evidence.sessions->HasUnknown()) {
     findings.push_back(
         {Severity::kFine, "sessions_encrypted", "No open connection over TCP is unencrypted", {}, "", ""});
   }

@@ -20,6 +20,8 @@ std::string_view ToString(Encryption encryption) {
       return "tls";
     case Encryption::kGss:
       return "gss";
+    case Encryption::kUnknown:
+      return "unknown";
     case Encryption::kNone:
       break;
   }
@@ -27,7 +29,7 @@ std::string_view ToString(Encryption encryption) {
 }
 
 Origin OriginOf(const Session& session) {
-  if (session.client_addr.empty() && session.client_port.value_or(-1) == -1) return {};
+  if (session.client_addr.empty() && session.client_port == -1) return {};
   auto address = IpAddress::Parse(session.client_addr);
   if (address) address = address->Unmapped();
   const bool loopback = address && address->IsLoopback();
@@ -35,8 +37,9 @@ Origin OriginOf(const Session& session) {
 }
 
 Encryption EncryptionOf(const Session& session) {
-  if (session.ssl) return Encryption::kTls;
-  return session.gss_encrypted ? Encryption::kGss : Encryption::kNone;
+  if (session.ssl.value_or(false)) return Encryption::kTls;
+  if (session.gss_encrypted) return Encryption::kGss;
+  return session.ssl ? Encryption::kNone : Encryption::kUnknown;
 }
 
 }  // namespace pgtls::sessions

@@ -20,11 +20,11 @@ struct Session {
   std::string_view user;              // empty where the role was dropped meanwhile
   std::string_view application_name;  // chosen by the client
   std::string_view client_addr;       // numeric, without a prefix length; empty over a Unix socket
-  std::optional<int> client_port;     // -1 over a Unix socket
+  std::optional<int> client_port;     // -1 over a Unix socket; absent where the server cannot print the address
   std::string_view backend_type;
   // Has not authenticated yet (18 and later show these). `ssl` is false then, even over TLS.
   bool authenticating = false;
-  bool ssl = false;
+  std::optional<bool> ssl = false;  // absent where the server does not tell
   std::string_view version;
   std::string_view cipher;
   std::string_view bits;
@@ -36,7 +36,8 @@ struct Session {
 
 // kLocal: Unix socket. kLoopback: TCP from 127.0.0.0/8 or ::1, mapped into IPv6 or not. kRemote: all else.
 enum class Network { kLocal, kLoopback, kRemote };
-enum class Encryption { kNone, kTls, kGss };
+// kUnknown: the server shows the session, but not how it is protected.
+enum class Encryption { kNone, kTls, kGss, kUnknown };
 
 std::string_view ToString(Network network);
 std::string_view ToString(Encryption encryption);
@@ -44,7 +45,7 @@ std::string_view ToString(Encryption encryption);
 struct Origin {
   Network network = Network::kLocal;
   // An IPv4 address that reached the server mapped into IPv6 is IPv4 here. Absent over a Unix socket, and where the
-  // text is no address: such a session counts as remote, the least harmless reading.
+  // server cannot print it or the text is no address: such a session counts as remote, the least harmless reading.
   std::optional<IpAddress> address;
 };
 

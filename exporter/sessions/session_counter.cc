@@ -1,19 +1,46 @@
 #include "exporter/sessions/session_counter.h"
 
 #include <algorithm>
+#include <limits>
 #include <string_view>
 #include <tuple>
 
 #include "exporter/sessions/series_cap.h"
 
 namespace pgtls::sessions {
+namespace {
 
-void SessionCounter::StartCollection(std::int64_t now_us, std::size_t max_series) {
-  max_series_ = max_series;
-  is_first_ = !first_us_;
-  if (is_first_) first_us_ = now_us;
+constexpr std::size_t kRememberedServers = 4;
+
+bool IsUnencryptedTcp(Network network, Encryption encryption) {
+  return encryption == Encryption::kNone && network != Network::kLocal;
+}
+
+bool IsFolded(const SessionSeries& series) { return series.database == kOther && series.user == kOther; }
+
+// Two durations, each by one clock: how long the postmaster has been running, and how long ago the collection before
+// was.
+bool StartedSince(const Collection& collection) {
+  if (!collection.previous) return false;
+  const std::chrono::microseconds uptime(collection.now_us - collection.postmaster_start_us);
+  return uptime <= collection.asked - *collection.previous;
+}
+
+}  // namespace
+
+void SessionCounter::StartCollection(const Collection& collection) {
   Merge();
-  for (Open& session : open_) session.seen = false;
+  collection_ = collection;
+  const auto known = std::ranges::find(servers_, collection.postmaster_start_us, &Seen::postmaster_start_us);
+  is_first_ = known == servers_.end() && !StartedSince(collection);
+  if (known != servers_.end()) {
+    std::rotate(known, known + 1, servers_.end());
+  } else {
+    if (servers_.size() == kRememberedServers) servers_.erase(servers_.begin());
+    constexpr auto kAll = std::numeric_limits<std::int64_t>::min();
+    servers_.push_back({collection.postmaster_start_us, is_first_ ? collection.now_us : kAll, {}});
+  }
+  for (Open& session : servers_.back().open) session.seen = false;
 }
 
 void SessionCounter::Count(const Session& session, Network network, Encryption encryption, bool allowed) {
@@ -23,33 +50,53 @@ void SessionCounter::Count(const Session& session, Network network, Encryption e
     *before = now;
     if (known) return;
   } else {
-    came_.push_back(now);
+    new_.push_back(now);
   }
 
   SessionSeries& series = Series(session, network, encryption);
-  if (is_first_ || session.backend_start_us <= *first_us_) return;
+  if (is_first_ || session.backend_start_us <= servers_.back().counts_after_us) return;
   ++series.sessions;
-  if (series.database == kOther && series.user == kOther) ++folded_;
-  if (encryption == Encryption::kNone && network != Network::kLocal) ++unencrypted_[{network, allowed}];
+  series.last_counted = collection_.asked;
+  if (IsFolded(series)) ++folded_;
+  if (IsUnencryptedTcp(network, encryption)) ++unencrypted_[{network, allowed}];
 }
 
 void SessionCounter::EndCollection() {
-  std::erase_if(open_, [](const Open& session) { return !session.seen; });
+  std::erase_if(servers_.back().open, [](const Open& session) { return !session.seen; });
   Merge();
   series_.shrink_to_fit();
 }
 
 SessionCounter::Open* SessionCounter::Find(int pid) {
-  const auto at = std::ranges::lower_bound(open_, pid, {}, &Open::pid);
-  return at != open_.end() && at->pid == pid ? &*at : nullptr;
+  auto& open = servers_.back().open;
+  const auto at = std::ranges::lower_bound(open, pid, {}, &Open::pid);
+  return at != open.end() && at->pid == pid ? &*at : nullptr;
 }
 
 void SessionCounter::Merge() {
-  if (came_.empty()) return;
-  open_.insert(open_.end(), came_.begin(), came_.end());
-  std::ranges::sort(open_, {}, &Open::pid);
-  open_.shrink_to_fit();
-  came_ = std::vector<Open>();  // `= {}` would keep its memory
+  if (new_.empty()) return;
+  auto& open = servers_.back().open;
+  open.insert(open.end(), new_.begin(), new_.end());
+  std::ranges::sort(open, {}, &Open::pid);
+  open.shrink_to_fit();
+  new_ = std::vector<Open>();  // `= {}` would keep its memory
+}
+
+// Whether one more label set may have a series of its own. Who is unencrypted is counted apart from all others: that
+// is what the names are for, and encrypted sessions must not use them up.
+bool SessionCounter::MakeRoom(bool unencrypted) {
+  std::size_t named = 0;
+  auto idle = series_.end();
+  for (auto series = series_.begin(); series != series_.end(); ++series) {
+    if (IsFolded(*series) || IsUnencryptedTcp(series->network, series->encryption) != unencrypted) continue;
+    ++named;
+    if (idle == series_.end() || series->last_counted < idle->last_counted) idle = series;
+  }
+  if (named < collection_.max_series) return true;
+  if (named > collection_.max_series || idle == series_.end()) return false;
+  if (collection_.asked - idle->last_counted < kIdle) return false;
+  series_.erase(idle);
+  return true;
 }
 
 SessionSeries& SessionCounter::Series(const Session& session, Network network, Encryption encryption) {
@@ -57,18 +104,18 @@ SessionSeries& SessionCounter::Series(const Session& session, Network network, E
   const auto key_of = [](const SessionSeries& series) {
     return Key(series.database, series.user, series.network, series.encryption);
   };
+  const auto find = [&](const Key& key) { return std::ranges::lower_bound(series_, key, {}, key_of); };
   Key key(session.database, session.user, network, encryption);
-  auto at = std::ranges::lower_bound(series_, key, {}, key_of);
+  auto at = find(key);
   if (at != series_.end() && key_of(*at) == key) return *at;
-  if (named_ < max_series_) {
-    ++named_;
-  } else {
+  if (!MakeRoom(IsUnencryptedTcp(network, encryption))) {
     key = Key(kOther, kOther, network, encryption);
-    at = std::ranges::lower_bound(series_, key, {}, key_of);
+    at = find(key);
     if (at != series_.end() && key_of(*at) == key) return *at;
   }
   const auto& [database, user, _, _2] = key;
-  return *series_.insert(at, {std::string(database), std::string(user), network, encryption});
+  return *series_.insert(find(key),
+                         {std::string(database), std::string(user), network, encryption, 0, collection_.asked});
 }
 
 }  // namespace pgtls::sessions

@@ -16,11 +16,27 @@ using testing::HasSubstr;
 using testing::Not;
 using Text = std::optional<std::string>;
 
-const std::vector<std::string> kColumns = {
-    "sees_all",  "blind_role",       "now_us",      "pid",         "backend_start_us",   "datname",
-    "usename",   "application_name", "client_addr", "client_port", "backend_type",       "authenticating",
-    "ssl",       "version",          "cipher",      "bits",        "client_certificate", "client_dn",
-    "issuer_dn", "gss_encrypted"};
+const std::vector<std::string> kColumns = {"sees_all",
+                                           "blind_role",
+                                           "now_us",
+                                           "postmaster_start_us",
+                                           "pid",
+                                           "backend_start_us",
+                                           "datname",
+                                           "usename",
+                                           "application_name",
+                                           "client_addr",
+                                           "client_port",
+                                           "backend_type",
+                                           "authenticating",
+                                           "ssl",
+                                           "version",
+                                           "cipher",
+                                           "bits",
+                                           "client_certificate",
+                                           "client_dn",
+                                           "issuer_dn",
+                                           "gss_encrypted"};
 
 constexpr std::int64_t kSecond = 1'000'000;
 constexpr std::int64_t kNow = 1'800'000'000 * kSecond;  // 2027-01-15 08:00:00 UTC
@@ -33,12 +49,13 @@ struct Row {
   Text user = "app";
   Text application_name = "";
   Text address = "10.1.2.3";
-  int port = 40000;
+  std::optional<int> port = 40000;
   std::string backend_type = "client backend";
   bool authenticating = false;
   Text version, cipher, bits;  // TLS where version is there
   Text client_dn, issuer_dn;   // a client certificate where client_dn is there
   bool gss = false;
+  bool told = true;  // how it is protected
 };
 
 const Row kTls13 = {.version = "TLSv1.3", .cipher = "TLS_AES_256_GCM_SHA384", .bits = "256"};
@@ -54,16 +71,17 @@ class SessionsTest : public testing::Test {
       table.push_back({"t",
                        std::nullopt,
                        std::to_string(now),
+                       std::to_string(postmaster_start_),
                        std::to_string(row.pid),
                        std::to_string(row.start),
                        row.database,
                        row.user,
                        row.application_name,
                        row.address,
-                       std::to_string(row.port),
+                       row.port ? Text(std::to_string(*row.port)) : std::nullopt,
                        row.backend_type,
                        Bool(row.authenticating),
-                       Bool(row.version.has_value()),
+                       row.told ? Bool(row.version.has_value()) : std::nullopt,
                        row.version,
                        row.cipher,
                        row.bits,
@@ -81,9 +99,10 @@ class SessionsTest : public testing::Test {
     row[0] = sees_all;
     row[1] = std::move(blind_role);
     row[2] = std::to_string(now);
-    row[11] = "f";
-    row[16] = "f";
-    row[19] = "f";
+    row[3] = "1";
+    row[12] = "f";
+    row[17] = "f";
+    row[20] = "f";
     return row;
   }
   std::string Page(const std::vector<Row>& rows, std::int64_t now = kNow) {
@@ -92,6 +111,7 @@ class SessionsTest : public testing::Test {
   }
 
   Harness harness_{SessionsCollector()};
+  std::int64_t postmaster_start_ = 1;
 };
 
 Row With(Row row, const std::function<void(Row&)>& change) {
@@ -290,6 +310,41 @@ TEST_F(SessionsTest, TheCapFoldsNamesAndNeverWhatMatters) {
             "pg_tls_folded_connections{server=\"db\",metric=\"pg_tls_connections\"} 4\n"
             "pg_tls_folded_connections{server=\"db\",metric=\"pg_tls_sessions_total\"} 0\n"
             "pg_tls_folded_connections{server=\"db\",metric=\"pg_tls_unencrypted_connections\"} 2\n");
+}
+
+// What the server cannot print the address of is remote, the least harmless reading, and in every count that it belongs
+// to.
+TEST_F(SessionsTest, AnAddressThatTheServerCannotPrintIsRemote) {
+  const std::string page = Page({{.pid = 1, .address = {}, .port = {}}});
+  EXPECT_EQ(Families(page, "pg_tls_unencrypted_connections{"),
+            "pg_tls_unencrypted_connections{server=\"db\",database=\"shop\",user=\"app\",client_addr=\"\","
+            "application_name=\"\",network=\"remote\",allowed=\"false\"} 1\n");
+}
+
+TEST_F(SessionsTest, HowASessionIsProtectedMayBeUnknown) {
+  Show({With(kTls13, [](Row& r) { r.pid = 1; }), {.pid = 2, .address = {}, .port = {}, .told = false}});
+  sampling::Output output = harness_.Collect();
+  ASSERT_EQ(output.incomplete.size(), 1u);
+  EXPECT_EQ(output.incomplete[0].part, "encryption");
+  const std::string page(output.sink.Render()->text());
+  EXPECT_THAT(page, HasSubstr("pg_tls_connections{server=\"db\",database=\"shop\",user=\"app\",client_addr=\"\","
+                              "network=\"remote\",backend_type=\"client backend\",encryption=\"unknown\"} 1\n"));
+  EXPECT_THAT(page, Not(HasSubstr("pg_tls_unencrypted_connections{")));
+  EXPECT_TRUE(output.facts.Get<sessions::Summary>()->HasUnknown());
+}
+
+// Two servers without a session say the same but for who they are. What begins on the second one counts.
+TEST_F(SessionsTest, AnotherServerIsNotTheSameThoughItSaysTheSame) {
+  const std::string counter = "pg_tls_unencrypted_sessions_total{server=\"db\",network=\"remote\",allowed=\"false\"} ";
+  const std::vector<Row> other = {{.pid = 9, .user = {}, .authenticating = true}};
+  Show(other);
+  harness_.basis = harness_.Collect().basis;
+  postmaster_start_ = 2;
+  Show(other, kNow + 1000 * kSecond);
+  const sampling::Output output = harness_.Collect();
+  EXPECT_FALSE(output.unchanged);
+  harness_.basis = output.basis;
+  EXPECT_THAT(Page({{.pid = 1, .start = kNow + 1001 * kSecond}}, kNow + 1002 * kSecond), HasSubstr(counter + "1\n"));
 }
 
 TEST_F(SessionsTest, PublishesWhatItFound) {

@@ -17,7 +17,6 @@ Network NetworkOf(std::string_view client_addr) { return OriginOf(From(client_ad
 TEST(OriginOf, UnixSocketIsLocal) {
   // A Unix-socket session has port -1 and no address.
   EXPECT_EQ(OriginOf(From("", -1)).network, Network::kLocal);
-  EXPECT_EQ(OriginOf(From("", std::nullopt)).network, Network::kLocal);
   EXPECT_FALSE(OriginOf(From("", -1)).address);
 }
 
@@ -45,6 +44,17 @@ TEST(OriginOf, TcpWithoutAReadableAddressIsRemote) {
   EXPECT_FALSE(OriginOf(From("fe80::1%eth0", 1)).address);
   EXPECT_EQ(OriginOf(From("", 40000)).network, Network::kRemote);
   EXPECT_EQ(OriginOf(From("10.0.0.1", std::nullopt)).network, Network::kRemote);
+  // The server could not print the address.
+  EXPECT_EQ(OriginOf(From("", std::nullopt)).network, Network::kRemote);
+  EXPECT_FALSE(OriginOf(From("", std::nullopt)).address);
+}
+
+TEST(EncryptionOf, WhatIsNotKnownIsNeitherPlaintextNorTls) {
+  Session session;
+  session.ssl = std::nullopt;
+  EXPECT_EQ(EncryptionOf(session), Encryption::kUnknown);
+  session.gss_encrypted = true;
+  EXPECT_EQ(EncryptionOf(session), Encryption::kGss);
 }
 
 TEST(EncryptionOf, TellsTheThreeApart) {
@@ -64,6 +74,7 @@ TEST(ToString, GivesTheLabels) {
   EXPECT_EQ(ToString(Encryption::kNone), "none");
   EXPECT_EQ(ToString(Encryption::kTls), "tls");
   EXPECT_EQ(ToString(Encryption::kGss), "gss");
+  EXPECT_EQ(ToString(Encryption::kUnknown), "unknown");
 }
 
 }  // namespace
