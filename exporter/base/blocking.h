@@ -2,7 +2,6 @@
 #pragma once
 
 #include <asio.hpp>
-#include <asio/experimental/as_tuple.hpp>
 #include <chrono>
 #include <cstddef>
 #include <exception>
@@ -12,6 +11,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "exporter/base/completion.h"
 #include "exporter/base/deadline.h"
 
 namespace pgtls {
@@ -107,7 +107,7 @@ asio::awaitable<std::invoke_result_t<F>> BlockingPool::RunOn(std::shared_ptr<Sha
       throw std::system_error(asio::error::operation_aborted);
     }
     if (waits) signal->timer.expires_after(kWait);
-    const auto [cut_short] = co_await signal->timer.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+    const auto [cut_short] = co_await signal->timer.async_wait(kAsTuple);
     if (waits && !cut_short && !signal->done && Waits(*shared, ticket)) waits();
   }
   if (job->error) std::rethrow_exception(job->error);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <asio.hpp>
-#include <asio/experimental/deferred.hpp>
 #include <asio/experimental/parallel_group.hpp>
 #include <chrono>
 #include <exception>
@@ -10,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "exporter/base/completion.h"
 #include "exporter/base/error.h"
 
 namespace pgtls {
@@ -61,7 +61,6 @@ asio::awaitable<Outcome<T>> Caught(asio::awaitable<T> work) {
 // that races a wait with a timer.
 template <typename T>
 asio::awaitable<T> Within(Deadline deadline, std::string what, asio::awaitable<T> work) {
-  using asio::experimental::deferred;
   const auto executor = co_await asio::this_coro::executor;
   asio::steady_timer timer(executor, deadline);
   auto guarded = internal::Caught<T>(std::move(work));

@@ -1,6 +1,6 @@
 #include "exporter/base/slots.h"
+#include "exporter/base/completion.h"
 
-#include <asio/experimental/as_tuple.hpp>
 #include <system_error>
 
 namespace pgtls {
@@ -24,7 +24,7 @@ asio::awaitable<bool> Slots::Acquire(asio::any_io_executor executor, Clock::time
     }
   };
   Leave leave{*this, waiter, place};
-  co_await waiter.timer.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+  co_await waiter.timer.async_wait(kAsTuple);
   // In the moment in which its turn comes too: the turn is the next one's then.
   const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
   if (cancelled != asio::cancellation_type::none) throw std::system_error(asio::error::operation_aborted);

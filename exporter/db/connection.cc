@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "exporter/base/completion.h"
 #include "exporter/base/error.h"
 #include "exporter/base/text.h"
 #include "exporter/db/sqlstate.h"
@@ -108,7 +109,6 @@ std::vector<bool> Connection::Send(std::span<const Request> requests) {
 }
 
 asio::awaitable<void> Connection::Flush() {
-  using asio::experimental::deferred;
   using asio::posix::stream_descriptor;
   for (;;) {
     const int unsent = PQflush(conn_.get());

@@ -1,10 +1,10 @@
 #include "exporter/http/connection.h"
 
 #include <array>
-#include <asio/experimental/as_tuple.hpp>
 #include <exception>
 #include <utility>
 
+#include "exporter/base/completion.h"
 #include "exporter/base/log.h"
 #include "exporter/http/client_network.h"
 #include "exporter/http/response_writer.h"
@@ -12,7 +12,6 @@
 namespace pgtls::http {
 namespace {
 
-constexpr auto kAsTuple = asio::experimental::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadBytes = 2048;
 constexpr std::size_t kRelayBytes = std::size_t{64} * 1024;
 // What a refused client may still send before the connection is cut: a close with bytes unread would take our answer

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <asio.hpp>
-#include <asio/experimental/as_tuple.hpp>
 #include <chrono>
 #include <list>
 #include <map>
@@ -10,6 +9,7 @@
 #include <tuple>
 #include <utility>
 
+#include "exporter/base/completion.h"
 #include "exporter/base/log.h"
 #include "exporter/http/connection.h"
 #include "exporter/http/listener.h"
@@ -17,7 +17,6 @@
 namespace pgtls::http {
 namespace {
 
-constexpr auto kAsTuple = asio::experimental::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds kSweep{250};
 // How long whoever waits longest for a worker bears with readers that do read, only slowly.
 constexpr std::chrono::seconds kPatience{5};

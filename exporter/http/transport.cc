@@ -2,16 +2,12 @@
 
 #include <openssl/err.h>
 
-#include <asio/experimental/as_tuple.hpp>
 #include <new>
 #include <utility>
 
+#include "exporter/base/completion.h"
+
 namespace pgtls::http {
-namespace {
-
-constexpr auto kAsTuple = asio::experimental::as_tuple(asio::use_awaitable);
-
-}  // namespace
 
 std::string ToText(const asio::ip::tcp::endpoint& endpoint) {
   auto address = endpoint.address();

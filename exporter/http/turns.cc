@@ -1,9 +1,10 @@
 #include "exporter/http/turns.h"
 
 #include <algorithm>
-#include <asio/experimental/as_tuple.hpp>
 #include <system_error>
 #include <utility>
+
+#include "exporter/base/completion.h"
 
 namespace pgtls::http {
 
@@ -28,7 +29,7 @@ asio::awaitable<Turns::Turn> Turns::Acquire(asio::any_io_executor executor, std:
     }
   };
   Leave leave{*this, waiter, place};
-  co_await waiter.timer.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+  co_await waiter.timer.async_wait(kAsTuple);
   // In the moment in which its turn comes too: the turn is the next one's then.
   const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
   if (cancelled != asio::cancellation_type::none) throw std::system_error(asio::error::operation_aborted);

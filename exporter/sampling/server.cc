@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <random>
 
+#include "exporter/base/completion.h"
 #include "exporter/base/error.h"
 #include "exporter/base/log.h"
 #include "exporter/sampling/health.h"
@@ -137,7 +138,7 @@ asio::awaitable<void> Server::RunLane(LaneKind kind) {
   Lane& lane = kind == LaneKind::kSession ? session_lane_ : wire_lane_;
   while (!stopped_) {
     lane.wake.expires_at(NextDue(kind));
-    co_await lane.wake.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+    co_await lane.wake.async_wait(kAsTuple);
     if (stopped_) break;
     if (NextDue(kind) > steady_clock::now()) continue;
     if (kind == LaneKind::kSession) {

@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <asio.hpp>
-#include <asio/experimental/as_tuple.hpp>
 #include <cstddef>
 #include <memory>
 #include <utility>
+
+#include "exporter/base/completion.h"
 
 namespace pgtls::tls {
 namespace {
@@ -28,7 +29,7 @@ class Channel {
   explicit Channel(const asio::any_io_executor& executor) : socket_(executor) {}
 
   asio::awaitable<bool> Connect(const asio::ip::tcp::endpoint& address) {
-    auto [error] = co_await socket_.async_connect(address, asio::experimental::as_tuple(asio::use_awaitable));
+    auto [error] = co_await socket_.async_connect(address, kAsTuple);
     if (Failed(error)) co_return false;
     socket_.set_option(asio::ip::tcp::no_delay(true), error);
     co_return true;
@@ -36,14 +37,12 @@ class Channel {
 
   asio::awaitable<bool> SendRaw(std::string bytes) {
     if (bytes.empty()) co_return true;
-    auto [error, sent] =
-        co_await asio::async_write(socket_, asio::buffer(bytes), asio::experimental::as_tuple(asio::use_awaitable));
+    auto [error, sent] = co_await asio::async_write(socket_, asio::buffer(bytes), kAsTuple);
     co_return !Failed(error);
   }
 
   asio::awaitable<std::optional<std::string>> ReceiveRaw() {
-    auto [error, received] = co_await socket_.async_read_some(asio::buffer(received_.get(), kReceived),
-                                                              asio::experimental::as_tuple(asio::use_awaitable));
+    auto [error, received] = co_await socket_.async_read_some(asio::buffer(received_.get(), kReceived), kAsTuple);
     if (Failed(error)) co_return std::nullopt;
     co_return std::string(received_.get(), received);
   }
@@ -51,8 +50,7 @@ class Channel {
   // Exactly one byte: what follows belongs to TLS.
   asio::awaitable<std::optional<char>> ReceiveByte() {
     char byte = 0;
-    auto [error, received] =
-        co_await socket_.async_read_some(asio::buffer(&byte, 1), asio::experimental::as_tuple(asio::use_awaitable));
+    auto [error, received] = co_await socket_.async_read_some(asio::buffer(&byte, 1), kAsTuple);
     if (Failed(error)) co_return std::nullopt;
     co_return byte;
   }

@@ -1,5 +1,6 @@
 // Connecting, against scripted peers.
 #include "exporter/db/connector.h"
+#include "exporter/base/completion.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -233,9 +234,7 @@ TEST_F(ConnectorTest, ManyConnectsAllSucceed) {
 // As many as there are turns wait for servers that never answer, and the others go on.
 TEST_F(ConnectorTest, SilentServersHoldNobodyUp) {
   asio::steady_timer hang_up(loop_, Deadline::max());
-  FakeServer silent(loop_, [&](Socket&) -> asio::awaitable<void> {
-    co_await hang_up.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
-  });
+  FakeServer silent(loop_, [&](Socket&) -> asio::awaitable<void> { co_await hang_up.async_wait(kAsTuple); });
   FakeServer server(loop_, Welcomes);
   std::vector<std::future<std::unique_ptr<Connection>>> waiting;
   for (int i = 0; i < 8; ++i) {

@@ -3,11 +3,12 @@
 #pragma once
 
 #include <asio.hpp>
-#include <asio/experimental/as_tuple.hpp>
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <utility>
+
+#include "exporter/base/completion.h"
 
 namespace pgtls::db::testing {
 
@@ -72,7 +73,7 @@ inline asio::awaitable<std::string> ReceiveUntilSync(Socket& socket) {
 
 inline asio::awaitable<void> ReceiveAll(Socket& socket) {
   std::string text;
-  co_await asio::async_read(socket, asio::dynamic_buffer(text), asio::experimental::as_tuple(asio::use_awaitable));
+  co_await asio::async_read(socket, asio::dynamic_buffer(text), kAsTuple);
 }
 
 // The script runs for each connection; what goes wrong in it ends it silently: the client may leave when it likes.
@@ -95,7 +96,7 @@ class FakeServer {
  private:
   asio::awaitable<void> Accept() {
     for (;;) {
-      auto [error, socket] = co_await acceptor_.async_accept(asio::experimental::as_tuple(asio::use_awaitable));
+      auto [error, socket] = co_await acceptor_.async_accept(kAsTuple);
       if (error) co_return;
       ++accepted_;
       asio::co_spawn(acceptor_.get_executor(), Talk(std::move(socket)), asio::detached);

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <thread>
 
+#include "exporter/base/completion.h"
 #include "exporter/base/error.h"
 #include "exporter/sampling/once.h"
 #include "tests/exporter/sampling/fakes.h"
@@ -62,7 +63,7 @@ TEST_F(FleetTest, TriedOnceWaitsForTheLast) {
   };
   g_fakes[kCertificates].collect = [&](Context& context, Output& /*output*/) -> asio::awaitable<void> {
     if (context.server.name == "b") {
-      co_await gate.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+      co_await gate.async_wait(kAsTuple);
     }
   };
   Apply(Servers({"a", "b"}));
@@ -171,7 +172,7 @@ TEST_F(FleetTest, CollectOnceRunsAllServersBesideEachOther) {
     if (++begun == 3) {
       gate.cancel();
     } else {
-      co_await gate.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+      co_await gate.async_wait(kAsTuple);
     }
   };
   const auto snapshots = CollectOnce(Servers({"x", "y", "z"}), runtime_);

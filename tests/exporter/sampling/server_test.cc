@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "exporter/base/completion.h"
 #include "exporter/base/error.h"
 #include "exporter/sampling/health.h"
 #include "tests/exporter/sampling/fakes.h"
@@ -322,7 +323,7 @@ TEST_F(ServerTest, ARunThatBeganElsewhereSaysNothing) {
   std::vector<int> stored;
   g_fakes[kEndpoint].collect = [&](Context& context, Output& output) -> asio::awaitable<void> {
     output.facts.Publish(std::make_shared<const int>(context.server.endpoint->port));
-    co_await gate.async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+    co_await gate.async_wait(kAsTuple);
   };
   auto config = Config("db");
   config.endpoint = config::HostPort{"127.0.0.1", 1111};

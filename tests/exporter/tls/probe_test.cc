@@ -1,4 +1,5 @@
 #include "exporter/tls/probe.h"
+#include "exporter/base/completion.h"
 
 #include <gtest/gtest.h>
 
@@ -70,8 +71,7 @@ class ProbeTest : public ::testing::Test {
         co_return;
       }
       char byte = 0;
-      auto [error, length] =
-          co_await stream.async_read_some(asio::buffer(&byte, 1), asio::experimental::as_tuple(asio::use_awaitable));
+      auto [error, length] = co_await stream.async_read_some(asio::buffer(&byte, 1), kAsTuple);
       end_ = error;
     };
   }
@@ -264,7 +264,7 @@ TEST_F(ProbeTest, LogsInOverTls) {
     co_await asio::async_read(stream, asio::buffer(startup), asio::use_awaitable);
     const std::string answer = "R\0\0\0\x08\0\0\0\0K\0\0\0\x0c\0\0\0\x07\0\0\0\0Z\0\0\0\5I"s;
     co_await asio::async_write(stream, asio::buffer(answer), asio::use_awaitable);
-    co_await asio::async_read(stream, asio::dynamic_buffer(rest), asio::experimental::as_tuple(asio::use_awaitable));
+    co_await asio::async_read(stream, asio::dynamic_buffer(rest), kAsTuple);
   };
   const TlsResult result = RunTls(Server(login), {.login = Login{"ann", "shop", [this](int pid) { pid_ = pid; }}});
   EXPECT_EQ(startup, StartupMessage("ann", "shop"));

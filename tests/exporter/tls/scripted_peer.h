@@ -2,11 +2,11 @@
 #pragma once
 
 #include <asio.hpp>
-#include <asio/experimental/as_tuple.hpp>
 #include <asio/ssl.hpp>
 #include <functional>
 #include <string>
 
+#include "exporter/base/completion.h"
 #include "tests/support/certificates.h"
 
 namespace pgtls::tls::testing {
@@ -32,7 +32,7 @@ class Peer {
  private:
   asio::awaitable<void> Accept() {
     for (;;) {
-      auto [error, socket] = co_await acceptor_.async_accept(asio::experimental::as_tuple(asio::use_awaitable));
+      auto [error, socket] = co_await acceptor_.async_accept(kAsTuple);
       if (error) co_return;
       ++connections_;
       asio::co_spawn(acceptor_.get_executor(), Talk(std::move(socket)), asio::detached);
@@ -64,7 +64,7 @@ inline asio::awaitable<void> Send(Socket& socket, std::string bytes) {
 // Until the prober has closed its end; what it sent meanwhile.
 inline asio::awaitable<std::string> ReceiveAll(Socket& socket) {
   std::string text;
-  co_await asio::async_read(socket, asio::dynamic_buffer(text), asio::experimental::as_tuple(asio::use_awaitable));
+  co_await asio::async_read(socket, asio::dynamic_buffer(text), kAsTuple);
   co_return text;
 }
 
