@@ -201,6 +201,7 @@ int Service::End() {
   if (!idle || !loop_.stopped()) {
     // A resolver hangs, or a step that cannot be cancelled: nothing may be torn down under it.
     log::Debug("ending with work that hangs");
+    log::Flush();
     _exit(EXIT_SUCCESS);
   }
   return EXIT_SUCCESS;
@@ -209,6 +210,8 @@ int Service::End() {
 }  // namespace
 
 int Serve(const config::CommandLine& line) {
+  std::signal(SIGPIPE, SIG_IGN);  // who reads the log, or a page, may go away
+  const log::Background background;
   log::Info("starting", {{"version", http::VersionText()}});
   return std::make_unique<Service>(line)->Run();
 }

@@ -2,12 +2,17 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
+#include <poll.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
-#include <memory>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <utility>
 
 #include "exporter/base/text.h"
 
@@ -19,16 +24,83 @@ constexpr std::size_t kMaxValueBytes = 1000;
 std::atomic<Level> g_level{Level::kInfo};
 std::atomic<Format> g_format{Format::kLogfmt};
 
-spdlog::logger& Logger() {
-  // Leaked on purpose: a thread that outlives main may still log.
-  static auto* logger = [] {
-    auto* created = new spdlog::logger("pg_tls_exporter", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-    created->set_pattern("%v");
-    created->set_level(spdlog::level::trace);
-    created->flush_on(spdlog::level::trace);
-    return created;
-  }();
-  return *logger;
+// A whole line, or as much of it as standard error takes. It waits as long as nobody reads.
+void WriteToStderr(std::string_view line) {
+  while (!line.empty()) {
+    const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
+    if (written > 0) {
+      line.remove_prefix(static_cast<std::size_t>(written));
+    } else if (written < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+      // The open file may be shared with a program that made it non-blocking.
+      pollfd writable{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+      poll(&writable, 1, -1);
+    } else if (written == 0 || errno != EINTR) {
+      return;
+    }
+  }
+}
+
+// Where lines go. Leaked on purpose: a thread that outlives main may still log, and the writer may be stuck in a write.
+class LineWriter {
+ public:
+  void Write(std::string line) {
+    std::unique_lock lock(mutex_);
+    if (!background_) return WriteToStderr(line);
+    if (queued_bytes_ + line.size() > kMaxQueuedBytes) {
+      ++dropped_;
+      return;
+    }
+    queued_bytes_ += line.size();
+    queue_.push_back(std::move(line));
+    changed_.notify_all();
+  }
+
+  void StartBackground() {
+    const std::lock_guard lock(mutex_);
+    if (background_) return;
+    std::thread([this] { Run(); }).detach();  // a write that nobody reads never ends: it can never be joined
+    background_ = running_ = true;
+  }
+
+  bool Flush(std::chrono::milliseconds limit) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, limit, [this] { return !background_ || (queue_.empty() && !writing_); });
+  }
+
+  // Lines are written by their callers again, unless the thread is stuck.
+  void StopBackground(std::chrono::milliseconds limit) {
+    if (!Flush(limit)) return;
+    std::unique_lock lock(mutex_);
+    background_ = false;
+    changed_.notify_all();
+    changed_.wait(lock, [this] { return !running_; });
+  }
+
+  std::uint64_t dropped() {
+    const std::lock_guard lock(mutex_);
+    return dropped_;
+  }
+
+ private:
+  // Minutes of a busy fleet's lines.
+  static constexpr std::size_t kMaxQueuedBytes = 1 << 20;
+
+  void Run();
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::string> queue_;
+  std::size_t queued_bytes_ = 0;
+  std::uint64_t dropped_ = 0;
+  std::uint64_t reported_ = 0;  // of dropped_
+  bool background_ = false;
+  bool running_ = false;  // the thread
+  bool writing_ = false;  // it is in a write
+};
+
+LineWriter& Lines() {
+  static auto* lines = new LineWriter();
+  return *lines;
 }
 
 std::string_view LevelName(Level level) {
@@ -62,13 +134,40 @@ std::string LogfmtValue(std::string_view value) {
   return bare ? std::string(value) : Quoted(value);
 }
 
-void Write(Level level, std::string_view message, Fields fields) {
-  if (level < g_level.load()) return;
+std::string Now() {
   const auto now = std::chrono::system_clock::now();
   const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
-  const std::string time =
-      fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(now)), millis);
-  Logger().log(spdlog::level::info, "{}", FormatLine(g_format.load(), time, level, message, fields));
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(now)), millis);
+}
+
+void Write(Level level, std::string_view message, Fields fields) {
+  if (level < g_level.load()) return;
+  Lines().Write(FormatLine(g_format.load(), Now(), level, message, fields) + "\n");
+}
+
+void LineWriter::Run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return !background_ || !queue_.empty(); });
+    if (queue_.empty()) break;
+    std::string line = std::move(queue_.front());
+    queue_.pop_front();
+    queued_bytes_ -= line.size();
+    if (queue_.empty() && dropped_ != reported_) {
+      const std::string count = std::to_string(dropped_ - std::exchange(reported_, dropped_));
+      line += FormatLine(g_format.load(), Now(), Level::kWarn,
+                         "log lines were dropped, since standard error was not read in time", {{"lines", count}});
+      line += '\n';
+    }
+    writing_ = true;
+    lock.unlock();
+    WriteToStderr(line);
+    lock.lock();
+    writing_ = false;
+    changed_.notify_all();
+  }
+  running_ = false;
+  changed_.notify_all();
 }
 
 }  // namespace
@@ -89,6 +188,14 @@ std::string FormatLine(Format format, std::string_view time, Level level, std::s
   for (const auto& [key, value] : fields) line += fmt::format(" {}={}", key, LogfmtValue(value));
   return line;
 }
+
+Background::Background() { Lines().StartBackground(); }
+
+Background::~Background() { Lines().StopBackground(std::chrono::seconds(1)); }
+
+bool Flush(std::chrono::milliseconds limit) { return Lines().Flush(limit); }
+
+std::uint64_t DroppedLines() { return Lines().dropped(); }
 
 void Debug(std::string_view message, Fields fields) { Write(Level::kDebug, message, fields); }
 void Info(std::string_view message, Fields fields) { Write(Level::kInfo, message, fields); }

@@ -3,8 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
 #include <optional>
+#include <sstream>
 #include <thread>
+#include <utility>
 
 namespace pgtls::log {
 namespace {
@@ -122,6 +130,94 @@ TEST_F(LogTest, LinesOfSeveralThreadsStayWhole) {
     EXPECT_THAT(line, HasSubstr(R"("level":"debug","msg":"a line","braces":"{}"})"));
   }
   EXPECT_EQ(lines, 200);
+}
+
+// Standard error is a pipe of which the test has the other end.
+class PipeTest : public LogTest {
+ protected:
+  void SetUp() override {
+    std::array<int, 2> ends{};
+    ASSERT_EQ(pipe(ends.data()), 0);
+    reader_ = ends[0];
+    saved_ = dup(STDERR_FILENO);
+    dup2(ends[1], STDERR_FILENO);
+    close(ends[1]);
+  }
+  void TearDown() override {
+    Restore();
+    close(reader_);
+    LogTest::TearDown();
+  }
+  void Restore() {
+    if (saved_ < 0) return;
+    dup2(saved_, STDERR_FILENO);
+    close(std::exchange(saved_, -1));
+  }
+  // What was written, until `mark` is in it.
+  std::string ReadUntil(const std::string& mark) const {
+    std::string text;
+    std::array<char, 65536> bytes{};
+    while (text.find(mark) == std::string::npos) {
+      const ssize_t size = read(reader_, bytes.data(), bytes.size());
+      if (size <= 0) break;
+      text.append(bytes.data(), static_cast<std::size_t>(size));
+    }
+    return text;
+  }
+  int reader_ = -1;
+  int saved_ = -1;
+};
+
+TEST_F(PipeTest, WhatNobodyReadsStopsNobodyAndIsCounted) {
+  Configure(Level::kInfo, Format::kLogfmt);
+  const std::uint64_t before = DroppedLines();
+  const Background background;
+  const std::string filler(900, 'x');
+  // Two megabytes: more than the pipe and the queue hold. Written by this thread, the first 64 kB would be the last.
+  for (int i = 0; i < 2500; ++i) Info("a line", {{"filler", filler}});
+  const std::uint64_t dropped = DroppedLines() - before;
+  EXPECT_GT(dropped, 0u);
+  EXPECT_FALSE(Flush(std::chrono::milliseconds(1)));
+  const std::string text = ReadUntil("were dropped");
+  EXPECT_TRUE(Flush(std::chrono::minutes(1)));
+  Restore();
+  EXPECT_THAT(text, HasSubstr("level=warn msg=\"log lines were dropped, since standard error was not read in time\" "
+                              "lines=" +
+                              std::to_string(dropped) + "\n"));
+  const auto lines = static_cast<std::uint64_t>(std::ranges::count(text, '\n'));
+  EXPECT_EQ(lines, 2500 - dropped + 1) << "a line is whole, or not there";
+}
+
+TEST_F(PipeTest, TheLastLinesAreWrittenAtTheEnd) {
+  {
+    const Background background;
+    Info("the first");
+    Info("the last");
+  }
+  Info("afterwards");
+  Restore();
+  EXPECT_THAT(ReadUntil("afterwards"),
+              testing::MatchesRegex("(.|\n)*the first(.|\n)*the last(.|\n)*afterwards(.|\n)*"));
+}
+
+TEST_F(PipeTest, AReaderThatIsGoneIsNoReader) {
+  std::signal(SIGPIPE, SIG_IGN);
+  close(std::exchange(reader_, -1));
+  const Background background;
+  Info("to nobody");
+  EXPECT_TRUE(Flush(std::chrono::minutes(1)));
+}
+
+// The open file may be shared with somebody who made it non-blocking: a full pipe is then an error, and no line is
+// lost.
+TEST_F(PipeTest, ANonBlockingPipeLosesNothing) {
+  fcntl(STDERR_FILENO, F_SETFL, fcntl(STDERR_FILENO, F_GETFL) | O_NONBLOCK);
+  const Background background;
+  for (int i = 0; i < 400; ++i) Info("a line", {{"filler", std::string(900, 'x')}});
+  Info("the last");
+  const std::string text = ReadUntil("the last");
+  Restore();
+  EXPECT_EQ(std::ranges::count(text, '\n'), 401);
 }
 
 }  // namespace
