@@ -8,6 +8,7 @@
 #include <string>
 
 #include "collectors/certificate_files.h"
+#include "collectors/certificates_parts.h"
 #include "collectors/wire_client.h"
 #include "exporter/base/error.h"
 #include "exporter/sampling/sql_collector.h"
@@ -301,9 +302,12 @@ class Collector : public sampling::Collector {
   }
 };
 
-constexpr sampling::CollectorType kType = {"certificates", "The certificates that are served and those on disk",
-                                           sampling::ConnectionKind::kIfConnected, kDescs,
-                                           [] { return std::unique_ptr<sampling::Collector>(new Collector()); }};
+constexpr sampling::CollectorType kType = {"certificates",
+                                           "The certificates that are served and those on disk",
+                                           sampling::ConnectionKind::kIfConnected,
+                                           kDescs,
+                                           [] { return std::unique_ptr<sampling::Collector>(new Collector()); },
+                                           kCertificatesParts};
 
 }  // namespace
 

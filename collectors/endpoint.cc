@@ -8,6 +8,7 @@
 #include <random>
 #include <string>
 
+#include "collectors/endpoint_parts.h"
 #include "collectors/enforcement.h"
 #include "exporter/base/log.h"
 #include "exporter/tls/endpoint_facts.h"
@@ -288,9 +289,12 @@ class Collector : public sampling::Collector {
   std::string problem_;
 };
 
-constexpr sampling::CollectorType kType = {"endpoint", "What a client meets on the wire",
-                                           sampling::ConnectionKind::kNone, kDescs,
-                                           [] { return std::unique_ptr<sampling::Collector>(new Collector()); }};
+constexpr sampling::CollectorType kType = {"endpoint",
+                                           "What a client meets on the wire",
+                                           sampling::ConnectionKind::kNone,
+                                           kDescs,
+                                           [] { return std::unique_ptr<sampling::Collector>(new Collector()); },
+                                           kEndpointParts};
 
 }  // namespace
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "collectors/folded.h"
+#include "collectors/hba_parts.h"
 #include "collectors/hba_reader.h"
 #include "exporter/hba/posture.h"
 #include "exporter/sessions/series_cap.h"
@@ -268,9 +269,12 @@ class Collector : public sampling::Collector {
   sessions::SeriesCap cap_;
 };
 
-constexpr sampling::CollectorType kType = {"hba", "Who may come in, by pg_hba.conf", sampling::ConnectionKind::kFresh,
+constexpr sampling::CollectorType kType = {"hba",
+                                           "Who may come in, by pg_hba.conf",
+                                           sampling::ConnectionKind::kFresh,
                                            kDescs,
-                                           [] { return std::unique_ptr<sampling::Collector>(new Collector()); }};
+                                           [] { return std::unique_ptr<sampling::Collector>(new Collector()); },
+                                           kHbaParts};
 
 }  // namespace
 

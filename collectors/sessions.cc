@@ -399,9 +399,17 @@ class Collector : public sampling::Collector {
   std::optional<std::chrono::steady_clock::time_point> answered_;  // the last time that the server told its sessions
 };
 
-constexpr sampling::CollectorType kType = {"sessions", "Who is connected, and how protected",
-                                           sampling::ConnectionKind::kPersistent, kDescs,
-                                           [] { return std::unique_ptr<sampling::Collector>(new Collector()); }};
+constexpr sampling::Remedy kFailures[] = {
+    {"insufficient_privilege", "GRANT pg_read_all_stats TO tls_exporter; (the role that the exporter logs in as)"},
+};
+
+constexpr sampling::CollectorType kType = {"sessions",
+                                           "Who is connected, and how protected",
+                                           sampling::ConnectionKind::kPersistent,
+                                           kDescs,
+                                           [] { return std::unique_ptr<sampling::Collector>(new Collector()); },
+                                           {},
+                                           kFailures};
 
 }  // namespace
 

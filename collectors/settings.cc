@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "collectors/settings_parts.h"
 #include "exporter/base/error.h"
 #include "exporter/db/server_settings.h"
 #include "exporter/sampling/sql_collector.h"
@@ -332,9 +333,12 @@ class Collector : public sampling::Collector {
   std::optional<Access> access_;  // of the last collection
 };
 
-constexpr sampling::CollectorType kType = {"settings", "How the server is configured", sampling::ConnectionKind::kFresh,
+constexpr sampling::CollectorType kType = {"settings",
+                                           "How the server is configured",
+                                           sampling::ConnectionKind::kFresh,
                                            kDescs,
-                                           [] { return std::unique_ptr<sampling::Collector>(new Collector()); }};
+                                           [] { return std::unique_ptr<sampling::Collector>(new Collector()); },
+                                           kSettingsParts};
 
 }  // namespace
 

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include <array>
+#include <utility>
 
 #include "exporter/audit/findings.h"
 #include "exporter/base/text.h"
@@ -8,74 +8,62 @@
 namespace pgtls::audit {
 namespace {
 
-constexpr const char* kRoleFile =
-    "Run deploy/sql/monitoring_role.sql as a superuser in the database that the exporter connects to, and connect as "
-    "tls_exporter.";
+constexpr const char* kWhyUnknown = "Not checked does not mean OK.";
 
-constexpr const char* kNoAnswer =
-    "Look into the server's log: it hung up, or answered with an error that says nothing about this (too many "
-    "connections, starting up). It is asked again after enforcement_interval.";
+std::string Capitalized(std::string_view text) {
+  std::string result(text);
+  if (!result.empty() && result[0] >= 'a' && result[0] <= 'z') result[0] = static_cast<char>(result[0] - 'a' + 'A');
+  return result;
+}
 
-// What would let the exporter see a part.
-struct Remedy {
-  std::string_view collector, part, what, remedy;
-};
-constexpr std::array kRemedies = {
-    Remedy{"settings", "settings", "settings of files and TLS", "GRANT pg_read_all_settings TO the exporter's role;"},
-    Remedy{"settings", "configuration_files", "what the configuration files say", kRoleFile},
-    Remedy{"settings", "wal_receiver", "the link to the upstream server",
-           "GRANT pg_read_all_stats TO the exporter's role;"},
-    Remedy{"hba", "rules", "the rules of pg_hba.conf", kRoleFile},
-    Remedy{"hba", "raw_text", "the quotes in pg_hba.conf", kRoleFile},
-    Remedy{"hba", "file_times", "whether pg_hba.conf changed after its last load", kRoleFile},
-    Remedy{"hba", "connections", "open connections", "GRANT pg_read_all_stats TO the exporter's role;"},
-    Remedy{"hba", "rules_in_force", "the rules in force: those before the change that waits",
-           "SELECT pg_reload_conf();"},
-    Remedy{"hba", "roles", "roles and memberships: too many", "No remedy: the cluster is too large to be judged."},
-    Remedy{"hba", "analysis", "what the rules admit: too many combinations", "Simplify pg_hba.conf."},
-    Remedy{"hba", "regular_expressions", "what the regular expressions of pg_hba.conf match",
-           "Look into the server's log."},
-    Remedy{"endpoint", "plaintext", "whether plaintext is accepted", kNoAnswer},
-    Remedy{"endpoint", "protocol_versions", "which TLS versions are accepted", kNoAnswer},
-    Remedy{"endpoint", "sslmode", "what each sslmode gets", kNoAnswer},
-    Remedy{"endpoint", "direct_tls", "whether TLS without SSLRequest is taken", kNoAnswer},
-    Remedy{"endpoint", "sslrootcert", "the chain: the authority's certificate cannot be used",
-           "Put the file that sslrootcert names where the exporter's user may read it."},
-    Remedy{"certificates", "private_key", "all of the server's private key",
-           "Let the exporter's user see the key and its directory, where the key may be read by others at all."},
-    Remedy{"certificates", "files", "the certificate files of the server", kRoleFile},
-    Remedy{"certificates", "served", "the certificate on the wire",
-           "Let the exporter reach the server's port, and switch TLS on."},
-};
-
-constexpr const char* kWhyUnknown = "What was not looked at is not fine: it is not known.";
-
-void AddPart(const std::string& collector, const sampling::IncompletePart& part, Findings& findings) {
-  std::string what = part.part;
-  std::string remedy = "See the exporter's log.";
-  for (const Remedy& known : kRemedies) {
-    if (known.collector != collector || known.part != part.part) continue;
-    what = known.what;
-    remedy = known.remedy;
-  }
-  findings.push_back({Severity::kNote,
-                      "not_looked_at",
-                      "Could not look at " + what,
-                      {fmt::format("collector {}, part {}: {}", collector, part.part, part.reason)},
-                      kWhyUnknown,
-                      remedy,
+void AddPart(const sampling::CollectorState& collector, const sampling::IncompletePart& missing, Findings& findings) {
+  const sampling::DeclaredPart* const part =
+      collector.type == nullptr ? nullptr : sampling::FindPart(collector.type->parts, missing.part);
+  const sampling::Remedy* const remedy = part == nullptr ? nullptr : part->RemedyFor(missing.reason);
+  std::vector<std::string> evidence = {
+      fmt::format("collector {}, part {}: {}", collector.name, missing.part, missing.reason)};
+  if (!missing.detail.empty()) evidence.push_back(Printable(missing.detail));
+  findings.push_back({Severity::kNote, "not_looked_at",
+                      Capitalized(part == nullptr ? missing.part : part->what) + " could not be checked",
+                      std::move(evidence), kWhyUnknown, std::string(remedy == nullptr ? kNoRemedy : remedy->text),
                       true});
 }
 
+std::string FailureRemedy(const sampling::CollectorState& collector, FailureReason reason) {
+  if (collector.type != nullptr) {
+    for (const sampling::Remedy& remedy : collector.type->failures) {
+      if (remedy.reason == ToString(reason)) return std::string(remedy.text);
+    }
+  }
+  switch (reason) {
+    case FailureReason::kInsufficientPrivilege:
+      return std::string(sampling::kRunRoleFile);
+    case FailureReason::kAuthentication:
+      return "Check user and password in the conninfo (or password_file), and the line of pg_hba.conf for this user.";
+    case FailureReason::kTls:
+      return "Check sslmode, sslrootcert, sslcert and sslkey in the conninfo, and the server log.";
+    case FailureReason::kTimeout:
+      return fmt::format(
+          "Check the server's load and the network, and what the exporter's session waits for (wait_event in "
+          "pg_stat_activity), or raise collectors.{}.timeout.",
+          collector.name);
+    case FailureReason::kConnection:
+      return "Check the server log: a restart, pg_terminate_backend(), idle_session_timeout, or a pooler or firewall "
+             "that closes connections.";
+    case FailureReason::kError:
+      break;
+  }
+  return "Check the server log for the statement that failed with this error. If a pooler or another product is behind "
+         "this address, let the conninfo name PostgreSQL itself.";
+}
+
 void AddFailure(const sampling::CollectorState& collector, const sampling::Failure& failure, Findings& findings) {
-  std::string remedy = "See the message.";
-  if (failure.reason == FailureReason::kInsufficientPrivilege) remedy = kRoleFile;
   findings.push_back({Severity::kWarning,
                       "collector_failed",
-                      fmt::format("Could not look: {}", collector.name),
+                      fmt::format("The {} collector failed", collector.name),
                       {fmt::format("{}: {}", ToString(failure.reason), Printable(failure.message))},
                       kWhyUnknown,
-                      remedy,
+                      FailureRemedy(collector, failure.reason),
                       true});
 }
 
@@ -109,7 +97,7 @@ void AddCoverage(const Evidence& evidence, Findings& findings) {
   }
   for (const auto& collector : snapshot.collectors) {
     if (!collector.result || collector.result->unsupported) continue;
-    for (const auto& part : collector.result->incomplete) AddPart(collector.name, part, findings);
+    for (const auto& missing : collector.result->incomplete) AddPart(collector, missing, findings);
     const auto& failure = collector.result->failure;
     const bool said =
         failure && snapshot.connection_failure && failure->message == snapshot.connection_failure->message;

@@ -9,6 +9,9 @@ namespace pgtls::audit {
 
 using Evidence = sampling::KnownFacts;
 
+// For a part or reason that its collector does not declare; tests hold that there is none.
+inline constexpr std::string_view kNoRemedy = "Check the exporter's log and the server log.";
+
 void AddSettings(const Evidence& evidence, Findings& findings);
 void AddSessions(const Evidence& evidence, Findings& findings);
 void AddHba(const Evidence& evidence, Findings& findings);

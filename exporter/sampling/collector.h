@@ -21,6 +21,7 @@
 #include "exporter/db/target.h"
 #include "exporter/metrics/desc.h"
 #include "exporter/metrics/sink.h"
+#include "exporter/sampling/part.h"
 
 namespace pgtls::sampling {
 
@@ -111,8 +112,9 @@ struct Context {
 // A part of the picture that this role or place may not see, though the run succeeded
 // (pg_tls_collector_incomplete_info).
 struct IncompletePart {
-  std::string part;
-  std::string reason;
+  std::string part;         // as declared in CollectorType::parts
+  std::string reason;       // one of the part's remedies has it
+  std::string detail = {};  // what a remedy is for: a path, an address; printable, not a label
 };
 
 // What one collection produced.
@@ -154,6 +156,11 @@ struct CollectorType {
   ConnectionKind connection;
   std::span<const metrics::Desc* const> descs;
   std::unique_ptr<Collector> (*make)();
+  // All that Output::incomplete may hold.
+  std::span<const DeclaredPart> parts = {};
+  // What to do where a run failed for a reason (ToString(FailureReason)), where this collector knows it better than
+  // FailureRemedy() of exporter/audit.
+  std::span<const Remedy> failures = {};
 };
 
 inline bool NeedsSql(const CollectorType& type) {

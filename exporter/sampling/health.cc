@@ -75,7 +75,7 @@ metrics::SharedSamples RenderHealth(std::string_view server, const CollectorStat
   sink.Add(kDuration, {state.name}, metrics::Seconds(result.duration));
   if (result.failure) sink.Add(kFailureInfo, {state.name, ToString(result.failure->reason)}, 1);
   std::set<std::pair<std::string, std::string>> told;
-  for (const auto& [part, reason] : result.incomplete) {
+  for (const auto& [part, reason, detail] : result.incomplete) {
     if (told.emplace(part, reason).second) sink.Add(kIncompleteInfo, {state.name, part, reason}, 1);
   }
   return sink.Render();

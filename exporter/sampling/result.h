@@ -48,6 +48,7 @@ struct OwnConnection {
 // The state of one collector on one server. `result` is null before the first run.
 struct CollectorState {
   std::string name;
+  const CollectorType* type = nullptr;  // lives as long as the process
   std::chrono::milliseconds interval{};
   std::shared_ptr<const CollectorResult> result;
   std::optional<std::chrono::system_clock::time_point> last_success;

@@ -28,6 +28,17 @@ milliseconds Part(milliseconds duration, double part) {
   return milliseconds(static_cast<std::int64_t>(static_cast<double>(duration.count()) * part));
 }
 
+void LogMissing(const std::string& server, const std::string& collector, const IncompletePart& missing) {
+  constexpr std::string_view kMessage = "a part could not be checked";
+  const auto& [part, reason, detail] = missing;
+  if (detail.empty()) {
+    log::Info(kMessage, {{"server", server}, {"collector", collector}, {"part", part}, {"reason", reason}});
+  } else {
+    log::Info(kMessage,
+              {{"server", server}, {"collector", collector}, {"part", part}, {"reason", reason}, {"detail", detail}});
+  }
+}
+
 }  // namespace
 
 Server::Server(std::shared_ptr<const config::ServerConfig> config, Runtime& runtime)
@@ -42,6 +53,7 @@ Server::Server(std::shared_ptr<const config::ServerConfig> config, Runtime& runt
     slot.type = type;
     slot.collector = type->make();
     slot.state.name = type->name;
+    slot.state.type = type;
   }
   Configure(std::move(config));
 }
@@ -204,11 +216,9 @@ void Server::Store(Slot& slot, std::shared_ptr<const CollectorResult> result) {
   const bool first = slot.state.result == nullptr;
   const std::optional<Failure> before = first ? std::nullopt : slot.state.result->failure;
   if (up_.value_or(true)) LogChange(slot.state.name, before, result->failure);
-  for (const auto& [part, reason] : result->incomplete) {
+  for (const IncompletePart& missing : result->incomplete) {
     // Once: a managed server will never show its files, and its operator need not read so every minute.
-    if (!slot.told.emplace(part, reason).second) continue;
-    log::Info("a part of the picture cannot be seen",
-              {{"server", config_->name}, {"collector", slot.state.name}, {"part", part}, {"reason", reason}});
+    if (slot.told.emplace(missing.part, missing.reason).second) LogMissing(config_->name, slot.state.name, missing);
   }
   if (!result->failure) slot.state.last_success = std::chrono::system_clock::now();
   slot.state.result = std::move(result);

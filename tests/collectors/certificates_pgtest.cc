@@ -43,7 +43,7 @@ class CertificatesPgTest : public testing::Test {
     harness_.config.read_via = via;
     const sampling::Output output = harness_.Collect();
     incomplete_.clear();
-    for (const auto& [part, reason] : output.incomplete) incomplete_ += part + ":" + reason + " ";
+    for (const auto& [part, reason, detail] : output.incomplete) incomplete_ += part + ":" + reason + " ";
     return *output.facts.Get<CertificateInventory>();
   }
   // Problems of the server's files by role, "ok" where there is none.

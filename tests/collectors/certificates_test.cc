@@ -70,7 +70,7 @@ class CertificatesTest : public testing::Test {
   }
   std::string Incomplete() {
     std::string text;
-    for (const auto& [part, reason] : harness_.Collect().incomplete) text += part + ":" + reason + " ";
+    for (const auto& [part, reason, detail] : harness_.Collect().incomplete) text += part + ":" + reason + " ";
     return text;
   }
 

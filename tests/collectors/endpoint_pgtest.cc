@@ -242,7 +242,7 @@ TEST_F(EndpointPgTest, ErrorsThatSayNothingAboutHbaAreNotTold) {
   EXPECT_EQ(facts->plaintext_accepted, std::nullopt);
   EXPECT_EQ(Table(*facts), "......");
   std::string incomplete;
-  for (const auto& [part, reason] : output.incomplete) incomplete += part + ":" + reason + " ";
+  for (const auto& [part, reason, detail] : output.incomplete) incomplete += part + ":" + reason + " ";
   EXPECT_EQ(incomplete, "plaintext:no_answer sslmode:no_answer ");
 }
 

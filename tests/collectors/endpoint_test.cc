@@ -45,7 +45,7 @@ class EndpointTest : public testing::Test {
   // One collection's incomplete parts.
   std::string Incomplete() {
     std::string text;
-    for (const auto& [part, reason] : harness_.Collect().incomplete) text += part + ":" + reason + " ";
+    for (const auto& [part, reason, detail] : harness_.Collect().incomplete) text += part + ":" + reason + " ";
     return text;
   }
   // The connections that one collection makes.

@@ -1,6 +1,8 @@
 // Runs a collector against rows made by hand or a real server, and shows what it would put on the page.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <asio.hpp>
 #include <chrono>
 #include <map>
@@ -64,7 +66,7 @@ class Harness {
     config = server.collector(type.name);
   }
 
-  // One collection. What it throws comes out.
+  // One collection. What it throws comes out. A missing part that the collector does not declare fails the test.
   sampling::Output Collect() {
     sampling::Output output(server.name);
     sampling::Context context{.server = server,
@@ -80,6 +82,11 @@ class Harness {
                               .config_version = config_version,
                               .basis = basis};
     Run(collector_->Collect(context, output));
+    for (const auto& [part, reason, detail] : output.incomplete) {
+      const sampling::DeclaredPart* const declared = sampling::FindPart(type_.parts, part);
+      EXPECT_TRUE(declared != nullptr && declared->RemedyFor(reason) != nullptr)
+          << "declare what to do about " << part << ": " << reason << " in collectors/" << type_.name << "_parts.h";
+    }
     return output;
   }
   // One collection as it stands on the page.

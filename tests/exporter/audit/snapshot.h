@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "collectors/registry.h"
 #include "exporter/audit/check.h"
 #include "exporter/audit/findings.h"
 #include "tests/exporter/hba/hba_text.h"
@@ -21,8 +22,9 @@ class SnapshotBuilder {
   SnapshotBuilder() {
     snapshot_.name = "db";
     snapshot_.up = true;
-    for (const char* name : {"sessions", "settings", "hba", "endpoint", "certificates"}) {
-      snapshot_.collectors.push_back({.name = name, .result = std::make_shared<sampling::CollectorResult>()});
+    for (const sampling::CollectorType* type : collectors::All()) {
+      snapshot_.collectors.push_back(
+          {.name = std::string(type->name), .type = type, .result = std::make_shared<sampling::CollectorResult>()});
     }
   }
   template <typename T>

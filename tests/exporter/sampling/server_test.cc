@@ -242,7 +242,7 @@ TEST_F(ServerTest, IncompletePartsAreTold) {
 // A managed server will never show its files: its operator reads so once, and not every minute.
 TEST_F(ServerTest, AnUnseenPartIsLoggedOnce) {
   g_fakes[kEndpoint].collect = [](Context& /*context*/, Output& output) -> asio::awaitable<void> {
-    output.incomplete.push_back({"files", "insufficient_privilege"});
+    output.incomplete.push_back({"files", "insufficient_privilege", "/data"});
     if (g_fakes[kEndpoint].runs > 2) output.incomplete.push_back({"rules", "unsupported"});
     co_return;
   };
@@ -253,13 +253,13 @@ TEST_F(ServerTest, AnUnseenPartIsLoggedOnce) {
   const bool ran = RunUntil([] { return g_fakes[kEndpoint].runs >= 6; });
   const std::string log = GetCapturedStderr();
   ASSERT_TRUE(ran);
-  const std::string line = "level=info msg=\"a part of the picture cannot be seen\" server=db collector=endpoint part=";
+  const std::string line = "level=info msg=\"a part could not be checked\" server=db collector=endpoint part=";
   std::vector<std::string> told;
   for (std::size_t at = log.find(line); at != std::string::npos; at = log.find(line, at + 1)) {
     const std::size_t part = at + line.size();
     told.push_back(log.substr(part, log.find('\n', part) - part));
   }
-  EXPECT_THAT(told, ElementsAre("files reason=insufficient_privilege", "rules reason=unsupported")) << log;
+  EXPECT_THAT(told, ElementsAre("files reason=insufficient_privilege detail=/data", "rules reason=unsupported")) << log;
 }
 
 TEST_F(ServerTest, StopEndsWhatRunsAtOnce) {

@@ -1,0 +1,35 @@
+// What the endpoint collector may get no answer to, and what to do about it.
+#pragma once
+
+#include "exporter/sampling/part.h"
+
+namespace pgtls::collectors {
+
+inline constexpr sampling::Remedy kNoAnswerRemedies[] = {
+    {"no_answer",
+     "Check the server log: the server closed the connection, did not answer in time, or answered with an error that "
+     "does not decide this (too many connections, starting up). The exporter tries again after "
+     "collectors.endpoint.enforcement_interval, or when it is restarted."},
+};
+inline constexpr sampling::Remedy kRootRemedies[] = {
+    {"missing",
+     "The file that sslrootcert names does not exist: correct the path, or put the CA's certificate there. Until then "
+     "libpq encrypts without verifying the server."},
+    {"permission_denied",
+     "The exporter's OS user may not read the file that sslrootcert names: give it read permission on the file and "
+     "search permission (x) on its directories."},
+    {"unreadable",
+     "OpenSSL loads no certificate from the root certificate file (sslrootcert, by default ~/.postgresql/root.crt), so "
+     "that libpq refuses every TLS connection. Replace it by the CA's certificate in PEM format, and check it: openssl "
+     "x509 -in FILE -noout -subject."},
+};
+
+inline constexpr sampling::DeclaredPart kEndpointParts[] = {
+    {"plaintext", "whether an unencrypted connection is accepted", kNoAnswerRemedies},
+    {"protocol_versions", "which TLS versions are accepted", kNoAnswerRemedies},
+    {"sslmode", "how a client with each sslmode is protected", kNoAnswerRemedies},
+    {"direct_tls", "whether TLS without SSLRequest is accepted", kNoAnswerRemedies},
+    {"sslrootcert", "the certificate chain (the root certificate file cannot be used)", kRootRemedies},
+};
+
+}  // namespace pgtls::collectors

@@ -1,0 +1,59 @@
+// What the hba collector may not see, and what to do about it.
+#pragma once
+
+#include "exporter/sampling/part.h"
+
+namespace pgtls::collectors {
+
+inline constexpr sampling::Remedy kHbaDenied[] = {{"insufficient_privilege", sampling::kRunRoleFile}};
+inline constexpr sampling::Remedy kHbaRawTextRemedies[] = {
+    {"insufficient_privilege", sampling::kRunRoleFile},
+    {"error",
+     "Check the server log for the error of tls_exporter.hba_rules(): a file that the server's user cannot read, or "
+     "text that is not in the database's encoding. If an older version installed the function, run "
+     "deploy/sql/monitoring_role.sql again."},
+};
+inline constexpr sampling::Remedy kHbaFileTimesRemedies[] = {
+    {"insufficient_privilege", sampling::kRunRoleFile},
+    {"error",
+     "Check the server log for the error of tls_exporter.hba_files(): a file or directory that the server's user "
+     "cannot read. If an older version installed the function, run deploy/sql/monitoring_role.sql again."},
+};
+inline constexpr sampling::Remedy kHbaConnectionsRemedies[] = {
+    {"insufficient_privilege", "GRANT pg_read_all_stats TO tls_exporter; (the role that the exporter logs in as)"},
+};
+inline constexpr sampling::Remedy kHbaRolesRemedies[] = {
+    {"too_many",
+     "The cluster has more than 100,000 roles, databases and memberships, too many to evaluate pg_hba.conf for each. "
+     "Drop roles that are not used, or disable the collector (--no-collector.hba) and rely on the sessions collector."},
+};
+inline constexpr sampling::Remedy kHbaAnalysisRemedies[] = {
+    {"too_large",
+     "Simplify pg_hba.conf: merge address ranges, and replace lists of users by groups (+role). "
+     "pg_tls_exporter explain still decides single connections."},
+};
+inline constexpr sampling::Remedy kHbaRegexRemedies[] = {
+    {"insufficient_privilege", sampling::kRunRoleFile},
+    {"error",
+     "Check the server log for the error: a regular expression in pg_hba.conf (a field that begins with /) that "
+     "PostgreSQL cannot compile, or a name that is not in the database's encoding. Fix that field."},
+};
+inline constexpr sampling::Remedy kHbaInForceRemedies[] = {
+    {"reload_pending",
+     "Reload the server (SELECT pg_reload_conf();), which puts the file in force. If PostgreSQL refuses the file, fix "
+     "the lines that the finding hba_errors lists first."},
+};
+
+inline constexpr sampling::DeclaredPart kHbaParts[] = {
+    {"rules", "the rules of pg_hba.conf", kHbaDenied},
+    {"raw_text", "quotes in pg_hba.conf", kHbaRawTextRemedies},
+    {"file_times", "whether pg_hba.conf changed after it was loaded", kHbaFileTimesRemedies},
+    {"connections", "which rule admitted the open connections", kHbaConnectionsRemedies},
+    {"rules_in_force", "the rules in force (those from before the change that waits for a reload)",
+     kHbaInForceRemedies},
+    {"roles", "the roles and databases that the rules of pg_hba.conf name", kHbaRolesRemedies},
+    {"analysis", "what the rules of pg_hba.conf admit (too many combinations)", kHbaAnalysisRemedies},
+    {"regular_expressions", "what the regular expressions in pg_hba.conf match", kHbaRegexRemedies},
+};
+
+}  // namespace pgtls::collectors
