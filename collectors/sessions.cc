@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "collectors/folded.h"
+#include "collectors/sessions_parts.h"
 #include "exporter/base/digest.h"
 #include "exporter/base/error.h"
 #include "exporter/sampling/own_connection.h"
@@ -408,7 +409,7 @@ constexpr sampling::CollectorType kType = {"sessions",
                                            sampling::ConnectionKind::kPersistent,
                                            kDescs,
                                            [] { return std::unique_ptr<sampling::Collector>(new Collector()); },
-                                           {},
+                                           kSessionsParts,
                                            kFailures};
 
 }  // namespace
