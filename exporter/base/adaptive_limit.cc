@@ -1,0 +1,32 @@
+#include "exporter/base/adaptive_limit.h"
+
+#include <algorithm>
+
+namespace pgtls {
+
+void AdaptiveLimit::Add(const std::string& server, Answer answer, Time asked, Time now, bool more_wait) {
+  // Known to be silent: it counts once.
+  const bool news = answer != Answer::kNone ? (silent_.erase(server), true) : silent_.insert(server).second;
+  if (!news || asked < decreased_) return;
+  if (window_.servers() == 0) window_.start = now;
+  auto& kind = answer == Answer::kNone ? window_.silent : answer == Answer::kLate ? window_.late : window_.in_time;
+  kind.insert(server);
+  if (answer == Answer::kQuick && ++quick_ >= limit_ && more_wait && !overloaded_) {
+    quick_ = 0;
+    limit_ = std::min(limit_ + 1, bounds_.most);
+  }
+  if (now - window_.start >= std::chrono::seconds(1) && window_.servers() >= Window::kLeastServers) Judge(now);
+}
+
+void AdaptiveLimit::Judge(Time now) {
+  overloaded_ =
+      window_.late.size() >= kLeastLate && window_.late.size() + window_.silent.size() > window_.in_time.size();
+  if (overloaded_) {
+    limit_ = std::max(limit_ / 2, bounds_.least);
+    decreased_ = now;
+    quick_ = 0;
+  }
+  window_ = {};
+}
+
+}  // namespace pgtls
