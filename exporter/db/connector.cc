@@ -13,8 +13,7 @@
 #include "exporter/base/error.h"
 #include "exporter/base/file.h"
 #include "exporter/base/log.h"
-#include "exporter/base/text.h"
-#include "exporter/db/sqlstate.h"
+#include "exporter/db/login_error.h"
 
 namespace pgtls::db {
 namespace {
@@ -36,7 +35,8 @@ void Start(Attempt& attempt) {
     try {
       password = ReadPasswordFile(attempt.options.password_file);
     } catch (const std::system_error& error) {
-      throw Error(FailureReason::kAuthentication, std::string("password_file ") + error.what());
+      throw LoginError(LoginProblem::kPasswordFile, FailureReason::kAuthentication, "",
+                       std::string("password_file ") + error.what());
     }
   }
   // Later entries win over earlier ones: a password file over a password in the string, the string over our fallbacks.
@@ -51,19 +51,7 @@ void Start(Attempt& attempt) {
 }
 
 [[noreturn]] void ThrowConnectError(PGconn* conn) {
-  const std::string message = PQerrorMessage(conn);
-  const std::string sqlstate = SqlstateInConnectError(message);
-  const FailureReason reason = ReasonForConnectError(sqlstate, message, PQconnectionNeedsPassword(conn) != 0);
-  std::string text = message;
-  // Source lines of the server at the end of each error (verbose form) help nobody here.
-  for (std::size_t at = text.find("\nLOCATION:"); at != std::string::npos; at = text.find("\nLOCATION:", at)) {
-    text.erase(at, text.find('\n', at + 1) - at);
-  }
-  while (text.ends_with('\n')) text.pop_back();
-  for (char& c : text) {
-    if (c == '\n') c = ' ';
-  }
-  throw DbError(reason, sqlstate, Printable(text));
+  throw ReadConnectError(PQerrorMessage(conn), PQconnectionNeedsPassword(conn) != 0);
 }
 
 // libpq's asynchronous interface ignores connect_timeout: a silent first host would hide the second for ever. One

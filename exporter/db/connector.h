@@ -33,7 +33,7 @@ class Connector {
       : blocking_(blocking), turns_(max_concurrent), silent_free_(max_concurrent * 4) {}
 
   // Waits for its turn, for `patience` at most (nullopt: as long as it takes), then connects within `timeout`. Throws
-  // DbError, TlsError, TimeoutError, and Error for a password file that cannot be read.
+  // LoginError, TimeoutError, and Error for a password file that is no regular file.
   asio::awaitable<std::unique_ptr<Connection>> Connect(ConnectOptions options, std::chrono::milliseconds timeout,
                                                        std::optional<std::chrono::milliseconds> patience = {});
 

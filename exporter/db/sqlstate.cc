@@ -10,20 +10,6 @@ bool IsCode(std::string_view text) {
          std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); });
 }
 
-// Names in a message say nothing about the reason: a host may be called "password-db".
-std::string WithoutQuoted(std::string_view message) {
-  std::string text;
-  bool quoted = false;
-  for (const char c : message) {
-    if (c == '"') {
-      quoted = !quoted;
-    } else if (!quoted) {
-      text += c;
-    }
-  }
-  return text;
-}
-
 }  // namespace
 
 FailureReason ReasonForSqlstate(std::string_view sqlstate) {
@@ -44,16 +30,6 @@ std::string SqlstateInConnectError(std::string_view message) {
     if (IsCode(code) && message.substr(at + 8, 1) == ":") found = code;
   }
   return found;
-}
-
-FailureReason ReasonForConnectError(std::string_view sqlstate, std::string_view message, bool needs_password) {
-  if (!sqlstate.empty()) return ReasonForSqlstate(sqlstate);
-  const std::string text = WithoutQuoted(message);
-  const auto says = [&](std::string_view word) { return text.find(word) != std::string::npos; };
-  if (says("expected authentication request")) return FailureReason::kConnection;  // no PostgreSQL answered
-  if (needs_password || says("authentication") || says("password")) return FailureReason::kAuthentication;
-  if (says("SSL") || says("certificate") || says("TLS")) return FailureReason::kTls;
-  return FailureReason::kConnection;
 }
 
 }  // namespace pgtls::db

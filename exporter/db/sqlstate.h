@@ -1,5 +1,4 @@
-// From SQLSTATE classes (PostgreSQL, Appendix A) and libpq's connection errors to the reasons that the exporter
-// reports.
+// From SQLSTATE classes (PostgreSQL, Appendix A) to the reasons that the exporter reports.
 #pragma once
 
 #include <string>
@@ -15,8 +14,5 @@ FailureReason ReasonForSqlstate(std::string_view sqlstate);
 // The SQLSTATE of the last error in libpq's text about a failed connection, at PQERRORS_VERBOSE: "FATAL:  28P01: …".
 // The severity is translated, the code is not. Empty where no server answered.
 std::string SqlstateInConnectError(std::string_view message);
-
-// The reason for a failed connection. libpq's own texts are English here, since this program never calls setlocale().
-FailureReason ReasonForConnectError(std::string_view sqlstate, std::string_view message, bool needs_password);
 
 }  // namespace pgtls::db

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "exporter/base/error.h"
+#include "exporter/db/login_error.h"
 #include "exporter/metrics/samples.h"
 #include "exporter/sampling/collector.h"
 #include "exporter/sampling/page_index.h"
@@ -17,11 +18,15 @@ namespace pgtls::sampling {
 struct Failure {
   FailureReason reason;
   std::string message;  // for logs, check and pages; may hold text from a server
+  // Of a failed login, as far as known.
+  db::LoginProblem login = db::LoginProblem::kUnknown;
 };
 
 inline Failure AsFailure(const std::exception& error) {
   const auto* known = dynamic_cast<const Error*>(&error);
-  return {known != nullptr ? known->reason() : FailureReason::kError, error.what()};
+  const auto* login = dynamic_cast<const db::LoginError*>(&error);
+  return {known != nullptr ? known->reason() : FailureReason::kError, error.what(),
+          login != nullptr ? login->problem() : db::LoginProblem::kUnknown};
 }
 
 // One run of one collector. A failed run has no samples and no facts.

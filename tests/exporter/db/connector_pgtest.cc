@@ -4,10 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <set>
 
+#include "exporter/db/login_error.h"
 #include "tests/exporter/db/loop.h"
 #include "tests/support/postgres_server.h"
+#include "tests/support/process.h"
 
 namespace pgtls::db {
 namespace {
@@ -40,12 +43,13 @@ class ConnectorPgTest : public ::testing::Test {
     ConnectOptions options{server_.Conninfo(more), password_file};
     return RunOnLoop(loop_, connector_.Connect(std::move(options), timeout));
   }
-  void ExpectFailure(const std::string& more, FailureReason reason, const std::string& sqlstate,
+  void ExpectFailure(const std::string& more, LoginProblem problem, FailureReason reason, const std::string& sqlstate,
                      const std::string& text = "", const std::string& password_file = "") {
     try {
       Connect(more, password_file);
       ADD_FAILURE() << "connected: " << more;
-    } catch (const DbError& error) {
+    } catch (const LoginError& error) {
+      EXPECT_EQ(Describe(error.problem()), Describe(problem)) << error.what();
       EXPECT_EQ(ToString(error.reason()), ToString(reason)) << error.what();
       EXPECT_EQ(error.sqlstate(), sqlstate) << error.what();
       EXPECT_THAT(error.what(), HasSubstr(text));
@@ -97,8 +101,10 @@ TEST_F(ConnectorPgTest, LogsInWithAClientCertificate) {
   const auto connection = Connect(with("certified"));
   EXPECT_EQ(Value(*connection, "SELECT session_user"), "certified");
   EXPECT_EQ(Value(*connection, "SELECT client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()"), "/CN=certified");
-  ExpectFailure("user=certified sslmode=require", FailureReason::kAuthentication, "28000", "client certificate");
-  ExpectFailure(with("another"), FailureReason::kAuthentication, "28000", "certificate authentication failed");
+  ExpectFailure("user=certified sslmode=require", LoginProblem::kNotAdmitted, FailureReason::kAuthentication, "28000",
+                "client certificate");
+  ExpectFailure(with("another"), LoginProblem::kMethodRefused, FailureReason::kAuthentication, "28000",
+                "certificate authentication failed");
 }
 
 TEST_F(ConnectorPgTest, EachFailureHasItsReason) {
@@ -107,21 +113,110 @@ TEST_F(ConnectorPgTest, EachFailureHasItsReason) {
       "CREATE ROLE nobody LOGIN; CREATE ROLE one LOGIN CONNECTION LIMIT 0; CREATE ROLE plain LOGIN");
   server_.Execute("CREATE DATABASE closed");
   server_.Execute("REVOKE CONNECT ON DATABASE closed FROM PUBLIC");
+  server_.Execute("CREATE DATABASE shut ALLOW_CONNECTIONS false");
+  server_.Execute("CREATE DATABASE small CONNECTION LIMIT 0");
   const std::string root = " sslrootcert=" + dir_.Write("ca.crt", ca_.certificate());
   const std::string other = " sslrootcert=" + dir_.Write("other.crt", support::TestCa("Other").certificate());
-  ExpectFailure("user=secret password=hunter2", FailureReason::kAuthentication, "28P01", "authentication failed");
-  ExpectFailure("user=secret", FailureReason::kAuthentication, "", "no password supplied");
-  ExpectFailure("user=nobody", FailureReason::kAuthentication, "28000", "pg_hba.conf rejects");
-  ExpectFailure("user=postgres sslmode=disable", FailureReason::kAuthentication, "28000", "no encryption");
-  ExpectFailure("user=nonesuch", FailureReason::kAuthentication, "28000", "does not exist");
-  ExpectFailure("dbname=nonesuch", FailureReason::kError, "3D000", "does not exist");
-  ExpectFailure("user=plain dbname=closed", FailureReason::kInsufficientPrivilege, "42501", "permission denied");
-  ExpectFailure("user=one", FailureReason::kConnection, "53300", "too many connections");
-  ExpectFailure("sslmode=verify-full" + root, FailureReason::kTls, "", "does not match host name");
-  ExpectFailure("sslmode=verify-ca" + other, FailureReason::kTls, "", "certificate verify failed");
-  ExpectFailure("sslmode=verify-ca sslrootcert=/nonexistent", FailureReason::kTls, "", "does not exist");
+  ExpectFailure("user=secret password=hunter2", LoginProblem::kPasswordWrong, FailureReason::kAuthentication, "28P01",
+                "authentication failed");
+  ExpectFailure("user=secret", LoginProblem::kPasswordMissing, FailureReason::kAuthentication, "",
+                "no password supplied");
+  ExpectFailure("user=nobody", LoginProblem::kNotAdmitted, FailureReason::kAuthentication, "28000",
+                "pg_hba.conf rejects");
+  ExpectFailure("user=postgres sslmode=disable", LoginProblem::kNotAdmitted, FailureReason::kAuthentication, "28000",
+                "no encryption");
+  ExpectFailure("user=nonesuch", LoginProblem::kRoleMissing, FailureReason::kAuthentication, "28000", "does not exist");
+  ExpectFailure("dbname=nonesuch", LoginProblem::kDatabaseMissing, FailureReason::kError, "3D000", "does not exist");
+  ExpectFailure("user=plain dbname=closed", LoginProblem::kDatabaseDenied, FailureReason::kInsufficientPrivilege,
+                "42501", "permission denied");
+  ExpectFailure("user=plain dbname=shut", LoginProblem::kDatabaseClosed, FailureReason::kError, "55000");
+  ExpectFailure("user=plain dbname=small", LoginProblem::kTooManyOfDatabase, FailureReason::kConnection, "53300");
+  ExpectFailure("user=one", LoginProblem::kTooManyOfRole, FailureReason::kConnection, "53300", "too many connections");
+  ExpectFailure("sslmode=verify-full" + root, LoginProblem::kHostMismatch, FailureReason::kTls, "",
+                "does not match host name");
+  ExpectFailure("sslmode=verify-ca" + other, LoginProblem::kNotVerified, FailureReason::kTls, "",
+                "certificate verify failed");
+  ExpectFailure("sslmode=verify-ca sslrootcert=/nonexistent", LoginProblem::kRootMissing, FailureReason::kTls, "",
+                "does not exist");
   ExpectFailure("ssl_min_protocol_version=TLSv1.3 ssl_max_protocol_version=TLSv1.3 sslmode=require user=nonesuch",
-                FailureReason::kAuthentication, "28000");
+                LoginProblem::kRoleMissing, FailureReason::kAuthentication, "28000");
+}
+
+TEST_F(ConnectorPgTest, EachProblemWithTheClientsFilesIsKnown) {
+  const support::Certificate good = ca_.Issue({.common_name = "certified"});
+  const std::string cert = " sslcert=" + dir_.Write("c.crt", good.chain);
+  const std::string key = dir_.Write("c.key", good.key);
+  const auto with = [&](const std::string& files) { return "user=nonesuch sslmode=require" + files; };
+  const auto expect = [&](const std::string& files, LoginProblem problem) {
+    ExpectFailure(with(files), problem, FailureReason::kTls, "");
+  };
+  expect(cert + " sslkey=/nonexistent", LoginProblem::kClientKeyMissing);
+  std::filesystem::permissions(key, std::filesystem::perms(0644));
+  expect(cert + " sslkey=" + key, LoginProblem::kClientKeyMode);
+  std::filesystem::permissions(key, std::filesystem::perms(0600));
+  expect(cert + " sslkey=" + dir_.Write("bad.key", "nonsense"), LoginProblem::kClientKeyUnusable);
+  expect(cert + " sslkey=" + dir_.Write("other.key", ca_.Issue({.common_name = "x"}).key),
+         LoginProblem::kClientKeyMismatch);
+  expect(" sslcert=" + dir_.Write("bad.crt", "nonsense") + " sslkey=" + key, LoginProblem::kClientCertificateUnusable);
+  expect(" sslrootcert=" + dir_.Write("bad-ca.crt", "nonsense"), LoginProblem::kRootUnusable);
+  const std::string locked = dir_.Write("locked.key", good.key);
+  const auto openssl =
+      support::RunProcess({"openssl", "pkey", "-aes256", "-passout", "pass:right", "-in", key, "-out", locked});
+  ASSERT_EQ(openssl.exit_code, 0) << openssl.err;
+  expect(cert + " sslpassword=wrong sslkey=" + locked, LoginProblem::kClientKeyPassphrase);
+}
+
+TEST_F(ConnectorPgTest, TheServersRefusalOfACertificateIsKnown) {
+  const auto expect = [&](const support::Certificate& client, const std::string& name, LoginProblem problem) {
+    ExpectFailure("user=certified sslmode=require sslcert=" + dir_.Write(name + ".crt", client.chain) +
+                      " sslkey=" + dir_.Write(name + ".key", client.key),
+                  problem, FailureReason::kTls, "");
+  };
+  expect(support::TestCa("Other").Issue({.common_name = "certified"}), "unknown", LoginProblem::kClientCaUnknown);
+  expect(
+      ca_.Issue({.common_name = "certified", .not_before = -std::chrono::days(30), .not_after = -std::chrono::days(1)}),
+      "expired", LoginProblem::kClientCertificateExpired);
+}
+
+TEST_F(ConnectorPgTest, AServerWithoutTlsIsKnown) {
+  PostgresServer plain;
+  try {
+    RunOnLoop(loop_, connector_.Connect({plain.Conninfo("sslmode=require"), ""}, seconds(30)));
+    ADD_FAILURE() << "connected";
+  } catch (const LoginError& error) {
+    EXPECT_EQ(error.problem(), LoginProblem::kServerWithoutTls) << error.what();
+    EXPECT_EQ(error.reason(), FailureReason::kTls);
+  }
+}
+
+TEST_F(ConnectorPgTest, ARuleThatNeedsWhatTheServerLacksIsKnown) {
+  PostgresServer server({.hba = "local all postgres trust\nhostssl all all 127.0.0.0/8 trust clientcert=verify-ca\n",
+                         .tls = support::ServerTls{.server = ca_.IssueForLocalhost()}});
+  try {
+    RunOnLoop(loop_, connector_.Connect({server.Conninfo("sslmode=require"), ""}, seconds(30)));
+    ADD_FAILURE() << "connected";
+  } catch (const LoginError& error) {
+    EXPECT_EQ(Describe(error.problem()), Describe(LoginProblem::kServerWithoutRoot)) << error.what();
+  }
+}
+
+TEST_F(ConnectorPgTest, WhatIsThereInsteadOfAServerIsKnown) {
+  const auto problem = [&](const std::string& conninfo) {
+    try {
+      RunOnLoop(loop_, connector_.Connect({conninfo, ""}, seconds(30)));
+    } catch (const LoginError& error) {
+      return Describe(error.problem());
+    }
+    return std::string_view("connected");
+  };
+  EXPECT_EQ(problem("host=127.0.0.1 port=1"), Describe(LoginProblem::kRefused));
+  EXPECT_EQ(problem("host=no-such-host.invalid"), Describe(LoginProblem::kNameNotResolved));
+  EXPECT_EQ(problem("host=/nonexistent"), Describe(LoginProblem::kSocketMissing));
+  EXPECT_EQ(problem(server_.Conninfo("options='-c no.such.thing=1 -c nosuch=1'")), Describe(LoginProblem::kParameter));
+  EXPECT_EQ(problem(server_.Conninfo("target_session_attrs=standby user=postgres")),
+            Describe(LoginProblem::kTargetSession));
+  EXPECT_EQ(problem(server_.Conninfo("ssl_min_protocol_version=TLSv1.3 ssl_max_protocol_version=TLSv1.2")),
+            Describe(LoginProblem::kTlsVersion));
 }
 
 TEST_F(ConnectorPgTest, ARotatedPasswordIsPickedUp) {
@@ -129,7 +224,7 @@ TEST_F(ConnectorPgTest, ARotatedPasswordIsPickedUp) {
   const std::string file = dir_.Write("password", "first\n");
   EXPECT_TRUE(Connect("user=rotated", file)->usable());
   server_.Execute("ALTER ROLE rotated PASSWORD 'second'");
-  ExpectFailure("user=rotated", FailureReason::kAuthentication, "28P01", "", file);
+  ExpectFailure("user=rotated", LoginProblem::kPasswordWrong, FailureReason::kAuthentication, "28P01", "", file);
   dir_.Write("password", "second\r\n");
   EXPECT_TRUE(Connect("user=rotated password=hunter2", file)->usable());
 }
@@ -219,7 +314,7 @@ TEST_F(ConnectorPgTest, AServerKilledInMidQueryIsALostConnectionAtOnce) {
   } catch (const DbError& error) {
     EXPECT_EQ(error.reason(), FailureReason::kConnection) << error.what();
   }
-  ExpectFailure("", FailureReason::kConnection, "", "Connection refused");
+  ExpectFailure("", LoginProblem::kRefused, FailureReason::kConnection, "", "Connection refused");
   server_.Start();
 }
 
@@ -232,7 +327,7 @@ TEST_F(ConnectorPgTest, APausedServerIsATimeout) {
 
 TEST_F(ConnectorPgTest, AServerThatStartsOrEndsIsAConnectionError) {
   server_.Stop();
-  ExpectFailure("", FailureReason::kConnection, "", "Connection refused");
+  ExpectFailure("", LoginProblem::kRefused, FailureReason::kConnection, "", "Connection refused");
   server_.Start();
   EXPECT_TRUE(Connect("")->usable());
 }

@@ -42,39 +42,5 @@ TEST(SqlstateTest, NoneWhereNoServerAnswered) {
   }
 }
 
-FailureReason Reason(const std::string& message, bool needs_password = false) {
-  return ReasonForConnectError("", kPrefix + message, needs_password);
-}
-
-TEST(SqlstateTest, ConnectErrorsOfLibpqItself) {
-  EXPECT_EQ(Reason("Connection refused\n\tIs the server running on that host and accepting TCP/IP connections?"),
-            FailureReason::kConnection);
-  EXPECT_EQ(Reason("server closed the connection unexpectedly"), FailureReason::kConnection);
-  EXPECT_EQ(Reason("expected authentication request from server, but received H"), FailureReason::kConnection);
-  EXPECT_EQ(ReasonForConnectError("", "could not translate host name \"db\" to address: Name not known", false),
-            FailureReason::kConnection);
-  EXPECT_EQ(Reason("server does not support SSL, but SSL was required"), FailureReason::kTls);
-  EXPECT_EQ(Reason("SSL error: certificate verify failed"), FailureReason::kTls);
-  EXPECT_EQ(Reason("root certificate file \"/ca.crt\" does not exist"), FailureReason::kTls);
-  EXPECT_EQ(Reason("server certificate for \"x\" does not match host name \"y\""), FailureReason::kTls);
-  EXPECT_EQ(Reason("fe_sendauth: no password supplied"), FailureReason::kAuthentication);
-  EXPECT_EQ(Reason("anything", true), FailureReason::kAuthentication);
-  EXPECT_EQ(Reason("authentication method 13 not supported"), FailureReason::kAuthentication);
-}
-
-TEST(SqlstateTest, TheServersCodeWins) {
-  EXPECT_EQ(ReasonForConnectError("53300", "FATAL:  53300: SSL password", true), FailureReason::kConnection);
-  EXPECT_EQ(ReasonForConnectError("42501", "FATAL:  42501: permission denied", false),
-            FailureReason::kInsufficientPrivilege);
-}
-
-// Names are the operator's choice.
-TEST(SqlstateTest, NamesSayNothing) {
-  EXPECT_EQ(
-      ReasonForConnectError(
-          "", "connection to server at \"password-SSL-db\" (10.0.0.1), port 5432 failed: Connection refused", false),
-      FailureReason::kConnection);
-}
-
 }  // namespace
 }  // namespace pgtls::db
