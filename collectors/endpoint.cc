@@ -160,6 +160,9 @@ void Verify(const WireClient& client, const WireLook& look, EndpointFacts& facts
   const auto error = tls::VerifyHostName(chain.front(), client.places[look.place].host);
   facts.hostname_ok = !error;
   facts.hostname_error = error.value_or("");
+  if (!error && (!facts.chain_errors || facts.chain_errors->empty())) return;
+  facts.certificate = tls::ParseCertificate(chain.front());
+  if (facts.certificate) facts.certificate->der.clear();
 }
 
 tls::Observations Observe(const WireClient& client, const WireLook& look, const EndpointFacts& facts,
@@ -182,6 +185,24 @@ tls::Observations Observe(const WireClient& client, const WireLook& look, const 
     seen.handshake = std::nullopt;
   }
   return seen;
+}
+
+tls::ClientTls Fate(const WireClient& client, const tls::Observations& seen, const WireLook& look,
+                    const Enforcement& enforced) {
+  tls::ClientTls fate = {.usable = client.usable,
+                         .versions_usable = client.context != nullptr,
+                         .problem = client.problem,
+                         .root_file = client.root_file,
+                         .root_is_default = client.root_is_default,
+                         .certificate_file = client.certificate_file,
+                         .handshake = seen.handshake};
+  // The one that decided.
+  const bool early = FinishedOrFailed(look.as_libpq) == false || !enforced.tls;
+  const tls::TlsResult& result = early ? look.as_libpq : *enforced.tls;
+  if (seen.handshake == false) fate.failure = result.failure;
+  fate.alert = result.alert;
+  fate.admission = result.admission;
+  return fate;
 }
 
 Picture Judge(const WireClient& client, const WireLook& look, std::optional<Answer> gss,
@@ -214,6 +235,7 @@ Picture Judge(const WireClient& client, const WireLook& look, std::optional<Answ
   facts.direct_tls = enforced->direct;
   const tls::Observations seen = Observe(client, look, facts, *enforced);
   for (std::size_t i = 0; i < tls::kSslModes.size(); ++i) facts.sslmodes[i] = VerdictFor(tls::kSslModes[i], seen);
+  facts.client = Fate(client, seen, look, *enforced);
   return picture;
 }
 

@@ -150,6 +150,8 @@ void LoadFiles(const db::Target& target, const std::string& conninfo, WireClient
     client.root_problem = ProblemOf({root_error, std::generic_category()});
   }
   if (root_error == 0) {
+    client.root_file = root;
+    client.root_is_default = target.option("sslrootcert").empty();
     client.root = tls::RootCertificate::kUnusable;
     std::string crl = target.option("sslcrl");
     const std::string& crl_directory = target.option("sslcrldir");
@@ -161,6 +163,7 @@ void LoadFiles(const db::Target& target, const std::string& conninfo, WireClient
   }
   const std::string certificate = FileOption(target, "sslcert", "postgresql.crt");
   if (StatError(certificate) == 0) {
+    client.certificate_file = certificate;
     guarded([&] {
       client.identity =
           tls::ClientIdentity::Load(certificate, FileOption(target, "sslkey", "postgresql.key"), KeyPassword(conninfo));

@@ -27,7 +27,10 @@ struct WireClient {
   tls::ContextPtr context;  // null where OpenSSL refuses the conninfo's TLS versions
   // libpq's files: sslrootcert, sslcrl, sslcert, sslkey, or their defaults in ~/.postgresql.
   tls::RootCertificate root = tls::RootCertificate::kNone;
+  std::string root_file;                                // empty: there is none
+  bool root_is_default = false;                         // nobody named it
   std::shared_ptr<const tls::TrustStore> trust;         // with kLoaded
+  std::string certificate_file;                         // of the client; empty: there is none
   std::shared_ptr<const tls::ClientIdentity> identity;  // null: no client certificate
   // libpq goes on without `root` where the conninfo names a file that is not there, or that stat() may not see: the
   // errno as ProblemOf() names it. Empty where it is there, or nobody named one.

@@ -1,10 +1,11 @@
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
 
+#include "exporter/audit/date.h"
+#include "exporter/audit/file_remedies.h"
 #include "exporter/audit/findings.h"
 #include "exporter/base/text.h"
 
@@ -18,17 +19,8 @@ using tls::CertificateFacts;
 constexpr auto kSoon = days(7);
 constexpr auto kAhead = days(30);
 constexpr const char* kRenew =
-    "Issue a new certificate for the same names, put it into ssl_cert_file, SELECT pg_reload_conf(); and look at the "
-    "wire again.";
-
-std::string Date(sys_seconds time) {
-  const auto day = std::chrono::floor<days>(time);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss clock(time - day);
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-                     clock.minutes().count(), clock.seconds().count());
-}
+    "Issue a new certificate for the same names, put it into ssl_cert_file (a new key into ssl_key_file), SELECT "
+    "pg_reload_conf(); and check again that it is served.";
 
 // Where a certificate or list was seen, and what breaks with it.
 struct Place {
@@ -36,39 +28,52 @@ struct Place {
   bool is_leaf;       // the server's own, as clients meet it
   std::string_view what;
   std::string_view prefix;  // of the finding's id: certificate, ca
+  std::string renew = kRenew;
+  bool in_force = true;  // false: a file that the server has not loaded
 };
+
+std::string Why(const Place& place) {
+  if (place.is_leaf)
+    return "Clients that verify the server cannot connect; PostgreSQL keeps serving it without a warning.";
+  if (!place.in_force) return "The server does not use this file yet: it will from the next reload or restart on.";
+  return "Certificates that it signed are not accepted any more.";
+}
+
+// A file that is not in force does no harm yet.
+Severity At(const Place& place, Severity severity) {
+  return !place.in_force && severity == Severity::kCritical ? Severity::kWarning : severity;
+}
 
 void AddValidity(const CertificateFacts& certificate, const Place& place, sys_seconds now, Findings& findings) {
   const std::string subject = Printable(fmt::format("{}: {}", place.where, certificate.subject));
-  const std::string why =
-      place.is_leaf
-          ? "Clients that verify the server cannot connect with it; PostgreSQL itself serves it on in silence."
-          : "Certificates that it stands for are not accepted any more.";
+  const bool early = certificate.not_before && *certificate.not_before > now;
   if (certificate.not_after) {
     const std::vector<std::string> lines = {subject, "valid until " + Date(*certificate.not_after)};
     const auto left = *certificate.not_after - now;
     const bool ca = place.prefix == "ca";
     if (left <= std::chrono::seconds(0)) {
-      findings.push_back({Severity::kCritical, ca ? "ca_expired" : "certificate_expired",
-                          fmt::format("{} has expired", place.what), lines, why, kRenew});
+      findings.push_back({At(place, Severity::kCritical), ca ? "ca_expired" : "certificate_expired",
+                          fmt::format("{} has expired", place.what), lines, Why(place), place.renew});
     } else if (left <= kAhead) {
-      findings.push_back({left <= kSoon ? Severity::kCritical : Severity::kWarning,
+      findings.push_back({At(place, left <= kSoon ? Severity::kCritical : Severity::kWarning),
                           ca ? "ca_expiring" : "certificate_expiring",
                           fmt::format("{} expires in {} days", place.what, std::chrono::floor<days>(left).count()),
-                          lines, why, kRenew});
-    } else if (place.is_leaf) {
+                          lines, Why(place), place.renew});
+    } else if (place.is_leaf && !early) {
       findings.push_back({Severity::kFine, "certificate_valid",
                           fmt::format("{} is valid for {} days", place.what, std::chrono::floor<days>(left).count()),
                           lines, "", ""});
     }
   }
-  if (certificate.not_before && *certificate.not_before > now) {
-    findings.push_back({Severity::kCritical,
-                        "certificate_not_yet_valid",
-                        fmt::format("{} is not valid yet", place.what),
-                        {subject, "valid from " + Date(*certificate.not_before)},
-                        why,
-                        "Wait, or mend the clock of the authority or of this machine."});
+  if (early) {
+    findings.push_back(
+        {At(place, Severity::kCritical),
+         "certificate_not_yet_valid",
+         fmt::format("{} is not valid yet", place.what),
+         {subject, "valid from " + Date(*certificate.not_before), "this machine's clock: " + Date(now)},
+         Why(place),
+         "Check this machine's clock, and that of the machine that issued it. If both are right, put the "
+         "previous certificate back until this one is valid, and SELECT pg_reload_conf();"});
   }
 }
 
@@ -95,25 +100,60 @@ void AddStrength(const CertificateFacts& certificate, const Place& place, Findin
                         "weak_key",
                         fmt::format("{} has a weak key", place.what),
                         {subject, Printable(certificate.key_algorithm + " " + certificate.key_size + " bits")},
-                        "Such a key can be found with enough machines.",
+                        "A key this short can be broken.",
                         "Make a new key (RSA 2048 or more, or EC P-256) and a certificate for it."});
   }
-  // Nobody looks at the signature of a root.
+  // The signature of a root is not verified.
   if (WeakSignature(certificate) && !certificate.self_signed) {
     findings.push_back({Severity::kWarning,
                         "weak_signature",
                         fmt::format("{} has a weak signature", place.what),
                         {subject, Printable(certificate.signature_algorithm)},
-                        "Another certificate with the same signature can be made.",
-                        kRenew});
+                        "Somebody may make another certificate for which this signature is valid too.",
+                        place.renew});
   }
 }
 
+std::string Identity(const CertificateFacts& certificate) {
+  return fmt::format("{}, serial {}, valid from {} to {}, SHA-256 {}", certificate.subject, certificate.serial,
+                     certificate.not_before ? Date(*certificate.not_before) : "?",
+                     certificate.not_after ? Date(*certificate.not_after) : "?", certificate.fingerprint_sha256);
+}
+
+// Why a reload would not help, or that it does.
+std::string ReloadRemedy(const tls::CertificateInventory& inventory) {
+  const auto& key = inventory.key;
+  if (key && (key->mode == false || key->owner == false || key->matches_certificate == false)) {
+    return "Fix the private key first (findings key_mode, key_owner, key_mismatch): every reload is refused until "
+           "then. "
+           "After that SELECT pg_reload_conf();";
+  }
+  return "SELECT pg_reload_conf(); If nothing changes, the server log says why it was refused. A key with a passphrase "
+         "is "
+         "reloaded only with ssl_passphrase_command_supports_reload = on; otherwise restart the server.";
+}
+
+void AddNotInForce(const tls::CertificateInventory& inventory, Findings& findings) {
+  std::vector<std::string> lines = {Printable("served: " + Identity(inventory.served.front()))};
+  for (const auto& file : inventory.files) {
+    if (file.role != "server" || file.content.certificates.empty()) continue;
+    lines.push_back(Printable(file.path + ": " + Identity(file.content.certificates.front().facts)));
+  }
+  findings.push_back({Severity::kWarning, "served_not_file",
+                      "The server serves another certificate than its file holds", std::move(lines),
+                      "The file was replaced and not reloaded, or the reload was refused: the old certificate stays in "
+                      "use until it expires, and the next restart may fail.",
+                      ReloadRemedy(inventory)});
+}
+
 void AddServed(const tls::CertificateInventory& inventory, sys_seconds now, Findings& findings) {
+  const std::string chain =
+      "Get the current certificate of this CA and replace the old block in ssl_cert_file by it (or remove it, if no "
+      "client needs it), then SELECT pg_reload_conf();";
   for (std::size_t i = 0; i < inventory.served.size(); ++i) {
     const CertificateFacts& certificate = inventory.served[i];
     const Place place = i == 0 ? Place{"served", true, "The server's certificate", "certificate"}
-                               : Place{"served", false, "An authority's certificate that the server sends", "ca"};
+                               : Place{"served", false, "A CA certificate that the server sends", "ca", chain};
     AddValidity(certificate, place, now, findings);
     AddStrength(certificate, place, findings);
   }
@@ -122,36 +162,40 @@ void AddServed(const tls::CertificateInventory& inventory, sys_seconds now, Find
                         "self_signed",
                         "The server's certificate is self-signed",
                         {Printable("served: " + inventory.served[0].subject)},
-                        "Clients can verify it only by a copy of it, and with every renewal they need a new one.",
-                        "Have an authority sign it, and give clients that authority's certificate as sslrootcert."});
+                        "Clients can verify it only with a copy of it, and need a new copy at every renewal.",
+                        "Let a CA sign it, and give clients the CA's certificate as sslrootcert."});
   }
-  if (inventory.served_matches_file == false) {
-    findings.push_back({Severity::kWarning,
-                        "served_not_file",
-                        "The server serves another certificate than stands in its file",
-                        {},
-                        "It was replaced and not reloaded, or the reload was refused (a wrong key, too open a mode): "
-                        "the old one goes on until it expires, or until the next restart fails.",
-                        "SELECT pg_reload_conf(); then look into the server's log if nothing changes."});
-  }
+  if (inventory.served_matches_file == false && !inventory.served.empty()) AddNotInForce(inventory, findings);
 }
 
-void AddFile(const tls::FileReport& file, sys_seconds now, Findings& findings) {
+std::string RenewFile(const tls::FileReport& file) {
+  const std::string path = Printable(file.path);
+  if (file.role == "server") return kRenew;
+  if (file.role == "ca") {
+    return "Add the CA's new certificate to " + path +
+           " (ssl_ca_file), remove the old one once no client uses a certificate of it, then SELECT pg_reload_conf();";
+  }
+  return "Replace the certificate in " + path + ", and let the program that uses it read it again.";
+}
+
+void AddFile(const tls::FileReport& file, bool in_force, sys_seconds now, Findings& findings) {
   const std::string where = "file " + file.path;
   const bool of_server = file.role != "extra";
   if (!file.problem.empty() && file.problem != "permission_denied") {
-    findings.push_back({of_server ? Severity::kCritical : Severity::kWarning,
-                        "certificate_file_unusable",
-                        "A certificate file cannot be used",
-                        {Printable(where + ": " + file.problem)},
-                        of_server ? "A reload refuses it, and the next start of the server fails."
-                                  : "What it should say is not known.",
-                        "Put the right file there, readable by the server."});
+    findings.push_back(
+        {of_server ? Severity::kCritical : Severity::kWarning,
+         "certificate_file_unusable",
+         "A certificate file cannot be used",
+         {Printable(where + ": " + file.problem), fmt::format("role {}: {}", file.role, SettingOfRole(file.role))},
+         of_server ? "A reload is refused because of it, and the next start of the server fails."
+                   : "When its certificates expire is not known.",
+         FileRemedy(file.role, file.problem, file.path)});
   }
   for (const auto& entry : file.content.certificates) {
     const bool ca = file.role == "ca" || entry.position > 0;
-    const Place place = {where, false, ca ? "An authority's certificate" : "A certificate on disk",
-                         ca ? "ca" : "certificate"};
+    const Place place = {
+        where,           false,   ca ? "A CA certificate" : "A certificate on disk", ca ? "ca" : "certificate",
+        RenewFile(file), in_force};
     AddValidity(entry.facts, place, now, findings);
     if (!ca) AddStrength(entry.facts, place, findings);
   }
@@ -164,28 +208,33 @@ void AddFile(const tls::FileReport& file, sys_seconds now, Findings& findings) {
          over ? "A certificate revocation list has expired" : "A certificate revocation list expires soon",
          {Printable(where + ": " + crl.issuer), "next update " + Date(*crl.next_update)},
          "With an expired list the server refuses every client that presents a certificate.",
-         "Fetch the authority's new list into the file, then SELECT pg_reload_conf();"});
+         "Fetch the CA's current list into this file, then SELECT pg_reload_conf(); and let a timer do so from now "
+         "on."});
   }
 }
 
 void AddKey(const tls::KeyReport& key, Findings& findings) {
   const std::vector<std::string> lines = {Printable(key.path)};
-  const std::string why = "The reload refused it in silence, or will: the next start of the server fails.";
+  const std::string why =
+      "A reload is refused because of it, which only the server log says, and the next start of the server fails.";
   if (key.mode == false) {
-    findings.push_back({Severity::kCritical, "key_mode", "The private key's file is open to others", lines, why,
+    findings.push_back({Severity::kCritical, "key_mode", "The private key file is accessible to others", lines, why,
                         Printable("chmod 0600 " + key.path) + " (0640 is allowed where root owns it)"});
   }
   if (key.owner == false) {
-    findings.push_back({Severity::kCritical, "key_owner", "The private key's file belongs to somebody else", lines, why,
-                        Printable("chown to the server's user, or to root with mode 0640: " + key.path)});
+    findings.push_back(
+        {Severity::kCritical, "key_owner", "The private key file has the wrong owner", lines, why,
+         Printable("chown it to the server's OS user, or to root with mode 0640 and the server's group: " + key.path)});
   }
   if (key.matches_certificate == false) {
-    findings.push_back(
-        {Severity::kCritical, "key_mismatch", "The private key does not belong to the certificate", lines, why,
-         "Put the pair that belongs together into ssl_cert_file and ssl_key_file, then SELECT pg_reload_conf();"});
+    findings.push_back({Severity::kCritical, "key_mismatch", "The private key does not belong to the certificate",
+                        lines, why,
+                        "Put a certificate and its own key into ssl_cert_file and ssl_key_file (`openssl x509 -in CERT "
+                        "-noout -pubkey` and "
+                        "`openssl pkey -in KEY -pubout` print the same), then SELECT pg_reload_conf();"});
   }
   if (key.mode == true && key.owner == true && key.matches_certificate == true) {
-    findings.push_back({Severity::kFine, "key", "The private key's file is as the server wants it", lines, "", ""});
+    findings.push_back({Severity::kFine, "key", "The private key file is as the server requires", lines, "", ""});
   }
 }
 
@@ -197,18 +246,21 @@ void AddCertificates(const Evidence& evidence, Findings& findings) {
   AddServed(inventory, evidence.now, findings);
   for (const auto& file : inventory.files) {
     // What is served was judged there already.
-    const bool same = file.role == "server" && !inventory.served.empty() && inventory.served_matches_file == true;
-    if (!same) AddFile(file, evidence.now, findings);
+    const bool server = file.role == "server";
+    const bool same = server && !inventory.served.empty() && inventory.served_matches_file == true;
+    const bool in_force = !server || inventory.served_matches_file != false;
+    if (!same) AddFile(file, in_force, evidence.now, findings);
   }
   if (inventory.key) {
     AddKey(*inventory.key, findings);
   } else if (!inventory.served.empty()) {
     findings.push_back({Severity::kNote,
                         "key_not_looked_at",
-                        "The private key's file cannot be looked at from here",
+                        "The private key file cannot be checked from here",
                         {},
-                        "Whether the next start of the server takes it (mode, owner, certificate) is not known.",
-                        "Run the exporter on the server's machine, over the Unix socket or with read_via: local."});
+                        "Whether the server will accept it at its next start (mode, owner, certificate) is not known.",
+                        "Run the exporter on the server's machine as the server's OS user, over the Unix socket or "
+                        "with read_via: local."});
   }
 }
 

@@ -34,6 +34,7 @@ std::vector<ServerReport> Check(const sampling::Snapshots& servers, std::chrono:
     AddHba(evidence, found);
     AddCertificates(evidence, found);
     AddSettings(evidence, found);
+    AddLogin(evidence, found);
     AddCoverage(evidence, found);
     for (const Severity severity : {Severity::kCritical, Severity::kWarning, Severity::kNote, Severity::kFine}) {
       std::ranges::copy_if(found, std::back_inserter(report.findings),

@@ -67,34 +67,28 @@ void AddFailure(const sampling::CollectorState& collector, const sampling::Failu
                       true});
 }
 
-// It takes connections, and what it speaks is not known.
+// It accepts connections, and whether it speaks TLS is not known.
 void AddSilence(const tls::EndpointFacts& endpoint, Findings& findings) {
   const tls::Answer answer = endpoint.ssl_answer.value_or(tls::Answer::kNone);
   if (!endpoint.reachable || answer == tls::Answer::kYes || answer == tls::Answer::kNo) return;
-  const char* how = answer == tls::Answer::kError ? "an error" : "nothing, or nothing that means anything";
-  findings.push_back({Severity::kWarning,
-                      "wire_no_answer",
-                      "The server does not say whether it speaks TLS",
-                      {fmt::format("at {}: the answer to SSLRequest is {}", Printable(endpoint.address), how)},
-                      kWhyUnknown,
-                      "Look into the server's log. Is PostgreSQL, or a pooler that knows TLS, behind this port?",
-                      true});
+  const bool error = answer == tls::Answer::kError;
+  findings.push_back(
+      {Severity::kWarning,
+       "wire_no_answer",
+       "The server does not answer the request for TLS",
+       {fmt::format("at {}: the answer to SSLRequest is {}", Printable(endpoint.address),
+                    error ? "an error (E)" : "none, or not PostgreSQL's protocol")},
+       kWhyUnknown,
+       error ? "Check the server log: starting up, no free connection slot, or out of memory."
+             : "Check that PostgreSQL, or a pooler that speaks TLS, listens on this port (not a proxy without a server "
+               "behind it, or another service), and check its log.",
+       true});
 }
 
 }  // namespace
 
 void AddCoverage(const Evidence& evidence, Findings& findings) {
   const auto& snapshot = evidence.snapshot;
-  if (snapshot.connection_failure) {
-    const auto& failure = *snapshot.connection_failure;
-    findings.push_back({Severity::kWarning,
-                        "no_login",
-                        "Could not log in: only the wire was looked at",
-                        {fmt::format("{}: {}", ToString(failure.reason), Printable(failure.message))},
-                        kWhyUnknown,
-                        "Mend the conninfo, the password or pg_hba.conf for the exporter's role.",
-                        true});
-  }
   for (const auto& collector : snapshot.collectors) {
     if (!collector.result || collector.result->unsupported) continue;
     for (const auto& missing : collector.result->incomplete) AddPart(collector, missing, findings);
@@ -113,18 +107,20 @@ void AddCoverage(const Evidence& evidence, Findings& findings) {
     if (!enabled) {
       findings.push_back({Severity::kNote,
                           "collector_disabled",
-                          fmt::format("Not looked at: {} is switched off", name),
+                          fmt::format("Not checked: the {} collector is disabled", name),
                           {},
                           kWhyUnknown,
-                          fmt::format("Leave out --no-collector.{}, or enable it in the configuration.", name),
+                          fmt::format("Remove --no-collector.{0} from the command line, or set collectors.{0}.enabled: "
+                                      "true in the configuration file.",
+                                      name),
                           true});
     } else if (unsupported) {
       findings.push_back({Severity::kNote,
                           "collector_unsupported",
-                          fmt::format("Not looked at: {} has nothing to see over a Unix socket", name),
+                          fmt::format("Not checked: the {} collector has nothing to check over a Unix socket", name),
                           {},
                           kWhyUnknown,
-                          "Connect over TCP (host=…) to look at the wire.",
+                          "Connect over TCP (host=…) to check what network clients meet.",
                           true});
     }
   }
@@ -132,10 +128,12 @@ void AddCoverage(const Evidence& evidence, Findings& findings) {
   if (evidence.endpoint && !evidence.endpoint->reachable) {
     findings.push_back({Severity::kWarning,
                         "endpoint_unreachable",
-                        "The server's port cannot be reached from here",
+                        "No TCP connection to the server from here",
                         {Printable(evidence.endpoint->address)},
                         kWhyUnknown,
-                        "Mend the endpoint, or the network in between.",
+                        "Check that the server listens there (listen_addresses, port), that no firewall is in between, "
+                        "and that `endpoint:` "
+                        "in the configuration, if set, is the address that clients use.",
                         true});
   }
 }

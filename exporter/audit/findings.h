@@ -12,11 +12,17 @@ using Evidence = sampling::KnownFacts;
 // For a part or reason that its collector does not declare; tests hold that there is none.
 inline constexpr std::string_view kNoRemedy = "Check the exporter's log and the server log.";
 
+// What a remedy that refuses unencrypted connections begins with where the server has no TLS: without it nobody could
+// connect. Else empty.
+std::string FirstTls(const Evidence& evidence);
+
 void AddSettings(const Evidence& evidence, Findings& findings);
 void AddSessions(const Evidence& evidence, Findings& findings);
 void AddHba(const Evidence& evidence, Findings& findings);
 void AddWire(const Evidence& evidence, Findings& findings);
 void AddCertificates(const Evidence& evidence, Findings& findings);
+// Why the exporter could not log in.
+void AddLogin(const Evidence& evidence, Findings& findings);
 // What could not be looked at, and what would allow it.
 void AddCoverage(const Evidence& evidence, Findings& findings);
 

@@ -29,23 +29,23 @@ void AddSessions(const Evidence& evidence, Findings& findings) {
   }
   if (!remote.empty()) {
     findings.push_back(
-        {Severity::kCritical, "plaintext_sessions", "Connections from other machines are not encrypted now",
-         std::move(remote), "What they send, passwords included, can be read and changed on its way.",
-         "Give these clients sslmode=verify-full (at least require), then put 'hostnossl all,replication all "
-         "all reject' at the top of pg_hba.conf (behind 'hostgssenc' lines, where clients use GSS encryption) and "
-         "SELECT pg_reload_conf(); an agreed exception belongs into "
-         "policy.allow_unencrypted."});
+        {Severity::kCritical, "plaintext_sessions", "Connections from other machines are not encrypted",
+         std::move(remote), "What they send, passwords included, can be read and changed on the network.",
+         FirstTls(evidence) +
+             "Give these clients sslmode=verify-full (at least require). Then put 'hostnossl all,replication all all "
+             "reject' at the top of pg_hba.conf (after hostgssenc lines, if clients use GSS encryption) and SELECT "
+             "pg_reload_conf(); An exception that has been agreed on belongs in policy.allow_unencrypted."});
   }
   if (!loopback.empty()) {
-    findings.push_back({Severity::kNote, "plaintext_sessions_loopback",
-                        "Connections from this very machine are not encrypted", std::move(loopback),
-                        "Loopback does not leave the machine, but a proxy there may have clients elsewhere.",
-                        "Where nobody needs it: sslmode=require, or the Unix socket."});
+    findings.push_back({Severity::kNote, "plaintext_sessions_loopback", "Loopback connections are not encrypted",
+                        std::move(loopback),
+                        "Loopback traffic does not leave the machine, but a proxy on it may have clients elsewhere.",
+                        "Let these clients use sslmode=require, or the Unix socket."});
   }
   if (!allowed.empty()) {
     findings.push_back({Severity::kNote, "plaintext_sessions_allowed", "Unencrypted connections that the policy allows",
-                        std::move(allowed), "The exemption is an agreement, no protection.",
-                        "Remove the entry from policy.allow_unencrypted once the client can speak TLS."});
+                        std::move(allowed), "An exemption is a decision, not protection.",
+                        "Remove the entry from policy.allow_unencrypted once the client uses TLS."});
   }
 }
 

@@ -23,12 +23,12 @@ void AddSsl(const ServerSettings& settings, const Evidence& evidence, Findings& 
                         "ssl_off",
                         "TLS is switched off",
                         {"ssl = off"},
-                        "Passwords and data of every connection over the network can be read and changed on their way.",
+                        "Passwords and data of every connection over the network can be read and changed on the way.",
                         "Put a certificate and its key (mode 0600) where ssl_cert_file and ssl_key_file say, then: "
                         "ALTER SYSTEM SET ssl = on; SELECT pg_reload_conf();"});
   } else if (evidence.endpoint && evidence.endpoint->ssl_answer == tls::Answer::kYes) {
     findings.push_back(
-        {Severity::kFine, "ssl_on", "TLS is switched on, and the wire answers with it", {"ssl = on"}, "", ""});
+        {Severity::kFine, "ssl_on", "TLS is switched on, and the server answers with it", {"ssl = on"}, "", ""});
   }
 }
 
@@ -48,7 +48,7 @@ void AddMinimum(const ServerSettings& settings, Findings& findings) {
                       "tls_minimum_low",
                       "TLS 1.0 or 1.1 is allowed by the configuration",
                       {fmt::format("ssl_min_protocol_version = '{}'", *minimum)},
-                      "These versions rest on MD5 and SHA-1 and have been given up (RFC 8996).",
+                      "These versions rely on MD5 and SHA-1 and are deprecated (RFC 8996).",
                       std::string("ALTER SYSTEM SET ssl_min_protocol_version = 'TLSv1.2'") + kReload});
 }
 
@@ -109,13 +109,14 @@ void AddPasswords(const ServerSettings& settings, Findings& findings) {
                         ""});
     return;
   }
-  findings.push_back({Severity::kWarning,
-                      "password_encryption_md5",
-                      "New passwords are stored as MD5",
-                      {"password_encryption = " + Printable(*encryption)},
-                      "Whoever reads an MD5 password hash can log in with it, and MD5 is going out of PostgreSQL.",
-                      "ALTER SYSTEM SET password_encryption = 'scram-sha-256'; SELECT pg_reload_conf(); then set the "
-                      "passwords again (\\password) and change md5 to scram-sha-256 in pg_hba.conf."});
+  findings.push_back(
+      {Severity::kWarning,
+       "password_encryption_md5",
+       "New passwords are stored as MD5",
+       {"password_encryption = " + Printable(*encryption)},
+       "Anybody who reads an MD5 password hash can log in with it, and MD5 passwords are deprecated in PostgreSQL 18.",
+       "ALTER SYSTEM SET password_encryption = 'scram-sha-256'; SELECT pg_reload_conf(); Then set the "
+       "passwords again (\\password) and change md5 to scram-sha-256 in pg_hba.conf."});
 }
 
 void AddPending(const ServerSettings& settings, Findings& findings) {
@@ -124,13 +125,16 @@ void AddPending(const ServerSettings& settings, Findings& findings) {
         std::ranges::any_of(settings.pending_restart, [&](const auto& name) { return settings.Get(name).has_value(); });
     findings.push_back({relevant ? Severity::kWarning : Severity::kNote, "setting_pending_restart",
                         "A changed setting waits for a restart", settings.pending_restart,
-                        "What the files say is not what the server does.",
+                        "The server still uses the value before the change.",
                         "Restart the server: pg_ctl restart, or systemctl restart postgresql."});
   }
   if (settings.pending_reload && !settings.pending_reload->empty()) {
+    const bool errors = settings.file_errors && !settings.file_errors->empty();
     findings.push_back({Severity::kWarning, "setting_pending_reload", "A changed setting waits for a reload",
-                        *settings.pending_reload, "What the files say is not what the server does.",
-                        "SELECT pg_reload_conf();"});
+                        *settings.pending_reload, "The server still uses the values before the change.",
+                        errors ? "Fix the lines of the finding config_file_errors first: a reload can be refused for "
+                                 "them. Then SELECT pg_reload_conf();"
+                               : "SELECT pg_reload_conf();"});
   }
   if (settings.file_errors && !settings.file_errors->empty()) {
     std::vector<std::string> lines;
@@ -139,8 +143,8 @@ void AddPending(const ServerSettings& settings, Findings& findings) {
     }
     findings.push_back(
         {Severity::kWarning, "config_file_errors", "Lines of the configuration files cannot be applied",
-         std::move(lines), "With one bad line a reload may be refused as a whole, and a start fails.",
-         "Mend the lines, then SELECT pg_reload_conf(); a setting that needs a restart is listed here too."});
+         std::move(lines), "One bad line can make a reload fail as a whole, and the next start too.",
+         "Fix these lines, then SELECT pg_reload_conf(); (a setting that needs a restart is listed here too)."});
   }
 }
 
@@ -156,13 +160,22 @@ void AddStandby(const ServerSettings& settings, Findings& findings) {
   const bool encrypted = link.sslmode == "require";
   const bool local = link.sender_host.starts_with('/');
   findings.push_back({encrypted || local ? Severity::kNote : Severity::kWarning, "standby_link_unprotected",
-                      encrypted ? "The link to the upstream server is encrypted, but nobody verifies with whom"
-                                : "The link to the upstream server may go without encryption",
+                      encrypted
+                          ? "The link to the upstream server is encrypted, but the upstream server is not verified"
+                          : "The link to the upstream server may be unencrypted",
                       lines, "All data of the cluster goes over this link.",
                       "Add sslmode=verify-full sslrootcert=… to primary_conninfo, then SELECT pg_reload_conf();"});
 }
 
 }  // namespace
+
+std::string FirstTls(const Evidence& evidence) {
+  const bool off = evidence.settings && evidence.settings->Get("ssl") == "off";
+  const bool refused = evidence.endpoint && evidence.endpoint->ssl_answer == tls::Answer::kNo;
+  return off || refused
+             ? "First switch TLS on at the server: until then, refusing unencrypted connections refuses all. "
+             : "";
+}
 
 void AddSettings(const Evidence& evidence, Findings& findings) {
   if (!evidence.settings) return;

@@ -1,7 +1,10 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
-#include "exporter/audit/findings.h"
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "exporter/audit/wire_remedies.h"
 #include "exporter/base/net_address.h"
 #include "exporter/base/text.h"
 
@@ -19,28 +22,45 @@ bool IsLoopback(const EndpointFacts& endpoint) {
   return address && address->IsLoopback();
 }
 
+// What the causes show, behind `lines`, and all that there is to do.
+Cause Joined(std::vector<std::string> lines, const std::vector<Cause>& causes) {
+  Cause all = {std::move(lines), ""};
+  for (const Cause& cause : causes) {
+    std::ranges::copy(cause.evidence, std::back_inserter(all.evidence));
+    if (!all.remedy.empty()) all.remedy += ' ';
+    all.remedy += cause.remedy;
+  }
+  return all;
+}
+
 void AddAnswer(const EndpointFacts& endpoint, const Evidence& evidence, Findings& findings) {
   const std::string at = "at " + Printable(endpoint.address);
-  if (endpoint.ssl_answer == Answer::kNo && (!evidence.settings || evidence.settings->Get("ssl") != "off")) {
+  const auto ssl = evidence.settings ? evidence.settings->Get("ssl") : std::nullopt;
+  if (endpoint.ssl_answer == Answer::kNo && ssl != "off") {
+    std::vector<std::string> lines = {at + ": the answer to SSLRequest is N"};
+    if (ssl) lines.push_back("ssl = " + Printable(*ssl));
     findings.push_back(
-        {Severity::kCritical,
-         "wire_no_tls",
-         "The server refuses TLS on the wire",
-         {at + ": the answer to SSLRequest is N"},
-         "The setting ssl says nothing of it: a reload with a bad certificate or key leaves it on, and TLS off.",
-         "Look into the server's log for the reason, mend certificate and key, then SELECT pg_reload_conf();"});
+        {Severity::kCritical, "wire_no_tls", "The server refuses TLS", std::move(lines),
+         "Every connection to this address goes unencrypted, or fails. The setting ssl does not show it: after a "
+         "reload "
+         "with a bad certificate or key it stays on, while TLS is off.",
+         ssl ? "Check the server log for the reason, fix ssl_cert_file and ssl_key_file, then SELECT pg_reload_conf(); "
+               "If a pooler answers at this address, switch TLS on there (PgBouncer: client_tls_sslmode)."
+             : "Put a certificate and its key where ssl_cert_file and ssl_key_file say, then ALTER SYSTEM SET ssl = "
+               "on; "
+               "SELECT pg_reload_conf(); If ssl is on already, the server log says why the files were not loaded. If a "
+               "pooler answers at this address, switch TLS on there (PgBouncer: client_tls_sslmode)."});
   }
   if (endpoint.ssl_answer == Answer::kYes && endpoint.handshake == false) {
-    findings.push_back({Severity::kCritical,
-                        "handshake_failed",
-                        "No TLS handshake succeeds",
-                        {at},
-                        "Clients that insist on TLS cannot connect, and the others go on in clear text.",
-                        "Try: openssl s_client -starttls postgres -connect …, and look into the server's log."});
+    Cause cause = Joined({at}, WhyTlsFails(evidence));
+    if (cause.remedy.empty()) cause.remedy = LoginRemedy(db::LoginProblem::kTlsFailed);
+    findings.push_back({Severity::kCritical, "handshake_failed", "No TLS handshake succeeds", std::move(cause.evidence),
+                        "Clients that require TLS cannot connect, and the others connect unencrypted.",
+                        std::move(cause.remedy)});
   }
 }
 
-void AddPlaintext(const EndpointFacts& endpoint, Findings& findings) {
+void AddPlaintext(const EndpointFacts& endpoint, const Evidence& evidence, Findings& findings) {
   if (!endpoint.plaintext_accepted) return;
   const std::string at = "at " + Printable(endpoint.address) + ", as this exporter's user and database";
   if (!*endpoint.plaintext_accepted) {
@@ -54,9 +74,10 @@ void AddPlaintext(const EndpointFacts& endpoint, Findings& findings) {
        "wire_plaintext_accepted",
        "An unencrypted connection from here gets to authentication",
        {at},
-       "It was tried: nothing but the client's own sslmode keeps its password and data from the network.",
-       "Put 'hostnossl all,replication all all reject' at the top of pg_hba.conf (behind 'hostgssenc' lines, where "
-       "clients use GSS encryption: it matches them too), then SELECT pg_reload_conf();"});
+       "It was tried: only the client's own sslmode protects its password and data on the network.",
+       FirstTls(evidence) +
+           "Put 'hostnossl all,replication all all reject' at the top of pg_hba.conf (after hostgssenc lines, if "
+           "clients use GSS encryption, which it matches too), then SELECT pg_reload_conf();"});
 }
 
 void AddVersions(const EndpointFacts& endpoint, Findings& findings) {
@@ -65,49 +86,57 @@ void AddVersions(const EndpointFacts& endpoint, Findings& findings) {
     if (accepted && (version == "TLSv1" || version == "TLSv1.1")) old.push_back(std::string(version) + " was accepted");
   }
   if (old.empty()) return;
-  findings.push_back({Severity::kWarning, "old_tls_accepted", "TLS 1.0 or 1.1 is accepted on the wire", std::move(old),
-                      "These versions rest on MD5 and SHA-1 and have been given up (RFC 8996).",
+  findings.push_back({Severity::kWarning, "old_tls_accepted", "TLS 1.0 or 1.1 is accepted", std::move(old),
+                      "These versions rely on MD5 and SHA-1 and are deprecated (RFC 8996).",
                       "ALTER SYSTEM SET ssl_min_protocol_version = 'TLSv1.2'; SELECT pg_reload_conf();"});
 }
 
-void AddVerification(const EndpointFacts& endpoint, Findings& findings) {
+void AddVerification(const EndpointFacts& endpoint, const Evidence& evidence, Findings& findings) {
   if (endpoint.handshake != true) return;
   if (endpoint.hostname_ok == false) {
-    findings.push_back({Severity::kWarning,
-                        "wrong_host",
-                        "The certificate is for another host",
-                        {Printable(fmt::format("clients ask for {}: {}", endpoint.host, endpoint.hostname_error))},
-                        "sslmode=verify-full fails, so clients are told to do without.",
-                        "Issue a certificate whose subjectAltName names this host, and reload the server."});
+    Cause cause = WhyWrongHost(endpoint);
+    findings.push_back({Severity::kWarning, "wrong_host", "The certificate is for another host",
+                        std::move(cause.evidence), "sslmode=verify-full fails, so clients give up verification.",
+                        std::move(cause.remedy)});
   }
   if (!endpoint.chain_errors) return;
   if (endpoint.chain_errors->empty()) {
-    findings.push_back(
-        {Severity::kFine, "chain_verified", "The certificate's chain is verified by sslrootcert", {}, "", ""});
+    const std::string root = RootLine(endpoint);
+    findings.push_back({Severity::kFine, "chain_verified", "The certificate chain is verified",
+                        root.empty() ? std::vector<std::string>() : std::vector<std::string>{root}, "", ""});
     return;
   }
   bool critical = false;
   for (const auto& error : *endpoint.chain_errors)
     critical = critical || error == "revoked" || error == "expired" || error == "bad_signature";
-  findings.push_back({critical ? Severity::kCritical : Severity::kWarning,
-                      "chain_not_verified",
-                      "The certificate's chain is not verified by sslrootcert",
-                      {fmt::format("{}", fmt::join(*endpoint.chain_errors, ", "))},
+  Cause cause = WhyNotVerified(evidence);
+  findings.push_back({critical ? Severity::kCritical : Severity::kWarning, "chain_not_verified",
+                      "The certificate chain is not verified", std::move(cause.evidence),
                       "Clients that verify cannot connect; the others cannot tell the server from an impostor.",
-                      "unknown_ca: give clients the authority's certificate as sslrootcert, or the server its "
-                      "intermediate certificates "
-                      "in ssl_cert_file. Otherwise: renew the certificate and reload the server."});
+                      std::move(cause.remedy)});
 }
 
 std::string Describe(std::string_view mode, const tls::Verdict& verdict) {
-  if (!verdict.connects) return fmt::format("sslmode={}: cannot be told", mode);
+  if (!verdict.connects) return fmt::format("sslmode={}: not known", mode);
   if (!*verdict.connects) return fmt::format("sslmode={}: does not connect", mode);
   if (!verdict.encrypted) return fmt::format("sslmode={}: connects, encrypted or not", mode);
   return fmt::format("sslmode={}: connects, {}", mode, *verdict.encrypted ? "encrypted" : "NOT encrypted");
 }
 
+// Why verify-full fails, or is not known, where require works: the chain is verified for both, or for neither.
+std::vector<Cause> WhyNotFull(const EndpointFacts& endpoint) {
+  std::vector<Cause> causes;
+  if (endpoint.hostname_ok == false) causes.push_back(WhyWrongHost(endpoint));
+  if (endpoint.root == tls::RootCertificate::kNone) {
+    causes.push_back({{"no root certificate file is configured (sslrootcert)"},
+                      "Give clients the CA's certificate: sslmode=verify-full sslrootcert=FILE."});
+  }
+  if (causes.empty()) causes.push_back({{}, "Check the findings about the certificate, then use sslmode=verify-full."});
+  return causes;
+}
+
 // Which sslmode protects a client that connects from here as this user.
-void AddModes(const EndpointFacts& endpoint, Findings& findings) {
+void AddModes(const EndpointFacts& endpoint, const Evidence& evidence, Findings& findings) {
   std::vector<std::string> lines;
   bool full = false;
   bool encrypted_by_force = false;
@@ -116,30 +145,32 @@ void AddModes(const EndpointFacts& endpoint, Findings& findings) {
     const tls::SslMode mode = tls::kSslModes[i];
     const tls::Verdict& verdict = endpoint.sslmodes[i];
     lines.push_back(Describe(ToString(mode), verdict));
-    known = known || verdict.connects.has_value();
     const bool works = verdict.connects == true && verdict.encrypted == true;
     full = full || (mode == tls::SslMode::kVerifyFull && works);
-    encrypted_by_force = encrypted_by_force || (mode >= tls::SslMode::kRequire && works);
+    if (mode < tls::SslMode::kRequire) continue;
+    encrypted_by_force = encrypted_by_force || works;
+    known = known || verdict.connects.has_value();
   }
+  // What is not known is an incomplete part of the collector, and no finding about the server.
   if (!known) return;
   if (full) {
-    findings.push_back({Severity::kFine, "client_protection",
-                        "sslmode=verify-full connects, and protects a client here", std::move(lines), "", ""});
+    findings.push_back({Severity::kFine, "client_protection", "sslmode=verify-full connects and protects a client here",
+                        std::move(lines), "", ""});
     return;
   }
   if (encrypted_by_force) {
+    Cause cause = Joined(std::move(lines), WhyNotFull(endpoint));
     findings.push_back({Severity::kNote, "client_protection_partial",
-                        "Clients here can be encrypted, but not sure whom they talk to", std::move(lines),
-                        "Without verify-full an attacker on the way can pose as the server.",
-                        endpoint.root == tls::RootCertificate::kNone
-                            ? "Give clients the authority's certificate: sslmode=verify-full sslrootcert=…"
-                            : "Mend what is said of the certificate, then use sslmode=verify-full."});
+                        "Clients here can be encrypted, but do not verify the server", std::move(cause.evidence),
+                        "Without verify-full an attacker on the path can impersonate the server.",
+                        std::move(cause.remedy)});
     return;
   }
+  Cause cause = Joined(std::move(lines), WhyTlsFails(evidence));
+  if (cause.remedy.empty()) cause.remedy = LoginRemedy(db::LoginProblem::kTlsFailed);
   findings.push_back({Severity::kWarning, "client_protection_none", "No sslmode protects a client here",
-                      std::move(lines),
-                      "A client that insists on TLS cannot connect, or what it would get cannot be told.",
-                      "Switch TLS on at the server and admit it in pg_hba.conf (hostssl)."});
+                      std::move(cause.evidence), "A client that requires TLS cannot connect.",
+                      std::move(cause.remedy)});
 }
 
 }  // namespace
@@ -148,10 +179,10 @@ void AddWire(const Evidence& evidence, Findings& findings) {
   if (!evidence.endpoint || !evidence.endpoint->reachable) return;
   const EndpointFacts& endpoint = *evidence.endpoint;
   AddAnswer(endpoint, evidence, findings);
-  AddPlaintext(endpoint, findings);
+  AddPlaintext(endpoint, evidence, findings);
   AddVersions(endpoint, findings);
-  AddVerification(endpoint, findings);
-  AddModes(endpoint, findings);
+  AddVerification(endpoint, evidence, findings);
+  AddModes(endpoint, evidence, findings);
 }
 
 }  // namespace pgtls::audit

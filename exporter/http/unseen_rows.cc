@@ -1,5 +1,7 @@
 #include "exporter/http/unseen_rows.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <functional>
 #include <map>
@@ -13,6 +15,16 @@ namespace {
 
 using Add = std::function<void(const std::string& what, const std::string& why)>;
 
+// "hba: the rules of pg_hba.conf", as `check` calls it too.
+std::string PartText(const sampling::CollectorState& collector, const sampling::IncompletePart& missing) {
+  const sampling::DeclaredPart* const declared =
+      collector.type == nullptr ? nullptr : sampling::FindPart(collector.type->parts, missing.part);
+  if (declared != nullptr) return fmt::format("{}: {}", collector.name, declared->what);
+  std::string text = collector.name + ": " + missing.part;
+  std::ranges::replace(text, '_', ' ');
+  return text;
+}
+
 void AddServer(const ServerFacts& facts, const Add& add) {
   const auto& lost = facts.snapshot.connection_failure;
   if (lost) add("everything that needs a login", FailureText(*lost));
@@ -22,11 +34,7 @@ void AddServer(const ServerFacts& facts, const Add& add) {
     const std::string why = facts.WhyUnknown(name);
     if (!why.empty() && !said) add(name, why);
     if (collector == nullptr || !collector->result) continue;
-    for (const auto& part : collector->result->incomplete) {
-      std::string what = name + ": " + part.part;
-      std::ranges::replace(what, '_', ' ');
-      add(what, part.reason);
-    }
+    for (const auto& missing : collector->result->incomplete) add(PartText(*collector, missing), missing.reason);
   }
   const std::string wire = facts.WhyWireUnknown();
   if (!wire.empty()) add("the wire", wire);

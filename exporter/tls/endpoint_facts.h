@@ -11,8 +11,24 @@
 #include "exporter/tls/negotiation.h"
 #include "exporter/tls/sslmode.h"
 #include "exporter/tls/tls_session.h"
+#include "exporter/tls/x509.h"
 
 namespace pgtls::tls {
+
+// How a libpq client with the server's conninfo fares over TLS: why the sslmodes get what they get.
+struct ClientTls {
+  bool usable = true;           // false: libpq fails before it sends a byte of TLS, for the sake of `problem`
+  bool versions_usable = true;  // ssl_min_protocol_version and ssl_max_protocol_version
+  std::string problem;          // names the file
+  std::string root_file;        // sslrootcert, or its default, if that exists; else empty
+  bool root_is_default = false;
+  std::string certificate_file;  // empty: no client certificate is sent
+  std::optional<bool> handshake;
+  std::string failure;  // of the handshake: OpenSSL's words
+  std::optional<int>
+      alert;  // the server's fatal alert, in the handshake or, with TLS 1.3, right after it (RFC 8446, 6)
+  std::optional<Admission> admission;  // the answer to the StartupMessage over TLS
+};
 
 // Absent: not known.
 struct EndpointFacts {
@@ -24,6 +40,7 @@ struct EndpointFacts {
   std::optional<TlsFacts> tls;  // of the handshake, without its chain
   RootCertificate root = RootCertificate::kNone;
   std::optional<std::vector<std::string_view>> chain_errors;  // empty: verified; see VerifyChain
+  std::optional<CertificateFacts> certificate;                // the server's; only where a check of it failed
   std::optional<bool> hostname_ok;
   std::string_view hostname_error;  // see VerifyHostName
   std::optional<bool> gss_offered;
@@ -31,6 +48,7 @@ struct EndpointFacts {
   std::optional<bool> direct_tls;
   std::map<std::string_view, bool> protocols;  // of kProtocolVersions
   std::array<Verdict, kSslModes.size()> sslmodes;
+  ClientTls client;
 };
 
 }  // namespace pgtls::tls

@@ -183,11 +183,13 @@ asio::awaitable<void> RunTls(Channel& channel, const WireTarget& target, const T
   co_await channel.RunHandshake(session);
   result.handshake = session.handshake();
   result.failure = session.failure();
+  result.alert = session.alert();
   if (result.handshake != Handshake::kFinished) co_return;
   result.handshake_time = Clock::now() - negotiated;
   result.facts = session.facts();
   if (!probe.login) co_return;
   co_await LogIn(channel, *probe.login, result.admission);
+  result.alert = session.alert();
   result.cut_off = result.admission == Admission::kLost && session.alert().has_value();
 }
 

@@ -49,6 +49,7 @@ struct TlsResult {
   std::optional<Handshake> handshake;  // never kRunning
   TlsFacts facts;                      // of a handshake that finished
   std::string failure;                 // why a handshake did not finish, for the log
+  std::optional<int> alert;            // the server's last fatal alert (RFC 8446, 6)
   std::optional<Admission> admission;
   bool cut_off = false;  // after the handshake the server ended the connection with an alert (TLS 1.3 refuses a client
                          // certificate only then)

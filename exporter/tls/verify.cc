@@ -16,53 +16,6 @@
 namespace pgtls::tls {
 namespace {
 
-std::string_view ReasonFor(int error) {
-  switch (error) {
-    case X509_V_ERR_CERT_HAS_EXPIRED:
-      return "expired";
-    case X509_V_ERR_CERT_NOT_YET_VALID:
-      return "not_yet_valid";
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-      return "self_signed";
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-    case X509_V_ERR_CERT_UNTRUSTED:
-      return "unknown_ca";
-    case X509_V_ERR_CERT_REVOKED:
-      return "revoked";
-    case X509_V_ERR_UNABLE_TO_GET_CRL:
-    case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
-    case X509_V_ERR_DIFFERENT_CRL_SCOPE:
-      return "crl_missing";
-    case X509_V_ERR_CRL_HAS_EXPIRED:
-    case X509_V_ERR_CRL_NOT_YET_VALID:
-      return "crl_expired";
-    case X509_V_ERR_EE_KEY_TOO_SMALL:
-    case X509_V_ERR_CA_KEY_TOO_SMALL:
-    case X509_V_ERR_CA_MD_TOO_WEAK:
-      return "too_weak";
-    case X509_V_ERR_INVALID_PURPOSE:
-    case X509_V_ERR_CERT_REJECTED:
-      return "wrong_purpose";
-    case X509_V_ERR_INVALID_CA:
-    case X509_V_ERR_PATH_LENGTH_EXCEEDED:
-    case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:
-      return "invalid_ca";
-    case X509_V_ERR_CERT_SIGNATURE_FAILURE:
-    case X509_V_ERR_UNABLE_TO_DECRYPT_CERT_SIGNATURE:
-    case X509_V_ERR_CRL_SIGNATURE_FAILURE:
-      return "bad_signature";
-    case X509_V_ERR_PERMITTED_VIOLATION:
-    case X509_V_ERR_EXCLUDED_VIOLATION:
-    case X509_V_ERR_SUBTREE_MINMAX:
-      return "name_constraint";
-    default:
-      return "other";
-  }
-}
-
 void AddOnce(std::vector<std::string_view>& reasons, std::string_view reason) {
   if (std::ranges::find(reasons, reason) == reasons.end()) reasons.push_back(reason);
 }
@@ -71,7 +24,7 @@ void AddOnce(std::vector<std::string_view>& reasons, std::string_view reason) {
 int RecordError(int ok, X509_STORE_CTX* context) {
   if (ok == 0) {
     auto* const reasons = static_cast<std::vector<std::string_view>*>(X509_STORE_CTX_get_app_data(context));
-    AddOnce(*reasons, ReasonFor(X509_STORE_CTX_get_error(context)));
+    AddOnce(*reasons, ChainErrorFor(X509_STORE_CTX_get_error(context)));
   }
   return 1;
 }
@@ -140,6 +93,53 @@ Match CertificateMatches(const X509* certificate, const std::string& host) {
 }
 
 }  // namespace
+
+std::string_view ChainErrorFor(int error) {
+  switch (error) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+      return "expired";
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return "not_yet_valid";
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+      return "self_signed";
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_CERT_UNTRUSTED:
+      return "unknown_ca";
+    case X509_V_ERR_CERT_REVOKED:
+      return "revoked";
+    case X509_V_ERR_UNABLE_TO_GET_CRL:
+    case X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+    case X509_V_ERR_DIFFERENT_CRL_SCOPE:
+      return "crl_missing";
+    case X509_V_ERR_CRL_HAS_EXPIRED:
+    case X509_V_ERR_CRL_NOT_YET_VALID:
+      return "crl_expired";
+    case X509_V_ERR_EE_KEY_TOO_SMALL:
+    case X509_V_ERR_CA_KEY_TOO_SMALL:
+    case X509_V_ERR_CA_MD_TOO_WEAK:
+      return "too_weak";
+    case X509_V_ERR_INVALID_PURPOSE:
+    case X509_V_ERR_CERT_REJECTED:
+      return "wrong_purpose";
+    case X509_V_ERR_INVALID_CA:
+    case X509_V_ERR_PATH_LENGTH_EXCEEDED:
+    case X509_V_ERR_KEYUSAGE_NO_CERTSIGN:
+      return "invalid_ca";
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+    case X509_V_ERR_UNABLE_TO_DECRYPT_CERT_SIGNATURE:
+    case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+      return "bad_signature";
+    case X509_V_ERR_PERMITTED_VIOLATION:
+    case X509_V_ERR_EXCLUDED_VIOLATION:
+    case X509_V_ERR_SUBTREE_MINMAX:
+      return "name_constraint";
+    default:
+      return "other";
+  }
+}
 
 bool TrustStore::checks_revocation() const {
   return (X509_VERIFY_PARAM_get_flags(X509_STORE_get0_param(store_.get())) & X509_V_FLAG_CRL_CHECK) != 0;

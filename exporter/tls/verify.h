@@ -32,15 +32,23 @@ class TrustStore {
   X509StorePtr store_;
 };
 
-// All that is wrong with the chain, in OpenSSL's order, each once; empty: verified. One of expired, not_yet_valid,
-// self_signed, unknown_ca, revoked, crl_missing, crl_expired, too_weak, wrong_purpose, invalid_ca, bad_signature,
-// name_constraint, no_certificate, other. `chain`: DER, the server's certificate first, as it was sent.
+inline constexpr std::string_view kChainErrors[] = {
+    "expired",  "not_yet_valid", "self_signed", "unknown_ca",    "revoked",         "crl_missing",    "crl_expired",
+    "too_weak", "wrong_purpose", "invalid_ca",  "bad_signature", "name_constraint", "no_certificate", "other"};
+// Of an X509_V_ERR_ number.
+std::string_view ChainErrorFor(int error);
+
+// All that is wrong with the chain, in OpenSSL's order, each once, of kChainErrors; empty: verified. `chain`: DER, the
+// server's certificate first, as it was sent.
 // `security_level`: of the context that a client would use (SSL_CTX_get_security_level).
 std::vector<std::string_view> VerifyChain(const std::vector<std::string>& chain, const TrustStore& trust,
                                           int security_level);
 
-// Does the certificate name this host? nullopt: yes; else one of mismatch, no_host_name (libpq refuses verify-full with
-// hostaddr alone), malformed_name (a null byte in a name, an address of a strange length), no_certificate.
+// mismatch; no_host_name: libpq refuses verify-full with hostaddr alone; malformed_name: a null byte in a name, an
+// address of a strange length.
+inline constexpr std::string_view kHostNameErrors[] = {"mismatch", "no_host_name", "malformed_name", "no_certificate"};
+
+// Does the certificate name this host? nullopt: yes; else one of kHostNameErrors.
 // dNSName and iPAddress entries are compared, the common name only where there is no entry of the host's own kind; a
 // wildcard only as the whole leftmost label.
 std::optional<std::string_view> VerifyHostName(std::string_view certificate_der, const std::string& host);

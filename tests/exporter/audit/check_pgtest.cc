@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <filesystem>
+
 #include "collectors/registry.h"
 #include "exporter/audit/check.h"
 #include "exporter/audit/explain.h"
@@ -93,6 +96,99 @@ TEST(CheckPgTest, TellsAllThatIsWrongWithABadServer) {
   const auto reports = CheckServer(server.Conninfo("user=tls_exporter sslmode=disable"));
   EXPECT_TRUE(support::MatchesGolden(Golden("bad"), Report(reports)));
   EXPECT_EQ(ExitCode(reports), 2) << TextReport(reports);
+}
+
+Finding FindingOf(const std::vector<ServerReport>& reports, std::string_view id) {
+  for (const Finding& finding : reports.front().findings) {
+    if (finding.id == id) return finding;
+  }
+  ADD_FAILURE() << "no " << id << " in\n" << TextReport(reports);
+  return {};
+}
+
+// The conninfo as the exporter makes it by default: sslmode=require.
+TEST(CheckPgTest, TellsThatAServerHasNoTls) {
+  PostgresServer server;
+  const auto reports = CheckServer(server.Conninfo("sslmode=require"));
+  const Finding login = FindingOf(reports, "no_login");
+  EXPECT_EQ(login.title, "Could not log in: the server has no TLS, and sslmode requires it");
+  EXPECT_THAT(login.evidence, testing::Contains(testing::HasSubstr("the answer to SSLRequest is N")));
+  EXPECT_THAT(login.remedy, testing::AllOf(testing::HasSubstr("sslmode=prefer"), testing::HasSubstr("ssl = on")));
+  EXPECT_THAT(FindingOf(reports, "wire_no_tls").remedy, testing::HasSubstr("ssl = on"));
+  EXPECT_THAT(FindingOf(reports, "not_looked_at").remedy, testing::HasSubstr("no_login"));
+  EXPECT_THAT(TextReport(reports), testing::Not(testing::HasSubstr("monitoring_role.sql")));
+}
+
+// libpq verifies with ~/.postgresql/root.crt where it exists, under require and prefer too.
+TEST(CheckPgTest, NamesTheRootThatNobodyAskedFor) {
+  const TempDir home;
+  std::filesystem::create_directory(home.path() + "/.postgresql");
+  const std::string root = home.Write(".postgresql/root.crt", support::TestCa("Other CA").certificate());
+  const std::string before = getenv("HOME");  // NOLINT(concurrency-mt-unsafe)
+  setenv("HOME", home.path().c_str(), 1);     // NOLINT(concurrency-mt-unsafe)
+  const support::TestCa ca("Our CA");
+  PostgresServer server({.tls = support::ServerTls{.server = ca.IssueForLocalhost()}});
+  const auto reports = CheckServer(server.Conninfo("sslmode=require"));
+  setenv("HOME", before.c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
+  for (const char* id : {"no_login", "chain_not_verified", "client_protection_none"}) {
+    const Finding finding = FindingOf(reports, id);
+    EXPECT_THAT(finding.evidence,
+                testing::IsSupersetOf({std::string("issued by CN=Our CA"), "verified with " + root +
+                                                                               " (libpq's default, sslrootcert is "
+                                                                               "not set)"}))
+        << id;
+    EXPECT_THAT(finding.remedy, testing::HasSubstr("sslrootcert")) << id;
+  }
+  EXPECT_THAT(FindingOf(reports, "no_login").title, testing::HasSubstr("not verified by the root certificate file"));
+}
+
+TEST(CheckPgTest, NamesTheNamesOfTheCertificate) {
+  const support::TestCa ca;
+  PostgresServer server(
+      {.tls = support::ServerTls{
+           .server = ca.Issue({.common_name = "db", .dns_names = {"a.example.com", "b.example.com"}})}});
+  const TempDir files;
+  const std::string root = " sslrootcert=" + files.Write("ca.crt", ca.certificate());
+  for (const auto& [mode, id] : {std::pair("require", "wrong_host"), std::pair("require", "client_protection_partial"),
+                                 std::pair("verify-full", "no_login")}) {
+    const auto reports = CheckServer(server.Conninfo("sslmode=" + std::string(mode) + root));
+    EXPECT_THAT(FindingOf(reports, id).evidence,
+                testing::Contains("the certificate's subjectAltName: DNS:a.example.com,DNS:b.example.com"));
+    EXPECT_THAT(FindingOf(reports, id).remedy, testing::HasSubstr("subjectAltName"));
+  }
+}
+
+// What keeps a client that requires TLS from connecting, tried with real servers.
+TEST(CheckPgTest, TellsWhyNoModeProtects) {
+  const support::TestCa ca;
+  const support::TestCa other("Other CA");
+  const TempDir files;
+  PostgresServer server({.hba = "local all all trust\n"
+                                "hostnossl all postgres 127.0.0.1/32 trust\n"
+                                "hostssl all tls_user 127.0.0.1/32 trust\n",
+                         .tls = support::ServerTls{.server = ca.IssueForLocalhost(), .client_ca = ca.certificate()}});
+  const auto finding = [&](const std::string& more) {
+    return FindingOf(CheckServer(server.Conninfo(more)), "client_protection_none");
+  };
+  const auto client = [&](const support::Certificate& certificate, const std::string& name) {
+    return " sslcert=" + files.Write(name + ".crt", certificate.chain) +
+           " sslkey=" + files.Write(name + ".key", certificate.key);
+  };
+  EXPECT_THAT(finding("sslmode=disable").remedy, testing::HasSubstr("hostssl"));
+  EXPECT_THAT(finding("user=tls_user sslmode=require" + client(other.Issue({.common_name = "x"}), "unknown")).remedy,
+              testing::HasSubstr("ssl_ca_file"));
+  EXPECT_THAT(finding("user=tls_user sslmode=require" + client(ca.Issue({.common_name = "x",
+                                                                         .not_before = -std::chrono::days(9),
+                                                                         .not_after = -std::chrono::days(1)}),
+                                                               "expired"))
+                  .remedy,
+              testing::HasSubstr("Renew the client certificate"));
+  EXPECT_THAT(finding("user=tls_user sslmode=require sslcert=" + files.Write("bad.crt", "nonsense")).remedy,
+              testing::HasSubstr("sslcert"));
+  server.Set("ssl_min_protocol_version = 'TLSv1.3'");
+  server.Reload();
+  EXPECT_THAT(finding("user=tls_user sslmode=require ssl_max_protocol_version=TLSv1.2").remedy,
+              testing::HasSubstr("ssl_max_protocol_version"));
 }
 
 TEST(ExplainPgTest, AsksTheServerAboutNamesThatDoNotExist) {

@@ -4,11 +4,15 @@
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <regex>
 #include <set>
 #include <sstream>
 
+#include "exporter/audit/file_remedies.h"
+#include "exporter/audit/wire_remedies.h"
+#include "exporter/tls/verify.h"
 #include "tests/exporter/audit/snapshot.h"
 
 namespace pgtls::audit {
@@ -24,7 +28,7 @@ const std::map<std::string_view, const char*>& MustName() {
   static const std::map<std::string_view, const char*> words = {
       {"authentication", "login|password"},
       {"connection", "listen_addresses|no_login|server log|resolve"},
-      {"error", "server log"},
+      {"error", "server log|pg_stat_ssl"},
       {"insufficient_privilege", "GRANT |monitoring_role\\.sql"},
       {"missing", "does not exist"},
       {"no_answer", "server log"},
@@ -102,6 +106,277 @@ TEST(Remedies, WhatIsNotDeclaredIsShownAllTheSame) {
 TEST(Remedies, EvidenceNamesWhatThePartIsAbout) {
   const Finding finding = FindingFor(*collectors::All()[3], {"files", "permission_denied", "/data/crl\n"});
   EXPECT_THAT(finding.evidence, ElementsAre("collector certificates, part files: permission_denied", "/data/crl\\x0a"));
+}
+
+// What the remedy of a failed login must name.
+const std::map<db::LoginProblem, const char*>& LoginMustName() {
+  using enum db::LoginProblem;
+  static const std::map<db::LoginProblem, const char*> words = {
+      {kConninfo, "PGHOST"},
+      {kNameNotResolved, "getent hosts"},
+      {kRefused, "listen_addresses"},
+      {kUnreachable, "pg_isready"},
+      {kSocketMissing, "unix_socket_directories"},
+      {kSocketDenied, "unix_socket_permissions"},
+      {kClosed, "server log"},
+      {kNotPostgres, "host and port"},
+      {kErrorBeforeTls, "server log"},
+      {kTargetSession, "target_session_attrs"},
+      {kServerWithoutTls, "sslmode=prefer.*ssl = on"},
+      {kRootMissing, "sslrootcert"},
+      {kRootUnusable, "sslrootcert.*openssl x509"},
+      {kNotVerified, "sslrootcert.*openssl s_client"},
+      {kHostMismatch, "subjectAltName"},
+      {kClientCertificateUnusable, "sslcert.*openssl x509"},
+      {kClientKeyMissing, "sslkey"},
+      {kClientKeyMode, "chmod 0600"},
+      {kClientKeyPassphrase, "sslpassword"},
+      {kClientKeyUnusable, "sslkey.*openssl pkey"},
+      {kClientKeyMismatch, "sslcert and sslkey"},
+      {kClientCaUnknown, "ssl_ca_file"},
+      {kClientCertificateRequired, "sslcert, sslkey"},
+      {kClientCertificateExpired, "-enddate"},
+      {kClientCertificateRevoked, "ssl_crl_file"},
+      {kClientCertificateRefused, "openssl verify"},
+      {kTlsVersion, "ssl_max_protocol_version"},
+      {kTlsCipher, "ssl_ciphers"},
+      {kTlsTooWeak, "RSA 2048"},
+      {kTlsName, "sslsni"},
+      {kTlsFailed, "openssl s_client"},
+      {kGss, "kinit.*gssencmode"},
+      {kPasswordMissing, "password_file.*pgpass"},
+      {kPasswordFile, "password_file"},
+      {kPasswordWrong, "VALID UNTIL"},
+      {kChannelBinding, "channel_binding"},
+      {kAuthenticationMethod, "require_auth"},
+      {kNotAdmitted, "pg_hba\\.conf.*pg_reload_conf"},
+      {kMethodRefused, "pg_ident\\.conf"},
+      {kRoleMissing, "ALTER ROLE"},
+      {kServerWithoutRoot, "ssl_ca_file"},
+      {kPooler, "auth_query"},
+      {kDatabaseMissing, "dbname"},
+      {kDatabaseDenied, "GRANT CONNECT"},
+      {kDatabaseClosed, "datallowconn"},
+      {kTooManyConnections, "max_connections"},
+      {kTooManyOfRole, "ALTER ROLE.*CONNECTION LIMIT"},
+      {kTooManyOfDatabase, "ALTER DATABASE.*CONNECTION LIMIT"},
+      {kNotReady, "hot_standby"},
+      {kShutDown, "server log"},
+      {kParameter, "PGOPTIONS"},
+      {kServerError, "server log"},
+  };
+  return words;
+}
+
+Finding FindingFor(const sampling::Failure& failure) {
+  SnapshotBuilder builder;
+  builder.snapshot().up = false;
+  builder.snapshot().connection_failure = failure;
+  const Findings findings = builder.Check();
+  EXPECT_EQ(findings.size(), 1U);
+  return findings.at(0);
+}
+
+TEST(Remedies, EveryFailedLoginHasItsOwn) {
+  std::set<std::string> texts;
+  for (int i = 1; i < db::kLoginProblems; ++i) {
+    const auto problem = static_cast<db::LoginProblem>(i);
+    SCOPED_TRACE(Describe(problem));
+    const Finding finding = FindingFor({FailureReason::kConnection, "what libpq says", problem});
+    EXPECT_EQ(finding.id, "no_login");
+    EXPECT_EQ(finding.title, "Could not log in: " + std::string(Describe(problem)));
+    EXPECT_THAT(finding.evidence, ElementsAre("connection: what libpq says"));
+    EXPECT_TRUE(texts.insert(finding.remedy).second) << "the text of another problem";
+    ASSERT_TRUE(LoginMustName().contains(problem)) << "add what the remedy must name";
+    EXPECT_THAT(finding.remedy, ContainsRegex(LoginMustName().at(problem)));
+    EXPECT_THAT(finding.remedy, testing::AnyOf(Not(HasSubstr("monitoring_role.sql")), HasSubstr("ALTER ROLE")));
+  }
+  for (int i = 0; i <= static_cast<int>(FailureReason::kError); ++i) {
+    const auto reason = static_cast<FailureReason>(i);
+    const Finding finding = FindingFor({reason, "what happened"});
+    EXPECT_EQ(finding.title, "Could not log in");
+    EXPECT_TRUE(texts.insert(finding.remedy).second) << ToString(reason);
+  }
+}
+
+tls::EndpointFacts Wire() {
+  tls::EndpointFacts endpoint;
+  endpoint.host = "db.example.com";
+  endpoint.address = "10.0.0.1:5432";
+  endpoint.reachable = true;
+  endpoint.ssl_answer = tls::Answer::kYes;
+  endpoint.handshake = true;
+  endpoint.certificate = tls::CertificateFacts{.not_before = kNow - std::chrono::days(1),
+                                               .not_after = kNow + std::chrono::days(1),
+                                               .subject = "CN=old",
+                                               .issuer = "CN=Our CA",
+                                               .san = "DNS:old.example.com,IP:10.0.0.9"};
+  endpoint.root = tls::RootCertificate::kLoaded;
+  endpoint.client.root_file = "/home/x/.postgresql/root.crt";
+  endpoint.client.root_is_default = true;
+  endpoint.client.handshake = true;
+  for (const std::size_t mode : {3U, 4U, 5U}) endpoint.sslmodes[mode].connects = false;
+  return endpoint;
+}
+
+Finding WireFinding(const tls::EndpointFacts& endpoint, std::string_view id) {
+  for (const Finding& finding : SnapshotBuilder().Publish(endpoint).Check()) {
+    if (finding.id == id) return finding;
+  }
+  ADD_FAILURE() << "no " << id;
+  return {};
+}
+
+TEST(Remedies, EveryErrorOfTheChainHasItsOwn) {
+  std::set<std::string> texts;
+  for (const std::string_view error : tls::kChainErrors) {
+    tls::EndpointFacts endpoint = Wire();
+    endpoint.chain_errors = {error};
+    for (const char* id : {"chain_not_verified", "client_protection_none"}) {
+      const Finding finding = WireFinding(endpoint, id);
+      EXPECT_THAT(finding.evidence,
+                  testing::IsSupersetOf(
+                      {std::string(error), std::string("issued by CN=Our CA"),
+                       std::string("CN=old: valid from 2027-01-14 08:00:00 UTC to 2027-01-16 08:00:00 UTC"),
+                       std::string("verified with /home/x/.postgresql/root.crt (libpq's default, sslrootcert is not "
+                                   "set)")}));
+      EXPECT_THAT(finding.remedy,
+                  testing::AllOf(HasSubstr(std::string(error) + ": "),
+                                 ContainsRegex("ssl_cert_file|sslcrl|sslrootcert|openssl|subjectAltName|keyUsage")));
+      EXPECT_FALSE(ChainRemedy(error).empty());
+    }
+    EXPECT_TRUE(texts.insert(std::string(ChainRemedy(error))).second) << error;
+  }
+  // Whatever OpenSSL says is one of them.
+  for (int error = 1; error < 120; ++error) {
+    EXPECT_FALSE(ChainRemedy(tls::ChainErrorFor(error)).empty()) << error;
+  }
+}
+
+TEST(Remedies, EveryErrorOfTheHostNameHasItsOwn) {
+  std::set<std::string> texts;
+  for (const std::string_view error : tls::kHostNameErrors) {
+    tls::EndpointFacts endpoint = Wire();
+    endpoint.hostname_ok = false;
+    endpoint.hostname_error = error;
+    const Finding finding = WireFinding(endpoint, "wrong_host");
+    EXPECT_TRUE(texts.insert(finding.remedy).second) << error;
+    EXPECT_THAT(finding.remedy, ContainsRegex("subjectAltName|host=|ssl_cert_file"));
+    EXPECT_THAT(finding.evidence, ElementsAre("clients ask for db.example.com: " + std::string(error),
+                                              "the certificate's subjectAltName: DNS:old.example.com,IP:10.0.0.9",
+                                              "the certificate's subject: CN=old"));
+  }
+}
+
+// Why sslmode=require does not connect, and what to do about it.
+TEST(Remedies, EveryCauseOfNoProtectionHasItsOwn) {
+  struct Case {
+    const char* what;
+    std::function<void(tls::EndpointFacts&)> change;
+    const char* evidence;
+    const char* remedy;
+  };
+  using tls::Admission;
+  const Case cases[] = {
+      {"no TLS", [](auto& e) { e.ssl_answer = tls::Answer::kNo; }, "SSLRequest is N", "ssl = on"},
+      {"an error", [](auto& e) { e.ssl_answer = tls::Answer::kError; }, "with an error", "starting up"},
+      {"root file",
+       [](auto& e) {
+         e.root = tls::RootCertificate::kUnusable;
+         e.client.usable = false;
+         e.client.problem = "root certificate file /r: no certificate";
+       },
+       "/r", "sslrootcert"},
+      {"versions",
+       [](auto& e) {
+         e.client.usable = e.client.versions_usable = false;
+         e.client.problem = "protocol version TLSv9 cannot be used";
+       },
+       "TLSv9", "ssl_max_protocol_version"},
+      {"key mode",
+       [](auto& e) {
+         e.client.usable = false;
+         e.client.problem = "private key file /k has group or world access";
+       },
+       "/k", "chmod 0600"},
+      {"client certificate",
+       [](auto& e) {
+         e.client.usable = false;
+         e.client.problem = "client certificate file /c: no start line";
+       },
+       "/c", "sslcert"},
+      {"version too low",
+       [](auto& e) {
+         e.client.handshake = false;
+         e.client.alert = 70;
+       },
+       "no TLS version in common", "ssl_max_protocol_version"},
+      {"key too small",
+       [](auto& e) {
+         e.client.handshake = false;
+         e.client.failure = "ee key too small";
+       },
+       "ee key too small", "RSA 2048"},
+      {"unknown CA of the client",
+       [](auto& e) {
+         e.client.admission = Admission::kLost;
+         e.client.alert = 48;
+         e.client.certificate_file = "/c.crt";
+       },
+       "client certificate: /c.crt", "ssl_ca_file"},
+      {"certificate required",
+       [](auto& e) {
+         e.client.admission = Admission::kLost;
+         e.client.alert = 116;
+       },
+       "requires a client certificate", "sslcert, sslkey"},
+      {"pg_hba.conf", [](auto& e) { e.client.admission = Admission::kRefused; }, "over TLS", "hostssl"},
+      {"pooler", [](auto& e) { e.client.admission = Admission::kError; }, "an error", "pooler"},
+      {"nothing known", [](auto& /*e*/) {}, "sslmode=require: does not connect", "openssl s_client"},
+  };
+  std::set<std::string> texts;
+  for (const Case& one : cases) {
+    SCOPED_TRACE(one.what);
+    tls::EndpointFacts endpoint = Wire();
+    one.change(endpoint);
+    const Finding finding = WireFinding(endpoint, "client_protection_none");
+    EXPECT_THAT(finding.evidence, testing::Contains(HasSubstr(one.evidence)));
+    EXPECT_THAT(finding.remedy, HasSubstr(one.remedy));
+    texts.insert(finding.remedy);
+  }
+  EXPECT_GE(texts.size(), std::size(cases) - 1) << "versions are refused here and there";
+}
+
+TEST(Remedies, EveryProblemOfAFileHasItsOwn) {
+  const std::pair<const char*, const char*> roles[] = {
+      {"server", "ssl_cert_file"}, {"ca", "ssl_ca_file"}, {"crl", "ssl_crl_file"}, {"extra", "certificates.files"}};
+  const std::pair<const char*, const char*> problems[] = {{"missing", "correct"},
+                                                          {"permission_denied", "namei -l /data/x.pem"},
+                                                          {"unreadable", "ls -l /data/x.pem"},
+                                                          {"no_certificate", "openssl x509 -inform DER"},
+                                                          {"no_crl", "openssl crl -inform DER"},
+                                                          {"malformed", "openssl storeutl"}};
+  for (const auto& [role, setting] : roles) {
+    std::set<std::string> texts;
+    EXPECT_THAT(std::string(SettingOfRole(role)), HasSubstr(setting));
+    for (const auto& [problem, word] : problems) {
+      const std::string remedy = FileRemedy(role, problem, "/data/x.pem");
+      EXPECT_TRUE(texts.insert(remedy).second) << role << " " << problem;
+      EXPECT_THAT(remedy, HasSubstr(word));
+      EXPECT_EQ(remedy.find("pg_reload_conf") == std::string::npos, std::string_view(role) == "extra") << remedy;
+      if (std::string_view(problem) == "permission_denied") continue;  // the exporter's, and no finding yet
+      tls::CertificateInventory inventory;
+      inventory.files = {{role, "/data/x.pem", problem, {}}};
+      const Findings findings = SnapshotBuilder().Publish(inventory).Check();
+      ASSERT_EQ(findings.size(), 1U);
+      EXPECT_EQ(findings[0].remedy, remedy);
+      EXPECT_THAT(findings[0].evidence, testing::Contains(HasSubstr(setting)));
+    }
+  }
+}
+
+TEST(Remedies, EveryAlertHasOne) {
+  for (int alert = 0; alert < 256; ++alert) EXPECT_FALSE(LoginRemedy(ProblemOfAlert(alert)).empty()) << alert;
 }
 
 // The collectors' own sources, so that a part for which no test exists is found as well.

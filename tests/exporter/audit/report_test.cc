@@ -1,6 +1,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
+
 #include "tests/exporter/audit/snapshot.h"
 #include "tests/support/golden.h"
 #include "tests/support/process.h"
@@ -46,6 +52,29 @@ TEST(JsonReport, FollowsItsSchema) {
   std::vector<ServerReport> wrong = Reports();
   wrong[0].findings[0].id = "no_such_id";
   EXPECT_NE(Validate(JsonReport(wrong)).exit_code, 0);
+}
+
+// The ids in the sources: a report with one that the schema does not list would be refused by those who check it.
+TEST(JsonReport, TheSchemaListsEveryId) {
+  const auto text = [](const std::filesystem::path& path) {
+    std::stringstream content;
+    content << std::ifstream(path).rdbuf();
+    return content.str();
+  };
+  const std::string schema = text("exporter/audit/check.schema.json");
+  const std::regex finding(R"re(push_back\(\s*\{[^"]{0,200}"(\w+)"(?:\s*:\s*"(\w+)")?)re");
+  std::set<std::string> ids;
+  for (const auto& file : std::filesystem::directory_iterator("exporter/audit")) {
+    if (!file.path().string().ends_with("_findings.cc")) continue;
+    const std::string source = text(file.path());
+    for (auto match = std::sregex_iterator(source.begin(), source.end(), finding); match != std::sregex_iterator();
+         ++match) {
+      ids.insert((*match)[1]);
+      if ((*match)[2].matched) ids.insert((*match)[2]);
+    }
+  }
+  EXPECT_GE(ids.size(), 60U) << "the expression fits the sources no longer";
+  for (const std::string& id : ids) EXPECT_NE(schema.find('"' + id + '"'), std::string::npos) << id;
 }
 
 }  // namespace

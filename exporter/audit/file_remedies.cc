@@ -1,0 +1,54 @@
+#include "exporter/audit/file_remedies.h"
+
+#include <fmt/format.h>
+
+#include "exporter/base/text.h"
+
+namespace pgtls::audit {
+
+std::string_view SettingOfRole(std::string_view role) {
+  if (role == "server") return "ssl_cert_file";
+  if (role == "ca") return "ssl_ca_file";
+  if (role == "crl") return "ssl_crl_file or ssl_crl_dir";
+  return role == "extra" ? "collectors.certificates.files" : "";
+}
+
+std::string FileRemedy(std::string_view role, std::string_view problem, const std::string& path) {
+  const std::string_view setting = SettingOfRole(role);
+  const std::string file = Printable(path);
+  const std::string_view reload = role == "extra" ? "" : " Then SELECT pg_reload_conf();";
+  const std::string_view reader = role == "extra" ? "the exporter's OS user" : "the server's OS user";
+  if (problem == "missing") {
+    return fmt::format("Put the file there, or correct {}.{}", setting, reload);
+  }
+  if (problem == "permission_denied") {
+    return fmt::format("Let {} read the file and enter its directories: `namei -l {}` shows which one refuses.{}",
+                       reader, file, reload);
+  }
+  if (problem == "unreadable") {
+    return fmt::format("Let {} name a regular file of a certificate's size: `ls -l {}` shows what is there.{}", setting,
+                       file, reload);
+  }
+  if (problem == "no_certificate") {
+    return fmt::format(
+        "Put a certificate in PEM format there ('-----BEGIN CERTIFICATE-----'). From DER: openssl x509 -inform DER -in "
+        "{} -out NEW.pem.{}",
+        file, reload);
+  }
+  if (problem == "no_crl") {
+    return fmt::format(
+        "Put a revocation list in PEM format there ('-----BEGIN X509 CRL-----'). From DER: openssl crl -inform DER -in "
+        "{} -out NEW.pem.{}",
+        file, reload);
+  }
+  if (problem == "malformed") {
+    return fmt::format(
+        "Replace the file: a block in it is cut off, damaged, or begins on the line on which another one ends. "
+        "`openssl "
+        "storeutl -noout {}` shows how far it can be read.{}",
+        file, reload);
+  }
+  return "";
+}
+
+}  // namespace pgtls::audit

@@ -1,0 +1,14 @@
+// What to do about a certificate file that cannot be used, by its role and the reason.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace pgtls::audit {
+
+// Of tls::FileReport::role. Empty for another text.
+std::string_view SettingOfRole(std::string_view role);
+// Of tls::FileReport::problem. Empty for another text.
+std::string FileRemedy(std::string_view role, std::string_view problem, const std::string& path);
+
+}  // namespace pgtls::audit

@@ -1,0 +1,240 @@
+#include "exporter/audit/wire_remedies.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "exporter/audit/date.h"
+#include "exporter/base/text.h"
+
+namespace pgtls::audit {
+namespace {
+
+using tls::Admission;
+using tls::Answer;
+using tls::CertificateFacts;
+using tls::EndpointFacts;
+using enum db::LoginProblem;
+
+struct Entry {
+  std::string_view error;
+  std::string_view remedy;
+};
+
+constexpr Entry kChainRemedies[] = {
+    {"expired",
+     "Renew the certificate that has expired: the server's or an intermediate one in ssl_cert_file (then SELECT "
+     "pg_reload_conf();), the root in the clients' sslrootcert."},
+    {"not_yet_valid",
+     "Check the clock of this machine, and of the one that issued the certificate. If both are right, put the previous "
+     "certificate back into ssl_cert_file and SELECT pg_reload_conf(); until this one is valid."},
+    {"self_signed",
+     "Give clients this very certificate as sslrootcert, or let a CA sign the server's certificate and give clients "
+     "the "
+     "CA's certificate."},
+    {"unknown_ca",
+     "Add the CA that issued the chain to the root certificate file (sslrootcert), or the intermediate certificates "
+     "that "
+     "are missing to the server's ssl_cert_file, behind its own, then SELECT pg_reload_conf();"},
+    {"revoked",
+     "Issue a new certificate with a new key, put both into ssl_cert_file and ssl_key_file, SELECT pg_reload_conf(); "
+     "and "
+     "find out why the CA revoked this one."},
+    {"crl_missing",
+     "Clients have a revocation list (sslcrl, sslcrldir, by default ~/.postgresql/root.crl), and then need one of "
+     "every "
+     "CA in the chain, intermediates included: add the missing list, or remove the file."},
+    {"crl_expired",
+     "Fetch the CA's current revocation list into the clients' sslcrl or sslcrldir (by default "
+     "~/.postgresql/root.crl)."},
+    {"too_weak",
+     "Issue the certificates of the chain again with a key of RSA 2048 or EC P-256 at least, and SHA-256: this "
+     "machine's "
+     "OpenSSL (SECLEVEL in openssl.cnf) accepts nothing weaker."},
+    {"wrong_purpose",
+     "Issue the server's certificate with extendedKeyUsage = serverAuth: this one is for another purpose (a client's, "
+     "or a CA's)."},
+    {"invalid_ca",
+     "Issue the intermediate or root certificate again with basicConstraints = CA:TRUE, a pathlen that suffices, and "
+     "keyUsage = keyCertSign: one in the chain may not sign certificates."},
+    {"bad_signature",
+     "Put the chain that belongs to the server's certificate into ssl_cert_file: a certificate in it is not signed by "
+     "the key of its issuer (a CA with the same name and another key, a damaged file, or an attack)."},
+    {"name_constraint",
+     "Use a CA whose nameConstraints permit the names in the server's certificate (subjectAltName), or other names."},
+    {"no_certificate",
+     "Check ssl_cert_file: the server sent no certificate that can be decoded. `openssl s_client -starttls postgres "
+     "-connect HOST:PORT -showcerts` shows what it sends."},
+    {"other",
+     "`openssl s_client -starttls postgres -connect HOST:PORT -CAfile ROOT` prints OpenSSL's own error ('Verify return "
+     "code'). Issue the certificate again without what it names."},
+};
+
+constexpr Entry kHostNameRemedies[] = {
+    {"mismatch",
+     "Issue a certificate whose subjectAltName has the name that clients use (IP:… for an address), put it into "
+     "ssl_cert_file and SELECT pg_reload_conf(); or let clients use one of the names it has (`host`; hostaddr for the "
+     "address)."},
+    {"no_host_name",
+     "Put host= into the conninfo, beside hostaddr: sslmode=verify-full compares it with the certificate, and an "
+     "address alone is not enough for libpq."},
+    {"malformed_name",
+     "Issue the certificate again: a name in its subjectAltName holds a null byte, or an address of a wrong length, "
+     "which "
+     "libpq refuses as an attack."},
+    {"no_certificate",
+     "Check ssl_cert_file: the server sent no certificate that can be decoded. `openssl s_client -starttls postgres "
+     "-connect HOST:PORT -showcerts` shows what it sends."},
+};
+
+template <std::size_t N>
+std::string_view Find(const Entry (&entries)[N], std::string_view error) {
+  const auto found = std::ranges::find(entries, error, &Entry::error);
+  return found == std::end(entries) ? std::string_view() : found->remedy;
+}
+
+// libpq's own words, or OpenSSL's, as a login would show them.
+db::LoginProblem ProblemInWords(const std::string& words) {
+  return db::ReadConnectError("SSL error: " + words, false).problem();
+}
+
+Cause Of(const std::string& evidence, std::string_view remedy) { return {{Printable(evidence)}, std::string(remedy)}; }
+
+Cause Of(db::LoginProblem problem, const std::string& detail) {
+  std::string line(Describe(problem));
+  if (!detail.empty()) line += ": " + detail;
+  return Of(line, LoginRemedy(problem));
+}
+
+std::string Validity(const CertificateFacts& certificate) {
+  return fmt::format("{}: valid from {} to {}", certificate.subject,
+                     certificate.not_before ? Date(*certificate.not_before) : "?",
+                     certificate.not_after ? Date(*certificate.not_after) : "?");
+}
+
+}  // namespace
+
+std::string_view ChainRemedy(std::string_view error) { return Find(kChainRemedies, error); }
+
+std::string_view HostNameRemedy(std::string_view error) { return Find(kHostNameRemedies, error); }
+
+db::LoginProblem ProblemOfAlert(int alert) {
+  switch (alert) {
+    case 40:  // handshake_failure
+    case 71:  // insufficient_security
+      return kTlsCipher;
+    case 42:  // bad_certificate
+    case 43:  // unsupported_certificate
+    case 46:  // certificate_unknown
+    case 51:  // decrypt_error
+      return kClientCertificateRefused;
+    case 44:
+      return kClientCertificateRevoked;
+    case 45:
+      return kClientCertificateExpired;
+    case 48:
+      return kClientCaUnknown;
+    case 70:
+      return kTlsVersion;
+    case 112:
+      return kTlsName;
+    case 116:
+      return kClientCertificateRequired;
+    default:
+      return kTlsFailed;
+  }
+}
+
+std::string RootLine(const EndpointFacts& endpoint) {
+  const tls::ClientTls& client = endpoint.client;
+  if (client.root_file.empty()) return "";
+  const char* const why = client.root_is_default ? "libpq's default, sslrootcert is not set" : "sslrootcert";
+  return Printable(fmt::format("verified with {} ({})", client.root_file, why));
+}
+
+Cause WhyNotVerified(const Evidence& evidence) {
+  const EndpointFacts& endpoint = *evidence.endpoint;
+  Cause cause;
+  cause.evidence.push_back(fmt::format("{}", fmt::join(*endpoint.chain_errors, ", ")));
+  if (endpoint.certificate) {
+    cause.evidence.push_back(Printable(Validity(*endpoint.certificate)));
+    cause.evidence.push_back(Printable("issued by " + endpoint.certificate->issuer));
+  }
+  if (evidence.certificates) {
+    const auto& served = evidence.certificates->served;
+    for (std::size_t i = 1; i < served.size(); ++i) {
+      cause.evidence.push_back(Printable("sent with it: " + Validity(served[i]) + ", issued by " + served[i].issuer));
+    }
+  }
+  const std::string root = RootLine(endpoint);
+  if (!root.empty()) cause.evidence.push_back(root);
+  for (const std::string_view error : *endpoint.chain_errors) {
+    if (!cause.remedy.empty()) cause.remedy += ' ';
+    cause.remedy += fmt::format("{}: {}", error, ChainRemedy(error));
+  }
+  if (endpoint.client.root_is_default) {
+    cause.remedy += Printable(fmt::format(
+        " If {} is not meant for this server, name another root with sslrootcert: libpq uses it unasked, with "
+        "sslmode=require too.",
+        endpoint.client.root_file));
+  }
+  return cause;
+}
+
+Cause WhyWrongHost(const EndpointFacts& endpoint) {
+  Cause cause;
+  cause.evidence.push_back(
+      endpoint.host.empty() ? "the conninfo has an address (hostaddr) and no host name"
+                            : Printable(fmt::format("clients ask for {}: {}", endpoint.host, endpoint.hostname_error)));
+  if (endpoint.certificate) {
+    const CertificateFacts& certificate = *endpoint.certificate;
+    cause.evidence.push_back(
+        Printable("the certificate's subjectAltName: " + (certificate.san.empty() ? "none" : certificate.san)));
+    cause.evidence.push_back(Printable("the certificate's subject: " + certificate.subject));
+  }
+  cause.remedy = HostNameRemedy(endpoint.hostname_error);
+  return cause;
+}
+
+std::vector<Cause> WhyTlsFails(const Evidence& evidence) {
+  const EndpointFacts& endpoint = *evidence.endpoint;
+  const tls::ClientTls& client = endpoint.client;
+  std::vector<Cause> causes;
+  if (endpoint.ssl_answer == Answer::kNo) {
+    return {
+        Of("the answer to SSLRequest is N: the server has no TLS",
+           "Put a certificate and its key where ssl_cert_file and ssl_key_file say, then ALTER SYSTEM SET ssl = on; "
+           "SELECT pg_reload_conf(); (PgBouncer: client_tls_sslmode = require, with its own certificate). If ssl is "
+           "on already, the server log says why the files were not loaded.")};
+  }
+  if (endpoint.ssl_answer == Answer::kError) return {Of(kErrorBeforeTls, "")};
+  if (!client.usable) {
+    if (endpoint.root == tls::RootCertificate::kUnusable) return {Of(kRootUnusable, client.problem)};
+    if (!client.versions_usable) return {Of(kTlsVersion, client.problem)};
+    const db::LoginProblem problem = ProblemInWords(client.problem);
+    return {Of(problem, client.problem)};
+  }
+  if (client.handshake == false) {
+    causes.push_back(Of(client.alert ? ProblemOfAlert(*client.alert) : ProblemInWords(client.failure), client.failure));
+  } else if (endpoint.root == tls::RootCertificate::kLoaded && endpoint.chain_errors &&
+             !endpoint.chain_errors->empty()) {
+    causes.push_back(WhyNotVerified(evidence));
+  } else if (client.admission == Admission::kRefused) {
+    causes.push_back(Of(kNotAdmitted, "over TLS, as the exporter's user and database"));
+  } else if (client.admission == Admission::kLost && client.alert) {
+    causes.push_back(Of(ProblemOfAlert(*client.alert), fmt::format("TLS alert {} after the handshake", *client.alert)));
+  } else if (client.admission == Admission::kError) {
+    causes.push_back(
+        Of("over TLS the server answers the StartupMessage with an error that is not pg_hba.conf's",
+           "Check the server log (too many connections, starting up). A pooler says so for a user or database that it "
+           "does not know: add the exporter's to it, or let `endpoint:` name PostgreSQL."));
+  }
+  if (!causes.empty() && !client.certificate_file.empty() && client.alert) {
+    causes.back().evidence.push_back(Printable("client certificate: " + client.certificate_file));
+  }
+  return causes;
+}
+
+}  // namespace pgtls::audit

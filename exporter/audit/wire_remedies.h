@@ -1,0 +1,34 @@
+// What is wrong on the wire, cause by cause, each with what to do about it. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "exporter/audit/findings.h"
+#include "exporter/db/login_error.h"
+
+namespace pgtls::audit {
+
+struct Cause {
+  std::vector<std::string> evidence;  // printable lines
+  std::string remedy;
+};
+
+std::string_view LoginRemedy(db::LoginProblem problem);
+// Of kChainErrors and kHostNameErrors in exporter/tls/verify.h. Empty for another text.
+std::string_view ChainRemedy(std::string_view error);
+std::string_view HostNameRemedy(std::string_view error);
+// Of a fatal TLS alert that the server sent (RFC 8446, 6): what the client did wrong, as a login would call it.
+db::LoginProblem ProblemOfAlert(int alert);
+
+// Why a client that insists on TLS (sslmode=require) does not connect from here. Empty: not known.
+std::vector<Cause> WhyTlsFails(const Evidence& evidence);
+// REQUIRES: the chain was checked and is not verified.
+Cause WhyNotVerified(const Evidence& evidence);
+// REQUIRES: the certificate is for another host.
+Cause WhyWrongHost(const tls::EndpointFacts& endpoint);
+// Which root certificate file is in force; empty: none.
+std::string RootLine(const tls::EndpointFacts& endpoint);
+
+}  // namespace pgtls::audit
