@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <iostream>
 #include <memory>
+#include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "collectors/registry.h"
@@ -25,12 +27,14 @@
 #include "exporter/http/exporter_metrics.h"
 #include "exporter/http/metrics_page.h"
 #include "exporter/sampling/once.h"
+#include "exporter/tls/openssl.h"
 #include "exporter/tls/record_buffers.h"
 
 namespace pgtls {
 namespace {
 
 constexpr int kServerDown = 1;
+constexpr int kFailed = 1;
 constexpr int kBadConfiguration = 2;
 
 config::Config ForConninfo(const std::string& where, const std::string& conninfo) {
@@ -111,10 +115,17 @@ int Explain(const config::CommandLine& line) {
 }
 
 // Each watched server is a connection, and the usual soft limit of 1,024 is there for select(2), which nothing here
-// calls. Only the limit of this process changes; what it starts are threads.
+// calls. Only the limit of this process changes; what it starts are threads. Throws where there are too few for two
+// event loops and the listeners: Asio does not survive that.
 void RaiseFileLimit() {
+  constexpr rlim_t kFewest = 64;
   rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (limit.rlim_max < kFewest) {
+    throw std::runtime_error("at most " + std::to_string(limit.rlim_max) + " files may be open (ulimit -Hn); " +
+                             std::to_string(kFewest) + " are needed at least");
+  }
+  if (limit.rlim_cur >= limit.rlim_max) return;
   const rlim_t before = std::exchange(limit.rlim_cur, limit.rlim_max);
   const bool raised = setrlimit(RLIMIT_NOFILE, &limit) == 0;
   log::Debug(raised ? "raised the limit of open files" : "the limit of open files cannot be raised",
@@ -181,13 +192,17 @@ int RunApp(int argc, char** argv) {
   // The rows of a thousand sessions are some hundred kB for a moment. Given back and asked for again with each
   // collection, they cost more in page faults than in reading.
   mallopt(M_TRIM_THRESHOLD, 1 << 20);
-  RaiseFileLimit();
   db::RequireEncryptionByDefault();
+  tls::NeverAskForPassphrases();
   try {
+    RaiseFileLimit();
     return End(Dispatch(line));
   } catch (const ConfigError& error) {
     std::cerr << "pg_tls_exporter: " << error.what() << '\n';
     return kBadConfiguration;
+  } catch (const std::exception& error) {  // no thread, no memory, no descriptor left
+    std::cerr << "pg_tls_exporter: " << error.what() << '\n';
+    return kFailed;
   }
 }
 

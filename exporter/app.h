@@ -9,7 +9,8 @@
 
 namespace pgtls {
 
-// Exit codes: 0 well, 1 a server was down (collect), 2 bad usage or configuration; check and explain have their own.
+// Exit codes: 0 success, 1 a server was down (collect) or the program could not start or go on, 2 bad usage or
+// configuration; check and explain have their own.
 int RunApp(int argc, char** argv);
 
 // The configuration that the command line names: a file, --dsn, DATA_SOURCE_NAME, or libpq's environment alone. Throws

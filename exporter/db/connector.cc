@@ -22,7 +22,26 @@ namespace {
 struct Attempt {
   ConnectOptions options;
   ConnHandle conn;
+  bool lacks_passphrase = false;  // sslkey is encrypted, and there is no sslpassword
 };
+
+// Whether the step of libpq that this thread is in has asked for the passphrase of a client key in vain.
+thread_local bool t_lacks_passphrase = false;
+
+// Without a hook OpenSSL would ask on the terminal (fe-secure-openssl.c, initialize_SSL). libpq's own gives
+// sslpassword.
+int GivePassphrase(char* buffer, int size, PGconn* conn) {
+  const int length = PQdefaultSSLKeyPassHook_OpenSSL(buffer, size, conn);
+  if (length == 0) t_lacks_passphrase = true;
+  return length;
+}
+
+PostgresPollingStatusType Poll(Attempt& attempt) {
+  t_lacks_passphrase = false;
+  const PostgresPollingStatusType status = PQconnectPoll(attempt.conn.get());
+  attempt.lacks_passphrase |= t_lacks_passphrase;
+  return status;
+}
 
 void IgnoreNotice(void* /*unused*/, const PGresult* notice) {
   const char* text = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
@@ -50,8 +69,13 @@ void Start(Attempt& attempt) {
   PQsetErrorVerbosity(attempt.conn.get(), PQERRORS_VERBOSE);
 }
 
-[[noreturn]] void ThrowConnectError(PGconn* conn) {
-  throw ReadConnectError(PQerrorMessage(conn), PQconnectionNeedsPassword(conn) != 0);
+[[noreturn]] void ThrowConnectError(const Attempt& attempt) {
+  std::string message = PQerrorMessage(attempt.conn.get());
+  if (attempt.lacks_passphrase) {
+    while (message.ends_with('\n')) message.pop_back();
+    message += " (the key is encrypted, and the conninfo has no sslpassword)";
+  }
+  throw ReadConnectError(message, PQconnectionNeedsPassword(attempt.conn.get()) != 0);
 }
 
 // libpq's asynchronous interface ignores connect_timeout: a silent first host would hide the second for ever. One
@@ -134,6 +158,11 @@ class Connector::Turn : public std::enable_shared_from_this<Turn> {
   bool silent_ = false;
 };
 
+Connector::Connector(BlockingPool& blocking, std::size_t max_concurrent)
+    : blocking_(blocking), turns_(max_concurrent), silent_free_(max_concurrent * 4) {
+  PQsetSSLKeyPassHook_OpenSSL(GivePassphrase);
+}
+
 asio::awaitable<std::unique_ptr<Connection>> Connector::Connect(ConnectOptions options,
                                                                 std::chrono::milliseconds timeout,
                                                                 std::optional<std::chrono::milliseconds> patience) {
@@ -154,7 +183,7 @@ asio::awaitable<std::unique_ptr<Connection>> Connector::Establish(ConnectOptions
   PostgresPollingStatusType status =
       PQstatus(attempt->conn.get()) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
   while (status != PGRES_POLLING_OK) {
-    if (status == PGRES_POLLING_FAILED) ThrowConnectError(attempt->conn.get());
+    if (status == PGRES_POLLING_FAILED) ThrowConnectError(*attempt);
     const int socket = PQsocket(attempt->conn.get());
     BoundSyn(socket);
     {
@@ -164,7 +193,7 @@ asio::awaitable<std::unique_ptr<Connection>> Connector::Establish(ConnectOptions
                                                              : asio::posix::stream_descriptor::wait_write);
     }
     turn->Heard();
-    status = co_await blocking_.RunWaiting([attempt] { return PQconnectPoll(attempt->conn.get()); }, waits);
+    status = co_await blocking_.RunWaiting([attempt] { return Poll(*attempt); }, waits);
   }
   PQsetErrorVerbosity(attempt->conn.get(), PQERRORS_DEFAULT);
   ReleaseTlsMemory(attempt->conn.get());

@@ -29,8 +29,8 @@ class Connector {
  public:
   // At most `max_concurrent` connects are in progress at once; a connect costs 7 ms of CPU, and a thousand at once
   // would time each other out. Four times as many may beside them wait for servers that are silent.
-  Connector(BlockingPool& blocking, std::size_t max_concurrent)
-      : blocking_(blocking), turns_(max_concurrent), silent_free_(max_concurrent * 4) {}
+  // libpq then asks nobody for the passphrase of a client key, in the whole process.
+  Connector(BlockingPool& blocking, std::size_t max_concurrent);
 
   // Waits for its turn, for `patience` at most (nullopt: as long as it takes), then connects within `timeout`. Throws
   // LoginError, TimeoutError, and Error for a password file that is no regular file.

@@ -168,8 +168,6 @@ TlsContextBuilder::TlsContextBuilder()
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_num_tickets(context, 0);
   SSL_CTX_set_alpn_select_cb(context, &SelectAlpn, nullptr);
-  // A key with a passphrase is an error: nobody is there to be asked for it.
-  SSL_CTX_set_default_passwd_cb(context, [](char*, int, int, void*) { return 0; });
   SSL_CTX_set_cipher_list(context, kSuites);
 }
 
@@ -185,8 +183,13 @@ void TlsContextBuilder::UseCertificate(std::string_view pem) {
 void TlsContextBuilder::UseKey(std::string_view pem) {
   const auto bio = tls::ReadBio(pem);
   ERR_clear_error();
-  const tls::EvpPkeyPtr key(
-      PEM_read_bio_PrivateKey(bio.get(), nullptr, SSL_CTX_get_default_passwd_cb(context_.get()), nullptr));
+  bool asked = false;
+  const auto refuse = [](char*, int, int, void* was_asked) {
+    *static_cast<bool*>(was_asked) = true;
+    return -1;
+  };
+  const tls::EvpPkeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, refuse, &asked));
+  if (!key && asked) throw TlsError("the private key is encrypted: a service has nobody to ask for its passphrase");
   if (!key) throw TlsError("the private key cannot be read: " + tls::TakeOpensslError());
   Check(SSL_CTX_use_PrivateKey(context_.get(), key.get()), "the private key does not fit the certificate");
 }

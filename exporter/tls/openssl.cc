@@ -1,6 +1,17 @@
 #include "exporter/tls/openssl.h"
 
+#include <openssl/ui.h>
+
 namespace pgtls::tls {
+
+void NeverAskForPassphrases() {
+  static UI_METHOD* const method = [] {
+    UI_METHOD* created = UI_create_method("no terminal");
+    if (created != nullptr) UI_method_set_opener(created, [](UI*) { return 0; });
+    return created;
+  }();
+  if (method != nullptr) UI_set_default_method(method);
+}
 
 std::string DrainBio(BIO* bio) {
   char* data = nullptr;

@@ -41,6 +41,10 @@ inline BioPtr ReadBio(std::string_view bytes) {
   return BioPtr(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())));
 }
 
+// Makes OpenSSL fail at once wherever it would ask on the terminal for a passphrase, whichever reader forgot to say so:
+// a service has nobody to ask. For the whole process; call once at start, before there are threads.
+void NeverAskForPassphrases();
+
 // What a memory BIO holds; emptied by it.
 std::string DrainBio(BIO* bio);
 
