@@ -12,9 +12,10 @@
 #include "collectors/registry.h"
 #include "exporter/app.h"
 #include "exporter/base/blocking.h"
-#include "exporter/base/error.h"
+#include "exporter/base/heartbeat.h"
 #include "exporter/base/log.h"
 #include "exporter/base/slots.h"
+#include "exporter/base/text.h"
 #include "exporter/catalogue.h"
 #include "exporter/db/connector.h"
 #include "exporter/http/discovery.h"
@@ -34,6 +35,8 @@ constexpr std::size_t kConcurrentConnects = 8;
 constexpr int kProbes = 8;  // at once
 constexpr int kHttpWorkers = 8;
 constexpr std::chrono::minutes kGiveBack{1};
+constexpr std::chrono::seconds kBeat{1};
+constexpr std::chrono::seconds kReloadTimeout{60};  // for reading files, which may be on a dead network file system
 
 class Service {
  public:
@@ -44,28 +47,36 @@ class Service {
         fleet_(runtime_),
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
         give_back_(loop_),
+        beat_(loop_),
         requests_(std::make_shared<http::RequestCounter>()) {}
 
   int Run() {
-    Adopt(LoadConfig(line_));
+    Adopt(sampling::Resolve(LoadConfig(line_)));
     StartWeb();
     WaitForSignal();
     GiveBackMemory();
+    Beat();
     loop_.run();
     stopping_ = true;
-    web_->Stop();
-    return End();
+    const bool web_ended = web_->Stop();
+    return End(web_ended);
   }
 
  private:
   void StartWeb();
   void WaitForSignal();
   void GiveBackMemory();
+  // Shows that the loop runs.
+  void Beat();
+  // Why a restart would help; empty: nothing stands still. On any thread.
+  std::string Problem() const;
+  // Every server was tried once; from then on for good, whatever a reload adds. On any thread.
+  bool IsReady();
   std::vector<http::Route> Routes();
   http::Response ReloadNow();
   asio::awaitable<std::string> Reload();
-  void Adopt(config::Config config);
-  int End();
+  void Adopt(sampling::ResolvedConfig resolved);
+  int End(bool web_ended);
 
   const config::CommandLine& line_;
   Slots reloads_{1};  // before the loop, which may end with one that waits for its turn
@@ -77,6 +88,10 @@ class Service {
   sampling::Fleet fleet_;
   asio::signal_set signals_;
   asio::steady_timer give_back_;
+  asio::steady_timer beat_;
+  Heartbeat loop_heartbeat_;
+  bool ending_ = false;  // on the loop: SIGTERM or SIGINT has come
+  std::atomic<bool> ready_{false};
   http::ReloadStatus reload_;
   std::shared_ptr<http::RequestCounter> requests_;
   std::atomic<bool> stopping_{false};
@@ -85,12 +100,33 @@ class Service {
   std::unique_ptr<http::Server> web_;
 };
 
-void Service::Adopt(config::Config config) {
-  auto shared = std::make_shared<const config::Config>(std::move(config));
-  fleet_.Apply(shared);
+void Service::Adopt(sampling::ResolvedConfig resolved) {
+  auto config = resolved.config;
+  IsReady();
+  fleet_.Apply(std::move(resolved));
   reload_.Set(true);
   const std::lock_guard lock(config_mutex_);
-  config_ = std::move(shared);
+  config_ = std::move(config);
+}
+
+bool Service::IsReady() {
+  // Without a server there is nothing to wait for, but a fleet that has no server yet was not started.
+  if (!ready_ && fleet_.started() && fleet_.TriedOnce()) ready_ = true;
+  return ready_;
+}
+
+void Service::Beat() {
+  loop_heartbeat_.Expect(After(kBeat));
+  beat_.expires_after(kBeat);
+  beat_.async_wait([this](const std::error_code& error) {
+    if (!error) Beat();
+  });
+}
+
+std::string Service::Problem() const {
+  if (loop_heartbeat_.IsOverdue(Heartbeat::Clock::now())) return "the sampling loop stands still";
+  const auto server = fleet_.Stuck();
+  return server ? "the sampling of server " + Printable(*server) + " stands still" : "";
 }
 
 std::vector<http::Route> Service::Routes() {
@@ -117,8 +153,8 @@ std::vector<http::Route> Service::Routes() {
       {line_.telemetry_path, {"GET"}, http::MetricsHandler(std::move(metrics)), "metrics"},
       {"/probe", {"GET"}, http::ProbeHandler(std::move(probe)), "probe"},
       {"/sd", {"GET"}, http::DiscoveryHandler(names, line_.telemetry_path), "sd"},
-      {"/-/healthy", {"GET"}, [](const http::Request&) { return http::PlainResponse(200); }, "healthy"},
-      {"/-/ready", {"GET"}, [this](const http::Request&) { return http::ReadyPage(fleet_.TriedOnce()); }, "ready"},
+      {"/-/healthy", {"GET"}, [this](const http::Request&) { return http::HealthyPage(Problem()); }, "healthy"},
+      {"/-/ready", {"GET"}, [this](const http::Request&) { return http::ReadyPage(IsReady()); }, "ready"},
       {"/-/reload", {"POST"}, [this](const http::Request&) { return ReloadNow(); }, "reload"},
       {"/", {"GET"}, http::StatusHandler(std::move(status)), "status"},
   };
@@ -153,8 +189,10 @@ void Service::WaitForSignal() {
     if (error) return;
     if (signal != SIGHUP) {
       log::Info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+      ending_ = true;
       fleet_.Stop();
       give_back_.cancel();
+      beat_.cancel();
       loop_.stop();
       return;
     }
@@ -182,10 +220,13 @@ asio::awaitable<std::string> Service::Reload() {
   const SlotHolder turn(reloads_);
   std::string problem;
   try {
-    config::Config config = co_await blocking_.Run([line = line_] { return LoadConfig(line); });
-    Adopt(std::move(config));
+    auto load = blocking_.RunWaiting([line = line_] { return sampling::Resolve(LoadConfig(line)); });
+    auto resolved = co_await Within(After(kReloadTimeout), "reading the configuration", std::move(load));
+    if (ending_) co_return "the exporter is ending";
+    Adopt(std::move(resolved));
     log::Info("configuration reloaded", {{"servers", std::to_string(fleet_.Snapshots().size())}});
-  } catch (const ConfigError& error) {
+  } catch (const std::exception& error) {
+    if (ending_) co_return "the exporter is ending";
     reload_.Set(false);
     log::Error("the configuration was refused; the one before stays in force", {{"error", error.what()}});
     problem = error.what();
@@ -193,11 +234,11 @@ asio::awaitable<std::string> Service::Reload() {
   co_return problem;
 }
 
-int Service::End() {
+int Service::End(bool web_ended) {
   // Both lanes of every server are cancelled: let them unwind while all that they use is alive.
   loop_.restart();
   loop_.run_for(std::chrono::seconds(1));
-  const bool idle = blocking_.Close();
+  const bool idle = blocking_.Close() && web_ended;
   if (!idle || !loop_.stopped()) {
     // A resolver hangs, or a step that cannot be cancelled: nothing may be torn down under it.
     log::Debug("ending with work that hangs");

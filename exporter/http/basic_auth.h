@@ -37,6 +37,9 @@ class BasicAuth {
   // `network` is the client's (ClientNetwork()). Throws when cancelled.
   asio::awaitable<Verdict> Check(std::shared_ptr<const Users> users, Credentials credentials, std::string network);
 
+  // Ends its thread; false where that is in a check and cannot be waited for (BlockingPool::Close()).
+  bool Close() { return pool_.Close(); }
+
  private:
   using Mark = std::array<unsigned char, 32>;
   Mark MarkOf(const Credentials& credentials, const std::string& hash) const;

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <list>
 #include <map>
+#include <optional>
+#include <string>
 #include <thread>
 #include <tuple>
 #include <utility>
@@ -20,6 +22,13 @@ namespace {
 constexpr std::chrono::milliseconds kSweep{250};
 // How long whoever waits longest for a worker bears with readers that do read, only slowly.
 constexpr std::chrono::seconds kPatience{5};
+
+constexpr std::chrono::minutes kAcceptErrorLines{1};
+
+bool IsOutOfRoom(const std::error_code& error) {
+  return error == asio::error::no_descriptors || error == asio::error::no_memory ||
+         error == asio::error::no_buffer_space || error == std::errc::too_many_files_open_in_system;
+}
 
 }  // namespace
 
@@ -47,8 +56,8 @@ class Front::Impl {
     thread_ = std::thread([this] { io_.run(); });
   }
 
-  void Stop() {
-    if (!thread_.joinable()) return;
+  bool Stop() {
+    if (!thread_.joinable()) return gate_.Close();
     asio::post(io_, [this] {
       closing_ = true;
       for (auto& acceptor : acceptors_) acceptor.close();
@@ -56,6 +65,7 @@ class Front::Impl {
       for (const auto& connection : connections_) connection->Abort();
     });
     thread_.join();  // the loop runs out of work: every wait of every connection has ended
+    return gate_.Close();
   }
 
  private:
@@ -69,14 +79,26 @@ class Front::Impl {
       if (closing_) co_return;
       if (!error) {
         Admit(std::move(socket));
-      } else if (error == asio::error::no_descriptors || error == asio::error::no_memory ||
-                 error == asio::error::no_buffer_space || error == std::errc::too_many_files_open_in_system) {
+      } else {
+        NoteAcceptError(error);
         // The peer stays in the kernel's queue; a connection that waits makes room for it.
-        EvictWaiting();
+        if (IsOutOfRoom(error)) EvictWaiting();
+        // Whatever it is, it may last: without a pause this would be all that the thread does.
         pause.expires_after(std::chrono::milliseconds(20));
         co_await pause.async_wait(kAsTuple);
       }
     }
+  }
+
+  // Once a minute, with how many there were since the last line.
+  void NoteAcceptError(const std::error_code& error) {
+    ++accept_errors_;
+    const auto now = Clock::now();
+    if (accept_error_logged_ && now - *accept_error_logged_ < kAcceptErrorLines) return;
+    accept_error_logged_ = now;
+    log::Warn("connections cannot be accepted", {{"err", error.message()},
+                                                 {"times", std::to_string(std::exchange(accept_errors_, 0))},
+                                                 {"connections", std::to_string(connections_.size())}});
   }
 
   void Admit(asio::ip::tcp::socket socket) {
@@ -174,6 +196,8 @@ class Front::Impl {
   std::vector<asio::ip::tcp::acceptor> acceptors_;
   asio::steady_timer sweep_timer_;
   std::vector<std::string> addresses_;
+  std::size_t accept_errors_ = 0;  // since the last line about them
+  std::optional<Clock::time_point> accept_error_logged_;
   std::thread thread_;
 };
 
@@ -187,6 +211,6 @@ const std::vector<std::string>& Front::addresses() const { return impl_->address
 
 void Front::Start(std::uint16_t inner_port) { impl_->Start(inner_port); }
 
-void Front::Stop() { impl_->Stop(); }
+bool Front::Stop() { return impl_->Stop(); }
 
 }  // namespace pgtls::http

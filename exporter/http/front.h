@@ -30,8 +30,9 @@ class Front {
   // "127.0.0.1:9743", with the port that was got.
   const std::vector<std::string>& addresses() const;
   void Start(std::uint16_t inner_port);
-  // Cuts every connection and joins the thread. Idempotent.
-  void Stop();
+  // Cuts every connection and joins the thread. Idempotent. False where a thread is in work that cannot be waited for
+  // (a password check, a file that hangs): the process must then end without running static destructors under it.
+  bool Stop();
 
  private:
   class Impl;

@@ -69,6 +69,12 @@ Gate::Gate(std::string path) : path_(std::move(path)), looked_(std::chrono::stea
 
 Gate::~Gate() = default;
 
+bool Gate::Close() {
+  if (!threads_) return true;
+  const bool checks_ended = threads_->auth.Close();
+  return threads_->files.Close() && checks_ended;
+}
+
 std::optional<Gate::Outcome> Gate::Look(const std::string& path, const std::vector<std::string>& files,
                                         const std::string& state, bool retry) {
   const std::string now = StateOf(files);

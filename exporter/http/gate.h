@@ -34,6 +34,10 @@ class Gate {
   // cancelled.
   asio::awaitable<int> Check(std::string client, std::optional<std::string> authorization);
 
+  // Ends its threads; false where one is in work that cannot be waited for (BlockingPool::Close()). Nothing else may be
+  // called then.
+  bool Close();
+
  private:
   struct Outcome;
   struct Threads;

@@ -9,4 +9,12 @@ Response ReadyPage(bool ready) {
   return response;
 }
 
+Response HealthyPage(const std::string& problem) {
+  Response response = PlainResponse(200);
+  if (problem.empty()) return response;
+  response.status = 503;
+  response.body = problem + "\n";
+  return response;
+}
+
 }  // namespace pgtls::http

@@ -40,9 +40,10 @@ Server::~Server() { Stop(); }
 
 const std::vector<std::string>& Server::addresses() const { return parts_->front->addresses(); }
 
-void Server::Stop() {
-  parts_->front->Stop();
+bool Server::Stop() {
+  const bool idle = parts_->front->Stop();
   parts_->inner.reset();
+  return idle;
 }
 
 }  // namespace pgtls::http

@@ -41,7 +41,8 @@ class Server {
   const std::vector<std::string>& addresses() const;
 
   // Cuts clients, waits for handlers that run (they are not told), joins all threads. Idempotent; not from a handler.
-  void Stop();
+  // False where a thread could not be joined: see Front::Stop().
+  bool Stop();
 
  private:
   struct Parts;

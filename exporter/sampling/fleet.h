@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,26 +12,42 @@
 
 namespace pgtls::sampling {
 
+// A configuration and what libpq makes of each of its servers. Immutable; the servers share it.
+struct ResolvedConfig {
+  std::shared_ptr<const config::Config> config;  // never null
+  std::vector<db::Target> targets;               // of config->servers, in their order
+};
+
+// Blocks on files (libpq's service and password files). Throws ConfigError, with the server's name, for a conninfo that
+// libpq does not understand.
+ResolvedConfig Resolve(config::Config config);
+
 // Apply() is the only way in which servers change: start-up is Apply from empty, reload is Apply. Apply() and Stop()
-// run on the loop, Snapshots() and TriedOnce() on any thread.
+// run on the loop, where they wait for nothing; Snapshots(), TriedOnce() and Stuck() on any thread.
 class Fleet {
  public:
   explicit Fleet(Runtime& runtime) : runtime_(runtime) {}
 
-  // All or nothing: throws ConfigError, with nothing changed, where a server of `config` cannot be made. Servers are
-  // keyed by name, and share `config`, which is never null.
-  void Apply(const std::shared_ptr<const config::Config>& config);
+  // Servers are keyed by name. After Stop() nothing changes any more.
+  void Apply(ResolvedConfig resolved);
   void Stop();
 
   // In the configuration's order.
   sampling::Snapshots Snapshots() const;
   // Every enabled collector of every server has run or failed once.
   bool TriedOnce() const;
+  // Apply() was called.
+  bool started() const;
+  // The first server of which a lane stands still where it should not. A slow or dead database, or a long queue of
+  // connects, is no such reason.
+  std::optional<std::string> Stuck(Deadline now = std::chrono::steady_clock::now()) const;
 
  private:
   Runtime& runtime_;
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<Server>> servers_;
+  bool started_ = false;
+  bool stopped_ = false;
 };
 
 }  // namespace pgtls::sampling

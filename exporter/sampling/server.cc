@@ -42,8 +42,11 @@ void LogMissing(const std::string& server, const std::string& collector, const I
 }  // namespace
 
 Server::Server(std::shared_ptr<const config::ServerConfig> config, Runtime& runtime)
+    : Server(config, db::ResolveTarget(config->conninfo), runtime) {}
+
+Server::Server(std::shared_ptr<const config::ServerConfig> config, db::Target target, Runtime& runtime)
     : runtime_(runtime),
-      target_(std::make_shared<const db::Target>(db::ResolveTarget(config->conninfo))),
+      target_(std::make_shared<const db::Target>(std::move(target))),
       session_lane_(runtime.loop),
       wire_lane_(runtime.loop),
       phase_(Spread(0.5)) {
@@ -104,19 +107,12 @@ void Server::Reconfigure(std::shared_ptr<const config::ServerConfig> config, db:
 
 void Server::Start() {
   for (const LaneKind kind : {LaneKind::kSession, LaneKind::kWire}) {
-    Lane& lane = kind == LaneKind::kSession ? session_lane_ : wire_lane_;
+    Lane& lane = LaneOf(kind);
     auto run = [](std::shared_ptr<Server> self, LaneKind which) -> asio::awaitable<void> {
       co_await self->RunLane(which);
     };
-    asio::co_spawn(
-        runtime_.loop, run(shared_from_this(), kind),
-        asio::bind_cancellation_slot(lane.stop.slot(), [name = config_->name](const std::exception_ptr& error) {
-          try {
-            if (error) std::rethrow_exception(error);
-          } catch (const std::exception& e) {
-            if (!IsCancellation(e)) log::Error("a lane ended", {{"server", name}, {"error", e.what()}});
-          }
-        }));
+    asio::co_spawn(runtime_.loop, run(shared_from_this(), kind),
+                   asio::bind_cancellation_slot(lane.stop.slot(), [](const std::exception_ptr& /*stopped*/) {}));
   }
 }
 
@@ -146,18 +142,61 @@ Deadline Server::NextDue(LaneKind kind) const {
   return next;
 }
 
+bool Server::IsStuck(Deadline now) const {
+  return session_lane_.heartbeat.IsOverdue(now) || wire_lane_.heartbeat.IsOverdue(now);
+}
+
 asio::awaitable<void> Server::RunLane(LaneKind kind) {
-  Lane& lane = kind == LaneKind::kSession ? session_lane_ : wire_lane_;
+  int failures = 0;
   while (!stopped_) {
-    lane.wake.expires_at(NextDue(kind));
-    co_await lane.wake.async_wait(kAsTuple);
-    if (stopped_) break;
-    if (NextDue(kind) > steady_clock::now()) continue;
-    if (kind == LaneKind::kSession) {
-      co_await RunDueOnSession(false);
-    } else {
-      co_await RunDueOnWire(false);
+    std::string failure;
+    try {
+      co_await RunTurn(kind);
+      failures = 0;
+      continue;
+    } catch (const std::exception& error) {
+      if (stopped_) throw;
+      failure = error.what();
+    } catch (...) {
+      failure = "unknown";
     }
+    const auto pause = milliseconds(500) * (1 << std::min(failures++, 7));
+    log::Error("a lane failed; it goes on after a pause", {{"server", config_->name},
+                                                           {"lane", kind == LaneKind::kSession ? "session" : "wire"},
+                                                           {"error", failure},
+                                                           {"pause", fmt::format("{}ms", pause.count())}});
+    FailLane(kind, {FailureReason::kError, failure});
+    LaneOf(kind).heartbeat.Expect(After(pause));
+    asio::steady_timer timer(runtime_.loop, pause);
+    co_await timer.async_wait(asio::use_awaitable);
+  }
+}
+
+asio::awaitable<void> Server::RunTurn(LaneKind kind) {
+  Lane& lane = LaneOf(kind);
+  const Deadline due = NextDue(kind);
+  lane.heartbeat.Expect(std::max(due, steady_clock::now()));
+  lane.wake.expires_at(due);
+  co_await lane.wake.async_wait(kAsTuple);
+  if (stopped_ || NextDue(kind) > steady_clock::now()) co_return;
+  if (kind == LaneKind::kSession) {
+    co_await RunDueOnSession(false);
+  } else {
+    co_await RunDueOnWire(false);
+  }
+}
+
+void Server::FailLane(LaneKind kind, const Failure& failure) {
+  if (kind == LaneKind::kSession) {
+    Disconnect();  // what it was in the middle of is not known
+    FailAllOnSession(failure);
+    return;
+  }
+  for (Slot& slot : slots_) {
+    if (!IsDue(slot, kind, false)) continue;
+    auto result = std::make_shared<CollectorResult>();
+    result->failure = failure;
+    Store(slot, std::move(result));
   }
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "exporter/base/blocking.h"
+#include "exporter/base/heartbeat.h"
 #include "exporter/config/config.h"
 #include "exporter/db/connection.h"
 #include "exporter/db/connector.h"
@@ -35,7 +36,9 @@ struct Runtime {
 // hide another. All functions run on the loop, but Snapshot(), which any thread may call.
 class Server : public std::enable_shared_from_this<Server> {
  public:
-  // Throws ConfigError for a conninfo that libpq does not understand.
+  // `target` is that of config->conninfo.
+  Server(std::shared_ptr<const config::ServerConfig> config, db::Target target, Runtime& runtime);
+  // Finds the target itself: blocks on files, and throws ConfigError for a conninfo that libpq does not understand.
   Server(std::shared_ptr<const config::ServerConfig> config, Runtime& runtime);
 
   void Start();
@@ -52,6 +55,8 @@ class Server : public std::enable_shared_from_this<Server> {
   void FailUnfinished(const Failure& failure);
 
   SharedSnapshot Snapshot() const;
+  // A lane stands still where it should not, however slow or dead the database is. On any thread.
+  bool IsStuck(Deadline now) const;
   const config::ServerConfig& config() const { return *config_; }
 
  private:
@@ -71,9 +76,15 @@ class Server : public std::enable_shared_from_this<Server> {
     explicit Lane(asio::io_context& loop) : wake(loop) {}
     asio::steady_timer wake;  // until the next collector is due; cancelled when the schedule changes
     asio::cancellation_signal stop;
+    Heartbeat heartbeat;
   };
+  Lane& LaneOf(LaneKind kind) { return kind == LaneKind::kSession ? session_lane_ : wire_lane_; }
 
+  // Until Stop(). What ends a turn of the lane with an exception is logged, and the lane goes on after a pause.
   asio::awaitable<void> RunLane(LaneKind kind);
+  asio::awaitable<void> RunTurn(LaneKind kind);
+  // No result of the lane's due collectors stands.
+  void FailLane(LaneKind kind, const Failure& failure);
   asio::awaitable<void> RunDueOnSession(bool once);
   // The failure that cost the lane its connection, if one did. A collector that takes too long costs only itself: it
   // has its result, and the others go on on a new connection, as they do where the server has reloaded its

@@ -130,6 +130,7 @@ asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& sl
   const auto target = target_;
   const config::CollectorConfig& settings = config->collector(slot.type->name);
   const auto started = steady_clock::now();
+  LaneOf(NeedsSql(*slot.type) ? LaneKind::kSession : LaneKind::kWire).heartbeat.Expect(started + settings.timeout);
   auto result = std::make_shared<CollectorResult>();
   Output output(config->name);
   const auto facts = [this] { return Snapshot()->facts(); };
@@ -164,6 +165,7 @@ asio::awaitable<std::optional<Failure>> Server::EnsureConnected() {
     const std::shared_ptr<db::Connection> connection = co_await Connect();
     const Owned owned(own_backends_, connection->backend_pid());
     const Deadline deadline = After(SessionTimeout());
+    session_lane_.heartbeat.Expect(deadline);
     co_await SetUpSession(*connection, SessionTimeout(), deadline);
     OwnConnection own = co_await DescribeConnection(*connection, target_->option("sslmode"), deadline);
     std::string load_time = co_await ConfigLoadTime(*connection, deadline);
@@ -211,6 +213,7 @@ asio::awaitable<std::shared_ptr<db::Connection>> Server::Connect() {
   // The first connects of a fleet wait for each other as long as it takes. Later nobody may take what was known before
   // for what is known now: to have no turn in time is a failure.
   const auto patience = up_ ? std::optional(SessionTimeout()) : std::nullopt;
+  session_lane_.heartbeat.Expect(patience ? After(*patience + SessionTimeout()) : Deadline::max());
   auto connect = runtime_.connector.Connect(std::move(options), SessionTimeout(), patience);
   auto connection = co_await std::move(connect);
   if (place != place_) throw Error(FailureReason::kConnection, "the configuration changed");

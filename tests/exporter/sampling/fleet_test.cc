@@ -28,7 +28,7 @@ class FleetTest : public testing::SamplingTest {
     for (const auto& name : names) config.servers.push_back(Config(name));
     return config;
   }
-  void Apply(config::Config config) { fleet_.Apply(std::make_shared<const config::Config>(std::move(config))); }
+  void Apply(config::Config config) { fleet_.Apply(Resolve(std::move(config))); }
   std::vector<std::string> Names() const {
     std::vector<std::string> names;
     for (const auto& snapshot : fleet_.Snapshots()) names.push_back(snapshot->name);
