@@ -183,7 +183,8 @@ TEST(Service, AServerThatHangsHoldsUpNeitherTheEndNorTheOthers) {
   const TempDir dir;
   const std::string file = dir.Write(
       "config.yml",
-      Config({{"hanging", silent.conninfo()}, {"nowhere", "host=no..host"}, {"closed", "host=127.0.0.1 port=1"}}));
+      Impatient(
+          Config({{"hanging", silent.conninfo()}, {"nowhere", "host=no..host"}, {"closed", "host=127.0.0.1 port=1"}})));
   Exporter exporter({"--config.file=" + file});
   exporter.WaitForLine(R"(pg_tls_collector_failure_info{server="closed",collector="sessions",reason="connection"} 1)");
   exporter.WaitForLine(R"(pg_tls_collector_failure_info{server="nowhere",collector="sessions",reason="connection"} 1)");
@@ -249,8 +250,8 @@ TEST(CommandLine, CollectExitsWith1WhereAServerIsDown) {
 // minutes.
 TEST(CommandLine, ANameThatHangsHoldsUpNeitherTheEndNorTheOthers) {
   const TempDir dir;
-  const std::string file =
-      dir.Write("config.yml", Config({{"hanging", "host=db.example.com"}, {"closed", "host=127.0.0.1 port=1"}}));
+  const std::string file = dir.Write(
+      "config.yml", Impatient(Config({{"hanging", "host=db.example.com"}, {"closed", "host=127.0.0.1 port=1"}})));
   const std::string resolver = dir.Write("resolv.conf", "nameserver 127.0.0.53\noptions timeout:30 attempts:5\n");
   const std::string enter =
       "import os, socket, subprocess, sys\n"

@@ -90,16 +90,24 @@ std::string Config(const std::vector<std::pair<std::string, std::string>>& serve
   // Every line of `more` is YAML at the top level.
   std::string text =
       "collectors:\n"
-      "  sessions: {interval: 200ms, timeout: 2s}\n"
-      "  settings: {interval: 500ms, timeout: 2s}\n"
-      "  hba: {interval: 500ms, timeout: 2s}\n"
-      "  endpoint: {interval: 500ms, timeout: 2s}\n"
-      "  certificates: {interval: 500ms, timeout: 2s}\n"
+      "  sessions: {interval: 200ms, timeout: 30s}\n"
+      "  settings: {interval: 500ms, timeout: 30s}\n"
+      "  hba: {interval: 500ms, timeout: 30s}\n"
+      "  endpoint: {interval: 500ms, timeout: 30s}\n"
+      "  certificates: {interval: 500ms, timeout: 30s}\n"
       "servers:\n";
   for (const auto& [name, conninfo] : servers) {
     text += "  - name: " + name + "\n    conninfo: \"" + conninfo + "\"\n";
   }
   return text + more;
+}
+
+std::string Impatient(std::string config) {
+  const std::string patient = "timeout: 30s";
+  for (std::size_t at = config.find(patient); at != std::string::npos; at = config.find(patient)) {
+    config.replace(at, patient.size(), "timeout: 2s");
+  }
+  return config;
 }
 
 bool HasLine(const std::string& page, const std::string& line) {

@@ -45,8 +45,11 @@ class Exporter {
   int port_ = 0;
 };
 
-// A configuration file with short intervals, one server a line: {name, conninfo}.
+// A configuration file with short intervals, one server a line: {name, conninfo}. Timeouts are so long that only what
+// hangs runs into them, however busy the machine is.
 std::string Config(const std::vector<std::pair<std::string, std::string>>& servers, const std::string& more = "");
+// The same with timeouts of 2 s, for tests of what hangs.
+std::string Impatient(std::string config);
 
 bool HasLine(const std::string& page, const std::string& line);
 

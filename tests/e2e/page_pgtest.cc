@@ -1,6 +1,8 @@
 // The whole page over a server with every kind of client, compared with a golden file for each major version.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/e2e/exporter.h"
 #include "tests/support/golden.h"
 #include "tests/support/http_client.h"
@@ -69,7 +71,10 @@ TEST(Page, IsWhatTheClientsMakeTrue) {
   exporter.WaitUntilReady();
   const std::string page = exporter.WaitForPage([](const std::string& text) {
     // Everything was collected once over the exporter's own connection.
-    return HasLine(text, "pg_tls_up{server=\"orders\"} 1");
+    const std::vector<std::string> collectors = {"sessions", "settings", "hba", "endpoint", "certificates"};
+    return HasLine(text, "pg_tls_up{server=\"orders\"} 1") && std::ranges::all_of(collectors, [&](const auto& name) {
+             return HasLine(text, R"(pg_tls_collector_success{server="orders",collector=")" + name + "\"} 1");
+           });
   });
   EXPECT_TRUE(
       support::MatchesGolden("tests/e2e/testdata/page_" + std::to_string(server.major()) + ".prom", Mask(page)));
