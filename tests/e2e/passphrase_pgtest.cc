@@ -14,7 +14,8 @@ using testing::HasSubstr;
 using testing::Not;
 
 // Runs a program on a terminal of its own until a text is there, then ends it as its user would: "int" types Ctrl-C,
-// "term" sends SIGTERM. Prints what stood on the terminal; 99 where the text, or the end, did not come.
+// "term" sends SIGTERM, "alone" waits for its own end. Prints what stood on the terminal; 99 where the text, or the
+// end, did not come.
 constexpr const char* kOnATerminal = R"(
 import os, pty, select, signal, sys, time
 how, wanted, program = sys.argv[1], sys.argv[2].encode(), sys.argv[3:]
@@ -25,7 +26,7 @@ while time.monotonic() < limit:
     if wanted in shown and not asked:
         asked = True
         if how == 'int': os.write(terminal, b'\x03')
-        else: os.kill(pid, signal.SIGTERM)
+        if how == 'term': os.kill(pid, signal.SIGTERM)
     if not select.select([terminal], [], [], 1)[0]: continue
     try: data = os.read(terminal, 65536)
     except OSError: data = b''
@@ -111,7 +112,7 @@ TEST_F(PassphraseTest, AWebKeyWithOneIsRefusedAtTheStart) {
   const std::string web =
       files_.Write("web.yml", "tls_server_config: {cert_file: client.crt, key_file: encrypted.key}\n");
   const auto result =
-      OnATerminal("int", "the private key is encrypted",
+      OnATerminal("alone", "the private key is encrypted",
                   {"--dsn=host=127.0.0.1 port=1", "--web.config.file=" + web, "--web.listen-address=127.0.0.1:0"});
   EXPECT_EQ(result.exit_code, 2) << result.out;
   EXPECT_THAT(result.out, Not(HasSubstr("PEM pass phrase")));
