@@ -116,7 +116,7 @@ int Explain(const config::CommandLine& line) {
 
 // Each watched server is a connection, and the usual soft limit of 1,024 is there for select(2), which nothing here
 // calls. Only the limit of this process changes; what it starts are threads. Throws where there are too few for two
-// event loops and the listeners: Asio does not survive that.
+// event loops, the listeners and a first connection: said here, it is clearer than the failure of one of them.
 void RaiseFileLimit() {
   constexpr rlim_t kFewest = 64;
   rlimit limit{};
