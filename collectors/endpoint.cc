@@ -316,7 +316,8 @@ constexpr sampling::CollectorType kType = {"endpoint",
                                            sampling::ConnectionKind::kNone,
                                            kDescs,
                                            [] { return std::unique_ptr<sampling::Collector>(new Collector()); },
-                                           kEndpointParts};
+                                           kEndpointParts,
+                                           kEndpointFailures};
 
 }  // namespace
 

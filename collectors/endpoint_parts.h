@@ -24,6 +24,16 @@ inline constexpr sampling::Remedy kRootRemedies[] = {
      "x509 -in FILE -noout -subject."},
 };
 
+// It needs no login: the one thing that ends it early is a name that does not resolve.
+inline constexpr sampling::Remedy kEndpointFailures[] = {
+    {"connection",
+     "Correct the host name in the conninfo (or `endpoint:` in the configuration), or let this machine resolve it: "
+     "`getent hosts NAME` must print its address."},
+    {"timeout",
+     "Check the network and this machine's resolver (`getent hosts NAME`): neither gave an answer in time. A slow path "
+     "needs a larger collectors.endpoint.timeout."},
+};
+
 inline constexpr sampling::DeclaredPart kEndpointParts[] = {
     {"plaintext", "whether an unencrypted connection is accepted", kNoAnswerRemedies},
     {"protocol_versions", "which TLS versions are accepted", kNoAnswerRemedies},

@@ -36,13 +36,35 @@ std::string_view RemedyFor(FailureReason reason) {
   return kByReason;
 }
 
-// What the look at the wire adds.
-void AddEvidence(const Evidence& evidence, db::LoginProblem problem, std::vector<std::string>& lines) {
+// What is known from outside about a connection that pg_hba.conf does not admit: is it another one that it wants?
+void AddAdmission(const tls::EndpointFacts& endpoint, Cause& cause) {
+  const auto over_tls = endpoint.client.admission;
+  if (over_tls == tls::Admission::kAdmitted || over_tls == tls::Admission::kAuthFailed) {
+    cause.evidence.emplace_back("over TLS, pg_hba.conf admits this user and database from here");
+    cause.remedy = "Put sslmode=require or more into the conninfo: only connections without TLS are refused.";
+    return;
+  }
+  if (over_tls == tls::Admission::kRefused) {
+    cause.evidence.emplace_back("over TLS, pg_hba.conf refuses this user and database from here");
+    if (endpoint.tls && endpoint.tls->client_certificate_requested && endpoint.client.certificate_file.empty()) {
+      cause.evidence.emplace_back("the server asks for a client certificate, and none is configured");
+    }
+  }
+  if (endpoint.plaintext_accepted) {
+    cause.evidence.push_back(fmt::format("without TLS, pg_hba.conf {} this user and database from here",
+                                         *endpoint.plaintext_accepted ? "admits" : "refuses"));
+  }
+}
+
+// What is known from outside.
+void AddEvidence(const Evidence& evidence, db::LoginProblem problem, Cause& cause) {
   if (!evidence.endpoint) return;
+  auto& lines = cause.evidence;
   const tls::EndpointFacts& endpoint = *evidence.endpoint;
   if (problem == kServerWithoutTls && endpoint.ssl_answer == tls::Answer::kNo) {
     lines.push_back(Printable(fmt::format("at {}: the answer to SSLRequest is N", endpoint.address)));
   }
+  if (problem == kNotAdmitted) AddAdmission(endpoint, cause);
   if (problem == kNotVerified && endpoint.chain_errors && !endpoint.chain_errors->empty()) {
     std::ranges::move(WhyNotVerified(evidence).evidence, std::back_inserter(lines));
   }
@@ -222,6 +244,9 @@ std::string_view LoginRemedy(db::LoginProblem problem) {
              "names.";
     case kServerError:
       return "Check the server log for this error, which ended the login.";
+    case kReloading:
+      return "Find what reloads the server again and again (the server log has 'received SIGHUP' each time): a "
+             "configuration agent or a script that calls pg_reload_conf() in a loop.";
   }
   return "";
 }
@@ -230,12 +255,14 @@ void AddLogin(const Evidence& evidence, Findings& findings) {
   if (!evidence.snapshot.connection_failure) return;
   const sampling::Failure& failure = *evidence.snapshot.connection_failure;
   const bool known = failure.login != kUnknown;
-  std::vector<std::string> lines = {fmt::format("{}: {}", ToString(failure.reason), Printable(failure.message))};
-  AddEvidence(evidence, failure.login, lines);
+  Cause cause = {{fmt::format("{}: {}", ToString(failure.reason), Printable(failure.message))},
+                 std::string(known ? LoginRemedy(failure.login) : RemedyFor(failure.reason))};
+  AddEvidence(evidence, failure.login, cause);
   findings.push_back({Severity::kWarning, "no_login",
-                      known ? fmt::format("Could not log in: {}", Describe(failure.login)) : "Could not log in",
-                      std::move(lines), "Only what needs no login was checked. Not checked does not mean OK.",
-                      std::string(known ? LoginRemedy(failure.login) : RemedyFor(failure.reason)), true});
+                      known ? fmt::format("Could not log in: {}", Describe(failure.login))
+                            : "Could not log in, or lost the connection",
+                      std::move(cause.evidence), "Only what needs no login was checked. Not checked does not mean OK.",
+                      std::move(cause.remedy), true});
 }
 
 }  // namespace pgtls::audit

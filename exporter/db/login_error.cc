@@ -280,6 +280,8 @@ std::string_view Describe(LoginProblem problem) {
       return "the server refuses an option of the conninfo";
     case kServerError:
       return "the server answered with an error";
+    case kReloading:
+      return "the server reloads its configuration without pause";
   }
   return "the connection failed";
 }

@@ -67,8 +67,9 @@ enum class LoginProblem {
   kShutDown,
   kParameter,
   kServerError,
+  kReloading,  // not found in a text: the session lane says so
 };
-inline constexpr int kLoginProblems = static_cast<int>(LoginProblem::kServerError) + 1;
+inline constexpr int kLoginProblems = static_cast<int>(LoginProblem::kReloading) + 1;
 
 // Fits behind "could not log in: "; "the server has no TLS".
 std::string_view Describe(LoginProblem problem);

@@ -87,7 +87,8 @@ asio::awaitable<std::optional<Failure>> Server::RunDueSlots(bool once) {
     if (same_place && (!usable || fresh.outdated())) Disconnect();
     if (fresh.outdated()) {
       if (++reloads == kMostReloads) {
-        co_return Failure{FailureReason::kError, "the server reloads its configuration without pause"};
+        co_return Failure{FailureReason::kError, "the server reloads its configuration without pause",
+                          db::LoginProblem::kReloading};
       }
       log::Debug("the server reloaded its configuration: connecting anew", {{"server", config_->name}});
     } else if (result && same_place) {

@@ -158,6 +158,29 @@ TEST(CheckPgTest, NamesTheNamesOfTheCertificate) {
   }
 }
 
+TEST(CheckPgTest, TellsWhichConnectionPgHbaConfWants) {
+  const support::TestCa ca;
+  PostgresServer server({.hba = "local all all trust\n"
+                                "hostssl all secure 127.0.0.1/32 trust\n"
+                                "hostnossl all plain 127.0.0.1/32 trust\n"
+                                "hostssl all certified 127.0.0.1/32 cert\n",
+                         .tls = support::ServerTls{.server = ca.IssueForLocalhost(), .client_ca = ca.certificate()}});
+  server.Execute("CREATE ROLE secure LOGIN; CREATE ROLE plain LOGIN; CREATE ROLE certified LOGIN");
+  const auto login = [&](const std::string& more) { return FindingOf(CheckServer(server.Conninfo(more)), "no_login"); };
+  const Finding tls = login("user=secure sslmode=disable");
+  EXPECT_THAT(tls.evidence, testing::Contains("over TLS, pg_hba.conf admits this user and database from here"));
+  EXPECT_THAT(tls.remedy, testing::StartsWith("Put sslmode=require"));
+  const Finding plain = login("user=plain sslmode=require");
+  EXPECT_THAT(plain.evidence,
+              testing::IsSupersetOf({"over TLS, pg_hba.conf refuses this user and database from here",
+                                     "without TLS, pg_hba.conf admits this user and database from here"}));
+  EXPECT_THAT(plain.remedy, testing::HasSubstr("hostssl"));
+  const Finding certified = login("user=certified sslmode=require");
+  EXPECT_THAT(certified.evidence,
+              testing::Contains("the server asks for a client certificate, and none is configured"));
+  EXPECT_THAT(certified.remedy, testing::HasSubstr("sslcert"));
+}
+
 // What keeps a client that requires TLS from connecting, tried with real servers.
 TEST(CheckPgTest, TellsWhyNoModeProtects) {
   const support::TestCa ca;

@@ -164,6 +164,7 @@ const std::map<db::LoginProblem, const char*>& LoginMustName() {
       {kShutDown, "server log"},
       {kParameter, "PGOPTIONS"},
       {kServerError, "server log"},
+      {kReloading, "received SIGHUP"},
   };
   return words;
 }
@@ -194,7 +195,7 @@ TEST(Remedies, EveryFailedLoginHasItsOwn) {
   for (int i = 0; i <= static_cast<int>(FailureReason::kError); ++i) {
     const auto reason = static_cast<FailureReason>(i);
     const Finding finding = FindingFor({reason, "what happened"});
-    EXPECT_EQ(finding.title, "Could not log in");
+    EXPECT_EQ(finding.title, "Could not log in, or lost the connection");
     EXPECT_TRUE(texts.insert(finding.remedy).second) << ToString(reason);
   }
 }
