@@ -5,9 +5,11 @@
 #include <openssl/rand.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 #include <vector>
 
+#include "exporter/base/deadline.h"
 #include "exporter/base/error.h"
 #include "exporter/http/bcrypt.h"
 #include "exporter/http/message.h"
@@ -16,8 +18,10 @@ namespace pgtls::http {
 namespace {
 
 constexpr std::size_t kMaxKnown = 256;
-constexpr std::size_t kMaxWaiting = 16;
-constexpr std::size_t kMaxWaitingByNetwork = 2;
+constexpr std::size_t kMaxChecks = 128;
+// All scrapers and people behind one NAT or proxy, after a restart.
+constexpr std::size_t kMaxChecksByNetwork = 32;
+constexpr std::chrono::seconds kPatience{10};
 
 // What an unknown user is checked against: at the highest cost that a known user's check has, so that the time it takes
 // tells nothing.
@@ -71,21 +75,31 @@ asio::awaitable<BasicAuth::Verdict> BasicAuth::Check(std::shared_ptr<const Users
   const std::string hash = exists ? user->second : HashForNobody(*users);
   const Mark mark = MarkOf(credentials, hash);
   if (exists && known_.contains(mark)) co_return Verdict::kYes;
-  if (waiting_ >= kMaxWaiting || waiting_by_network_[network] >= kMaxWaitingByNetwork) {
-    if (waiting_by_network_[network] == 0) waiting_by_network_.erase(network);
-    co_return Verdict::kBusy;
-  }
+  const auto found = lines_.find(network);
+  const std::size_t ahead = found == lines_.end() ? 0 : found->second.checks;
+  if (checks_ >= kMaxChecks || ahead >= kMaxChecksByNetwork) co_return Verdict::kBusy;
   struct Place {
     BasicAuth& auth;
-    const std::string& network;
-    ~Place() {
-      --auth.waiting_;
-      if (--auth.waiting_by_network_[network] == 0) auth.waiting_by_network_.erase(network);
+    std::map<std::string, Line>::iterator line;
+    Place(BasicAuth& owner, const std::string& network) : auth(owner), line(auth.lines_.try_emplace(network).first) {
+      ++auth.checks_;
+      ++line->second.checks;
     }
+    ~Place() {
+      --auth.checks_;
+      if (--line->second.checks == 0) auth.lines_.erase(line);
+    }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
   };
-  ++waiting_;
-  ++waiting_by_network_[network];
-  const Place place{*this, network};
+  const Place place(*this, network);
+  Slots& slot = place.line->second.slot;
+  const auto executor = co_await asio::this_coro::executor;
+  const bool granted = co_await slot.Acquire(executor, After(kPatience));
+  if (!granted) co_return Verdict::kBusy;
+  const SlotHolder turn(slot);
+  // Somebody before may have come with the same.
+  if (exists && known_.contains(mark)) co_return Verdict::kYes;
   auto work = [password = credentials.password, hash] { return BcryptMatches(password, hash); };
   const bool matches = co_await pool_.Run(std::move(work));
   if (!exists || !matches) co_return Verdict::kNo;

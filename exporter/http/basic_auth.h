@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "exporter/base/blocking.h"
+#include "exporter/base/slots.h"
 
 namespace pgtls::http {
 
@@ -25,8 +26,9 @@ struct Credentials {
 std::optional<Credentials> ParseBasic(std::string_view authorization);
 
 // Checks credentials, one bcrypt at a time on a thread of its own. What was right is remembered (not as text), so that
-// a scraper pays once; what was wrong costs a bcrypt each time, and so does an unknown user. Those who wait are few,
-// and few from one network: a flood of guesses delays nobody whose password is known already. Used on one executor.
+// a scraper pays once; what was wrong costs a bcrypt each time, and so does an unknown user. The checks of one network
+// wait for each other, so that the networks take turns, and their number is bounded: a flood of guesses delays nobody
+// whose password is known already, and others by one check at a time. Used on one executor.
 class BasicAuth {
  public:
   BasicAuth();
@@ -34,7 +36,7 @@ class BasicAuth {
   BasicAuth& operator=(const BasicAuth&) = delete;
 
   enum class Verdict { kYes, kNo, kBusy };
-  // `network` is the client's (ClientNetwork()). Throws when cancelled.
+  // `network` is the client's (ClientNetwork()). kBusy: too many wait, or it took too long. Throws when cancelled.
   asio::awaitable<Verdict> Check(std::shared_ptr<const Users> users, Credentials credentials, std::string network);
 
   // Ends its thread; false where that is in a check and cannot be waited for (BlockingPool::Close()).
@@ -46,8 +48,14 @@ class BasicAuth {
 
   std::array<unsigned char, 32> secret_;
   std::set<Mark> known_;
-  std::size_t waiting_ = 0;
-  std::map<std::string, std::size_t> waiting_by_network_;
+  // The checks of one network: one has the slot.
+  struct Line {
+    Slots slot{1};
+    std::size_t checks = 0;
+  };
+
+  std::size_t checks_ = 0;             // of all networks
+  std::map<std::string, Line> lines_;  // by network; none without checks
   BlockingPool pool_{1};
 };
 

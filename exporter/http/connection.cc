@@ -69,6 +69,12 @@ void Connection::Enter(Phase phase, std::chrono::milliseconds limit) {
   deadline_ = since_ + limit;
 }
 
+void Connection::NoteProgress(Clock::time_point now) {
+  if (phase_ != Phase::kResponding) return;
+  const int before = std::exchange(unacknowledged_, transport_.UnacknowledgedBytes());
+  if (unacknowledged_ < before) last_progress_ = now;  // what was written in between was progress by itself
+}
+
 void Connection::Abort() {
   if (phase_ == Phase::kClosed) return;
   phase_ = Phase::kClosed;
@@ -141,7 +147,8 @@ asio::awaitable<std::optional<RequestHead>> Connection::ReadRequest() {
 asio::awaitable<Connection::Next> Connection::Serve(const RequestHead& head) {
   Enter(Phase::kServing, shared_.limits.handler);
   const std::size_t bytes = head.head_bytes + head.body_bytes;
-  std::string request = received_.substr(0, bytes);
+  std::string request = head.origin_form.value_or(received_.substr(0, head.head_bytes));
+  request += received_.substr(head.head_bytes, head.body_bytes);
   received_.erase(0, bytes);
   received_.shrink_to_fit();
   const int refusal = co_await shared_.gate->Check(transport_.client(), head.authorization);

@@ -52,6 +52,9 @@ class Connection {
 
   // The connection's life. `self` keeps it.
   static asio::awaitable<void> Run(std::shared_ptr<Connection> self);
+  // To be called from time to time: what the client's system has acknowledged since the last call is progress too. The
+  // kernel takes more of a response only when a third of its buffer is free, which on a slow path takes long.
+  void NoteProgress(Clock::time_point now);
   // Ends it: every wait returns. Not to be called from within Run().
   void Abort();
   asio::cancellation_signal& cancellation() { return cancellation_; }
@@ -91,6 +94,7 @@ class Connection {
   Clock::time_point since_;
   Clock::time_point deadline_;
   Clock::time_point last_progress_;
+  int unacknowledged_ = 0;  // bytes written that the client's TCP had not acknowledged at the last NoteProgress()
 };
 
 }  // namespace pgtls::http

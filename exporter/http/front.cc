@@ -20,8 +20,14 @@ namespace pgtls::http {
 namespace {
 
 constexpr std::chrono::milliseconds kSweep{250};
+// How long a reader may take nothing while others wait for a worker: several round trips of a slow path, with a packet
+// lost.
+constexpr std::chrono::milliseconds kStall{4'000};
+// The time in which all who wait should get a worker, below FrontLimits::queue. The more wait, the less is left for
+// each reader that has stalled.
+constexpr std::chrono::milliseconds kQueueTarget{8'000};
 // How long whoever waits longest for a worker bears with readers that do read, only slowly.
-constexpr std::chrono::seconds kPatience{5};
+constexpr std::chrono::seconds kPatience{8};
 
 constexpr std::chrono::minutes kAcceptErrorLines{1};
 
@@ -40,6 +46,7 @@ class Front::Impl {
                 .peers = peers,
                 .counter = std::move(counter),
                 .turns = Turns(static_cast<std::size_t>(workers))},
+        workers_(static_cast<std::size_t>(workers)),
         gate_(web_config_file),
         acceptors_(Listen(io_, listen_addresses)),
         sweep_timer_(io_) {
@@ -140,8 +147,11 @@ class Front::Impl {
   void FreeTurns(Clock::time_point now) {
     const auto waiting = shared_.turns.waiting_since();
     if (!waiting) return;
-    const auto stalled = [now](const Connection& connection) {
-      return connection.phase() == Connection::Phase::kResponding && connection.last_progress() < now - kSweep;
+    const auto rounds = static_cast<std::chrono::milliseconds::rep>(shared_.turns.waiting() / workers_ + 1);
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(kQueueTarget - (now - *waiting)) / rounds;
+    const auto stall = std::clamp(left, kSweep, kStall);
+    const auto stalled = [now, stall](const Connection& connection) {
+      return connection.phase() == Connection::Phase::kResponding && connection.last_progress() < now - stall;
     };
     const auto longest_stalled = [this](const Connection& connection) {
       return std::tuple(-Held(connection), connection.last_progress());
@@ -180,6 +190,7 @@ class Front::Impl {
       co_await sweep_timer_.async_wait(kAsTuple);
       const auto now = Clock::now();
       for (const auto& connection : connections_) {
+        connection->NoteProgress(now);
         if (connection->deadline() < now) connection->Abort();
       }
       FreeTurns(now);
@@ -187,6 +198,7 @@ class Front::Impl {
   }
 
   FrontShared shared_;
+  const std::size_t workers_;
   bool closing_ = false;
   asio::io_context io_{1};
   // Below io_: what their threads hand back goes there.

@@ -22,6 +22,9 @@ std::string_view Trimmed(std::string_view text);
 // The first value under `name` (compared without case), or nullptr.
 const std::string* FindHeader(const Headers& headers, std::string_view name);
 
+// The path that stands for the whole server: "OPTIONS *" as the front passes it on.
+inline constexpr std::string_view kWholeServer = "/*";
+
 struct Request {
   std::string method;  // as sent; a HEAD request runs the handler of GET
   std::string path;    // decoded, dot segments removed

@@ -37,24 +37,62 @@ bool HasToken(std::string_view value, std::string_view token) {
   return false;
 }
 
+struct RequestLine {
+  std::string_view method;
+  std::string_view version;
+  std::string target;  // in origin-form
+  // Of a target in absolute-form: what counts as the Host then.
+  std::optional<std::string_view> authority;
+  bool rewritten = false;
+};
+
+// The host and port of an absolute-form target. Neither user information, which no server is to be sent (RFC 9110,
+// 4.2.4), nor what could end a field.
+bool IsAuthority(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return IsUpper(c) || (c >= 'a' && c <= 'z') || IsDigit(c) || std::string_view("-._~!$&'()*+,;=%:[]").contains(c);
+  });
+}
+
 // 0, or the status of the refusal.
-int CheckRequestLine(std::string_view line, bool& http11, bool& head_only) {
-  const auto first = line.find(' ');
-  const auto last = line.rfind(' ');
-  if (first == std::string_view::npos || first == last) return 400;
-  const std::string_view method = line.substr(0, first);
-  const std::string_view target = line.substr(first + 1, last - first - 1);
-  const std::string_view version = line.substr(last + 1);
-  if (!std::ranges::all_of(method, IsUpper)) return 400;
-  if (!version.starts_with("HTTP/")) return 400;
-  if (version != "HTTP/1.0" && version != "HTTP/1.1") return 505;
-  http11 = version == "HTTP/1.1";
-  constexpr std::array<std::string_view, 7> kMethods = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"};
-  if (std::ranges::find(kMethods, method) == kMethods.end()) return 501;
-  head_only = method == "HEAD";
-  if (!target.starts_with('/') || !std::ranges::all_of(target, IsTargetChar)) return 400;
+int ReadTarget(std::string_view target, RequestLine& line) {
+  if (!std::ranges::all_of(target, IsTargetChar)) return 400;
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!EqualsIgnoringCase(target.substr(0, scheme.size()), scheme)) continue;
+    target.remove_prefix(scheme.size());
+    const auto end = std::min(target.find_first_of("/?#"), target.size());
+    line.authority = target.substr(0, end);
+    line.rewritten = true;
+    if (!IsAuthority(*line.authority)) return 400;
+    target.remove_prefix(end);
+    // RFC 9112, 3.2.4: without a path it asks for the server as a whole.
+    if (target.empty() && line.method == "OPTIONS") target = "*";
+    line.target = target.starts_with('/') || target == "*" ? "" : "/";
+    break;
+  }
+  line.target += target;
+  if (line.target == "*" && line.method == "OPTIONS") {
+    line.target = kWholeServer;
+    line.rewritten = true;
+  }
+  if (!line.target.starts_with('/')) return 400;
   // A path that ends early once it is decoded.
-  return target.contains("%00") ? 400 : 0;
+  return line.target.contains("%00") ? 400 : 0;
+}
+
+// 0, or the status of the refusal.
+int ReadRequestLine(std::string_view text, RequestLine& line) {
+  const auto first = text.find(' ');
+  const auto last = text.rfind(' ');
+  if (first == std::string_view::npos || first == last) return 400;
+  line.method = text.substr(0, first);
+  line.version = text.substr(last + 1);
+  if (!std::ranges::all_of(line.method, IsUpper)) return 400;
+  if (!line.version.starts_with("HTTP/")) return 400;
+  if (line.version != "HTTP/1.0" && line.version != "HTTP/1.1") return 505;
+  constexpr std::array<std::string_view, 7> kMethods = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"};
+  if (std::ranges::find(kMethods, line.method) == kMethods.end()) return 501;
+  return ReadTarget(text.substr(first + 1, last - first - 1), line);
 }
 
 struct Fields {
@@ -107,6 +145,19 @@ int ReadFields(std::string_view lines, Fields& fields, RequestHead& head) {
   return 0;
 }
 
+// The head with its target in origin-form. `lines` are the fields, each with its CRLF.
+std::string OriginForm(const RequestLine& line, std::string_view lines) {
+  std::string head = std::string(line.method) + ' ' + line.target + ' ' + std::string(line.version) + "\r\n";
+  // RFC 9112, 3.2.2: the Host that came is ignored.
+  if (line.authority) head += "Host: " + std::string(*line.authority) + "\r\n";
+  while (!lines.empty()) {
+    const std::string_view field = lines.substr(0, lines.find("\r\n") + 2);
+    lines.remove_prefix(field.size());
+    if (!line.authority || !EqualsIgnoringCase(field.substr(0, field.find(':')), "Host")) head += field;
+  }
+  return head + "\r\n";
+}
+
 // Garbage shows in its first bytes: not a method, or a line that ends in LF alone.
 bool CannotBecomeHead(std::string_view bytes) {
   if (!bytes.empty() && !IsUpper(bytes.front())) return true;
@@ -127,12 +178,15 @@ std::expected<std::optional<RequestHead>, int> ParseRequestHead(std::string_view
 
   RequestHead head;
   head.head_bytes = end + 4;
-  bool http11 = false;
+  RequestLine line;
   const auto line_end = text.find("\r\n");
-  int refusal = CheckRequestLine(text.substr(0, line_end), http11, head.head_only);
+  const std::string_view lines = text.substr(line_end + 2);
+  int refusal = ReadRequestLine(text.substr(0, line_end), line);
   if (refusal != 0) return std::unexpected(refusal);
+  const bool http11 = line.version == "HTTP/1.1";
+  head.head_only = line.method == "HEAD";
   Fields fields;
-  refusal = ReadFields(text.substr(line_end + 2), fields, head);
+  refusal = ReadFields(lines, fields, head);
   if (refusal != 0) return std::unexpected(refusal);
   if (fields.hosts > 1 || (http11 && fields.hosts == 0)) return std::unexpected(400);
   // Two statements of one length are what request smuggling is made of.
@@ -140,6 +194,7 @@ std::expected<std::optional<RequestHead>, int> ParseRequestHead(std::string_view
   head.body_bytes = fields.content_length.value_or(0);
   head.keep_alive = !fields.close && (http11 || fields.keep_alive);
   head.expects_continue = head.expects_continue && http11;
+  if (line.rewritten) head.origin_form = OriginForm(line, lines);
   return head;
 }
 

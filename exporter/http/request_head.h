@@ -20,6 +20,9 @@ struct RequestHead {
   bool keep_alive = false;     // the client lets the connection go on
   bool expects_continue = false;
   std::optional<std::string> authorization;  // the field's value
+  // The head to pass on, where the target was not in origin-form (RFC 9112, 3.2): "http://host/path" becomes "/path"
+  // and its host the value of Host; "OPTIONS *" becomes "OPTIONS /*". nullopt: the head as it came.
+  std::optional<std::string> origin_form;
 };
 
 // The head at the front of `bytes`; nullopt while it is not complete; the status with which it is refused: 400

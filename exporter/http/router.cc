@@ -48,7 +48,9 @@ Router::Router(std::vector<Route> routes, std::shared_ptr<RequestCounter> counte
 Response Router::Dispatch(const Request& request) const {
   const auto found = routes_.find(request.path);
   Response response;
-  if (found == routes_.end()) {
+  if (request.method == "OPTIONS" && request.path == kWholeServer) {
+    response.headers.emplace_back("Allow", "GET, HEAD, OPTIONS, POST");
+  } else if (found == routes_.end()) {
     response = PlainResponse(404);
   } else if (Takes(found->second, request.method == "HEAD" ? "GET" : request.method)) {
     response = Run(found->second, request);

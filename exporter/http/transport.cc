@@ -1,6 +1,8 @@
 #include "exporter/http/transport.h"
 
+#include <linux/sockios.h>
 #include <openssl/err.h>
+#include <sys/ioctl.h>
 
 #include <new>
 #include <utility>
@@ -108,6 +110,12 @@ void Transport::ShutdownSend() {
   }
   asio::error_code ignored;
   socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+}
+
+int Transport::UnacknowledgedBytes() {
+  int bytes = 0;
+  if (!socket_.is_open() || ioctl(socket_.native_handle(), SIOCOUTQ, &bytes) != 0) return 0;
+  return bytes;
 }
 
 void Transport::Close() {

@@ -34,6 +34,8 @@ class Transport {
   asio::awaitable<std::size_t> WriteSome(std::string_view text);
   // Ends the sending side: the client sees an end that was meant.
   void ShutdownSend();
+  // Written, but not acknowledged by the client's TCP; 0 where that is not known.
+  int UnacknowledgedBytes();
   void Close();
 
   asio::any_io_executor executor() { return socket_.get_executor(); }

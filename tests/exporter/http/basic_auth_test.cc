@@ -49,11 +49,38 @@ TEST_F(BasicAuthTest, KnowsRightFromWrong) {
 }
 
 TEST_F(BasicAuthTest, LetsAnUnknownUserWaitLikeAKnownOne) {
-  // Both need the one thread: behind two that wait, a third is turned away, known or not.
-  EXPECT_THAT(Check({{"bob", "a"}, {"carol", "b"}, {"dave", "c"}}),
-              testing::ElementsAre(Verdict::kNo, Verdict::kNo, Verdict::kBusy));
-  EXPECT_THAT(Check({{"alice", "a"}, {"alice", "b"}, {"alice", "c"}}),
-              testing::ElementsAre(Verdict::kNo, Verdict::kNo, Verdict::kBusy));
+  // Both need the one thread: behind 32 that wait, one more is turned away, known or not.
+  for (const char* user : {"bob", "alice"}) {
+    const auto verdicts = Check(std::vector<Credentials>(34, {user, "wrong"}));
+    EXPECT_EQ(std::ranges::count(verdicts, Verdict::kNo), 32) << user;
+    EXPECT_EQ(std::ranges::count(verdicts, Verdict::kBusy), 2) << user;
+  }
+}
+
+// Two Prometheus servers, Grafana and a few people behind one proxy, after a restart.
+TEST_F(BasicAuthTest, SeveralColdClientsOfOneNetworkAllGetIn) {
+  Users users;
+  std::vector<Credentials> all;
+  for (int i = 0; i < 8; ++i) {
+    users["user" + std::to_string(i)] = Hash("secret" + std::to_string(i));
+    for (int j = 0; j < 4; ++j) all.push_back({"user" + std::to_string(i), "secret" + std::to_string(i)});
+  }
+  users_ = std::make_shared<const Users>(std::move(users));
+  EXPECT_THAT(Check(all), testing::Each(Verdict::kYes));
+}
+
+// One network's guesses wait for each other, so that the first check of another is behind one of them only.
+TEST_F(BasicAuthTest, NetworksTakeTurns) {
+  std::vector<std::string> order;
+  const auto check = [&](const Credentials& credentials, const std::string& network) {
+    asio::co_spawn(io_, auth_.Check(users_, credentials, network),
+                   [&order, network](const std::exception_ptr&, Verdict) { order.push_back(network); });
+  };
+  for (int i = 0; i < 20; ++i) check({"alice", "guess"}, "192.0.2.1");
+  check({"alice", "secret"}, "192.0.2.2");
+  io_.run();
+  ASSERT_EQ(order.size(), 21u);
+  EXPECT_EQ(order[1], "192.0.2.2");
 }
 
 TEST(ClientNetwork, IsAnAddressOrASubnet) {

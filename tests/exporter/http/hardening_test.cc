@@ -170,6 +170,18 @@ TEST_F(HardeningTest, ACrowdOfOnesOwnAddressIsCutAtOnce) {
   ExpectScrape();
 }
 
+// On a slow path nothing moves for a round trip or two. Whoever waits for the worker meanwhile gives up first here.
+TEST_F(HardeningTest, AReaderMayPauseWhileOneWaits) {
+  options_.workers = 1;
+  options_.queue_timeout = milliseconds(1500);
+  Start();
+  const auto reader = Ask("/large", 4096);
+  EXPECT_TRUE(support::WaitUntil([&] { return asked_for_large_ == 1; }));
+  EXPECT_EQ(Ask("/metrics")->ReadAnswer().status, 503);
+  EXPECT_EQ(reader->ReadAnswer().body.size(), kLarge);
+  ExpectScrape();
+}
+
 TEST_F(HardeningTest, AHandlerHasLongerThanAReader) {
   options_.response_timeout = milliseconds(300);
   Start();

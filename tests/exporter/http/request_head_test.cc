@@ -61,11 +61,44 @@ TEST(RequestHead, RefusesRequestLines) {
   EXPECT_EQ(Outcome("GET / FTP\r\nHost: a\r\n\r\n"), 400);
   EXPECT_EQ(Outcome("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n"), 501);
   EXPECT_EQ(Outcome("CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n"), 501);
-  EXPECT_EQ(Outcome("GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
-  EXPECT_EQ(Outcome("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
+  EXPECT_EQ(Outcome("GET * HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
+  EXPECT_EQ(Outcome("OPTIONS ** HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
+  EXPECT_EQ(Outcome("GET metrics HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
+  for (const char* target :
+       {"http:/a/", "http:///metrics", "http://", "http://?x", "http://u@a/", "http://u:p@a/", "http://a\\b/",
+        "http://a\"b/", "http://a<b/", "ftp://a/metrics", "//", "a:9743", "http://a/%00", "http:// a/"}) {
+    const std::string line = std::string("GET ") + target + " HTTP/1.1\r\nHost: a\r\n\r\n";
+    EXPECT_EQ(Outcome(line), std::string_view(target) == "//" ? 0 : 400) << target;
+  }
   EXPECT_EQ(Outcome("GET /a b HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
   EXPECT_EQ(Outcome("GET /\xC3\xA4 HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
   EXPECT_EQ(Outcome("GET /metrics%00/x HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
+}
+
+std::string OriginForm(const std::string& head) {
+  const auto parsed = ParseRequestHead(head);
+  if (!parsed || !*parsed) return "refused";
+  return (*parsed)->origin_form.value_or("as it came");
+}
+
+TEST(RequestHead, TakesTheAbsoluteForm) {
+  EXPECT_EQ(OriginForm("GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"), "as it came");
+  EXPECT_EQ(OriginForm("GET http://db:9743/metrics?server=x HTTP/1.1\r\nHost: other\r\nX: y\r\n\r\n"),
+            "GET /metrics?server=x HTTP/1.1\r\nHost: db:9743\r\nX: y\r\n\r\n");
+  EXPECT_EQ(OriginForm("GET HTTPS://[::1]:9743/a//b HTTP/1.1\r\nX: y\r\nhost: other\r\n\r\n"),
+            "GET /a//b HTTP/1.1\r\nHost: [::1]:9743\r\nX: y\r\n\r\n");
+  EXPECT_EQ(OriginForm("HEAD http://a HTTP/1.0\r\n\r\n"), "HEAD / HTTP/1.0\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(OriginForm("GET http://a?x=http://b/ HTTP/1.1\r\nHost: a\r\n\r\n"),
+            "GET /?x=http://b/ HTTP/1.1\r\nHost: a\r\n\r\n");
+  // The rules of Host stay.
+  EXPECT_EQ(Outcome("GET http://a/ HTTP/1.1\r\n\r\n"), 400);
+  EXPECT_EQ(Outcome("GET http://a/ HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"), 400);
+}
+
+TEST(RequestHead, TakesOptionsOfTheWholeServer) {
+  EXPECT_EQ(OriginForm("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"), "OPTIONS /* HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(OriginForm("OPTIONS http://b HTTP/1.1\r\nHost: a\r\n\r\n"), "OPTIONS /* HTTP/1.1\r\nHost: b\r\n\r\n");
+  EXPECT_EQ(OriginForm("OPTIONS http://b/ HTTP/1.1\r\nHost: a\r\n\r\n"), "OPTIONS / HTTP/1.1\r\nHost: b\r\n\r\n");
 }
 
 TEST(RequestHead, RefusesFields) {
