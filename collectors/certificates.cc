@@ -89,7 +89,7 @@ constexpr std::array kDescs = {&kNotAfter,  &kNotBefore,     &kInfo,  &kReadable
 FileSettings ReadSettings(const db::Result& rows) {
   FileSettings settings;
   for (int row = 0; row < rows.rows(); ++row) {
-    settings.emplace(rows.Text(row, rows.Column("name")).value(), rows.Text(row, rows.Column("setting")).value_or(""));
+    settings.emplace(rows.RequireText(row, rows.Column("name")), rows.Text(row, rows.Column("setting")).value_or(""));
   }
   return settings;
 }

@@ -46,8 +46,8 @@ void TakeAccess(const db::Result& row, HbaAnswers& answers) {
   const auto flag = [&](const char* column) { return row.Bool(0, row.Column(column)).value_or(false); };
   answers.access = {flag("rules_function"), flag("files_function"), flag("superuser"), flag("rules_view"),
                     flag("sees_stats")};
-  answers.load_time = row.Double(0, row.Column("load_time")).value();
-  answers.now = row.Double(0, row.Column("now")).value();
+  answers.load_time = row.RequireDouble(0, row.Column("load_time"));
+  answers.now = row.RequireDouble(0, row.Column("now"));
 }
 
 }  // namespace

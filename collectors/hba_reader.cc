@@ -76,7 +76,7 @@ std::vector<FileRow> ReadRules(const db::Result& rows) {
 std::optional<double> LatestChange(const db::Result& rows) {
   std::optional<double> latest;
   for (int row = 0; row < rows.rows(); ++row) {
-    const double changed = rows.Double(row, rows.Column("changed")).value();
+    const double changed = rows.RequireDouble(row, rows.Column("changed"));
     latest = std::max(latest.value_or(changed), changed);
   }
   return latest;
@@ -90,7 +90,7 @@ Catalog ReadCatalog(const db::Result& rows) {
   std::vector<Catalog::Membership> memberships;
   std::set<std::string> databases;
   for (int row = 0; row < rows.rows(); ++row) {
-    const std::string_view what = rows.Text(row, kind).value();
+    const std::string_view what = rows.RequireText(row, kind);
     if (what == "role") roles.push_back(Text(rows, row, name));
     if (what == "member") memberships.push_back({Text(rows, row, name), Text(rows, row, group)});
     if (what == "database") databases.insert(Text(rows, row, name));
@@ -128,11 +128,11 @@ std::vector<hba::OpenConnections> ReadConnections(const db::Result& rows) {
     if (!rows.Bool(row, unix_socket).value_or(false)) {
       open.connection.address = IpAddress::Parse(Text(rows, row, address)).value_or(IpAddress::V4(0));
     }
-    if (rows.Bool(row, gss).value()) open.connection.encryption = hba::Encryption::kGss;
-    if (rows.Bool(row, ssl).value()) open.connection.encryption = hba::Encryption::kTls;
-    open.connection.replication = rows.Bool(row, replication).value();
-    open.connection.client_certificate = rows.Bool(row, certificate).value();
-    open.count = static_cast<std::size_t>(rows.Int(row, connections).value());
+    if (rows.RequireBool(row, gss)) open.connection.encryption = hba::Encryption::kGss;
+    if (rows.RequireBool(row, ssl)) open.connection.encryption = hba::Encryption::kTls;
+    open.connection.replication = rows.RequireBool(row, replication);
+    open.connection.client_certificate = rows.RequireBool(row, certificate);
+    open.count = static_cast<std::size_t>(rows.RequireInt(row, connections));
   }
   return result;
 }

@@ -144,13 +144,13 @@ class Snapshot {
  public:
   // Throws Error where the role does not see other sessions.
   explicit Snapshot(const db::Result& rows) : rows_(rows) {
-    if (!rows_.Bool(0, rows_.Column("sees_all")).value()) {
-      const std::string role(rows_.Text(0, rows_.Column("blind_role")).value());
+    if (!rows_.RequireBool(0, rows_.Column("sees_all"))) {
+      const std::string role(rows_.RequireText(0, rows_.Column("blind_role")));
       throw Error(FailureReason::kInsufficientPrivilege,
                   fmt::format("the role cannot see other sessions: GRANT pg_read_all_stats TO {}", role));
     }
-    now_us_ = rows_.Int(0, rows_.Column("now_us")).value();
-    postmaster_start_us_ = rows_.Int(0, rows_.Column("postmaster_start_us")).value();
+    now_us_ = rows_.RequireInt(0, rows_.Column("now_us"));
+    postmaster_start_us_ = rows_.RequireInt(0, rows_.Column("postmaster_start_us"));
   }
 
   // The server's clock, in microseconds since the epoch.
@@ -164,17 +164,17 @@ class Snapshot {
     const auto port = rows_.Int(row, client_port_);
     Session session = {
         .pid = static_cast<int>(*pid),
-        .backend_start_us = rows_.Int(row, backend_start_).value(),
+        .backend_start_us = rows_.RequireInt(row, backend_start_),
         .database = TextOf(row, database_),
         .user = TextOf(row, user_),
         .application_name = TextOf(row, application_name_),
         .client_addr = TextOf(row, client_addr_),
         .client_port = port ? std::optional(static_cast<int>(*port)) : std::nullopt,
         .backend_type = TextOf(row, backend_type_),
-        .authenticating = rows_.Bool(row, authenticating_).value(),
+        .authenticating = rows_.RequireBool(row, authenticating_),
         .ssl = rows_.Bool(row, ssl_),
-        .client_certificate = rows_.Bool(row, client_certificate_).value(),
-        .gss_encrypted = rows_.Bool(row, gss_encrypted_).value(),
+        .client_certificate = rows_.RequireBool(row, client_certificate_),
+        .gss_encrypted = rows_.RequireBool(row, gss_encrypted_),
     };
     if (session.ssl.value_or(false)) {
       session.version = TextOf(row, version_);

@@ -114,13 +114,13 @@ struct Access {
 };
 
 Access ReadAccess(const db::Result& row) {
-  const auto flag = [&](const char* column) { return row.Bool(0, row.Column(column)).value(); };
+  const auto flag = [&](const char* column) { return row.RequireBool(0, row.Column(column)); };
   return {flag("sees_settings"), flag("sees_stats"), flag("has_function"), flag("sees_files")};
 }
 
 void ReadGeneral(const db::Result& row, ServerSettings& settings) {
-  settings.server_version = row.Text(0, row.Column("server_version")).value();
-  settings.load_time = row.Double(0, row.Column("load_time")).value();
+  settings.server_version = row.RequireText(0, row.Column("server_version"));
+  settings.load_time = row.RequireDouble(0, row.Column("load_time"));
   settings.complete = ReadAccess(row).sees_settings;
 }
 
@@ -141,13 +141,13 @@ FileValues ReadSettings(const db::Result& rows, ServerSettings& settings) {
   constexpr std::array<std::string_view, 5> kOfSession = {"database", "user", "database user", "client", "session"};
   FileValues file_values;
   for (int row = 0; row < rows.rows(); ++row) {
-    const std::string key(rows.Text(row, name).value());
-    if (rows.Bool(row, pending_restart).value()) settings.pending_restart.push_back(key);
-    const std::string_view from = rows.Text(row, source).value();
-    if (!rows.Bool(row, relevant).value() || std::ranges::find(kOfSession, from) != kOfSession.end()) continue;
+    const std::string key(rows.RequireText(row, name));
+    if (rows.RequireBool(row, pending_restart)) settings.pending_restart.push_back(key);
+    const std::string_view from = rows.RequireText(row, source);
+    if (!rows.RequireBool(row, relevant) || std::ranges::find(kOfSession, from) != kOfSession.end()) continue;
     settings.values[key] = rows.Text(row, setting).value_or("");
     const bool from_file = from == "configuration file";
-    if (from_file || from == "default") file_values[key] = {std::string(rows.Text(row, vartype).value()), from_file};
+    if (from_file || from == "default") file_values[key] = {std::string(rows.RequireText(row, vartype)), from_file};
   }
   return file_values;
 }

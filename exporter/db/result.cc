@@ -11,13 +11,9 @@ namespace pgtls::db {
 namespace {
 
 template <typename T>
-T Parsed(std::string_view text, const char* type) {
-  T value{};
+bool Parse(std::string_view text, T& value) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    throw Error(FailureReason::kError, fmt::format("the server sent '{}' where {} was expected", text, type));
-  }
-  return value;
+  return error == std::errc() && end == text.data() + text.size();
 }
 
 }  // namespace
@@ -51,6 +47,15 @@ void Result::ThrowNoCell(int row, int column) {
   throw Error(FailureReason::kError, fmt::format("no row {} column {} in the result", row, column));
 }
 
+void Result::ThrowNull(int column) const {
+  throw Error(FailureReason::kError, fmt::format("the server sent NULL in column {}", PQfname(result_.get(), column)));
+}
+
+void Result::ThrowUnexpected(std::string_view text, int column, const char* expected) const {
+  throw Error(FailureReason::kError, fmt::format("the server sent '{}' in column {} where {} was expected", text,
+                                                 PQfname(result_.get(), column), expected));
+}
+
 void Result::DigestRows(Digester& digester, int without_column) const {
   digester.Number(rows_);
   for (int row = 0; row < rows_; ++row) {
@@ -67,13 +72,17 @@ void Result::DigestRows(Digester& digester, int without_column) const {
 std::optional<std::int64_t> Result::Int(int row, int column) const {
   const auto text = Text(row, column);
   if (!text) return std::nullopt;
-  return Parsed<std::int64_t>(*text, "an integer");
+  std::int64_t value = 0;
+  if (!Parse(*text, value)) ThrowUnexpected(*text, column, "an integer");
+  return value;
 }
 
 std::optional<double> Result::Double(int row, int column) const {
   const auto text = Text(row, column);
   if (!text) return std::nullopt;
-  return Parsed<double>(*text, "a number");
+  double value = 0;
+  if (!Parse(*text, value)) ThrowUnexpected(*text, column, "a number");
+  return value;
 }
 
 std::optional<bool> Result::Bool(int row, int column) const {
@@ -81,7 +90,7 @@ std::optional<bool> Result::Bool(int row, int column) const {
   if (!text) return std::nullopt;
   if (*text == "t") return true;
   if (*text == "f") return false;
-  throw Error(FailureReason::kError, fmt::format("the server sent '{}' where a boolean was expected", *text));
+  ThrowUnexpected(*text, column, "a boolean");
 }
 
 std::optional<std::string> Result::Bytes(int row, int column) const {

@@ -41,11 +41,23 @@ class Result {
   std::optional<std::int64_t> Int(int row, int column) const;
   std::optional<double> Double(int row, int column) const;
   std::optional<bool> Bool(int row, int column) const;
+  // The same, of what the query never makes NULL: a NULL throws Error (kError) that names the column.
+  std::string_view RequireText(int row, int column) const { return Required(Text(row, column), column); }
+  std::int64_t RequireInt(int row, int column) const { return Required(Int(row, column), column); }
+  double RequireDouble(int row, int column) const { return Required(Double(row, column), column); }
+  bool RequireBool(int row, int column) const { return Required(Bool(row, column), column); }
   // bytea in hex output format ("\x…").
   std::optional<std::string> Bytes(int row, int column) const;
 
  private:
+  template <typename T>
+  T Required(std::optional<T> value, int column) const {
+    if (!value) ThrowNull(column);
+    return *std::move(value);
+  }
   [[noreturn]] static void ThrowNoCell(int row, int column);
+  [[noreturn]] void ThrowNull(int column) const;
+  [[noreturn]] void ThrowUnexpected(std::string_view text, int column, const char* expected) const;
 
   ResultHandle result_;
   int rows_;

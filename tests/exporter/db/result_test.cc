@@ -27,6 +27,30 @@ void ExpectError(const std::function<void()>& read) {
   }
 }
 
+TEST(ResultTest, AnErrorNamesTheColumn) {
+  const auto error = [](const std::function<void(const Result&)>& read,
+                        std::optional<std::string> value) -> std::string {
+    try {
+      read(Result::FromRows({"other", "backend_start"}, {{"1", std::move(value)}}));
+    } catch (const Error& caught) {
+      return caught.what();
+    }
+    return "no error";
+  };
+  const auto text = [](const Result& rows) { rows.RequireText(0, 1); };
+  const auto whole = [](const Result& rows) { rows.RequireInt(0, 1); };
+  const auto real = [](const Result& rows) { rows.RequireDouble(0, 1); };
+  const auto boolean = [](const Result& rows) { rows.RequireBool(0, 1); };
+  for (const auto& read : std::vector<std::function<void(const Result&)>>{text, whole, real, boolean}) {
+    EXPECT_EQ(error(read, std::nullopt), "the server sent NULL in column backend_start");
+  }
+  EXPECT_EQ(error(text, "x"), "no error");
+  EXPECT_EQ(error(whole, "1"), "no error");
+  EXPECT_EQ(error(whole, "x"), "the server sent 'x' in column backend_start where an integer was expected");
+  EXPECT_EQ(error(real, "1x"), "the server sent '1x' in column backend_start where a number was expected");
+  EXPECT_EQ(error(boolean, "true"), "the server sent 'true' in column backend_start where a boolean was expected");
+}
+
 TEST(ResultTest, TellsNullFromEveryValue) {
   const Result null = One(std::nullopt);
   EXPECT_EQ(null.Text(0, 0), std::nullopt);
