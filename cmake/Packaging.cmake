@@ -9,7 +9,8 @@ install(DIRECTORY grafana/dashboards grafana/provisioning DESTINATION ${data}/gr
 install(DIRECTORY deploy/sql DESTINATION ${data} FILES_MATCHING PATTERN *.sql)
 install(FILES deploy/man/pg_tls_exporter.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES deploy/completions/pg_tls_exporter DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
-install(FILES deploy/systemd/pg_tls_exporter.service DESTINATION lib/systemd/system)
+install(FILES deploy/systemd/pg_tls_exporter.service deploy/systemd/pg_tls_exporter-textfile.service
+  deploy/systemd/pg_tls_exporter-textfile.timer DESTINATION lib/systemd/system)
 install(FILES deploy/debian/config.yml DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/pg_tls_exporter)
 install(FILES deploy/debian/default DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/default RENAME pg_tls_exporter)
 install(FILES README.md CHANGELOG.md DESTINATION ${doc})

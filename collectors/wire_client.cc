@@ -67,7 +67,8 @@ std::vector<Wanted> WhereTo(const sampling::Context& context) {
   if (!peer.address) return {{"", "", ""}};
   // With hostaddr alone libpq's PQhost is the address, but there is no name for a certificate to bear.
   const bool named = !context.target.option("host").empty();
-  return {{named ? peer.host : "", peer.address->ToString(), std::to_string(peer.port)}};
+  const ZonedAddress address{*peer.address, peer.zone};
+  return {{named ? peer.host : "", address.ToString(), std::to_string(peer.port)}};
 }
 
 // Blocks.

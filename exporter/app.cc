@@ -1,16 +1,18 @@
 #include "exporter/app.h"
 
+#include <fmt/format.h>
 #include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
-#include <cstdio>
+#include <csignal>
 #include <cstdlib>
-#include <iostream>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "collectors/registry.h"
@@ -18,14 +20,15 @@
 #include "exporter/audit/explain.h"
 #include "exporter/base/blocking.h"
 #include "exporter/base/error.h"
+#include "exporter/base/foreign_output.h"
 #include "exporter/base/log.h"
+#include "exporter/base/text.h"
 #include "exporter/catalogue.h"
 #include "exporter/config/load.h"
 #include "exporter/db/connector.h"
-#include "exporter/db/keywords.h"
-#include "exporter/db/target.h"
 #include "exporter/http/exporter_metrics.h"
 #include "exporter/http/metrics_page.h"
+#include "exporter/output.h"
 #include "exporter/sampling/once.h"
 #include "exporter/tls/openssl.h"
 #include "exporter/tls/record_buffers.h"
@@ -34,16 +37,9 @@ namespace pgtls {
 namespace {
 
 constexpr int kServerDown = 1;
-constexpr int kFailed = 1;
+constexpr int kTryAgain = 1;  // the program could not start or go on, and time may cure that
 constexpr int kBadConfiguration = 2;
-
-config::Config ForConninfo(const std::string& where, const std::string& conninfo) {
-  try {
-    return config::ForConninfo(db::ResolveTarget(conninfo).DisplayName(), conninfo);
-  } catch (const ConfigError& error) {
-    throw ConfigError(where + ": " + error.what());
-  }
-}
+constexpr std::size_t kMaxErrorBytes = 2000;
 
 // A loop of its own for one collection.
 struct Collection {
@@ -66,15 +62,32 @@ sampling::Snapshots Once(const config::Config& config) {
 // The process's end. After a collection that left work behind, static destructors must not run either.
 int End(int exit_code) {
   if (g_left_behind == nullptr) return exit_code;
-  std::cout.flush();
-  std::cerr.flush();
   _exit(exit_code);
+}
+
+std::string WithNewline(std::string text) {
+  if (!text.ends_with('\n')) text += '\n';
+  return text;
+}
+
+// One line on standard error: of the log, where that has a format for programs.
+void ReportError(log::Format format, const std::string& message) {
+  if (format == log::Format::kJson) {
+    log::Error(message);
+    return;
+  }
+  const std::string text = "pg_tls_exporter: " + Printable(OneLine(message), kMaxErrorBytes) + "\n";
+  std::ignore = write(STDERR_FILENO, text.data(), text.size());
 }
 
 int ConfigCheck(const config::CommandLine& line) {
   const config::Config config = LoadConfig(line);
-  std::cout << line.config_file << ": " << config.servers.size() << " servers, " << config.modules.size()
-            << " modules, " << config.policy.allow_unencrypted.size() << " exemptions: ok\n";
+  // Elsewhere a missing one costs its own server until it appears.
+  for (const auto& file : config.secret_files) {
+    if (const auto why = config::WhyUnreadable(file)) throw ConfigError(file.place + ": " + *why);
+  }
+  Print(fmt::format("{}: {} servers, {} modules, {} exemptions: ok\n", line.config_file, config.servers.size(),
+                    config.modules.size(), config.policy.allow_unencrypted.size()));
   return EXIT_SUCCESS;
 }
 
@@ -82,13 +95,16 @@ int Collect(const config::CommandLine& line) {
   const auto servers = Once(LoadConfig(line));
   http::ReloadStatus reload;
   reload.Set(true);
-  const http::RequestCounter no_requests;
   const auto order = std::make_shared<const metrics::FamilyOrder>(Catalogue());
-  const http::Body page =
-      http::MetricsPage(order, servers, http::RenderExporter(reload, no_requests), http::PageFilter{});
-  const auto pieces = page.Pieces();
-  for (std::string_view piece = pieces->Next(); !piece.empty(); piece = pieces->Next()) std::cout << piece;
-  std::cout.flush();
+  // Without process_* and HTTP counters: in node_exporter's textfile directory they would collide with its own.
+  const http::Body page = http::MetricsPage(order, servers, http::RenderExporter(reload, nullptr), http::PageFilter{});
+  const auto source = page.Pieces();
+  const Pieces pieces = [&] { return source->Next(); };
+  if (line.output.empty()) {
+    Print(pieces);
+  } else {
+    ReplaceFile(line.output, pieces);
+  }
   for (const auto& server : servers) {
     if (!server->up.value_or(true)) return kServerDown;
   }
@@ -99,7 +115,7 @@ int Check(const config::CommandLine& line) {
   const auto servers = Once(LoadConfig(line));
   const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
   const auto reports = audit::Check(servers, now);
-  std::cout << (line.json ? audit::JsonReport(reports) : audit::TextReport(reports)) << std::flush;
+  Print(WithNewline(line.json ? audit::JsonReport(reports) : audit::TextReport(reports)));
   return audit::ExitCode(reports);
 }
 
@@ -110,7 +126,7 @@ int Explain(const config::CommandLine& line) {
   for (auto& [name, collector] : config.servers[0].collectors) collector.enabled = name == "hba";
   config.servers[0].collectors.at("hba").names = {line.explain.user, line.explain.database};
   const audit::Explanation explanation = audit::Explain(*Once(config).front(), line.explain);
-  std::cout << explanation.text << std::flush;
+  Print(WithNewline(explanation.text));
   return explanation.exit_code;
 }
 
@@ -141,7 +157,7 @@ int Dispatch(const config::CommandLine& line) {
     case config::Command::kCollect:
       return Collect(line);
     case config::Command::kMetrics:
-      std::cout << CatalogueText(line.markdown);
+      Print(WithNewline(CatalogueText(line.markdown)));
       return EXIT_SUCCESS;
     case config::Command::kCheck:
       return Check(line);
@@ -151,40 +167,7 @@ int Dispatch(const config::CommandLine& line) {
   return kBadConfiguration;
 }
 
-}  // namespace
-
-config::Config LoadConfig(const config::CommandLine& line) {
-  config::Config config;
-  // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in this process writes the environment once there are threads
-  const char* data_source = std::getenv("DATA_SOURCE_NAME");
-  if (!line.config_file.empty()) {
-    config = config::LoadFile(line.config_file, [](const std::string& conninfo) {
-      db::ResolveTarget(conninfo);
-      return db::Keywords(conninfo);
-    });
-  } else if (line.dsn) {
-    config = ForConninfo("--dsn", *line.dsn);
-  } else if (data_source != nullptr && *data_source != '\0') {
-    config = ForConninfo("DATA_SOURCE_NAME", data_source);
-  } else {
-    config = ForConninfo("libpq's environment", "");
-  }
-  for (const auto& [name, enabled] : line.collectors) {
-    config.collectors.at(name).enabled = enabled;
-    for (auto& server : config.servers) server.collectors.at(name).enabled = enabled;
-  }
-  return config;
-}
-
-int RunApp(int argc, char** argv) {
-  const bool kept = tls::KeepRecordBuffers();
-  const std::vector<std::string> arguments(argv + 1, argv + argc);
-  config::HideDsn(argc, argv);
-  const config::ParsedCommandLine parsed = config::ParseCommandLine(arguments, http::VersionText());
-  std::cout << parsed.out;
-  std::cerr << parsed.err;
-  if (!parsed.command_line) return parsed.exit_code;
-  const config::CommandLine& line = *parsed.command_line;
+int Run(const config::CommandLine& line, bool kept) {
   log::Configure(line.log_level, line.log_format);
   if (!kept) log::Warn("OpenSSL was in use before its buffers could be kept: TLS will cost more than it must");
   // Each thread would get a heap of its own, and none gives back what another could use: a megabyte for nothing here.
@@ -194,15 +177,38 @@ int RunApp(int argc, char** argv) {
   mallopt(M_TRIM_THRESHOLD, 1 << 20);
   db::RequireEncryptionByDefault();
   tls::NeverAskForPassphrases();
+  RaiseFileLimit();
+  return Dispatch(line);
+}
+
+}  // namespace
+
+int RunApp(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): a reader that goes away is an error of the write
+  log::TakeForeignOutput();
+  const bool kept = tls::KeepRecordBuffers();
+  const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+  config::HideDsn(argc, argv);
+  const config::ParsedCommandLine parsed = config::ParseCommandLine(arguments, http::VersionText());
   try {
-    RaiseFileLimit();
-    return End(Dispatch(line));
+    if (parsed.command_line) return End(Run(*parsed.command_line, kept));
+    log::Configure(log::Level::kInfo, parsed.log_format);
+    if (!parsed.error.empty()) ReportError(parsed.log_format, parsed.error);
+    if (!parsed.out.empty()) Print(WithNewline(parsed.out));
+    return parsed.exit_code;
+  } catch (const UnavailableError& error) {
+    ReportError(parsed.log_format, error.what());
+    const bool serves = parsed.command_line && parsed.command_line->command == config::Command::kServe;
+    return serves ? kTryAgain : kBadConfiguration;
   } catch (const ConfigError& error) {
-    std::cerr << "pg_tls_exporter: " << error.what() << '\n';
+    ReportError(parsed.log_format, error.what());
+    return kBadConfiguration;
+  } catch (const OutputError& error) {
+    ReportError(parsed.log_format, error.what());
     return kBadConfiguration;
   } catch (const std::exception& error) {  // no thread, no memory, no descriptor left
-    std::cerr << "pg_tls_exporter: " << error.what() << '\n';
-    return kFailed;
+    ReportError(parsed.log_format, error.what());
+    return kTryAgain;
   }
 }
 

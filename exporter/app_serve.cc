@@ -137,7 +137,7 @@ std::vector<http::Route> Service::Routes() {
   http::MetricsSource metrics;
   metrics.order = order_;
   metrics.servers = [this] { return fleet_.Snapshots(); };
-  metrics.exporter = [this] { return http::RenderExporter(reload_, *requests_); };
+  metrics.exporter = [this] { return http::RenderExporter(reload_, requests_.get()); };
   http::StatusSource status;
   status.servers = metrics.servers;
   status.reload_refused = [this] { return !reload_.Get().successful; };
@@ -251,7 +251,6 @@ int Service::End(bool web_ended) {
 }  // namespace
 
 int Serve(const config::CommandLine& line) {
-  std::signal(SIGPIPE, SIG_IGN);  // who reads the log, or a page, may go away
   const log::Background background;
   log::Info("starting", {{"version", http::VersionText()}});
   return std::make_unique<Service>(line)->Run();

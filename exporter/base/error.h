@@ -55,4 +55,11 @@ class ConfigError : public std::runtime_error {
       : std::runtime_error(file + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + message) {}
 };
 
+// A ConfigError that may pass without a change of the configuration: a file on a mount that is not there yet, a listen
+// address that is not up, a port that is in use, a name that does not resolve. The service is worth a restart.
+class UnavailableError : public ConfigError {
+ public:
+  using ConfigError::ConfigError;
+};
+
 }  // namespace pgtls

@@ -1,6 +1,7 @@
 #include "exporter/base/net_address.h"
 
 #include <arpa/inet.h>
+#include <net/if.h>
 
 #include <algorithm>
 #include <charconv>
@@ -99,6 +100,21 @@ std::string IpAddress::ToString() const {
 std::strong_ordering operator<=>(const IpAddress& a, const IpAddress& b) {
   if (a.v4_ != b.v4_) return a.v4_ ? std::strong_ordering::less : std::strong_ordering::greater;
   return a.bytes_ <=> b.bytes_;
+}
+
+std::optional<ZonedAddress> ZonedAddress::Parse(std::string_view text) {
+  const auto sign = text.find('%');
+  const auto address = IpAddress::Parse(text.substr(0, sign));
+  if (!address) return std::nullopt;
+  if (sign == std::string_view::npos) return ZonedAddress{*address, ""};
+  const std::string_view zone = text.substr(sign + 1);
+  // No interface has a name that would need quotes in a conninfo (IFNAMSIZ bounds its length).
+  const bool plain = !zone.empty() && zone.size() < IFNAMSIZ &&
+                     zone.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_@:") ==
+                         std::string_view::npos;
+  const bool link_local = !address->is_v4() && address->bytes()[0] == 0xFE && (address->bytes()[1] & 0xC0) == 0x80;
+  if (!link_local || !plain) return std::nullopt;
+  return ZonedAddress{*address, std::string(zone)};
 }
 
 std::optional<Cidr> Cidr::Parse(std::string_view text) {

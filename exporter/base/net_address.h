@@ -50,6 +50,16 @@ class IpAddress {
   std::array<std::uint8_t, 16> bytes_{};
 };
 
+// A link-local address means nothing without the interface ("%eth0", RFC 4007); other addresses have none.
+struct ZonedAddress {
+  IpAddress address;
+  std::string zone;  // an interface's name or number; usually empty
+
+  // "192.0.2.1", "2001:db8::1", "fe80::1%eth0". nullopt: not an address.
+  static std::optional<ZonedAddress> Parse(std::string_view text);
+  std::string ToString() const { return zone.empty() ? address.ToString() : address.ToString() + "%" + zone; }
+};
+
 // A range in CIDR notation. Host bits are cleared.
 struct Cidr {
   IpAddress network;

@@ -91,6 +91,21 @@ std::string Printable(std::string_view text, std::size_t max_bytes) {
   return Bounded(result, max_bytes);
 }
 
+std::string OneLine(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    const auto end = text.find_first_of("\r\n");
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
+    line = line.substr(0, line.find_last_not_of(" \t") + 1);
+    if (line.empty()) continue;
+    if (!result.empty()) result += result.ends_with(':') || result.ends_with(';') ? " " : "; ";
+    result += line;
+  }
+  return result;
+}
+
 std::string JsonString(std::string_view text) {
   std::string result = "\"";
   for (const char c : ValidUtf8(text)) {

@@ -19,6 +19,9 @@ std::string Bounded(std::string_view text, std::size_t max_bytes);
 // For log lines: control characters (newline, escape, U+009B …) as \xHH, valid UTF-8, at most `max_bytes`.
 std::string Printable(std::string_view text, std::size_t max_bytes = 500);
 
+// Several lines as one: trimmed, and joined with "; ". libpq and OpenSSL explain themselves in lines.
+std::string OneLine(std::string_view text);
+
 // `text` as a JSON string (RFC 8259) with its quotes, of valid UTF-8.
 std::string JsonString(std::string_view text);
 

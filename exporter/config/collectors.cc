@@ -1,11 +1,5 @@
 #include "exporter/config/collectors.h"
 
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <system_error>
-
 namespace pgtls::config {
 namespace {
 
@@ -34,7 +28,7 @@ std::vector<std::pair<std::string, Node>> Keys(const std::string& collector, con
   return node.Map({"enabled", "interval", "timeout"});
 }
 
-void ParseOne(const std::string& collector, const Node& node, const std::string& directory, CollectorConfig& config) {
+void ParseOne(const std::string& collector, const Node& node, Files& files, CollectorConfig& config) {
   for (const auto& [key, value] : Keys(collector, node)) {
     if (key == "enabled") config.enabled = value.Bool();
     if (key == "interval") config.interval = value.Duration(kLeastInterval);
@@ -45,12 +39,12 @@ void ParseOne(const std::string& collector, const Node& node, const std::string&
     if (key == "max_series") config.max_series = static_cast<std::size_t>(value.Int(1, 100'000));
     if (key == "enforcement_interval") config.enforcement_interval = value.Duration(kLeastInterval);
     if (key == "read_via") config.read_via = ParseReadVia(value);
-    if (key == "pkcs12_password_file") config.pkcs12_password_file = ReadablePath(value, directory);
+    if (key == "pkcs12_password_file") config.pkcs12_password_file = files.SecretPath(value);
     if (key == "files") {
       config.files.clear();
       for (const Node& pattern : value.List()) {
         const std::string text = pattern.Text();
-        config.files.push_back(text.starts_with('/') ? text : directory + text);
+        config.files.push_back(text.starts_with('/') ? text : files.directory + text);
       }
     }
   }
@@ -58,20 +52,17 @@ void ParseOne(const std::string& collector, const Node& node, const std::string&
 
 }  // namespace
 
-CollectorConfigs ParseCollectors(const Node& node, CollectorConfigs defaults, const std::string& directory) {
-  for (const auto& [name, settings] : node.Map({"sessions", "settings", "hba", "endpoint", "certificates"})) {
-    ParseOne(name, settings, directory, defaults.at(name));
-  }
-  return defaults;
+std::string Files::SecretPath(const Node& node) {
+  const std::string text = node.Text();
+  secrets.push_back({node.Place(), text.starts_with('/') ? text : directory + text});
+  return secrets.back().path;
 }
 
-std::string ReadablePath(const Node& node, const std::string& directory) {
-  const std::string text = node.Text();
-  std::string path = text.starts_with('/') ? text : directory + text;
-  if (access(path.c_str(), R_OK) != 0) {
-    node.Fail("cannot read " + path + ": " + std::generic_category().message(errno));
+CollectorConfigs ParseCollectors(const Node& node, CollectorConfigs defaults, Files& files) {
+  for (const auto& [name, settings] : node.Map({"sessions", "settings", "hba", "endpoint", "certificates"})) {
+    ParseOne(name, settings, files, defaults.at(name));
   }
-  return path;
+  return defaults;
 }
 
 }  // namespace pgtls::config

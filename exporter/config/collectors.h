@@ -11,11 +11,16 @@ namespace pgtls::config {
 
 using CollectorConfigs = std::map<std::string, CollectorConfig, std::less<>>;
 
-// `defaults` with what `node` says on top. Unknown collectors and keys throw ConfigError.
-CollectorConfigs ParseCollectors(const Node& node, CollectorConfigs defaults, const std::string& directory);
+// Where the files that a configuration names are, and those of them that hold a password.
+struct Files {
+  std::string directory;  // of the configuration, with a final slash
+  std::vector<SecretFile> secrets;
 
-// `path` as it is when absolute, else beside the configuration's file. Throws ConfigError at `node` where it cannot be
-// read.
-std::string ReadablePath(const Node& node, const std::string& directory);
+  // The path as it is when absolute, else below `directory`. Notes it as one of `secrets`.
+  std::string SecretPath(const Node& node);
+};
+
+// `defaults` with what `node` says on top. Unknown collectors and keys throw ConfigError.
+CollectorConfigs ParseCollectors(const Node& node, CollectorConfigs defaults, Files& files);
 
 }  // namespace pgtls::config

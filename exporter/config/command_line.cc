@@ -5,18 +5,22 @@
 #include <sstream>
 #include <string_view>
 
+#include "exporter/base/text.h"
 #include "exporter/config/config.h"
 
 namespace pgtls::config {
 namespace {
 
+constexpr const char* kSeeHelp = "; --help lists the options";
+
 constexpr const char* kFooter =
-    "With neither --config.file nor --dsn the server is taken from DATA_SOURCE_NAME, else from libpq's environment\n"
+    "With neither --config.file nor --dsn the servers are taken from DATA_SOURCE_NAME, else from libpq's environment\n"
     "(PGHOST, PGUSER, PGSSLMODE, PGSERVICE, PGPASSFILE ...). Nothing listens wider than 127.0.0.1 unless told so.";
 
 void AddSource(CLI::App& app, CommandLine& line) {
   app.add_option("--config.file", line.config_file, "Configuration file (YAML)");
-  app.add_option("--dsn", line.dsn, "One server, as libpq conninfo (key=value or postgresql://)");
+  app.add_option("--dsn", line.dsn,
+                 "A server as libpq conninfo (key=value or postgresql://), or several separated by commas");
 }
 
 void AddLogging(CLI::App& app, CommandLine& line) {
@@ -68,24 +72,48 @@ void AddExplain(CLI::App& app, CommandLine& line) {
                "The client presents a certificate that the server trusts");
 }
 
-// The page stands beside the exporter's own, which are "/" and below "/-/", and in a link.
+// The path stands in links and beside the exporter's own paths. A request never arrives with an empty, "." or ".."
+// segment: the web server resolves them first.
 void CheckTelemetryPath(const std::string& path) {
-  const bool clean = path.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/") ==
-                     std::string::npos;
-  if (!path.starts_with('/') || path == "/" || path.starts_with("/-/") || !clean) {
-    throw CLI::ValidationError(
-        "--web.telemetry-path must be / and letters, digits, - . _ ~ or further /, and not begin with /-/");
+  const auto fail = [&](const std::string& why) {
+    throw CLI::ValidationError("--web.telemetry-path=" + Printable(path, 100) + ": " + why);
+  };
+  if (!path.starts_with('/')) fail("a path begins with /");
+  for (const std::string_view own : kOwnPaths) {
+    if (path == own) fail("this path is the exporter's own; choose another, for example /metrics");
   }
+  if (path.starts_with("/-/")) fail("paths below /-/ are the exporter's own; choose another, for example /metrics");
+  if (path.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/") !=
+      std::string::npos) {
+    fail("only letters, digits and - . _ ~ / are allowed");
+  }
+  if (path.ends_with('/')) fail("must not end with /");
+  const std::string segments = path + "/";
+  for (const char* segment : {"//", "/./", "/../"}) {
+    if (segments.find(segment) != std::string::npos) fail("empty segments, . and .. are not allowed");
+  }
+}
+
+// The log's format as far as it can be read from a command line that has a mistake somewhere.
+log::Format FormatOf(const std::vector<std::string>& arguments) {
+  const std::string option = "--log.format";
+  bool json = false;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const bool separate = arguments[i] == option && i + 1 < arguments.size();
+    if (separate) json = arguments[i + 1] == "json";
+    if (arguments[i].starts_with(option + "=")) json = arguments[i] == option + "=json";
+  }
+  return json ? log::Format::kJson : log::Format::kLogfmt;
 }
 
 // Names unknown options, and keeps every value out of the message: what stands loose is often the rest of a --dsn that
 // was not quoted, its password among it.
 std::string Unexpected(const std::vector<std::string>& arguments) {
-  std::string text = "Not expected:";
+  std::string text = "not expected:";
   for (const auto& argument : arguments) {
     text += argument.starts_with('-') ? " " + argument.substr(0, argument.find('=')) : " (a value)";
   }
-  return text + "\nA value with spaces needs quotes. Run with --help for more information.\n";
+  return text + "; a value with spaces needs quotes";
 }
 
 }  // namespace
@@ -114,9 +142,11 @@ ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments, co
   config_check.add_option("--config.file", line.config_file, "Configuration file (YAML)")->required();
   CLI::App& collect = subcommand("collect", "Collect everything once and print it", Command::kCollect);
   AddSource(collect, line);
+  collect.add_option("--output", line.output, "Write to this file, which is replaced as a whole [standard output]");
   AddCollectors(collect, line);
   CLI::App& check = subcommand("check", "Audit servers: findings, reasons, remedies", Command::kCheck);
   AddSource(check, line);
+  AddCollectors(check, line);
   check.add_option("--format", format, "How the report looks")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
@@ -132,19 +162,22 @@ ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments, co
     if (!line.config_file.empty() && line.dsn) {
       throw CLI::ValidationError("--config.file and --dsn exclude each other");
     }
+    if (collect.count("--output") != 0 && line.output.empty())
+      throw CLI::ValidationError("--output: a file is required");
     CheckTelemetryPath(line.telemetry_path);
     line.json = format == "json";
     parsed.command_line = std::move(line);
   } catch (const CLI::ExtrasError&) {
     parsed.exit_code = 2;
-    parsed.err = Unexpected(app.remaining(true));
+    parsed.error = Unexpected(app.remaining(true)) + kSeeHelp;
   } catch (const CLI::ParseError& error) {
     std::ostringstream out;
     std::ostringstream err;
     parsed.exit_code = app.exit(error, out, err) == 0 ? 0 : 2;
     parsed.out = out.str();
-    parsed.err = err.str();
+    if (parsed.exit_code != 0) parsed.error = OneLine(error.what()) + kSeeHelp;
   }
+  parsed.log_format = FormatOf(arguments);
   return parsed;
 }
 

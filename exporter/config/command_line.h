@@ -1,9 +1,11 @@
 // The command line, as METRICS documents it.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "exporter/base/log.h"
@@ -33,17 +35,22 @@ struct CommandLine {
   std::map<std::string, bool> collectors;  // --collector.NAME, --no-collector.NAME
   log::Level log_level = log::Level::kInfo;
   log::Format log_format = log::Format::kLogfmt;
+  std::string output;     // collect --output; empty: standard output
   bool json = false;      // check --format=json
   bool markdown = false;  // metrics --markdown
   ExplainOptions explain;
 };
+
+// Paths that the exporter itself serves, besides those below "/-/". The telemetry path is none of them.
+inline constexpr std::array<std::string_view, 4> kOwnPaths = {"/", "/-", "/probe", "/sd"};
 
 // Either a command line, or what to print and the code to exit with (--help, --version: 0; a mistake: 2).
 struct ParsedCommandLine {
   std::optional<CommandLine> command_line;
   int exit_code = 0;
   std::string out;
-  std::string err;
+  std::string error;                              // one line, without its newline
+  log::Format log_format = log::Format::kLogfmt;  // as far as a mistake lets it be read
 };
 
 ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments, const std::string& version);

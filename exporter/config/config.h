@@ -92,6 +92,7 @@ struct AllowedTarget {
   std::optional<Cidr> network;  // compared after resolution; absent: host_glob
   std::string host_glob;        // '*' only as the whole leftmost label
   std::optional<int> port;      // absent: any
+  std::string zone{};           // of a link-local `network`, the interface; empty: any
   friend bool operator==(const AllowedTarget&, const AllowedTarget&) = default;
 };
 
@@ -105,12 +106,19 @@ struct Module {
   friend bool operator==(const Module&, const Module&) = default;
 };
 
+// A file with a password. It is read when the password is needed, so it may appear after the start.
+struct SecretFile {
+  std::string place;  // where the configuration names it, as an error message begins
+  std::string path;
+};
+
 struct Config {
   std::vector<ServerConfig> servers;  // in the file's order, names unique
   std::vector<Module> modules;
   // Collector settings for /probe and for servers without their own.
   std::map<std::string, CollectorConfig, std::less<>> collectors;
   Policy policy;
+  std::vector<SecretFile> secret_files;
 };
 
 // The collectors that exist, with their defaults, in the order of collectors.def.

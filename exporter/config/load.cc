@@ -1,7 +1,11 @@
 #include "exporter/config/load.h"
 
+#include <unistd.h>
+
+#include <cerrno>
 #include <set>
 #include <system_error>
+#include <utility>
 
 #include "exporter/base/error.h"
 #include "exporter/base/file.h"
@@ -51,11 +55,11 @@ std::string ParseName(const Node& node) {
 }
 
 struct Document {
-  std::string directory;
+  Files files;
   const ConninfoCheck& check;
 };
 
-ServerConfig ParseServer(const Node& node, const Document& document, const Config& config) {
+ServerConfig ParseServer(const Node& node, Document& document, const Config& config) {
   ServerConfig server;
   server.collectors = config.collectors;
   server.policy = config.policy;
@@ -65,15 +69,15 @@ ServerConfig ParseServer(const Node& node, const Document& document, const Confi
       server.conninfo = value.TextOrEmpty();
       CheckConninfo(value, server.conninfo, document.check);
     }
-    if (key == "password_file") server.password_file = ReadablePath(value, document.directory);
+    if (key == "password_file") server.password_file = document.files.SecretPath(value);
     if (key == "endpoint") server.endpoint = ParseHostPort(value);
-    if (key == "collectors") server.collectors = ParseCollectors(value, config.collectors, document.directory);
+    if (key == "collectors") server.collectors = ParseCollectors(value, config.collectors, document.files);
   }
   if (server.name.empty()) node.Fail("a server needs a name");
   return server;
 }
 
-Module ParseModule(const std::string& name, const Node& node, const Document& document) {
+Module ParseModule(const std::string& name, const Node& node, Document& document) {
   Module module;
   module.name = name;
   for (const auto& [key, value] : node.Map({"conninfo", "password_file", "collectors", "allowed_targets"})) {
@@ -81,7 +85,7 @@ Module ParseModule(const std::string& name, const Node& node, const Document& do
       module.conninfo = value.TextOrEmpty();
       CheckModuleConninfo(value, module.conninfo, document.check);
     }
-    if (key == "password_file") module.password_file = ReadablePath(value, document.directory);
+    if (key == "password_file") module.password_file = document.files.SecretPath(value);
     if (key == "collectors") {
       for (const Node& collector : value.List()) {
         const std::string text = collector.Text();
@@ -100,7 +104,7 @@ Module ParseModule(const std::string& name, const Node& node, const Document& do
   return module;
 }
 
-void ParseServers(const Node& node, const Document& document, Config& config) {
+void ParseServers(const Node& node, Document& document, Config& config) {
   std::set<std::string> names;
   for (const Node& item : node.List()) {
     ServerConfig server = ParseServer(item, document, config);
@@ -113,13 +117,13 @@ void ParseServers(const Node& node, const Document& document, Config& config) {
 
 Config Parse(const std::string& path, const std::string& content, const ConninfoCheck& check) {
   const Node root = ParseYaml(path, content);
-  const Document document{DirectoryOf(path), check};
+  Document document{{DirectoryOf(path), {}}, check};
   const auto sections = root.Map({"servers", "collectors", "policy", "modules"});
   Config config;
   config.collectors = DefaultCollectors();
   // Defaults and policy first, wherever they stand in the file: servers take them over.
   for (const auto& [key, value] : sections) {
-    if (key == "collectors") config.collectors = ParseCollectors(value, DefaultCollectors(), document.directory);
+    if (key == "collectors") config.collectors = ParseCollectors(value, DefaultCollectors(), document.files);
     if (key == "policy") config.policy = ParsePolicy(value);
   }
   for (const auto& [key, value] : sections) {
@@ -128,6 +132,7 @@ Config Parse(const std::string& path, const std::string& content, const Conninfo
       for (const auto& [name, module] : value.Map({})) config.modules.push_back(ParseModule(name, module, document));
     }
   }
+  config.secret_files = std::move(document.files.secrets);
   if (config.servers.empty() && config.modules.empty())
     root.Fail("no servers (and no modules for /probe) are configured");
   return config;
@@ -138,22 +143,28 @@ Config LoadFile(const std::string& path, const ConninfoCheck& check) {
   try {
     content = ReadFile(path, kMaxFileBytes);
   } catch (const std::system_error& error) {
-    throw ConfigError(error.what());
+    throw UnavailableError(error.what());
   } catch (const Error& error) {
     throw ConfigError(error.what());
   }
   return Parse(path, content, check);
 }
 
-Config ForConninfo(const std::string& name, const std::string& conninfo) {
+Config ForServers(const std::vector<std::pair<std::string, std::string>>& servers) {
   Config config;
   config.collectors = DefaultCollectors();
-  ServerConfig server;
-  server.name = name;
-  server.conninfo = conninfo;
-  server.collectors = config.collectors;
-  config.servers.push_back(std::move(server));
+  for (const auto& [name, conninfo] : servers) {
+    ServerConfig& server = config.servers.emplace_back();
+    server.name = name;
+    server.conninfo = conninfo;
+    server.collectors = config.collectors;
+  }
   return config;
+}
+
+std::optional<std::string> WhyUnreadable(const SecretFile& file) {
+  if (access(file.path.c_str(), R_OK) == 0) return std::nullopt;
+  return "cannot read " + file.path + ": " + std::generic_category().message(errno);
 }
 
 }  // namespace pgtls::config

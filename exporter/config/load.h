@@ -2,8 +2,11 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "exporter/config/config.h"
 
@@ -13,13 +16,17 @@ namespace pgtls::config {
 // libpq does not understand.
 using ConninfoCheck = std::function<std::set<std::string>(const std::string& conninfo)>;
 
-// Blocks on files. Throws ConfigError, with file:line:column wherever a place in the file is at fault.
+// Blocks on files. Throws ConfigError, with file:line:column wherever a place in the file is at fault; UnavailableError
+// where the file itself cannot be read.
 Config LoadFile(const std::string& path, const ConninfoCheck& check);
 
-// As LoadFile, for a file's content. Password files are looked for, relative ones beside `path`.
+// As LoadFile, for a file's content.
 Config Parse(const std::string& path, const std::string& content, const ConninfoCheck& check);
 
-// One server with everything at its default.
-Config ForConninfo(const std::string& name, const std::string& conninfo);
+// These servers, {name, conninfo} each, with everything at its default.
+Config ForServers(const std::vector<std::pair<std::string, std::string>>& servers);
+
+// Why this file cannot be read now, with its path; nullopt where it can.
+std::optional<std::string> WhyUnreadable(const SecretFile& file);
 
 }  // namespace pgtls::config

@@ -103,6 +103,10 @@ AllowedTarget ParseAllowedTarget(const Node& node) {
   AllowedTarget target;
   if (port != "*") target.port = ParsePort(node, port);
   target.network = Cidr::Parse(host);
+  if (const auto zoned = ZonedAddress::Parse(host)) {
+    target.network = Cidr{zoned->address, zoned->address.bits()};
+    target.zone = zoned->zone;
+  }
   if (target.network) return target;
   const bool glob = host.starts_with("*.") && host.size() > 2 ? host.find('*', 1) == std::string::npos
                                                               : host.find('*') == std::string::npos;

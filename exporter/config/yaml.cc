@@ -53,11 +53,15 @@ void RefuseSecondDocument(const std::string& file, const std::string& content) {
 
 }  // namespace
 
-void Node::Fail(const std::string& message) const {
+std::string Node::Place() const {
   const YAML::Mark mark = node_.Mark();  // -1 where there is nothing at all (an empty file)
-  throw ConfigError(*file_, std::max(mark.line, 0) + 1, std::max(mark.column, 0) + 1,
-                    name_.empty() ? message : name_ + ": " + message);
+  const std::string at = fmt::format("{}:{}:{}", *file_, std::max(mark.line, 0) + 1, std::max(mark.column, 0) + 1);
+  return name_.empty() ? at : at + ": " + name_;
 }
+
+void Node::Fail(const std::string& message) const { throw ConfigError(Place() + ": " + message); }
+
+void Node::FailForNow(const std::string& message) const { throw UnavailableError(Place() + ": " + message); }
 
 std::vector<std::pair<std::string, Node>> Node::Map(std::initializer_list<std::string_view> known) const {
   if (!node_.IsMap()) Fail("expected a mapping (key: value)");

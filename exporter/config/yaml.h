@@ -21,8 +21,12 @@ class Node {
 
   // What it is called in a message: "servers[0].conninfo".
   const std::string& name() const { return name_; }
+  // "file:line:column: name", as messages begin.
+  std::string Place() const;
   bool IsNull() const { return node_.IsNull(); }  // nothing there, or ~
   [[noreturn]] void Fail(const std::string& message) const;
+  // As Fail, for what time may cure: throws UnavailableError.
+  [[noreturn]] void FailForNow(const std::string& message) const;
 
   // The pairs of a mapping, in the file's order. A key outside `known` (all, where it is empty) or a repeated one is an
   // error.

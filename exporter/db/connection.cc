@@ -1,6 +1,10 @@
 #include "exporter/db/connection.h"
 
+#include <netdb.h>
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <array>
 
 #include "exporter/base/completion.h"
 #include "exporter/base/error.h"
@@ -10,10 +14,28 @@
 namespace pgtls::db {
 namespace {
 
+// From the socket: PQhostaddr has no interface, and without it a link-local address leads nowhere.
+void SetAddress(int socket, Peer& peer) {
+  sockaddr_storage storage{};
+  socklen_t size = sizeof(storage);
+  if (getpeername(socket, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return;
+  std::array<char, NI_MAXHOST> text{};
+  if ((storage.ss_family != AF_INET && storage.ss_family != AF_INET6) ||
+      getnameinfo(reinterpret_cast<const sockaddr*>(&storage), size, text.data(), text.size(), nullptr, 0,
+                  NI_NUMERICHOST) != 0) {
+    return;
+  }
+  const auto address = ZonedAddress::Parse(text.data());
+  if (!address) return;
+  peer.address = address->address;
+  peer.zone = address->zone;
+}
+
 Peer PeerOf(PGconn* conn) {
   Peer peer;
   const char* address = PQhostaddr(conn);
   if (address != nullptr) peer.address = IpAddress::Parse(address);
+  SetAddress(PQsocket(conn), peer);
   peer.host = PQhost(conn);
   peer.port = std::atoi(PQport(conn));  // NOLINT(cert-err34-c): libpq has checked it
   peer.user = PQuser(conn);
@@ -21,11 +43,7 @@ Peer PeerOf(PGconn* conn) {
   return peer;
 }
 
-std::string Trimmed(const char* message) {
-  std::string text = message != nullptr ? message : "";
-  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-  return Printable(text);
-}
+std::string Readable(const char* message) { return message != nullptr ? Printable(OneLine(message)) : ""; }
 
 }  // namespace
 
@@ -50,7 +68,7 @@ void Connection::Close() {
 }
 
 void Connection::ThrowLost() {
-  const std::string message = Trimmed(PQerrorMessage(conn_.get()));
+  const std::string message = Readable(PQerrorMessage(conn_.get()));
   throw DbError(FailureReason::kConnection, "", message.empty() ? "the connection was lost" : message);
 }
 
@@ -149,7 +167,7 @@ asio::awaitable<std::optional<Answer>> Connection::ReceiveOne() {
     };
     const std::string severity = field(PG_DIAG_SEVERITY_NONLOCALIZED);
     const std::string code = field(PG_DIAG_SQLSTATE);
-    DbError error(ReasonForSqlstate(code), code, Trimmed(field(PG_DIAG_MESSAGE_PRIMARY).c_str()));
+    DbError error(ReasonForSqlstate(code), code, Readable(field(PG_DIAG_MESSAGE_PRIMARY).c_str()));
     // The last that is heard of this session.
     if (severity == "FATAL" || severity == "PANIC") throw DbError(FailureReason::kConnection, code, error.what());
     if (PQstatus(conn_.get()) == CONNECTION_BAD) ThrowLost();

@@ -165,9 +165,7 @@ std::string Readable(std::string text) {
   for (std::size_t at = text.find(kLocation); at != std::string::npos; at = text.find(kLocation, at)) {
     text.erase(at, text.find('\n', at + 1) - at);
   }
-  while (text.ends_with('\n')) text.pop_back();
-  std::ranges::replace(text, '\n', ' ');
-  return Printable(text);
+  return Printable(OneLine(text));
 }
 
 }  // namespace

@@ -13,13 +13,20 @@
 namespace pgtls::db {
 namespace {
 
+bool MayHoldSecret(const std::string& conninfo) {
+  return conninfo.find("password") != std::string::npos || conninfo.find('@') != std::string::npos;
+}
+
+// A value of an option as a message may show it. In a string that is written wrong, any piece may be the password's.
+std::string Shown(const std::string& value, const std::string& conninfo) {
+  return MayHoldSecret(conninfo) ? "…" : Printable(value, 60);
+}
+
 // libpq quotes pieces of the string in its complaints, and an unquoted space in a password makes a piece of it such a
 // quote.
 std::string WithoutSecrets(const std::string& message, const std::string& conninfo) {
-  std::string text = message;
-  while (text.ends_with('\n') || text.ends_with(' ')) text.pop_back();
-  const bool may_hold_secret =
-      conninfo.find("password") != std::string::npos || conninfo.find('@') != std::string::npos;
+  std::string text = OneLine(message);
+  const bool may_hold_secret = MayHoldSecret(conninfo);
   // From the first quote to the last: a quote in the password itself would make any pairing wrong.
   const auto first = text.find('"');
   const auto last = text.rfind('"');
@@ -38,20 +45,38 @@ void CheckSyntax(const std::string& conninfo) {
   throw ConfigError("conninfo: " + WithoutSecrets(text, conninfo));
 }
 
-void CheckOneOf(const Target& target, std::string_view name, const std::vector<std::string_view>& values) {
+void CheckOneOf(const Target& target, const std::string& conninfo, std::string_view name,
+                const std::vector<std::string_view>& values) {
   const std::string& value = target.option(name);
   if (value.empty() || std::find(values.begin(), values.end(), value) != values.end()) return;
   throw ConfigError(
-      fmt::format("conninfo: {} '{}' is none of {}", name, Printable(value, 60), fmt::join(values, ", ")));
+      fmt::format("conninfo: {} '{}' is none of {}", name, Shown(value, conninfo), fmt::join(values, ", ")));
+}
+
+// "postgresql://…" or "user:password@…" inside of a value: two URIs that something other than a comma divides are one
+// to libpq, and the second, its password included, would be a database or a host that errors name.
+void CheckNoUri(const Target& target) {
+  for (const auto& [name, value] : target.options) {
+    const auto colon = value.find(':');
+    const bool credentials =
+        name == "dbname" && colon != std::string::npos && value.find('@', colon) != std::string::npos;
+    if (!credentials && value.find("postgresql://") == std::string::npos &&
+        value.find("postgres://") == std::string::npos) {
+      continue;
+    }
+    throw ConfigError(
+        "conninfo: " + name +
+        " holds another connection URI; several servers are separated by commas, each with postgresql://");
+  }
 }
 
 // libpq reads ports only when it connects. An empty one is the default.
-void CheckPorts(const std::string& ports) {
+void CheckPorts(const std::string& ports, const std::string& conninfo) {
   for (std::size_t at = 0; at <= ports.size();) {
     const std::string port = ports.substr(at, ports.find(',', at) - at);
     const bool digits = port.find_first_not_of("0123456789") == std::string::npos && port.size() <= 5;
     if (!digits || (!port.empty() && (std::stoi(port) < 1 || std::stoi(port) > 65535))) {
-      throw ConfigError("conninfo: port '" + Printable(port, 60) + "' is no number from 1 to 65535");
+      throw ConfigError("conninfo: port '" + Shown(port, conninfo) + "' is no number from 1 to 65535");
     }
     at += port.size() + 1;
   }
@@ -118,10 +143,11 @@ Target ResolveTarget(const std::string& conninfo) {
   }
   // The default socket directory is compiled into libpq and stands in no option.
   if (target.host().empty()) target.options["host"] = PQhost(conn.get());
-  CheckOneOf(target, "sslmode", {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"});
-  CheckOneOf(target, "target_session_attrs",
+  CheckNoUri(target);
+  CheckOneOf(target, conninfo, "sslmode", {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"});
+  CheckOneOf(target, conninfo, "target_session_attrs",
              {"any", "read-write", "read-only", "primary", "standby", "prefer-standby"});
-  CheckPorts(target.option("port"));
+  CheckPorts(target.option("port"), conninfo);
   // The other values, which libpq judges after the merge (TLS versions, gssencmode …).
   const std::string rest = ComplaintAfterMerge(Merged(conninfo, "target_session_attrs"), "target_session_attrs");
   if (!rest.empty()) throw ConfigError("conninfo: " + WithoutSecrets(rest, conninfo));

@@ -38,9 +38,12 @@ struct Peer {
   std::string host;  // the entry of the host list that was used, as certificates are checked against it
   std::string user;
   std::string database;
+  std::string zone{};  // of a link-local address: the interface
 
   // The same server: whoever logs in there.
-  bool IsAt(const Peer& other) const { return address == other.address && port == other.port && host == other.host; }
+  bool IsAt(const Peer& other) const {
+    return address == other.address && zone == other.zone && port == other.port && host == other.host;
+  }
 };
 
 }  // namespace pgtls::db

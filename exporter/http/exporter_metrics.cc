@@ -60,13 +60,14 @@ ReloadStatus::State ReloadStatus::Get() const {
 
 std::span<const Desc* const> ExporterDescs() { return kDescs; }
 
-metrics::SharedSamples RenderExporter(const ReloadStatus& reload, const RequestCounter& requests) {
+metrics::SharedSamples RenderExporter(const ReloadStatus& reload, const RequestCounter* requests) {
   metrics::Sink sink("");
   sink.Add(kBuildInfo, {PGTLS_VERSION, PGTLS_REVISION, kCompiler, LibpqVersion(), OpensslVersion()}, 1);
   const ReloadStatus::State state = reload.Get();
   sink.Add(kReloadSuccessful, {}, state.successful ? 1 : 0);
   if (state.last_success) sink.Add(kReloadTime, {}, metrics::Seconds(state.last_success->time_since_epoch()));
-  for (const auto& [key, count] : requests.Snapshot()) {
+  if (requests == nullptr) return sink.Render();
+  for (const auto& [key, count] : requests->Snapshot()) {
     sink.Add(kRequests, {key.first, std::to_string(key.second)}, static_cast<double>(count));
   }
   metrics::AddProcess(sink);

@@ -29,7 +29,8 @@ class ReloadStatus {
 
 std::span<const metrics::Desc* const> ExporterDescs();
 
-metrics::SharedSamples RenderExporter(const ReloadStatus& reload, const RequestCounter& requests);
+// Null `requests`: a process that serves nothing and ends soon. HTTP counters and process_* are left out then.
+metrics::SharedSamples RenderExporter(const ReloadStatus& reload, const RequestCounter* requests);
 
 // "pg_tls_exporter 0.1.0 (revision …) …": also what --version prints.
 std::string VersionText();

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "exporter/base/error.h"
+#include "exporter/base/text.h"
 
 namespace pgtls::http {
 namespace {
@@ -78,26 +79,38 @@ std::vector<tcp::acceptor> ListenOnFreePort(asio::io_context& io, const std::vec
   throw std::system_error(asio::error::address_in_use);
 }
 
+// An interface that is not up yet, a port that is still another's, a resolver that does not answer yet. All that a
+// resolver says counts: before the network is up it denies that names exist.
+bool MayPass(const std::error_code& error) {
+  return error == asio::error::address_in_use || error == std::errc::address_not_available ||
+         error == std::errc::no_such_device || error.category() == asio::error::get_netdb_category() ||
+         error.category() == asio::error::get_addrinfo_category();
+}
+
 }  // namespace
 
 ListenAddress ParseListenAddress(std::string_view text) {
-  const ConfigError malformed(
-      "listen address " + std::string(text) +
-      ": expected HOST:PORT, with brackets around an IPv6 address, as in 127.0.0.1:9743 or [::1]:9743");
+  const auto fail = [&](const std::string& why) {
+    throw ConfigError("--web.listen-address=" + Printable(text, 200) + ": " + why);
+  };
+  const char* form = "expected ADDRESS:PORT, with brackets around an IPv6 address, as in 127.0.0.1:9743 or [::1]:9743";
+  if (text.starts_with("unix:") || text.contains('/')) fail("only TCP is supported, neither a path nor a URL");
   const auto colon = text.rfind(':');
-  if (colon == std::string_view::npos) throw ConfigError(malformed);
+  if (colon == std::string_view::npos || text.ends_with(']')) fail(std::string("no port; ") + form);
   std::string_view host = text.substr(0, colon);
   const std::string_view digits = text.substr(colon + 1);
   ListenAddress address;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), address.port);
-  if (error != std::errc() || end != digits.data() + digits.size()) throw ConfigError(malformed);
+  if (error != std::errc() || end != digits.data() + digits.size()) {
+    fail("port '" + Printable(digits, 60) + "' is not a number from 0 to 65535");
+  }
   if (host.starts_with('[') && host.ends_with(']')) {
     host = host.substr(1, host.size() - 2);
-    if (!host.contains(':')) throw ConfigError(malformed);
-  } else if (host.find_first_of("[]:") != std::string_view::npos) {
-    throw ConfigError(malformed);
+    if (!host.contains(':')) fail(std::string("not an IPv6 address in the brackets; ") + form);
+  } else if (host.find_first_of("[]: \t") != std::string_view::npos) {
+    fail(form);
   }
-  address.host = host;
+  if (host != "*") address.host = host;
   return address;
 }
 
@@ -113,7 +126,17 @@ std::vector<tcp::acceptor> Listen(asio::io_context& io, const std::vector<std::s
                                       : ListenOnAll(io, endpoints, parsed[i].host.empty(), parsed);
       std::ranges::move(some, std::back_inserter(acceptors));
     } catch (const std::system_error& error) {
-      throw ConfigError("cannot listen on " + addresses[i] + ": " + error.code().message());
+      const std::string place = "cannot listen on " + Printable(addresses[i], 200) + ": ";
+      const bool ours = std::ranges::any_of(
+          acceptors, [&](const tcp::acceptor& acceptor) { return acceptor.local_endpoint().port() == parsed[i].port; });
+      if (error.code() == asio::error::address_in_use && ours) {
+        throw ConfigError(place + "another --web.listen-address already covers it");
+      }
+      if (error.code() == asio::error::invalid_argument && !parsed[i].host.contains('%')) {
+        throw ConfigError(place + "a link-local address needs its interface, as in [fe80::1%eth0]:9743");
+      }
+      if (MayPass(error.code())) throw UnavailableError(place + error.code().message());
+      throw ConfigError(place + error.code().message());
     }
   }
   return acceptors;

@@ -136,7 +136,7 @@ Response Probe(const ProbeSource& source, const Request& request) {
   const Admission admission = Admit(module->allowed_targets, *target);
   // The addresses that were checked are those that are connected to: a name may mean another a moment later.
   std::optional<Addresses> addresses = Addresses();
-  if (admission == Admission::kByAddress && IpAddress::Parse(target->host)) {
+  if (admission == Admission::kByAddress && ZonedAddress::Parse(target->host)) {
     addresses->push_back(target->host);
   } else if (admission == Admission::kByAddress) {
     auto resolve = [look_up = source.addresses, allowed = module->allowed_targets, target = *target] {

@@ -29,9 +29,10 @@ bool NameMatches(const std::string& glob, const std::string& host) {
   return dot != std::string::npos && dot > 0 && strcasecmp(glob.c_str() + 1, host.c_str() + dot) == 0;
 }
 
-bool RangeHolds(const std::vector<config::AllowedTarget>& allowed, const IpAddress& address, int port) {
+bool RangeHolds(const std::vector<config::AllowedTarget>& allowed, const ZonedAddress& address, int port) {
   return std::any_of(allowed.begin(), allowed.end(), [&](const config::AllowedTarget& pattern) {
-    return pattern.network && PortMatches(pattern, port) && pattern.network->Contains(address.Unmapped());
+    return pattern.network && PortMatches(pattern, port) && pattern.network->Contains(address.address.Unmapped()) &&
+           (pattern.zone.empty() || pattern.zone == address.zone);
   });
 }
 
@@ -44,8 +45,8 @@ std::optional<ProbeTarget> ParseProbeTarget(std::string_view text) {
     const auto close = text.find(']');
     if (close == std::string_view::npos) return std::nullopt;
     target.host = text.substr(1, close - 1);
-    const auto address = IpAddress::Parse(target.host);
-    if (!address || address->is_v4()) return std::nullopt;
+    const auto address = ZonedAddress::Parse(target.host);
+    if (!address || address->address.is_v4()) return std::nullopt;
     port = text.substr(close + 1);
     if (!port.empty() && !port.starts_with(':')) return std::nullopt;
   } else {
@@ -63,7 +64,7 @@ std::optional<ProbeTarget> ParseProbeTarget(std::string_view text) {
 }
 
 Admission Admit(const std::vector<config::AllowedTarget>& allowed, const ProbeTarget& target) {
-  if (const auto address = IpAddress::Parse(target.host)) {
+  if (const auto address = ZonedAddress::Parse(target.host)) {
     return RangeHolds(allowed, *address, target.port) ? Admission::kByAddress : Admission::kRefused;
   }
   Admission admission = Admission::kRefused;
@@ -89,7 +90,7 @@ std::vector<std::string> AllowedAddresses(const std::vector<config::AllowedTarge
   for (const addrinfo* entry = found.get(); entry != nullptr; entry = entry->ai_next) {
     char text[NI_MAXHOST];
     if (getnameinfo(entry->ai_addr, entry->ai_addrlen, text, sizeof(text), nullptr, 0, NI_NUMERICHOST) != 0) continue;
-    const auto address = IpAddress::Parse(text);
+    const auto address = ZonedAddress::Parse(text);
     if (address && RangeHolds(allowed, *address, target.port)) addresses.emplace_back(text);
   }
   return addresses;

@@ -92,6 +92,8 @@ class TlsReader {
       files_.push_back(path);
       try {
         text = ReadFile(path, kMaxPemBytes);
+      } catch (const std::system_error& error) {
+        node.FailForNow(error.what());
       } catch (const std::exception& error) {
         node.Fail(error.what());
       }
@@ -241,8 +243,10 @@ WebConfig LoadWebConfig(const std::string& path) {
   std::string content;
   try {
     content = ReadFile(path, kMaxConfigBytes);
+  } catch (const std::system_error& error) {
+    throw UnavailableError(error.what());
   } catch (const std::exception& error) {
-    throw ConfigError(path + ": " + error.what());
+    throw ConfigError(error.what());
   }
   const Node root = config::ParseYaml(path, content);
   if (root.IsNull()) return web;  // an empty file, or comments alone

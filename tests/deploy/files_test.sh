@@ -11,13 +11,41 @@ fail() {
   failed=1
 }
 
-# The unit, as systemd reads it, with programs and pages that exist here.
-unit=$work/pg_tls_exporter.service
-sed "s#/usr/bin/pg_tls_exporter#$PGTLS_EXPORTER#; /^Documentation=/d" deploy/systemd/pg_tls_exporter.service >"$unit"
-systemd-analyze verify --recursive-errors=no "$unit" 2>"$work/verify" || fail "systemd-analyze verify: $(cat "$work/verify")"
-[[ ! -s $work/verify ]] || fail "systemd-analyze verify: $(cat "$work/verify")"
+# The units, as systemd reads them, with programs and pages that exist here.
+for unit in deploy/systemd/*; do
+  sed "s#/usr/bin/pg_tls_exporter#$PGTLS_EXPORTER#; /^Documentation=/d" "$unit" >"$work/${unit##*/}"
+done
+for unit in "$work"/*.service "$work"/*.timer; do
+  systemd-analyze verify --recursive-errors=no "$unit" >"$work/verify" 2>&1 || fail "systemd-analyze verify: $(cat "$work/verify")"
+  [[ ! -s $work/verify ]] || fail "systemd-analyze verify: $(cat "$work/verify")"
+done
 # In tenths: 1.5, where 10 is no protection at all.
-systemd-analyze security --offline=yes --threshold=15 "$unit" >"$work/security" || fail "exposure: $(tail -n 1 "$work/security")"
+for unit in "$work"/*.service; do
+  systemd-analyze security --offline=yes --threshold=15 "$unit" >"$work/security" || fail "exposure: $(tail -n 1 "$work/security")"
+done
+
+# What time can cure is tried again for as long as it takes; a mistake is not.
+# exit_code ARGUMENT…: of a service that cannot start
+exit_code() {
+  local code=0
+  timeout --foreground 60 "$PGTLS_EXPORTER" "$@" 2>"$work/start" || code=$?
+  [[ $(wc -l <"$work/start") -ge 1 ]] || fail "no word: $*"
+  echo "$code"
+}
+service=deploy/systemd/pg_tls_exporter.service
+prevented=$(sed -n 's/^RestartPreventExitStatus=//p' $service)
+grep -qx 'Restart=on-failure' $service || fail 'the unit does not restart'
+grep -qx 'StartLimitIntervalSec=0' $service || fail 'the unit gives up after a few starts'
+echo 'servers: [{name: a, conninfo: host=127.0.0.1 port=1, password_file: /nonexistent}]' >"$work/late.yml"
+echo 'tls_server_config: {cert_file: late.crt, key_file: late.key}' >"$work/web.yml"
+for arguments in --web.listen-address=192.0.2.1:0 --web.listen-address=nosuchhost.invalid:0 \
+  --web.config.file=/nonexistent/web.yml "--web.config.file=$work/web.yml"; do
+  [[ $(exit_code "--config.file=$work/late.yml" --web.listen-address=127.0.0.1:0 "$arguments") == 1 ]] || fail "not tried again: $arguments"
+done
+[[ $(exit_code --config.file=/nonexistent/config.yml) == 1 ]] || fail 'not tried again: a configuration that is not there yet'
+echo 'servers: [' >"$work/bad.yml"
+[[ $(exit_code "--config.file=$work/bad.yml") == 2 && " $prevented " == *' 2 '* ]] || fail 'a mistake is tried again'
+[[ " $prevented " != *' 1 '* ]] || fail 'what time can cure is not tried again'
 
 # No option without its line in the man page and its completion, and none that does not exist.
 options() { grep -oE -- '--[a-z][a-z._-]*' | sed -E 's/^--(no-)?collector\..*/--\1collector.NAME/' | sort -u; }

@@ -71,6 +71,12 @@ run() {
     'psql '*monitoring_role.sql) expect 0 '' "$1" && expect 0 '' "$1" ;;
     'deploy/install-dependencies.sh build') expect 0 '' "$1" ;;
     *'pg_tls_exporter collect --dsn='*) expect 0 'pg_tls_up{server="db1:5432"} 1' "$1" ;;
+    'pg_tls_exporter collect --config.file='*' --output='*)
+      # The servers of the example do not exist here.
+      command=${1/\/etc\/pg_tls_exporter/$work}
+      expect 1 '' "${command/\/var\/lib\/prometheus\/node-exporter/$work}"
+      grep -q '^pg_tls_up{server="orders"} 0' "$work/pg_tls.prom" || fail "nothing in the file of: $1"
+      ;;
     *'pg_tls_exporter check --dsn='*) expect 2 'pg_hba.conf:3: host erp erp 10.1.2.0/24' "$1" ;;
     *'pg_tls_exporter explain --dsn='*) expect 0 'pg_hba.conf:3' "$1" ;;
     'pg_tls_exporter config-check --config.file=F') expect 0 ': ok' "${1/=F/=$work/config.yml}" ;;

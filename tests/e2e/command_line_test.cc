@@ -5,9 +5,11 @@
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <sstream>
 
 #include "tests/e2e/exporter.h"
 #include "tests/support/golden.h"
@@ -38,9 +40,48 @@ TEST(CommandLine, AMistakeExitsWith2) {
   const auto dsn = RunExporter({"--dsn=nosuchoption=1"});
   EXPECT_EQ(dsn.exit_code, 2);
   EXPECT_THAT(dsn.err, HasSubstr("nosuchoption"));
-  const auto address = RunExporter({"--dsn=host=/nonexistent", "--web.listen-address=192.0.2.1:9743"});
+  const auto address = RunExporter({"--dsn=host=/nonexistent", "--web.listen-address=192.0.2.1:99999"});
   EXPECT_EQ(address.exit_code, 2);
-  EXPECT_THAT(address.err, HasSubstr("192.0.2.1:9743"));
+  EXPECT_THAT(address.err, HasSubstr("192.0.2.1:99999"));
+  for (const char* path : {"/probe", "/sd", "/", "/-/ready"}) {
+    EXPECT_EQ(RunExporter({"--dsn=host=/nonexistent", std::string("--web.telemetry-path=") + path}).exit_code, 2)
+        << path;
+  }
+}
+
+// A mistake is 2; what the next start may find is 1, and the unit starts again.
+TEST(CommandLine, AServiceThatCannotStartYetExitsWith1) {
+  const TempDir dir;
+  const Exporter first({"--dsn=host=127.0.0.1 port=1"});
+  const std::string web = dir.Write("web.yml", "tls_server_config: {cert_file: late.crt, key_file: late.key}\n");
+  const std::string host = "--dsn=host=127.0.0.1 port=1";
+  for (const auto& [argument, what] : std::vector<std::pair<std::string, std::string>>{
+           {"--web.listen-address=192.0.2.1:9743", "192.0.2.1:9743: Cannot assign requested address"},
+           {"--web.listen-address=127.0.0.1:" + std::to_string(first.port()), "Address already in use"},
+           {"--web.listen-address=nosuchhost.invalid:9743", "cannot listen on nosuchhost.invalid:9743"},
+           {"--web.config.file=" + dir.path() + "/absent", "/absent: No such file or directory"},
+           {"--web.config.file=" + web, "web.yml:1:32: tls_server_config.cert_file: "},
+       }) {
+    const auto result = RunExporter({host, "--web.listen-address=127.0.0.1:0", argument});
+    EXPECT_EQ(result.exit_code, 1) << argument;
+    EXPECT_THAT(result.err, HasSubstr(what));
+  }
+}
+
+TEST(CommandLine, APasswordFileMayComeLater) {
+  const TempDir dir;
+  const std::string file =
+      dir.Write("c.yml", "servers:\n- name: late\n  conninfo: host=127.0.0.1 port=1\n  password_file: later\n"
+                         "collectors: {sessions: {interval: 200ms}}\n");
+  const Exporter exporter({"--config.file=" + file});
+  exporter.WaitForLine(
+      R"(pg_tls_collector_failure_info{server="late",collector="sessions",reason="authentication"} 1)");
+  EXPECT_THAT(exporter.Log(), HasSubstr("c.yml:4:18: servers[0].password_file"));
+  dir.Write("later", "secret\n");
+  const auto changed = [](const std::string& page) {
+    return HasLine(page, R"(pg_tls_collector_failure_info{server="late",collector="sessions",reason="connection"} 1)");
+  };
+  exporter.WaitForPage(changed, std::chrono::seconds(60));
 }
 
 struct BadConfig {
@@ -55,7 +96,6 @@ TEST(CommandLine, ConfigurationErrorsNameTheirPlaceAndExitWith2) {
       {"servers:\n  - name: a\n    conninfo: host=x\n    colour: red\n", "4:5", "colour"},
       {"servers:\n  - name: a\n    conninfo: hots=x\n", "3:15", "hots"},
       {"servers:\n  - name: a\n  - name: a\n", "3:5", "twice"},
-      {"servers:\n  - name: a\n    password_file: /nonexistent/p\n", "3:20", "/nonexistent/p"},
       {"servers: [\n", "2:1", ""},
       {"collectors:\n  sessions: {interval: soon}\nservers: [{name: a}]\n", "2:24", "expected a duration"},
       {"collectors:\n  sessions: {max_series: many}\nservers: [{name: a}]\n", "2:26", "max_series: expected a number"},
@@ -72,6 +112,10 @@ TEST(CommandLine, ConfigurationErrorsNameTheirPlaceAndExitWith2) {
       EXPECT_THAT(result.err, HasSubstr(what));
     }
   }
+  const std::string late = dir.Write("late.yml", "servers:\n  - name: a\n    password_file: /nonexistent/p\n");
+  const auto checked = RunExporter({"config-check", "--config.file=" + late});
+  EXPECT_EQ(checked.exit_code, 2);
+  EXPECT_THAT(checked.err, HasSubstr(late + ":3:20: servers[0].password_file: cannot read /nonexistent/p"));
   const std::string good =
       dir.Write("good.yml", Config({{"a", "host=db1"}, {"b", "postgresql://db2/x?sslmode=require"}}));
   const auto result = RunExporter({"config-check", "--config.file=" + good});
@@ -82,7 +126,7 @@ TEST(CommandLine, AWebConfigurationThatCannotBeUsedExitsWith2) {
   const TempDir dir;
   const std::vector<BadConfig> cases = {
       {"basic_auth_users: {alice: secret}\n", "1:27", "bcrypt"},
-      {"tls_server_config:\n  cert_file: nothing.crt\n", "2:14", "nothing.crt"},
+      {"tls_server_config:\n  cert_file: web.yml\n", "2:14", "certificate"},
       {"nonsense: 1\n", "1:1", "nonsense"},
   };
   for (const auto& [text, where, what] : cases) {
@@ -93,7 +137,6 @@ TEST(CommandLine, AWebConfigurationThatCannotBeUsedExitsWith2) {
     EXPECT_THAT(result.err, HasSubstr(file + ":" + where + ": ")) << text;
     EXPECT_THAT(result.err, HasSubstr(what)) << text;
   }
-  EXPECT_EQ(RunExporter({"--dsn=host=127.0.0.1 port=1", "--web.config.file=" + dir.path() + "/absent"}).exit_code, 2);
 }
 
 // As libpq reads a module's conninfo: the target of a probe alone says where to.
@@ -270,6 +313,46 @@ TEST(CommandLine, ANameThatHangsHoldsUpNeitherTheEndNorTheOthers) {
     EXPECT_THAT(result.err, HasSubstr("server=closed collector=all reason=connection")) << command;
     EXPECT_THAT(result.out, AllOf(HasSubstr("hanging"), HasSubstr("closed"))) << command;
   }
+}
+
+// A list as postgres_exporter takes it.
+TEST(CommandLine, AListOfDsns) {
+  const Exporter exporter({}, {{"DATA_SOURCE_NAME",
+                                "postgresql://a@127.0.0.1:1/postgres,postgresql://b:SECRETB@127.0.0.1:2/other,"
+                                "host=127.0.0.1 port=1 password=SECRETC"}});
+  exporter.WaitUntilReady();
+  const std::string page = exporter.Page();
+  EXPECT_TRUE(HasLine(page, "pg_tls_up{server=\"127.0.0.1:1\"} 0")) << page;
+  EXPECT_TRUE(HasLine(page, "pg_tls_up{server=\"127.0.0.1:2\"} 0")) << page;
+  EXPECT_THAT(exporter.Log(), HasSubstr("the same server is given twice"));
+  EXPECT_THAT(exporter.Log() + page, testing::Not(HasSubstr("SECRET")));
+  const auto refused =
+      RunExporter({"check"}, {{"DATA_SOURCE_NAME", "postgresql://a@h/postgres;postgresql://b:SECRETB@h/other"}});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, AllOf(HasSubstr("separated by commas"), testing::Not(HasSubstr("SECRET"))));
+}
+
+// libpq writes to standard error on its own where a password file is readable by others.
+TEST(Log, IsJsonToItsLastLine) {
+  const TempDir dir;
+  const std::string passfile = dir.Write("pgpass", "*:*:*:*:secret\n");
+  chmod(passfile.c_str(), 0644);
+  const std::string file =
+      dir.Write("c.yml", Config({{"a", "host=127.0.0.1 port=1 passfile=" + passfile},
+                                 {"b", "host=127.0.0.1 port=1 sslrootcert=/nonexistent sslmode=verify-full"}}));
+  Exporter exporter({"--config.file=" + file, "--log.format=json", "--log.level=debug"});
+  exporter.WaitUntilReady();
+  exporter.process().Signal(SIGTERM);
+  EXPECT_EQ(exporter.process().Wait(), 0);
+  std::istringstream log(exporter.Log());
+  for (std::string line; std::getline(log, line);) {
+    EXPECT_THAT(line, AllOf(StartsWith(R"({"ts":")"), testing::EndsWith("}")));
+    EXPECT_THAT(line, testing::Not(HasSubstr("x09")));
+  }
+  const std::string text = exporter.Log();
+  const std::string warning = "password file \\\"" + passfile + "\\\" has group or world access";
+  EXPECT_THAT(text, HasSubstr(R"("level":"warn","msg":"a library reports","text":"WARNING: )" + warning));
+  EXPECT_THAT(text, HasSubstr("failed: Connection refused; Is the server running on that host"));
 }
 
 TEST(CommandLine, ADsnsPasswordIsNeitherShownNorLogged) {

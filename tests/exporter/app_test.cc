@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "exporter/base/error.h"
@@ -70,8 +71,45 @@ TEST_F(AppTest, MistakesAreTwo) {
   setenv("DATA_SOURCE_NAME", "nonsense", 1);
   EXPECT_EQ(Run({"collect"}), 2);
   EXPECT_THAT(err_, StartsWith("pg_tls_exporter: DATA_SOURCE_NAME: conninfo: "));
-  EXPECT_EQ(Run({"--config.file=/nonexistent.yml"}), 2);
-  EXPECT_THAT(err_, HasSubstr("/nonexistent.yml: No such file or directory"));
+  EXPECT_EQ(Run({"collect", "--config.file=/nonexistent.yml"}), 2);
+  EXPECT_EQ(err_, "pg_tls_exporter: /nonexistent.yml: No such file or directory\n");
+  for (const char* path : {"/probe", "/", "/sd", "/-/ready", "/-/healthy", "/-/reload", "metrics", "/m/", "/m x"}) {
+    EXPECT_EQ(Run({std::string("--web.telemetry-path=") + path}), 2) << path;
+    EXPECT_THAT(err_, StartsWith("pg_tls_exporter: --web.telemetry-path="));
+    EXPECT_EQ(std::ranges::count(err_, '\n'), 1) << err_;
+  }
+}
+
+// As a program that was started without even its name.
+TEST_F(AppTest, NoArgumentsAtAll) {
+  setenv("DATA_SOURCE_NAME", "nonsense", 1);
+  char* argv[] = {nullptr};
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(RunApp(0, argv), 2);
+  EXPECT_THAT(testing::internal::GetCapturedStderr(), HasSubstr("DATA_SOURCE_NAME"));
+}
+
+// The service may find at its next start what is not there now.
+TEST_F(AppTest, WhatTimeMayCureIsOneForTheService) {
+  EXPECT_EQ(Run({"--config.file=/nonexistent.yml"}), 1);
+  EXPECT_THAT(err_, testing::EndsWith("\npg_tls_exporter: /nonexistent.yml: No such file or directory\n"));
+  EXPECT_EQ(Run({"config-check", "--config.file=/nonexistent.yml"}), 2);
+  EXPECT_EQ(Run({"check", "--config.file=/nonexistent.yml"}), 2);
+}
+
+TEST_F(AppTest, AnErrorIsJsonWhereTheLogIs) {
+  for (const auto& arguments : std::vector<std::vector<std::string>>{{"collect", "--dsn=nonsense"},
+                                                                     {"--nonesuch"},
+                                                                     {"--web.telemetry-path=/probe"},
+                                                                     {"collect", "--config.file=/nonexistent.yml"},
+                                                                     {"check", "--format=xml"}}) {
+    auto json = arguments;
+    json.emplace_back("--log.format=json");
+    EXPECT_NE(Run(json), 0);
+    EXPECT_THAT(err_, StartsWith(R"({"ts":")"));
+    EXPECT_THAT(err_, testing::EndsWith("}\n"));
+    EXPECT_EQ(std::ranges::count(err_, '\n'), 1) << err_;
+  }
 }
 
 TEST_F(AppTest, ConfigCheck) {
@@ -105,11 +143,71 @@ TEST_F(AppTest, TheSourceOfTheConfiguration) {
   EXPECT_EQ(LoadConfig(Line({"--config.file=" + file})).servers[0].name, "filed");
 }
 
+TEST_F(AppTest, AListOfServers) {
+  const auto names = [&](const std::string& list) {
+    std::vector<std::string> result;
+    for (const auto& server : LoadConfig(Line({"--dsn=" + list})).servers) {
+      result.push_back(server.name + " <" + server.conninfo + ">");
+    }
+    return result;
+  };
+  using testing::ElementsAre;
+  setenv("DATA_SOURCE_NAME", "postgresql://a@h1/x,postgresql://b:SECRET@h2:1/y,host=h3", 1);
+  const auto config = LoadConfig(Line({}));
+  ASSERT_EQ(config.servers.size(), 3u);
+  EXPECT_EQ(config.servers[0].name, "h1:5432");
+  EXPECT_EQ(config.servers[1].name, "h2:1");
+  EXPECT_EQ(config.servers[2].name, "h3:5432");
+  EXPECT_TRUE(config.servers[2].collector("hba").enabled);
+  // All databases of a server are seen over one connection.
+  EXPECT_THAT(names("postgresql://a@h/postgres,postgresql://b:s@h/other,host=h port=5432"),
+              ElementsAre("h:5432 <postgresql://a@h/postgres>"));
+  EXPECT_THAT(names("host=/run/a,host=/run/b port=1"),
+              ElementsAre("/run/a <host=/run/a>", "/run/b <host=/run/b port=1>"));
+  EXPECT_THAT(names("host=/run/a port=1,host=/run/a port=2"),
+              ElementsAre("/run/a:1 <host=/run/a port=1>", "/run/a:2 <host=/run/a port=2>"));
+  EXPECT_THAT(names("host=h1,h2 port=1 user=u,v"), ElementsAre("h1:1 <host=h1,h2 port=1 user=u,v>"));
+}
+
+TEST_F(AppTest, AListThatCannotBeUsedShowsNoSecret) {
+  const auto error = [](const std::string& variable, const std::string& value) -> std::string {
+    setenv(variable.c_str(), value.c_str(), 1);
+    try {
+      LoadConfig(Line({}));
+    } catch (const ConfigError& caught) {
+      unsetenv(variable.c_str());
+      return caught.what();
+    }
+    unsetenv(variable.c_str());
+    return "no error";
+  };
+  EXPECT_THAT(error("DATA_SOURCE_NAME", "postgresql://a@h1,postgresql://b:SECRET@h2/?nosuch=1"),
+              StartsWith("DATA_SOURCE_NAME, entry 2: conninfo: "));
+  EXPECT_THAT(error("DATA_SOURCE_NAME", "host=h hostaddr=10.0.0.1,host=h hostaddr=10.0.0.2"),
+              HasSubstr("two different servers would both be named h:5432"));
+  for (const char* list :
+       {"postgresql://a@h1,postgresql://b:SECRET@h2/?nosuch=1", "postgresql://a@h/x;postgresql://b:SECRET@h/y",
+        "postgresql://a@h/x postgresql://b:SECRET@h/y", "host=h password=SECRET x,host=h2",
+        "postgresql://u@h1,u2:SECRET@h2/db", "postgresql://a@h/x,b:SECRET@h/y", "postgresql://a@h/x, b:SECRET@h/y",
+        "postgresql://a@h1,postgresql://b:SECRET@h2:nosuchport/", "host=h dbname=postgresql://b:SECRET@h/y"}) {
+    const std::string message = error("DATA_SOURCE_NAME", list);
+    EXPECT_THAT(message, StartsWith("DATA_SOURCE_NAME")) << list;
+    EXPECT_THAT(message, Not(HasSubstr("SECRET"))) << list;
+  }
+  for (const char* variable : {"DATA_SOURCE_URI", "DATA_SOURCE_URI_FILE"}) {
+    const std::string message = error(variable, "u:SECRET@h:5432/postgres");
+    EXPECT_THAT(message, StartsWith(variable));
+    EXPECT_THAT(message, HasSubstr("DATA_SOURCE_NAME"));
+    EXPECT_THAT(message, Not(HasSubstr("SECRET")));
+  }
+}
+
 TEST_F(AppTest, SwitchesCountForEveryServer) {
   const std::string file =
       dir_.Write("c.yml",
                  "servers: [{name: a, collectors: {sessions: {enabled: true}}}, {name: b, conninfo: host=b}]\n"
-                 "collectors: {hba: {enabled: false}}\n");
+                 "collectors: {hba: {enabled: false}}\n"
+                 "modules: {m: {collectors: [sessions, endpoint], allowed_targets: ['db:1']}}\n");
   const auto config = LoadConfig(Line({"--config.file=" + file, "--no-collector.sessions", "--collector.hba"}));
   for (const auto& server : config.servers) {
     EXPECT_FALSE(server.collector("sessions").enabled) << server.name;
@@ -117,6 +215,7 @@ TEST_F(AppTest, SwitchesCountForEveryServer) {
     EXPECT_TRUE(server.collector("settings").enabled) << server.name;
   }
   EXPECT_FALSE(config.collectors.at("sessions").enabled);
+  EXPECT_THAT(config.modules[0].collectors, testing::ElementsAre("endpoint"));
 }
 
 TEST_F(AppTest, ATrapInTheTelemetryPathIsAMistakeNotACrash) { EXPECT_EQ(Run({"--web.telemetry-path=/-/ready"}), 2); }

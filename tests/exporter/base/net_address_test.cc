@@ -140,5 +140,20 @@ TEST(CidrTest, ContainsOnlyItsOwnFamily) {
   EXPECT_TRUE(Cidr::Parse("0.0.0.0/0")->Contains(Ip("255.255.255.255")));
 }
 
+TEST(ZonedAddressTest, OnlyALinkLocalAddressHasAnInterface) {
+  for (const char* text : {"192.0.2.1", "2001:db8::1", "fe80::1", "fe80::1%eth0", "febf::1%3", "fe80::1%br-0.12"}) {
+    const auto address = ZonedAddress::Parse(text);
+    ASSERT_TRUE(address) << text;
+    EXPECT_EQ(address->ToString(), text);
+  }
+  EXPECT_EQ(ZonedAddress::Parse("fe80::1%eth0")->zone, "eth0");
+  EXPECT_EQ(ZonedAddress::Parse("fe80::1%eth0")->address, IpAddress::Parse("fe80::1"));
+  for (const char* text :
+       {"", "db1", "fe80::1%", "%eth0", "fe80::1%a b", "fe80::1%a'b", "fe80::1%a%b", "fe80::1%a,b",
+        "fe80::1%sixteen-or-more-", "fd00::1%eth0", "::1%lo", "192.0.2.1%eth0", "::ffff:169.254.0.1%eth0"}) {
+    EXPECT_FALSE(ZonedAddress::Parse(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace pgtls

@@ -17,9 +17,9 @@ ParsedCommandLine Parsed(const Arguments& arguments) { return ParseCommandLine(a
 
 CommandLine Line(const Arguments& arguments) {
   ParsedCommandLine parsed = Parsed(arguments);
-  EXPECT_TRUE(parsed.command_line) << parsed.err;
+  EXPECT_TRUE(parsed.command_line) << parsed.error;
   EXPECT_EQ(parsed.exit_code, 0);
-  EXPECT_EQ(parsed.out + parsed.err, "");
+  EXPECT_EQ(parsed.out + parsed.error, "");
   return parsed.command_line.value_or(CommandLine{});
 }
 
@@ -29,8 +29,9 @@ std::string Mistake(const Arguments& arguments) {
   EXPECT_FALSE(parsed.command_line) << testing::PrintToString(arguments);
   EXPECT_EQ(parsed.exit_code, 2) << testing::PrintToString(arguments);
   EXPECT_EQ(parsed.out, "");
-  EXPECT_NE(parsed.err, "");
-  return parsed.err;
+  EXPECT_NE(parsed.error, "");
+  EXPECT_THAT(parsed.error, Not(HasSubstr("\n")));
+  return parsed.error;
 }
 
 TEST(CommandLineTest, NothingIsServeWithDefaults) {
@@ -112,6 +113,9 @@ TEST(CommandLineTest, Subcommands) {
   EXPECT_TRUE(audit.json);
   EXPECT_FALSE(Line({"check", "--format=text"}).json);
   EXPECT_FALSE(Line({"check"}).json);
+  EXPECT_EQ(Line({"check", "--no-collector.hba"}).collectors, (std::map<std::string, bool>{{"hba", false}}));
+  EXPECT_EQ(Line({"collect"}).output, "");
+  EXPECT_EQ(Line({"collect", "--output=/x.prom"}).output, "/x.prom");
   EXPECT_EQ(Line({"metrics"}).command, Command::kMetrics);
   EXPECT_FALSE(Line({"metrics"}).markdown);
   EXPECT_TRUE(Line({"metrics", "--markdown"}).markdown);
@@ -141,11 +145,11 @@ TEST(CommandLineTest, HelpAndVersionExitWithZero) {
   EXPECT_FALSE(version.command_line);
   EXPECT_EQ(version.exit_code, 0);
   EXPECT_EQ(version.out, "pg_tls_exporter 9.9\n");
-  EXPECT_EQ(version.err, "");
+  EXPECT_EQ(version.error, "");
   const ParsedCommandLine help = Parsed({"--help"});
   EXPECT_FALSE(help.command_line);
   EXPECT_EQ(help.exit_code, 0);
-  EXPECT_EQ(help.err, "");
+  EXPECT_EQ(help.error, "");
   for (const char* word : {"--config.file", "--dsn", "--web.listen-address", "--web.config.file",
                            "--web.telemetry-path", "--no-collector.sessions", "--log.level", "--log.format",
                            "--version", "config-check", "collect", "check", "explain", "metrics", "DATA_SOURCE_NAME"}) {
@@ -169,16 +173,33 @@ TEST(CommandLineTest, MistakesExitWithTwo) {
   EXPECT_THAT(Mistake({"--dsn="}), HasSubstr("--dsn"));  // of a variable that is not set: no silent localhost
   EXPECT_THAT(Mistake({"config-check"}), HasSubstr("--config.file"));
   EXPECT_THAT(Mistake({"check", "--format=yaml"}), HasSubstr("--format"));
+  EXPECT_THAT(Mistake({"collect", "--output="}), HasSubstr("--output"));
+  EXPECT_THAT(Mistake({"--output=x"}), HasSubstr("--output"));
   Mistake({"collect", "metrics"});
   Mistake({"frobnicate"});
 }
 
 // These paths are the exporter's own, or would not survive a link.
 TEST(CommandLineTest, TelemetryPathsThatCannotBe) {
-  for (const char* path : {"/", "metrics", "/-/healthy", "/-/x", "/m?x", "/m x", "/\"><script>", "/m#x", "/m%20"}) {
+  for (const char* path :
+       {"/",    "",     "metrics", "/probe",       "/sd",  "/-",     "/-/",         "/-/healthy", "/-/x",
+        "/m?x", "/m x", " /m",     "/\"><script>", "/m#x", "/m%20",  "/m\n",        "/m/",        "/probe/",
+        "//",   "//m",  "/a//b",   "/.",           "/..",  "/a/./b", "/a/../probe", "*",          "http://a/m"}) {
     EXPECT_THAT(Mistake({std::string("--web.telemetry-path=") + path}), HasSubstr("--web.telemetry-path")) << path;
   }
-  EXPECT_EQ(Line({"--web.telemetry-path=/a/b_c.d~e-f"}).telemetry_path, "/a/b_c.d~e-f");
+  for (const char* path : {"/a/b_c.d~e-f", "/probes", "/sd/x", "/probe/metrics", "/-a", "/.well-known/metrics"}) {
+    EXPECT_EQ(Line({std::string("--web.telemetry-path=") + path}).telemetry_path, path);
+  }
+}
+
+// A program that reads the log reads its last line too.
+TEST(CommandLineTest, AMistakeIsReportedInTheFormatOfTheLog) {
+  EXPECT_EQ(Parsed({"--nonesuch"}).log_format, log::Format::kLogfmt);
+  EXPECT_EQ(Parsed({"--nonesuch", "--log.format=json"}).log_format, log::Format::kJson);
+  EXPECT_EQ(Parsed({"--log.format", "json", "--nonesuch"}).log_format, log::Format::kJson);
+  EXPECT_EQ(Parsed({"collect", "--log.format=json", "--format=x"}).log_format, log::Format::kJson);
+  EXPECT_EQ(Parsed({"--log.format=jso", "--nonesuch"}).log_format, log::Format::kLogfmt);
+  EXPECT_EQ(Parsed({"--log.format"}).log_format, log::Format::kLogfmt);
 }
 
 TEST(CommandLineTest, AMistakeNeverRepeatsAPassword) {

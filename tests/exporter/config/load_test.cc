@@ -206,9 +206,29 @@ TEST(LoadTest, EndpointForms) {
 
 TEST(LoadTest, RelativePathsAreBesideTheFile) {
   const TempDir dir;
-  dir.Write("password", "x");
-  const Config config = LoadFile(dir.Write("c.yml", "servers: [{name: a, password_file: password}]"), AcceptAll);
+  const std::string file = dir.Write("c.yml", "servers: [{name: a, password_file: password}]");
+  const Config config = LoadFile(file, AcceptAll);
   EXPECT_EQ(config.servers[0].password_file, dir.path() + "/password");
+}
+
+// It may come later: a secret that is mounted or fetched.
+TEST(LoadTest, APasswordFileNeedNotBeThereYet) {
+  const TempDir dir;
+  const std::string file =
+      dir.Write("c.yml",
+                "servers:\n- name: a\n  password_file: gone\n"
+                "collectors: {certificates: {pkcs12_password_file: /gone/p12}}\n"
+                "modules: {m: {password_file: here, collectors: [hba], allowed_targets: ['*:1']}}\n");
+  const std::string here = dir.Write("here", "x");
+  const Config config = LoadFile(file, AcceptAll);
+  std::map<std::string, std::string> problems;
+  for (const auto& secret : config.secret_files) problems[secret.place] = WhyUnreadable(secret).value_or("");
+  EXPECT_EQ(problems,
+            (std::map<std::string, std::string>{{file + ":3:18: servers[0].password_file",
+                                                 "cannot read " + dir.path() + "/gone: No such file or directory"},
+                                                {file + ":4:51: collectors.certificates.pkcs12_password_file",
+                                                 "cannot read /gone/p12: No such file or directory"},
+                                                {file + ":5:29: modules.m.password_file", ""}}));
 }
 
 TEST(LoadTest, AFileThatCannotBeReadIsAConfigError) {

@@ -145,6 +145,7 @@ TEST(LoginErrorTest, EachProblemHasItsOwnWords) {
 
 TEST(LoginErrorTest, TheMessageIsOneLine) {
   const LoginError error = ReadConnectError("a\n\tb\x1b\n", false);
+  EXPECT_THAT(error.what(), HasSubstr("a; b"));
   EXPECT_THAT(error.what(), Not(HasSubstr("\n")));
   EXPECT_THAT(error.what(), Not(HasSubstr("\x1b")));
 }

@@ -99,7 +99,7 @@ TEST(PagesTest, ReadySaysSoOrNotYet) {
 
 std::string Rendered(const ReloadStatus& reload, const RequestCounter& requests) {
   std::string text;
-  const metrics::SharedSamples samples = RenderExporter(reload, requests);
+  const metrics::SharedSamples samples = RenderExporter(reload, &requests);
   for (std::size_t i = 0; i < samples->size(); ++i) {
     const metrics::RenderedFamily family = (*samples)[i];
     if (!family.desc->name.starts_with("process_")) text += family.text;
@@ -143,7 +143,7 @@ TEST(ExporterMetricsTest, EveryFamilyIsDeclared) {
   requests.Count("metrics", 200);
   ReloadStatus reload;
   reload.Set(true);
-  const metrics::SharedSamples samples = RenderExporter(reload, requests);
+  const metrics::SharedSamples samples = RenderExporter(reload, &requests);
   for (std::size_t i = 0; i < samples->size(); ++i) {
     const metrics::RenderedFamily family = (*samples)[i];
     const auto descs = ExporterDescs();

@@ -67,6 +67,18 @@ TEST(AdmitTest, NumericTargetsNeedARangeAndThePort) {
   EXPECT_EQ(Admit(allowed, Target("[::ffff:11.1.2.3]")), Admission::kRefused);
 }
 
+TEST(AdmitTest, ALinkLocalTargetHasAnInterface) {
+  config::AllowedTarget one = Range("fe80::7/128", std::nullopt);
+  one.zone = "eth0";
+  EXPECT_EQ(Target("[fe80::7%eth0]:1").host, "fe80::7%eth0");
+  EXPECT_EQ(Admit({one}, Target("[fe80::7%eth0]:1")), Admission::kByAddress);
+  EXPECT_EQ(Admit({one}, Target("[fe80::7%eth1]:1")), Admission::kRefused);
+  EXPECT_EQ(Admit({one}, Target("[fe80::7]:1")), Admission::kRefused);
+  EXPECT_EQ(Admit({Range("fe80::/10", 5432)}, Target("[fe80::7%eth1]")), Admission::kByAddress);
+  EXPECT_EQ(ConninfoFor("user=u", Target("[fe80::7%eth0]"), {"fe80::7%eth0"}),
+            "host=fe80::7%eth0 port=5432 hostaddr='fe80::7%eth0' user=u");
+}
+
 TEST(AdmitTest, AGlobIsExactlyOneLabel) {
   const std::vector<config::AllowedTarget> allowed = {Name("*.db.example.com", 5432), Name("db9", std::nullopt)};
   EXPECT_EQ(Admit(allowed, Target("a.db.example.com")), Admission::kByName);

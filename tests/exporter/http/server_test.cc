@@ -10,6 +10,7 @@
 #include "exporter/base/error.h"
 #include "tests/exporter/http/client.h"
 #include "tests/exporter/http/piece_body.h"
+#include "tests/support/files.h"
 #include "tests/support/http_client.h"
 
 namespace pgtls::http {
@@ -67,6 +68,73 @@ TEST_F(ServerTest, RefusesAddressesThatCannotBeUsed) {
         std::string("[127.0.0.1]:1"), std::string("::1:1"), std::string("127.0.0.1:70000")}) {
     EXPECT_THROW(Server({.listen_addresses = {address}}, Routes(), counter_), ConfigError) << address;
   }
+}
+
+TEST_F(ServerTest, AFailureToListenSaysWhatIsWrong) {
+  const Server server(options_, Routes(), counter_);
+  const std::string& taken = server.addresses()[0];
+  const auto failure = [&](const std::vector<std::string>& addresses) -> std::string {
+    try {
+      const Server second({.listen_addresses = addresses}, Routes(), counter_);
+    } catch (const UnavailableError& error) {
+      return std::string("for now: ") + error.what();
+    } catch (const ConfigError& error) {
+      return error.what();
+    }
+    return "listens";
+  };
+  EXPECT_EQ(failure({taken}), "for now: cannot listen on " + taken + ": Address already in use");
+  EXPECT_EQ(failure({"192.0.2.1:0"}), "for now: cannot listen on 192.0.2.1:0: Cannot assign requested address");
+  EXPECT_THAT(failure({"nobody.invalid:0"}), testing::StartsWith("for now: cannot listen on nobody.invalid:0: "));
+  EXPECT_THAT(failure({"[fe80::1%nosuch0]:0"}), HasSubstr("cannot listen on [fe80::1%nosuch0]:0: "));
+  EXPECT_THAT(failure({"[fe80::1]:0"}), HasSubstr("needs its interface, as in [fe80::1%eth0]:9743"));
+  const std::string port = std::to_string(support::FreePort());
+  EXPECT_THAT(failure({"127.0.0.1:" + port, "127.0.0.1:" + port}),
+              testing::StartsWith("cannot listen on 127.0.0.1:" + port + ": another"));
+  for (const auto& [address, what] : {std::pair{"127.0.0.1", "no port; expected ADDRESS:PORT"},
+                                      {"[::1]", "no port; expected ADDRESS:PORT"},
+                                      {"9743", "no port; expected ADDRESS:PORT"},
+                                      {"", "no port; expected ADDRESS:PORT"},
+                                      {"::1:9743", "with brackets around an IPv6 address"},
+                                      {"[db1]:9743", "not an IPv6 address in the brackets"},
+                                      {"127.0.0.1:99999", "port '99999' is not a number from 0 to 65535"},
+                                      {"localhost:http", "port 'http' is not a number"},
+                                      {"localhost:", "port '' is not a number"},
+                                      {"localhost:-1", "port '-1' is not a number"},
+                                      {"local host:1", "expected ADDRESS:PORT"},
+                                      {"unix:/run/x.sock", "only TCP is supported"},
+                                      {"/run/x.sock", "only TCP is supported"},
+                                      {"http://127.0.0.1:9743", "only TCP is supported"}}) {
+    EXPECT_THAT(
+        failure({address}),
+        testing::AllOf(testing::StartsWith("--web.listen-address=" + std::string(address) + ": "), HasSubstr(what)));
+  }
+}
+
+TEST_F(ServerTest, AnAsteriskIsEveryAddress) {
+  options_.listen_addresses = {"*:0"};
+  const Server server(options_, Routes(), counter_);
+  EXPECT_THAT(server.addresses()[0], testing::AnyOf(testing::StartsWith("[::]:"), testing::StartsWith("0.0.0.0:")));
+  EXPECT_EQ(Get("127.0.0.1" + server.addresses()[0].substr(server.addresses()[0].rfind(':')), "/metrics").status, 200);
+}
+
+// RFC 9112, 3.2.2 and 3.2.4.
+TEST_F(ServerTest, TakesEveryFormOfATarget) {
+  const Server server(options_, Routes(), counter_);
+  Client client(server.addresses()[0]);
+  client.Send("GET http://db1.example.com:1/echo?a=1 HTTP/1.1\r\nHost: other\r\n\r\n");
+  EXPECT_THAT(client.ReadAnswer().body, testing::StartsWith("a=1;127.0.0.1:"));
+  client.Send("POST HTTP://a/echo?b=2 HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody");
+  EXPECT_THAT(client.ReadAnswer().body, testing::StartsWith("b=2;127.0.0.1:"));
+  client.Send("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n");
+  const Answer options = client.ReadAnswer();
+  EXPECT_EQ(options.status, 200);
+  EXPECT_EQ(options.headers.at("allow"), "GET, HEAD, OPTIONS, POST");
+  EXPECT_EQ(options.body, "");
+  client.Send("GET http://a HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(client.ReadAnswer().status, 404);  // "/", which has no route here
+  client.Send("GET * HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(client.ReadAnswer().status, 400);
 }
 
 TEST_F(ServerTest, KnowsTheClientAndItsParameters) {
