@@ -1,6 +1,7 @@
 #include "exporter/http/listener.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <optional>
 #include <utility>
@@ -12,6 +13,11 @@ namespace pgtls::http {
 namespace {
 
 using asio::ip::tcp;
+
+// Asio's category is its own: its codes equal no std::errc.
+bool IsSystem(const std::error_code& error, int number) {
+  return error.category() == asio::error::get_system_category() && error.value() == number;
+}
 
 // A listener of all addresses takes IPv4 too, unless the same port is asked for on an IPv4 address.
 bool OnlyV6(const tcp::endpoint& endpoint, const std::vector<ListenAddress>& all) {
@@ -55,8 +61,7 @@ std::vector<tcp::acceptor> ListenOnAll(asio::io_context& io, std::vector<tcp::en
       acceptors.push_back(ListenOn(io, endpoint, only_v6));
       if (every_address && endpoint.address().is_v6() && !only_v6) break;  // IPv4 is in it
     } catch (const std::system_error& error) {
-      if (error.code() != asio::error::address_family_not_supported &&
-          error.code() != std::errc::address_not_available) {
+      if (error.code() != asio::error::address_family_not_supported && !IsSystem(error.code(), EADDRNOTAVAIL)) {
         throw;
       }
       missing = error;
@@ -82,8 +87,8 @@ std::vector<tcp::acceptor> ListenOnFreePort(asio::io_context& io, const std::vec
 // An interface that is not up yet, a port that is still another's, a resolver that does not answer yet. All that a
 // resolver says counts: before the network is up it denies that names exist.
 bool MayPass(const std::error_code& error) {
-  return error == asio::error::address_in_use || error == std::errc::address_not_available ||
-         error == std::errc::no_such_device || error.category() == asio::error::get_netdb_category() ||
+  return IsSystem(error, EADDRINUSE) || IsSystem(error, EADDRNOTAVAIL) || IsSystem(error, ENODEV) ||
+         error.category() == asio::error::get_netdb_category() ||
          error.category() == asio::error::get_addrinfo_category();
 }
 
