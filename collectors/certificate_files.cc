@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <glob.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <map>
@@ -12,7 +11,6 @@
 
 #include "exporter/base/error.h"
 #include "exporter/base/file.h"
-#include "exporter/tls/private_key.h"
 
 namespace pgtls::collectors {
 namespace {
@@ -38,11 +36,6 @@ tls::FileReport ReadOne(std::string role, std::string path, const std::optional<
   return ReportOf(std::move(role), std::move(path), std::move(read.problem), read.bytes, password);
 }
 
-std::string Setting(const FileSettings& settings, std::string_view name) {
-  const auto found = settings.find(name);
-  return found == settings.end() ? "" : found->second;
-}
-
 // The lists that OpenSSL would look up in a hashed directory: "1a2b3c4d.r0". Throws std::system_error.
 std::vector<std::string> ListsIn(const std::string& directory) {
   std::vector<std::string> paths;
@@ -62,48 +55,6 @@ std::vector<std::string> ListsIn(const std::string& directory) {
   return paths;
 }
 
-// Relative paths are relative to data_directory; nullopt where that is not known.
-std::optional<std::string> Absolute(const std::string& path, const FileSettings& settings) {
-  if (path.starts_with('/')) return path;
-  const std::string directory = Setting(settings, "data_directory");
-  if (directory.empty()) return std::nullopt;
-  return directory + "/" + path;
-}
-
-tls::KeyReport JudgeKey(const std::string& path, const std::string& certificate_path, const FileSettings& settings,
-                        std::vector<sampling::IncompletePart>& incomplete) {
-  tls::KeyReport report{.path = path};
-  struct stat status{};
-  if (stat(path.c_str(), &status) != 0) {
-    const std::string problem = ProblemOf({errno, std::generic_category()});
-    // No key is no match: the next start fails. A place where the exporter may not look says nothing.
-    if (problem == "missing") {
-      report.matches_certificate = false;
-    } else {
-      incomplete.push_back({"private_key", problem});
-    }
-    return report;
-  }
-  const tls::KeyFileStatus key = {S_ISREG(status.st_mode), status.st_mode & 07777, status.st_uid};
-  report.mode = KeyModeOk(key);
-  struct stat directory{};
-  const std::string data_directory = Setting(settings, "data_directory");
-  if (data_directory.empty()) {
-    incomplete.push_back({"private_key", std::string(ToString(FailureReason::kInsufficientPrivilege))});
-  } else if (stat(data_directory.c_str(), &directory) == 0) {
-    report.owner = KeyOwnerOk(key, directory.st_uid);
-  } else {
-    incomplete.push_back({"private_key", ProblemOf({errno, std::generic_category()})});
-  }
-  const Read key_bytes = ReadBytes(path);
-  if (!key_bytes.problem.empty()) incomplete.push_back({"private_key", key_bytes.problem});
-  const Read certificate_bytes = ReadBytes(certificate_path);
-  if (key_bytes.problem.empty() && certificate_bytes.problem.empty()) {
-    report.matches_certificate = tls::KeyMatchesCertificate(key_bytes.bytes, certificate_bytes.bytes);
-  }
-  return report;
-}
-
 // What glob() met on its way; it hands its callback nothing else to write to.
 thread_local std::error_code glob_error;
 
@@ -119,6 +70,18 @@ bool IsNoFile(const char* path) {
 }
 
 }  // namespace
+
+std::string Setting(const FileSettings& settings, std::string_view name) {
+  const auto found = settings.find(name);
+  return found == settings.end() ? "" : found->second;
+}
+
+std::string AbsolutePath(const FileSettings& settings, std::string_view name) {
+  const std::string path = Setting(settings, name);
+  if (path.starts_with('/')) return path;
+  const std::string directory = Setting(settings, "data_directory");
+  return directory.empty() ? "" : directory + "/" + path;
+}
 
 std::string ProblemOf(const std::error_code& error) {
   if (error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory) return "missing";
@@ -145,23 +108,21 @@ tls::FileReport ReportOf(std::string role, std::string path, std::string status,
   return report;
 }
 
-FilesRead ReadServerFiles(const FileSettings& settings) {
+FilesRead ReadServerFiles(const FileSettings& settings, const ServerPlace& place) {
   FilesRead result;
   std::set<std::string> lists;  // a list that two settings name counts once
   const auto each = [&](std::string_view name, auto use) {
-    const std::string path = Setting(settings, name);
-    if (path.empty()) return;
-    if (const auto absolute = Absolute(path, settings)) {
-      use(*absolute);
-    } else {
+    if (Setting(settings, name).empty()) return;
+    const std::string path = AbsolutePath(settings, name);
+    if (path.empty()) {
       result.incomplete.push_back({"files", std::string(ToString(FailureReason::kInsufficientPrivilege))});
+    } else if (!place.Holds(path)) {
+      result.incomplete.push_back({"files", "other_file_system"});
+    } else {
+      use(path);
     }
   };
-  each("ssl_cert_file", [&](const std::string& path) {
-    result.files.push_back(ReadOne("server", path));
-    each("ssl_key_file",
-         [&](const std::string& key) { result.key = JudgeKey(key, path, settings, result.incomplete); });
-  });
+  each("ssl_cert_file", [&](const std::string& path) { result.files.push_back(ReadOne("server", path)); });
   each("ssl_ca_file", [&](const std::string& path) { result.files.push_back(ReadOne("ca", path)); });
   each("ssl_crl_file", [&](const std::string& path) { lists.insert(path); });
   each("ssl_crl_dir", [&](const std::string& path) {

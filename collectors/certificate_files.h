@@ -7,6 +7,7 @@
 #include <system_error>
 #include <vector>
 
+#include "collectors/server_place.h"
 #include "exporter/sampling/collector.h"
 #include "exporter/tls/inventory.h"
 
@@ -15,19 +16,23 @@ namespace pgtls::collectors {
 // The settings that name files, by name; missing where the role may not see them.
 using FileSettings = std::map<std::string, std::string, std::less<>>;
 
+// A setting's value, empty where it is not there.
+std::string Setting(const FileSettings& settings, std::string_view name);
+// A path of a setting; empty where it is relative to a data_directory that is not known.
+std::string AbsolutePath(const FileSettings& settings, std::string_view name);
+
 // What was asked for and where it was found. Bytes are parsed at once and not kept.
 struct FilesRead {
   std::vector<tls::FileReport> files;
-  std::optional<tls::KeyReport> key;
-  // `files`: not all could be asked for; `private_key`: not all of it could be judged.
+  // `files`: not all could be asked for.
   std::vector<sampling::IncompletePart> incomplete;
 };
 
 // What an errno says of a file or directory: missing, permission_denied, unreadable.
 std::string ProblemOf(const std::error_code& error);
 
-// The server's certificate, CA and CRL files and its key, where the server runs on this machine. Blocks.
-FilesRead ReadServerFiles(const FileSettings& settings);
+// The server's certificate, CA and CRL files, where the server runs on this machine. Blocks.
+FilesRead ReadServerFiles(const FileSettings& settings, const ServerPlace& place);
 
 // Files of the configuration, by glob patterns; one that matches nothing is reported under its own name: as missing, or
 // with what a directory said. Directories, sockets, FIFOs, devices and files with nothing but keys are ignored where a

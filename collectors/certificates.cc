@@ -5,10 +5,15 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "collectors/certificate_files.h"
 #include "collectors/certificates_parts.h"
+#include "collectors/next_start.h"
+#include "collectors/start_answers.h"
+#include "collectors/start_files.h"
+#include "collectors/start_rows.h"
 #include "collectors/wire_client.h"
 #include "exporter/base/error.h"
 #include "exporter/sampling/sql_collector.h"
@@ -23,25 +28,19 @@ using tls::CertificateInventory;
 
 // ---- SQL
 
-constexpr std::array kSettingsSql = {sampling::VersionedSql{140000, R"(
-SELECT name, setting
-FROM pg_catalog.pg_settings
-WHERE name IN ('ssl_cert_file', 'ssl_key_file', 'ssl_ca_file', 'ssl_crl_file', 'ssl_crl_dir', 'data_directory')
-)"}};
-
-// Only a function that a superuser owns is believed.
-constexpr std::array kAccessSql = {sampling::VersionedSql{140000, R"(
-SELECT EXISTS (SELECT FROM pg_catalog.pg_proc p
-               JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-               JOIN pg_catalog.pg_roles r ON r.oid = p.proowner
-               WHERE n.nspname = 'tls_exporter' AND p.proname = 'certificate_files' AND p.prosecdef AND r.rolsuper
-                 AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
-                 AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')) AS has_function
-)"}};
-
+// What else it asks: start_answers.h.
 constexpr std::array kFilesSql = {sampling::VersionedSql{140000, R"(
-SELECT role, path, problem, data
+SELECT role, path, problem, data, whole
 FROM tls_exporter.certificate_files()
+)"}};
+// Of an older deploy/sql/monitoring_role.sql.
+constexpr std::array kOldFilesSql = {sampling::VersionedSql{140000, R"(
+SELECT role, path, problem, data, false AS whole
+FROM tls_exporter.certificate_files()
+)"}};
+constexpr std::array kKeySql = {sampling::VersionedSql{140000, R"(
+SELECT path, problem
+FROM tls_exporter.private_key_file()
 )"}};
 
 // ---- Descriptors
@@ -76,34 +75,43 @@ constexpr Desc kKeyOk = {"pg_tls_private_key_ok",
                          Type::kGauge,
                          "Whether PostgreSQL will accept the private key file at its next start.",
                          {"server", "path", "check"}};
+constexpr Desc kNextStartOk = {
+    "pg_tls_next_start_ok",
+    Type::kGauge,
+    "Whether the server would start again with its TLS files, TLS settings and pg_hba.conf as they are now.",
+    {"server"}};
+constexpr Desc kNextStartFailure = {"pg_tls_next_start_failure_info",
+                                    Type::kGauge,
+                                    "Why the server would not start again.",
+                                    {"server", "role", "path", "reason"}};
 constexpr Desc kMatches = {"pg_tls_served_certificate_matches_file",
                            Type::kGauge,
                            "Whether the certificate on the wire is the one in the server's file.",
                            {"server"}};
 
-constexpr std::array kDescs = {&kNotAfter,  &kNotBefore,     &kInfo,  &kReadable,
-                               &kFileError, &kCrlNextUpdate, &kKeyOk, &kMatches};
+constexpr std::array kDescs = {&kNotAfter,      &kNotBefore, &kInfo,        &kReadable,         &kFileError,
+                               &kCrlNextUpdate, &kKeyOk,     &kNextStartOk, &kNextStartFailure, &kMatches};
 
 // ---- Reader
 
-FileSettings ReadSettings(const db::Result& rows) {
-  FileSettings settings;
+std::vector<ServerFileRow> ReadRows(const db::Result& rows) {
+  std::vector<ServerFileRow> result;
   for (int row = 0; row < rows.rows(); ++row) {
-    settings.emplace(rows.RequireText(row, rows.Column("name")), rows.Text(row, rows.Column("setting")).value_or(""));
+    result.push_back({std::string(rows.Text(row, rows.Column("role")).value_or("")),
+                      std::string(rows.Text(row, rows.Column("path")).value_or("")),
+                      std::string(rows.Text(row, rows.Column("problem")).value_or("")),
+                      rows.Bytes(row, rows.Column("data")).value_or(""),
+                      rows.Bool(row, rows.Column("whole")).value_or(false)});
   }
-  return settings;
+  return result;
 }
 
-FilesRead ReadFiles(const db::Result& rows) {
+FilesRead ReadFiles(const std::vector<ServerFileRow>& rows) {
   FilesRead result;
-  for (int row = 0; row < rows.rows(); ++row) {
-    const std::string role(rows.Text(row, rows.Column("role")).value_or(""));
-    const std::string path(rows.Text(row, rows.Column("path")).value_or(""));
-    const std::string problem(rows.Text(row, rows.Column("problem")).value_or(""));
+  for (const auto& [role, path, problem, bytes, whole] : rows) {
     if (role == "crl_dir") {  // only where it could not be listed
       AddLostDirectory(path, problem, result);
     } else {
-      const std::string bytes = rows.Bytes(row, rows.Column("data")).value_or("");
       result.files.push_back(ReportOf(role, path, problem, bytes, std::nullopt));
     }
   }
@@ -197,7 +205,14 @@ void Render(const CertificateInventory& inventory, Sink& sink) {
     };
     check("mode", inventory.key->mode);
     check("owner", inventory.key->owner);
+    check("readable", inventory.key->readable);
     check("matches_certificate", inventory.key->matches_certificate);
+  }
+  if (inventory.next_start) {
+    if (const auto ok = inventory.next_start->ok()) sink.Add(kNextStartOk, {}, *ok ? 1 : 0);
+    std::set<std::vector<std::string>> once;
+    for (const auto& [role, path, reason] : inventory.next_start->failures) once.insert({role, path, reason});
+    for (const auto& labels : once) sink.Add(kNextStartFailure, {labels[0], labels[1], labels[2]}, 1);
   }
   if (inventory.served_matches_file) sink.Add(kMatches, {}, *inventory.served_matches_file ? 1 : 0);
 }
@@ -208,10 +223,8 @@ class Collector : public sampling::Collector {
  public:
   asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
     auto inventory = std::make_shared<CertificateInventory>();
-    const bool unix_socket = co_await CollectServed(context, output, *inventory);
-    const config::ReadVia via = context.config.read_via;
-    const bool local = via == config::ReadVia::kLocal || (via == config::ReadVia::kAuto && unix_socket);
-    co_await CollectFiles(context, local, output, *inventory);
+    co_await CollectServed(context, output, *inventory);
+    co_await CollectFiles(context, output, *inventory);
     std::function<FilesRead()> read = [patterns = context.config.files,
                                        password_file = context.config.pkcs12_password_file] {
       return ReadConfiguredFiles(patterns, password_file);
@@ -241,17 +254,15 @@ class Collector : public sampling::Collector {
       if (!known(file)) inventory.files.push_back(std::move(file));
     }
     std::ranges::move(read.incomplete, std::back_inserter(output.incomplete));
-    if (read.key) inventory.key = std::move(read.key);
   }
 
-  // True over a Unix socket, where nothing is served.
-  static asio::awaitable<bool> CollectServed(sampling::Context& context, sampling::Output& output,
+  static asio::awaitable<void> CollectServed(sampling::Context& context, sampling::Output& output,
                                              CertificateInventory& inventory) {
     std::optional<WireClient> client;
     std::string reason;
     try {
       client = co_await MakeWireClient(context);
-      if (!client) co_return true;
+      if (!client) co_return;  // over a Unix socket nothing is served
     } catch (const Error& error) {
       reason = ToString(error.reason());
     }
@@ -263,42 +274,82 @@ class Collector : public sampling::Collector {
       if (inventory.served.empty()) reason = WhyNothingIsServed(look.as_libpq);
     }
     if (!reason.empty()) output.incomplete.push_back({"served", reason});
-    co_return false;
   }
 
-  static asio::awaitable<void> CollectFiles(sampling::Context& context, bool local, sampling::Output& output,
+  static asio::awaitable<void> CollectFiles(sampling::Context& context, sampling::Output& output,
                                             CertificateInventory& inventory) {
     if (context.session == nullptr) {
       output.incomplete.push_back({"files", std::string(ToString(FailureReason::kConnection))});
       co_return;
     }
-    db::Session& session = *context.session;
-    const int version = session.server_version();
-    const std::string denied(ToString(FailureReason::kInsufficientPrivilege));
     std::optional<FailureReason> failure;
     try {
-      if (local) {
-        const db::Statement statement = sampling::StatementFor("certificates_settings", kSettingsSql, version);
-        const db::Result rows = co_await session.Query(statement, {}, context.deadline);
-        const FileSettings settings = ReadSettings(rows);
-        std::function<FilesRead()> read = [settings] { return ReadServerFiles(settings); };
-        FilesRead result = co_await context.blocking.Run(std::move(read));
-        Take(std::move(result), output, inventory);
-        co_return;
+      const StartAnswers answers = co_await AskStart(*context.session, context.deadline);
+      const config::ReadVia via = context.config.read_via;
+      const bool own_socket = context.peer && !context.peer->address && !answers.behind_pooler;
+      std::string elsewhere;
+      if (via == config::ReadVia::kLocal || (via == config::ReadVia::kAuto && own_socket)) {
+        elsewhere = co_await CollectHere(context, answers, output, inventory);
+        if (elsewhere.empty()) co_return;
       }
-      const db::Statement access = sampling::StatementFor("certificates_access", kAccessSql, version);
-      const db::Result row = co_await session.Query(access, {}, context.deadline);
-      if (!row.Bool(0, row.Column("has_function")).value_or(false)) {
-        output.incomplete.push_back({"files", denied});
-        co_return;
+      if (via != config::ReadVia::kLocal && answers.access.certificate_files) {
+        co_await CollectOverSql(context, answers, output, inventory);
+      } else {
+        const std::string denied(ToString(FailureReason::kInsufficientPrivilege));
+        output.incomplete.push_back({"files", elsewhere.empty() ? denied : elsewhere});
+        // Settings, pg_hba.conf and a server without TLS can be judged without them.
+        Conclude(answers, JudgeStartOf(answers, {}, {}, context.session->server_version()), output, inventory);
       }
-      const db::Statement statement = sampling::StatementFor("certificates_files", kFilesSql, version);
-      const db::Result rows = co_await session.Query(statement, {}, context.deadline);
-      Take(ReadFiles(rows), output, inventory);
     } catch (const Error& error) {
       failure = error.reason();  // what is served is told all the same
     }
     if (failure) output.incomplete.push_back({"files", std::string(ToString(*failure))});
+  }
+
+  struct SeenHere {
+    std::string problem;
+    FilesRead files;
+    StartJudgement start;
+  };
+
+  // Returns why the files of this machine are not the server's.
+  static asio::awaitable<std::string> CollectHere(sampling::Context& context, const StartAnswers& answers,
+                                                  sampling::Output& output, CertificateInventory& inventory) {
+    const ServerTraits traits = {Setting(answers.current, "data_directory"), Setting(answers.current, "port"),
+                                 answers.start_time,
+                                 context.peer ? context.peer->listener_pid : std::optional<pid_t>()};
+    std::function<SeenHere()> read = [answers, traits, version = context.session->server_version()] {
+      const ServerPlace place = ServerPlace::Find(traits);
+      if (!place.problem().empty()) return SeenHere{place.problem(), {}, {}};
+      return SeenHere{"", ReadServerFiles(answers.current, place), JudgeStartHere(answers, place, version)};
+    };
+    SeenHere seen = co_await context.blocking.Run(std::move(read));
+    if (!seen.problem.empty()) co_return seen.problem;
+    Take(std::move(seen.files), output, inventory);
+    Conclude(answers, std::move(seen.start), output, inventory);
+    co_return "";
+  }
+
+  static asio::awaitable<void> CollectOverSql(sampling::Context& context, const StartAnswers& answers,
+                                              sampling::Output& output, CertificateInventory& inventory) {
+    db::Session& session = *context.session;
+    const int version = session.server_version();
+    const db::Statement files = answers.access.whole
+                                    ? sampling::StatementFor("certificates_files", kFilesSql, version)
+                                    : sampling::StatementFor("certificates_old_files", kOldFilesSql, version);
+    const db::Result result = co_await session.Query(files, {}, context.deadline);
+    const std::vector<ServerFileRow> rows = ReadRows(result);
+    std::optional<ServerFileRow> key;
+    if (answers.access.private_key) {
+      const db::Statement statement = sampling::StatementFor("certificates_key", kKeySql, version);
+      const db::Result row = co_await session.Query(statement, {}, context.deadline);
+      if (row.rows() > 0) {
+        key = ServerFileRow{"key", std::string(row.Text(0, row.Column("path")).value_or("")),
+                            std::string(row.Text(0, row.Column("problem")).value_or("")), "", false};
+      }
+    }
+    Take(ReadFiles(rows), output, inventory);
+    Conclude(answers, JudgeStartOf(answers, rows, key, version), output, inventory);
   }
 };
 

@@ -1,6 +1,7 @@
 // What the certificates collector may not see, and what to do about it.
 #pragma once
 
+#include "collectors/next_start_parts.h"
 #include "exporter/sampling/part.h"
 
 namespace pgtls::collectors {
@@ -39,21 +40,13 @@ inline constexpr sampling::Remedy kFilesRemedies[] = {
     {"permission_denied",
      "Give the exporter's OS user (through SQL: the server's) read and search permission (r-x) on the directory of "
      "certificates or revocation lists: ssl_crl_dir, or one that a pattern under collectors.certificates.files names."},
+    {"other_file_system",
+     "The exporter does not see the server's file system: it runs in another container, and postmaster.pid in "
+     "data_directory is not this server's. Mount data_directory at the same path, or set read_via: sql and run "
+     "deploy/sql/monitoring_role.sql."},
     {"unreadable",
      "A directory of certificates or revocation lists cannot be read: run `ls` on it (ssl_crl_dir, or a pattern under "
      "collectors.certificates.files) as the user that reads it, which shows the error."},
-};
-inline constexpr sampling::Remedy kPrivateKeyRemedies[] = {
-    {"missing",
-     "The server's data_directory does not exist here: with read_via: local the exporter must run on the "
-     "server's machine, with the server's file system. Otherwise set read_via: sql."},
-    {"permission_denied",
-     "Run the exporter as the server's OS user (postgres), which alone may read ssl_key_file; or accept that the key "
-     "is not compared with the certificate."},
-    {"unreadable", "The key is no regular file, too large, or the disk reports an error: run `ls -l` on ssl_key_file."},
-    {"insufficient_privilege",
-     "GRANT pg_read_all_settings TO tls_exporter; (the role that the exporter logs in as): data_directory tells who "
-     "must own the key."},
 };
 inline constexpr sampling::Remedy kFileContentsRemedies[] = {
     {"too_many_certificates",
@@ -64,8 +57,15 @@ inline constexpr sampling::Remedy kFileContentsRemedies[] = {
 inline constexpr sampling::DeclaredPart kCertificatesParts[] = {
     {"served", "the certificate that the server presents", kServedRemedies},
     {"files", "the server's certificate files", kFilesRemedies},
-    {"private_key", "the server's private key file", kPrivateKeyRemedies},
+    {"private_key", "the server's private key file", kStartFileRemedies},
     {"file_contents", "all certificates of a large file", kFileContentsRemedies},
+    {"next_start_server", "whether the next start takes ssl_cert_file", kStartFileRemedies},
+    {"next_start_key", "whether the next start takes ssl_key_file", kStartFileRemedies},
+    {"next_start_ca", "whether the next start takes ssl_ca_file", kStartFileRemedies},
+    {"next_start_crl", "whether the next start takes ssl_crl_file", kStartFileRemedies},
+    {"next_start_dh", "whether the next start takes ssl_dh_params_file", kStartFileRemedies},
+    {"next_start_settings", "whether the next start takes the TLS settings", kStartSettingRemedies},
+    {"next_start_hba", "whether the next start takes pg_hba.conf", kStartHbaRemedies},
 };
 
 }  // namespace pgtls::collectors

@@ -167,9 +167,10 @@ GRANT EXECUTE ON FUNCTION tls_exporter.hba_files() TO tls_exporter;
 
 -- The certificates and revocation lists in ssl_cert_file, ssl_ca_file, ssl_crl_file and ssl_crl_dir, as PEM text: only blocks of these kinds
 -- come out, and none of them can contain another, so that a private key in such a file (or a setting that names one) stays inside. `problem`
--- is null, or why the file could not be read. A row of the role crl_dir is ssl_crl_dir itself, where it could not be listed.
+-- is null, or why the file could not be read. A row of the role crl_dir is ssl_crl_dir itself, where it could not be listed. `whole`: OpenSSL
+-- finds the same in `data` as in the file: what was left out is text, or a key that is skipped in a file of certificates.
 DROP FUNCTION IF EXISTS tls_exporter.certificate_files();
-CREATE FUNCTION tls_exporter.certificate_files(OUT role text, OUT path text, OUT problem text, OUT data bytea)
+CREATE FUNCTION tls_exporter.certificate_files(OUT role text, OUT path text, OUT problem text, OUT data bytea, OUT whole boolean)
   RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -177,9 +178,13 @@ DECLARE
   block constant text := '-----BEGIN ' || kind || '-----[^-]*(?:-----END ' || kind || '-----)?';
   roles text[] := ARRAY['server', 'ca', 'crl'];
   paths text[] := ARRAY[current_setting('ssl_cert_file'), current_setting('ssl_ca_file'), current_setting('ssl_crl_file')];
+  -- Any other block, from the start of a line to the end of one.
+  other constant text := '(?n)^-----BEGIN (?!CERTIFICATE|X509 |TRUSTED )([A-Z0-9 ]+)-----[ \t\r]*\n'
+                         '(?:[A-Za-z0-9+/=]+[ \t\r]*\n)+-----END \1-----[ \t\r]*$';
   crl_dir constant text := current_setting('ssl_crl_dir');
   entry text;
   content bytea;
+  lines text;
 BEGIN
   BEGIN
     FOR entry IN SELECT e FROM pg_ls_dir(nullif(crl_dir, ''), false, false) e WHERE e ~ '^[0-9a-f]{8}\.r[0-9]+$' ORDER BY e COLLATE "C" LOOP
@@ -201,14 +206,24 @@ BEGIN
     path := CASE WHEN paths[i] LIKE '/%' THEN paths[i] ELSE current_setting('data_directory') || '/' || paths[i] END;
     problem := NULL;
     data := NULL;
+    whole := NULL;
     BEGIN
       content := pg_read_binary_file(path, 0, 16777216, true);
       IF content IS NULL THEN
         problem := 'missing';
       ELSE
-        data := decode(coalesce((SELECT string_agg(m[1], E'\n' ORDER BY n)
-                                 FROM regexp_matches(encode(content, 'escape'), block, 'g') WITH ORDINALITY AS x(m, n)), ''),
-                       'escape');
+        lines := encode(content, 'escape');
+        -- With the end of its line, so that what stands on one line stays on one.
+        data := decode(coalesce((SELECT string_agg(m[1], '' ORDER BY n)
+                                 FROM regexp_matches(lines, '(' || block || '(?:[ \t\r]*(?:\n|$))?)', 'g')
+                                   WITH ORDINALITY AS x(m, n)), ''), 'escape');
+        whole := octet_length(content) < 16777216 AND position(E'\x01' IN lines) = 0;
+        IF role = 'server' THEN
+          lines := regexp_replace(lines, other, '', 'g');
+        END IF;
+        lines := regexp_replace(lines, block, E'\x01', 'g');
+        whole := whole AND position('-----' IN lines) = 0 AND lines !~ E'[^\n\x01]\x01'
+                 AND lines !~ E'\x01(?![ \t\r]*(?:\n|$)|\x01)';
       END IF;
     EXCEPTION WHEN OTHERS THEN
       problem := CASE WHEN SQLSTATE = '42501' THEN 'permission_denied' ELSE 'unreadable' END;
@@ -219,5 +234,28 @@ END
 $$;
 REVOKE ALL ON FUNCTION tls_exporter.certificate_files() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tls_exporter.certificate_files() TO tls_exporter;
+
+-- Whether the server can read ssl_key_file and finds a private key in it. Nothing of the file comes out.
+DROP FUNCTION IF EXISTS tls_exporter.private_key_file();
+CREATE FUNCTION tls_exporter.private_key_file(OUT path text, OUT problem text)
+  RETURNS record LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  content bytea;
+BEGIN
+  path := current_setting('ssl_key_file');
+  path := CASE WHEN path LIKE '/%' THEN path ELSE current_setting('data_directory') || '/' || path END;
+  content := pg_read_binary_file(path, 0, 16777216, true);
+  IF content IS NULL THEN
+    problem := 'missing';
+  ELSIF encode(content, 'escape') !~ '-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----' THEN
+    problem := 'malformed';
+  END IF;
+EXCEPTION WHEN OTHERS THEN
+  problem := CASE WHEN SQLSTATE = '42501' THEN 'permission_denied' ELSE 'unreadable' END;
+END
+$$;
+REVOKE ALL ON FUNCTION tls_exporter.private_key_file() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tls_exporter.private_key_file() TO tls_exporter;
 
 COMMIT;

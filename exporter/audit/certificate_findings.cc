@@ -7,6 +7,7 @@
 #include "exporter/audit/date.h"
 #include "exporter/audit/file_remedies.h"
 #include "exporter/audit/findings.h"
+#include "exporter/audit/next_start_findings.h"
 #include "exporter/base/text.h"
 
 namespace pgtls::audit {
@@ -179,10 +180,11 @@ std::string RenewFile(const tls::FileReport& file) {
   return "Replace the certificate in " + path + ", and let the program that uses it read it again.";
 }
 
-void AddFile(const tls::FileReport& file, bool in_force, sys_seconds now, Findings& findings) {
+// `told`: its problem is a finding already.
+void AddFile(const tls::FileReport& file, bool in_force, bool told, sys_seconds now, Findings& findings) {
   const std::string where = "file " + file.path;
   const bool of_server = file.role != "extra";
-  if (!file.problem.empty() && file.problem != "permission_denied") {
+  if (!file.problem.empty() && file.problem != "permission_denied" && !told) {
     findings.push_back(
         {of_server ? Severity::kCritical : Severity::kWarning,
          "certificate_file_unusable",
@@ -214,29 +216,46 @@ void AddFile(const tls::FileReport& file, bool in_force, sys_seconds now, Findin
   }
 }
 
-void AddKey(const tls::KeyReport& key, Findings& findings) {
+// `told`: why the next start fails is a finding of AddNextStart.
+void AddKey(const tls::KeyReport& key, bool told, Findings& findings) {
   const std::vector<std::string> lines = {Printable(key.path)};
   const std::string why =
       "A reload is refused because of it, which only the server log says, and the next start of the server fails.";
-  if (key.mode == false) {
+  if (!told && key.mode == false) {
     findings.push_back({Severity::kCritical, "key_mode", "The private key file is accessible to others", lines, why,
                         Printable("chmod 0600 " + key.path) + " (0640 is allowed where root owns it)"});
   }
-  if (key.owner == false) {
+  if (!told && key.owner == false) {
     findings.push_back(
         {Severity::kCritical, "key_owner", "The private key file has the wrong owner", lines, why,
          Printable("chown it to the server's OS user, or to root with mode 0640 and the server's group: " + key.path)});
   }
-  if (key.matches_certificate == false) {
+  if (!told && key.matches_certificate == false) {
     findings.push_back({Severity::kCritical, "key_mismatch", "The private key does not belong to the certificate",
                         lines, why,
                         "Put a certificate and its own key into ssl_cert_file and ssl_key_file (`openssl x509 -in CERT "
                         "-noout -pubkey` and "
                         "`openssl pkey -in KEY -pubout` print the same), then SELECT pg_reload_conf();"});
   }
-  if (key.mode == true && key.owner == true && key.matches_certificate == true) {
+  if (key.mode == true && key.owner == true && key.readable != false && key.matches_certificate == true) {
     findings.push_back({Severity::kFine, "key", "The private key file is as the server requires", lines, "", ""});
   }
+}
+
+// A reload asks for no passphrase unless it is told to.
+void AddPassphrase(const tls::CertificateInventory& inventory, Findings& findings) {
+  const bool encrypted = inventory.next_start &&
+                         std::ranges::count(inventory.next_start->unknown, tls::StartUnknown{"key", "passphrase"}) > 0;
+  if (!encrypted || inventory.passphrase_at_reload) return;
+  findings.push_back(
+      {Severity::kWarning,
+       "key_passphrase_reload",
+       "A reload loads no new certificate",
+       {"ssl_passphrase_command_supports_reload = off, and ssl_key_file is encrypted"},
+       "The server keeps the certificate that it has until it is restarted, and one that was renewed in time expires "
+       "on the wire.",
+       "ALTER SYSTEM SET ssl_passphrase_command_supports_reload = on; SELECT pg_reload_conf(); if the command "
+       "needs no terminal. Otherwise plan a restart for each renewal."});
 }
 
 }  // namespace
@@ -250,11 +269,17 @@ void AddCertificates(const Evidence& evidence, Findings& findings) {
     const bool server = file.role == "server";
     const bool same = server && !inventory.served.empty() && inventory.served_matches_file == true;
     const bool in_force = !server || inventory.served_matches_file != false;
-    if (!same) AddFile(file, in_force, evidence.now, findings);
+    const bool told = inventory.next_start && file.role != "extra" &&
+                      std::ranges::count(inventory.next_start->failures, file.path, &tls::StartFailure::path) > 0;
+    if (!same) AddFile(file, in_force, told, evidence.now, findings);
   }
-  if (inventory.key) {
-    AddKey(*inventory.key, findings);
-  } else if (!inventory.served.empty()) {
+  AddNextStart(inventory, evidence.hba != nullptr && !evidence.hba->file->errors.empty(), findings);
+  AddPassphrase(inventory, findings);
+  if (inventory.key) AddKey(*inventory.key, inventory.next_start.has_value(), findings);
+  // Over SQL the server tells whether it can read the key, and nothing else.
+  const bool only_readable =
+      inventory.key && inventory.key->readable && !inventory.key->mode && !inventory.key->matches_certificate;
+  if ((!inventory.key || only_readable) && !inventory.served.empty()) {
     findings.push_back({Severity::kNote,
                         "key_not_looked_at",
                         "The private key file cannot be checked from here",

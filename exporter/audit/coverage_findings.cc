@@ -26,7 +26,7 @@ void AddPart(const sampling::CollectorState& collector, const sampling::Incomple
   findings.push_back({Severity::kNote, "not_looked_at",
                       Capitalized(part == nullptr ? missing.part : part->what) + " could not be checked",
                       std::move(evidence), kWhyUnknown, std::string(remedy == nullptr ? kNoRemedy : remedy->text),
-                      true});
+                      missing.reason != "sql"});  // no grant shows what SQL does not
 }
 
 std::string FailureRemedy(const sampling::CollectorState& collector, FailureReason reason) {

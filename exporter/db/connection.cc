@@ -40,6 +40,11 @@ Peer PeerOf(PGconn* conn) {
   peer.port = std::atoi(PQport(conn));  // NOLINT(cert-err34-c): libpq has checked it
   peer.user = PQuser(conn);
   peer.database = PQdb(conn);
+  ucred listener{};
+  socklen_t size = sizeof listener;
+  if (!peer.address && getsockopt(PQsocket(conn), SOL_SOCKET, SO_PEERCRED, &listener, &size) == 0) {
+    peer.listener_pid = listener.pid;
+  }
   return peer;
 }
 

@@ -39,6 +39,8 @@ struct Peer {
   std::string user;
   std::string database;
   std::string zone{};  // of a link-local address: the interface
+  // Over a Unix socket the process that listens on it; 0 where that is in another pid namespace.
+  std::optional<int> listener_pid = std::nullopt;
 
   // The same server: whoever logs in there.
   bool IsAt(const Peer& other) const {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "exporter/tls/certificate_file.h"
+#include "exporter/tls/next_start.h"
 #include "exporter/tls/x509.h"
 
 namespace pgtls::tls {
@@ -15,6 +16,8 @@ struct FileReport {
   std::string path;     // absolute
   std::string problem;  // empty: none; missing, permission_denied, unreadable, no_certificate, no_crl, malformed
   CertificateFile content;
+  // Of problem permission_denied: is it the server that may not read the file? Absent: not known, or not the server's.
+  std::optional<bool> server_may_read = std::nullopt;
 };
 
 // As PostgreSQL will judge them at its next start. Absent: the exporter cannot look.
@@ -23,6 +26,7 @@ struct KeyReport {
   std::optional<bool> mode;
   std::optional<bool> owner;
   std::optional<bool> matches_certificate;
+  std::optional<bool> readable = std::nullopt;  // by the owner of data_directory
 };
 
 struct CertificateInventory {
@@ -30,6 +34,8 @@ struct CertificateInventory {
   std::vector<FileReport> files;
   std::optional<KeyReport> key;
   std::optional<bool> served_matches_file;
+  std::optional<NextStart> next_start;  // absent: SQL is not connected
+  bool passphrase_at_reload = false;    // may a reload ask for the key's passphrase?
 };
 
 }  // namespace pgtls::tls

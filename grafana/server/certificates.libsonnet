@@ -44,6 +44,21 @@ local of = p.of;
         mappings=p.yes_is_good,
         height=6,
       ),
+      p.stat(
+        'Would start again',
+        'No: the next start fails. Absent: not everything could be checked.',
+        'min(%s)' % of('pg_tls_next_start_ok'),
+        mappings=p.yes_is_good,
+        height=6,
+      ),
+      p.table(
+        'Next start fails',
+        'Why the next start of the server will fail.',
+        [p.instant(of('pg_tls_next_start_failure_info') + ' == 1')],
+        [{ label: 'role', name: 'role' }, { label: 'reason', name: 'reason' }, { label: 'path', name: 'path' }],
+        width=6,
+        height=6,
+      ),
       p.table(
         'Private key',
         'As PostgreSQL will judge it at its next start. Only where the exporter can look.',

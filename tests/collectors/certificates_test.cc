@@ -5,6 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <map>
+#include <sstream>
+
 #include "exporter/base/error.h"
 #include "tests/collectors/harness.h"
 #include "tests/collectors/unprivileged.h"
@@ -44,10 +48,56 @@ class CertificatesTest : public testing::Test {
   // The server runs on this machine and has these settings.
   void Local(const std::vector<std::pair<std::string, std::string>>& settings) {
     harness_.config.read_via = config::ReadVia::kLocal;
-    auto& [columns, rows] = harness_.fake.answers["certificates_settings"];
-    columns = {"name", "setting"};
-    rows = {{"data_directory", data_.path()}};
-    for (const auto& [name, value] : settings) rows.push_back({name, value});
+    if (!std::filesystem::exists(data_.path() + "/postmaster.pid")) {
+      data_.Write("postmaster.pid", "1\n" + data_.path() + "\n1000\n5432\n");
+    }
+    harness_.fake.answers["certificates_settings"] = {{"name", "setting", "source", "boot_val"}, {}};
+    const std::pair<std::string, std::string> always[] = {{"data_directory", data_.path()},
+                                                          {"port", "5432"},
+                                                          {"ssl", "on"},
+                                                          {"ssl_groups", "prime256v1"},
+                                                          {"ssl_ciphers", "HIGH"},
+                                                          {"hba_file", data_.path() + "/pg_hba.conf"},
+                                                          {"ssl_min_protocol_version", "TLSv1.2"},
+                                                          {"ssl_max_protocol_version", ""},
+                                                          {"ssl_tls13_ciphers", ""},
+                                                          {"ssl_ca_file", ""},
+                                                          {"ssl_crl_file", ""},
+                                                          {"ssl_crl_dir", ""},
+                                                          {"ssl_dh_params_file", ""},
+                                                          {"ssl_passphrase_command", ""}};
+    for (const auto& [name, value] : always) AddSetting(name, value);
+    for (const auto& [name, value] : settings) AddSetting(name, value);
+    Access({{"sees_files", "t"}, {"sees_hba", "t"}});
+    harness_.fake.answers["certificates_file_settings"] = {{"sourcefile", "name", "failed", "setting", "at_start"}, {}};
+    harness_.fake.answers["certificates_hba"] = {{"rows", "refused"}, {{"1", "0"}}};
+  }
+  void AddSetting(const std::string& name, const std::string& value, const std::string& source = "default",
+                  const std::string& boot_value = "") {
+    auto& rows = harness_.fake.answers["certificates_settings"].second;
+    std::erase_if(rows, [&](const auto& row) { return row.front() == name; });
+    rows.push_back({name, value, source, boot_value});
+  }
+  // What the role may ask for.
+  void Access(const std::map<std::string, std::string>& given) {
+    auto& [columns, rows] = harness_.fake.answers["certificates_access"];
+    columns = {"has_function", "has_whole", "has_private_key", "has_file_settings", "has_hba_rules",
+               "sees_files",   "sees_hba",  "start_time",      "over_tcp"};
+    rows = {{}};
+    for (const std::string& column : columns) {
+      const auto value = given.find(column);
+      const std::string otherwise = column == "start_time" ? "1000" : "f";
+      rows.front().push_back(value == given.end() ? otherwise : value->second);
+    }
+  }
+  // All that root has put there is the server's, whose user is another.
+  void Give() const {
+    if (geteuid() != 0) return;
+    constexpr uid_t kServerUser = 1;
+    ASSERT_EQ(chown(data_.path().c_str(), kServerUser, kServerUser), 0);
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(data_.path())) {
+      ASSERT_EQ(lchown(entry.path().c_str(), kServerUser, kServerUser), 0);
+    }
   }
   // A directory below data_ into which only its owner may look.
   void Closed(const std::string& name) {
@@ -56,22 +106,46 @@ class CertificatesTest : public testing::Test {
   }
   void ViaSql(FakeSession::Rows files) {
     harness_.config.read_via = config::ReadVia::kAuto;
-    harness_.fake.answers["certificates_access"] = {{"has_function"}, {{"t"}}};
+    Access({{"sees_files", "t"}, {"sees_hba", "t"}, {"has_function", "t"}, {"has_whole", "t"}});
     auto& [columns, rows] = harness_.fake.answers["certificates_files"];
-    columns = {"role", "path", "problem", "data"};
+    columns = {"role", "path", "problem", "data", "whole"};
     rows = std::move(files);
+    for (auto& row : rows) row.emplace_back("t");
   }
   std::string Page() {
+    Give();
     std::string page = harness_.CollectPage();
     for (std::size_t at = page.find(data_.path()); at != std::string::npos; at = page.find(data_.path())) {
       page.replace(at, data_.path().size(), "/data");
     }
     return page;
   }
-  std::string Incomplete() {
+  // The parts that were not seen, but for those of the next start.
+  std::string Incomplete() { return Parts(false); }
+  std::string UnknownOfStart() { return Parts(true); }
+  std::string Parts(bool of_start) {
+    Give();
     std::string text;
-    for (const auto& [part, reason, detail] : harness_.Collect().incomplete) text += part + ":" + reason + " ";
+    for (const auto& [part, reason, detail] : harness_.Collect().incomplete) {
+      if (part.starts_with("next_start") == of_start) text += part + ":" + reason + " ";
+    }
     return text;
+  }
+
+  // "1", "0" or "-", and why.
+  std::string Start() {
+    const std::string page = Page();
+    std::string text = "-";
+    const std::string ok = support::Families(page, "pg_tls_next_start_ok{");
+    if (!ok.empty()) text = ok.substr(ok.rfind(' ') + 1, 1);
+    std::istringstream failures(support::Families(page, "pg_tls_next_start_failure_info{"));
+    for (std::string line; std::getline(failures, line);) {
+      for (const char* label : {"role=\"", "path=\"", "reason=\""}) {
+        const std::size_t at = line.find(label) + std::string_view(label).size();
+        text += " " + line.substr(at, line.find('"', at) - at);
+      }
+    }
+    return text + " ";
   }
 
   support::TestCa ca_;
@@ -173,12 +247,12 @@ TEST_F(CertificatesTest, OverTcpNoPathOfTheServersIsOpenedHere) {
 
 TEST_F(CertificatesTest, WithoutTheFunctionThePartIsIncomplete) {
   ViaSql({});
-  harness_.fake.answers["certificates_access"] = {{"has_function"}, {{"f"}}};
+  Access({});
   EXPECT_EQ(Incomplete(), "files:insufficient_privilege ");
 }
 
 TEST_F(CertificatesTest, UnknownDataDirectory) {
-  harness_.fake.answers["certificates_settings"].second = {{"ssl_cert_file", "server.crt"}};
+  harness_.fake.answers["certificates_settings"].second = {{"ssl_cert_file", "server.crt", "default", "server.crt"}};
   EXPECT_EQ(Incomplete(), "files:insufficient_privilege ");
   EXPECT_THAT(Page(), Not(HasSubstr("server.crt")));
 }
@@ -337,7 +411,7 @@ TEST_F(CertificatesTest, AnExpiredCertificateKeepsItsSeries) {
 
 std::string KeyChecks(const std::string& page) {
   std::string result;
-  for (const char* check : {"mode", "owner", "matches_certificate"}) {
+  for (const char* check : {"mode", "owner", "readable", "matches_certificate"}) {
     const std::string line =
         "pg_tls_private_key_ok{server=\"db\",path=\"/data/server.key\",check=\"" + std::string(check) + "\"} ";
     const std::size_t at = page.find(line);
@@ -348,21 +422,88 @@ std::string KeyChecks(const std::string& page) {
 
 TEST_F(CertificatesTest, ThePrivateKeyIsJudgedAsPostgresqlWill) {
   const std::string key = data_.path() + "/server.key";
-  EXPECT_EQ(KeyChecks(Page()), "111");
+  EXPECT_EQ(KeyChecks(Page()), "1111");
+  EXPECT_EQ(Start(), "1 ");
   data_.Write("server.key", issuing_.key());
-  EXPECT_EQ(KeyChecks(Page()), "110");
+  EXPECT_EQ(KeyChecks(Page()), "1110");
+  EXPECT_EQ(Start(), "0 key /data/server.key key_mismatch ");
   data_.Write("server.key", leaf_.key, 0644);
-  EXPECT_EQ(KeyChecks(Page()), "011");
+  EXPECT_EQ(KeyChecks(Page()), "0111");
+  EXPECT_EQ(Start(), "0 key /data/server.key mode ");
   unlink(key.c_str());
-  EXPECT_EQ(KeyChecks(Page()), "--0");
+  EXPECT_EQ(KeyChecks(Page()), "--00");
+  EXPECT_EQ(Start(), "0 key /data/server.key missing ");
+}
+
+TEST_F(CertificatesTest, WithoutTlsNothingOfItIsLoaded) {
+  AddSetting("ssl", "off");
+  unlink((data_.path() + "/server.key").c_str());
+  unlink((data_.path() + "/server.crt").c_str());
+  EXPECT_EQ(Start(), "1 ");
+  EXPECT_EQ(Incomplete(), "");
+  EXPECT_EQ(UnknownOfStart(), "");
+  const std::string page = Page();
+  EXPECT_THAT(page, Not(HasSubstr("pg_tls_private_key_ok")));
+  EXPECT_THAT(page, Not(HasSubstr("pg_tls_certificate_file_readable")));
+  harness_.fake.answers["certificates_hba"].second = {{"0", "0"}};
+  EXPECT_EQ(Start(), "0 hba /data/pg_hba.conf other ");
+}
+
+// Settings of the files win over those of the session, the command line over both.
+TEST_F(CertificatesTest, AChangeThatWaitsCountsForTheNextStart) {
+  auto& lines = harness_.fake.answers["certificates_file_settings"].second;
+  lines = {{"postgresql.conf", "ssl_ca_file", "f", "gone.crt", "f"}};
+  EXPECT_EQ(Start(), "0 ca /data/gone.crt missing ");
+  AddSetting("ssl_ca_file", "", "command line");
+  EXPECT_EQ(Start(), "1 ");
+  AddSetting("ssl_ca_file", "gone.crt", "configuration file");
+  EXPECT_EQ(Start(), "0 ca /data/gone.crt missing ");
+  lines.clear();
+  EXPECT_EQ(Start(), "1 ");
+  lines = {{"postgresql.conf", "ssl_prefer", "t", "on", std::nullopt}};
+  EXPECT_EQ(Start(), "0 setting ssl_prefer other ");
+  lines = {{"postgresql.conf", "max_connections", "t", "9", "t"}};
+  EXPECT_EQ(Start(), "1 ");
+}
+
+TEST_F(CertificatesTest, WhatIsNotKnownOfTheNextStartIsAbsent) {
+  Access({{"sees_hba", "t"}});
+  EXPECT_EQ(Start(), "1 ");
+  EXPECT_EQ(UnknownOfStart(), "next_start_settings:insufficient_privilege ");
+  Access({{"sees_files", "t"}});
+  EXPECT_EQ(Start(), "- ");
+  EXPECT_EQ(UnknownOfStart(), "next_start_hba:insufficient_privilege ");
+}
+
+// A sidecar sees the socket and nothing else.
+TEST_F(CertificatesTest, AnotherFileSystemIsNotTheServers) {
+  harness_.peer->address.reset();
+  harness_.config.read_via = config::ReadVia::kAuto;
+  data_.Write("postmaster.pid", "1\n" + data_.path() + "\n1000\n5433\n");
+  EXPECT_EQ(Incomplete(), "files:other_file_system ");
+  EXPECT_THAT(Page(), Not(HasSubstr("role=\"server\",path=\"/")));
+  EXPECT_EQ(Start(), "- ");
+  unlink((data_.path() + "/postmaster.pid").c_str());
+  EXPECT_EQ(Incomplete(), "files:other_file_system ");
+  harness_.config.read_via = config::ReadVia::kLocal;
+  EXPECT_EQ(Incomplete(), "files:other_file_system ");
+}
+
+// An endpoint is looked at beside the files, and does not decide where they are.
+TEST_F(CertificatesTest, AnEndpointBesideAUnixSocket) {
+  harness_.server.endpoint = config::HostPort{"127.0.0.1", peer_.port()};
+  harness_.peer->address.reset();
+  harness_.config.read_via = config::ReadVia::kAuto;
+  EXPECT_EQ(KeyChecks(Page()), "1111");
 }
 
 TEST_F(CertificatesTest, AKeyThatTheExporterMayNotSeeIsTold) {
   data_.Write("server.crt", leaf_.chain, 0644);
   chmod(data_.path().c_str(), 0755);
+  Give();
   {
     const Unprivileged nobody;
-    EXPECT_EQ(KeyChecks(Page()), "11-");
+    EXPECT_EQ(KeyChecks(Page()), "111-");
     EXPECT_EQ(Incomplete(), "private_key:permission_denied ");
   }
   Closed("closed");
@@ -377,7 +518,7 @@ TEST_F(CertificatesTest, AKeyThatTheExporterMayNotSeeIsTold) {
 // It answers the question: the next start fails.
 TEST_F(CertificatesTest, AKeyThatIsNotThereIsNoMissingPart) {
   unlink((data_.path() + "/server.key").c_str());
-  EXPECT_EQ(KeyChecks(Page()), "--0");
+  EXPECT_EQ(KeyChecks(Page()), "--00");
   EXPECT_EQ(Incomplete(), "");
 }
 

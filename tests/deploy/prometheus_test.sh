@@ -87,6 +87,7 @@ declare -A may_be_empty=(
   [pg_tls_certificate_verify_error_info]='the certificate verifies'
   [pg_tls_collector_failure_info]='no collector fails'
   [pg_tls_collector_incomplete_info]='the role sees everything'
+  [pg_tls_next_start_failure_info]='the next start succeeds'
   [pg_tls_setting_pending_restart]='no setting waits'
   [pg_tls_setting_pending_reload]='no setting waits'
   [pg_tls_crl_next_update_timestamp_seconds]='there is no revocation list'

@@ -250,6 +250,11 @@ TEST(CheckCertificates, JudgesFilesAndTheKey) {
   inventory.served = {Certificate(days(100))};
   inventory.served_matches_file = false;
   inventory.key = tls::KeyReport{"/data/server.key", false, false, false};
+  inventory.next_start = tls::NextStart{{{"key", "/data/server.key", "mode"},
+                                         {"key", "/data/server.key", "owner"},
+                                         {"key", "/data/server.key", "key_mismatch"},
+                                         {"server", "/data/server.crt", "missing"}},
+                                        {}};
   tls::FileReport ca{"ca", "/data/root.crt", "", {}};
   ca.content.certificates = {{0, Certificate(days(3))}};
   tls::FileReport crl{"crl", "/data/root.crl", "", {}};
@@ -259,12 +264,13 @@ TEST(CheckCertificates, JudgesFilesAndTheKey) {
   inventory.files = {
       ca, crl, soon, {"server", "/data/server.crt", "missing", {}}, {"ca", "/x", "permission_denied", {}}};
   EXPECT_THAT(SnapshotBuilder().Publish(inventory).Ids(),
-              ElementsAre("critical ca_expiring", "critical crl_expired", "critical certificate_file_unusable",
-                          "critical key_mode", "critical key_owner", "critical key_mismatch", "warning served_not_file",
+              ElementsAre("critical ca_expiring", "critical crl_expired", "critical key_mode", "critical key_owner",
+                          "critical key_mismatch", "critical next_start_missing", "warning served_not_file",
                           "warning crl_expiring", "fine certificate_valid"));
   inventory.served_matches_file = true;
   inventory.files.clear();
   inventory.key = tls::KeyReport{"/data/server.key", true, true, true};
+  inventory.next_start.reset();
   EXPECT_THAT(SnapshotBuilder().Publish(inventory).Ids(), ElementsAre("fine certificate_valid", "fine key"));
   inventory.key.reset();
   EXPECT_THAT(SnapshotBuilder().Publish(inventory).Ids(),
@@ -340,6 +346,41 @@ TEST(CheckWire, RefusesNoPlaintextBeforeThereIsTls) {
     EXPECT_THAT(remedy("off", id), testing::StartsWith("First switch TLS on"));
     EXPECT_THAT(remedy("on", id), Not(HasSubstr("First switch TLS on")));
   }
+}
+
+// Each reason has a remedy of its own.
+TEST(CheckCertificates, SaysWhyTheNextStartFails) {
+  const std::vector<std::pair<tls::StartFailure, std::string>> all = {
+      {{"server", "/s.crt", "missing"}, "next_start_missing"},
+      {{"server", "/s.crt", "permission_denied"}, "next_start_permission"},
+      {{"server", "/s.crt", "no_certificate"}, "next_start_no_certificate"},
+      {{"server", "/s.crt", "malformed"}, "next_start_malformed"},
+      {{"server", "/s.crt", "key_too_small"}, "next_start_key_too_small"},
+      {{"server", "/s.crt", "other"}, "next_start_other"},
+      {{"key", "/s.key", "missing"}, "next_start_missing"},
+      {{"key", "/s.key", "permission_denied"}, "next_start_permission"},
+      {{"key", "/s.key", "mode"}, "key_mode"},
+      {{"key", "/s.key", "owner"}, "key_owner"},
+      {{"key", "/s.key", "malformed"}, "next_start_malformed"},
+      {{"key", "/s.key", "key_mismatch"}, "key_mismatch"},
+      {{"key", "/s.key", "other"}, "next_start_key"},
+      {{"ca", "/ca.crt", "no_certificate"}, "next_start_no_certificate"},
+      {{"crl", "/ca.crl", "malformed"}, "next_start_malformed"},
+      {{"dh", "/dh.pem", "key_too_small"}, "next_start_key_too_small"},
+      {{"setting", "ssl_groups", "other"}, "next_start_setting"},
+      {{"hba", "/pg_hba.conf", "other"}, "next_start_hba"},
+      {{"hba", "/pg_hba.conf", "malformed"}, "next_start_hba"},
+  };
+  for (const auto& [failure, id] : all) {
+    tls::CertificateInventory inventory;
+    inventory.next_start = tls::NextStart{{failure}, {}};
+    EXPECT_THAT(SnapshotBuilder().Publish(inventory).Ids(), ElementsAre("critical " + id)) << failure.role;
+  }
+  tls::CertificateInventory fine;
+  fine.next_start.emplace();
+  EXPECT_THAT(SnapshotBuilder().Publish(fine).Ids(), ElementsAre("fine next_start"));
+  fine.next_start->unknown = {{"key", "passphrase"}};
+  EXPECT_THAT(SnapshotBuilder().Publish(fine).Ids(), ElementsAre("warning key_passphrase_reload"));
 }
 
 TEST(CheckCoverage, CallsNothingUnknownFine) {

@@ -1,0 +1,15 @@
+// Puts what is known of a server's next start together, and in agreement with what is said of its files.
+#pragma once
+
+#include "collectors/start_answers.h"
+#include "collectors/start_files.h"
+#include "exporter/sampling/collector.h"
+#include "exporter/tls/inventory.h"
+
+namespace pgtls::collectors {
+
+// REQUIRES: inventory.files holds the server's.
+void Conclude(const StartAnswers& answers, StartJudgement judgement, sampling::Output& output,
+              tls::CertificateInventory& inventory);
+
+}  // namespace pgtls::collectors

@@ -1,0 +1,207 @@
+#include "collectors/start_answers.h"
+
+#include <array>
+#include <map>
+
+#include "exporter/base/error.h"
+#include "exporter/sampling/sql_collector.h"
+
+namespace pgtls::collectors {
+namespace {
+
+constexpr std::array kAccessSql = {sampling::VersionedSql{140000, R"(
+WITH ours AS (
+  SELECT p.proname, p.proargnames FROM pg_catalog.pg_proc p
+  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+  JOIN pg_catalog.pg_roles r ON r.oid = p.proowner
+  WHERE n.nspname = 'tls_exporter' AND p.prosecdef AND r.rolsuper
+    AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
+)
+SELECT EXISTS (SELECT FROM ours WHERE proname = 'certificate_files') AS has_function,
+       EXISTS (SELECT FROM ours WHERE proname = 'certificate_files' AND 'whole' = ANY (proargnames)) AS has_whole,
+       EXISTS (SELECT FROM ours WHERE proname = 'private_key_file') AS has_private_key,
+       EXISTS (SELECT FROM ours WHERE proname = 'file_settings') AS has_file_settings,
+       EXISTS (SELECT FROM ours WHERE proname = 'hba_rules') AS has_hba_rules,
+       pg_catalog.has_table_privilege('pg_catalog.pg_file_settings', 'SELECT')
+         AND pg_catalog.has_function_privilege('pg_catalog.pg_show_all_file_settings()', 'EXECUTE') AS sees_files,
+       pg_catalog.has_function_privilege('pg_catalog.pg_hba_file_rules()', 'EXECUTE') AS sees_hba,
+       extract(epoch FROM pg_catalog.pg_postmaster_start_time())::float8 AS start_time,
+       pg_catalog.inet_server_addr() IS NOT NULL AS over_tcp
+)"}};
+
+#define PGTLS_START_NAMES                                                                           \
+  "name IN ('ssl', 'ssl_cert_file', 'ssl_key_file', 'ssl_ca_file', 'ssl_crl_file', 'ssl_crl_dir', " \
+  "'ssl_dh_params_file', 'ssl_ecdh_curve', 'ssl_groups', 'ssl_ciphers', 'ssl_tls13_ciphers', "      \
+  "'ssl_min_protocol_version', 'ssl_max_protocol_version', 'ssl_passphrase_command', "              \
+  "'ssl_passphrase_command_supports_reload', "                                                      \
+  "'ssl_sni', 'hosts_file', 'data_directory', 'hba_file', 'port')"
+
+// ssl_passphrase_command may hold the passphrase: only whether it is empty comes out.
+constexpr std::array kSettingsSql = {sampling::VersionedSql{
+    140000,
+    "SELECT name, CASE WHEN name = 'ssl_passphrase_command' AND setting <> '' THEN 'set' ELSE setting END AS setting, "
+    "source, boot_val FROM pg_catalog.pg_settings WHERE " PGTLS_START_NAMES}};
+
+// The command's value is null through the function.
+constexpr std::array kFilesSql = {sampling::VersionedSql{140000, R"(
+SELECT sourcefile, pg_catalog.lower(name) AS name, error IS NOT NULL AS failed,
+       CASE WHEN name = 'ssl_passphrase_command' AND setting <> '' THEN 'set' ELSE setting END AS setting,
+       (SELECT s.context = 'postmaster' FROM pg_catalog.pg_settings s WHERE s.name = pg_catalog.lower(f.name)) AS at_start
+FROM pg_catalog.pg_file_settings f ORDER BY seqno
+)"}};
+constexpr std::array kFilesFunctionSql = {sampling::VersionedSql{140000, R"(
+SELECT sourcefile, pg_catalog.lower(name) AS name, error IS NOT NULL AS failed, setting,
+       (SELECT s.context = 'postmaster' FROM pg_catalog.pg_settings s WHERE s.name = pg_catalog.lower(f.name)) AS at_start
+FROM tls_exporter.file_settings() f ORDER BY seqno
+)"}};
+
+// A line in error that has its rule (hostssl where ssl is off) is taken all the same.
+constexpr std::array kHbaSql = {sampling::VersionedSql{140000, R"(
+SELECT pg_catalog.count(*) AS rows, pg_catalog.count(*) FILTER (WHERE error IS NOT NULL AND type IS NULL) AS refused
+FROM pg_catalog.pg_hba_file_rules()
+)"}};
+constexpr std::array kHbaFunctionSql = {sampling::VersionedSql{140000, R"(
+SELECT pg_catalog.count(*) AS rows, pg_catalog.count(*) FILTER (WHERE error IS NOT NULL AND type IS NULL) AS refused
+FROM tls_exporter.hba_rules()
+)"}};
+
+StartAccess ReadAccess(const db::Result& row) {
+  const auto flag = [&](const char* column) { return row.Bool(0, row.Column(column)).value_or(false); };
+  return {flag("has_function"), flag("has_whole"),     flag("has_private_key"), flag("has_file_settings"),
+          flag("sees_files"),   flag("has_hba_rules"), flag("sees_hba")};
+}
+
+// The old name of a setting, still read in files (map_old_guc_names in src/backend/utils/misc/guc.c, 18).
+std::string CurrentName(std::string name, int version) {
+  return version >= 180000 && name == "ssl_ecdh_curve" ? "ssl_groups" : name;
+}
+
+struct Present {
+  std::string source;
+  std::string boot_value;
+};
+using PresentSettings = std::map<std::string, Present, std::less<>>;
+
+PresentSettings ReadSettings(const db::Result& rows, StartAnswers& answers) {
+  PresentSettings present;
+  for (int row = 0; row < rows.rows(); ++row) {
+    const std::string name(rows.Text(row, rows.Column("name")).value_or(""));
+    answers.current[name] = rows.Text(row, rows.Column("setting")).value_or("");
+    present[name] = {std::string(rows.Text(row, rows.Column("source")).value_or("")),
+                     std::string(rows.Text(row, rows.Column("boot_val")).value_or(""))};
+  }
+  answers.next = answers.current;
+  return present;
+}
+
+// Lines of files decide, but against the command line.
+void ReadFiles(const db::Result& rows, const PresentSettings& present, int version, StartAnswers& answers) {
+  std::map<std::string, std::optional<std::string>, std::less<>> lines;  // the last line of a name counts
+  for (int row = 0; row < rows.rows(); ++row) {
+    const std::string name = CurrentName(std::string(rows.Text(row, rows.Column("name")).value_or("")), version);
+    const bool failed = rows.Bool(row, rows.Column("failed")).value_or(false);
+    // A change that waits for a restart is an error there, too, and the restart takes it.
+    const bool waits = rows.Bool(row, rows.Column("at_start")).value_or(false);
+    if (failed && !waits) {
+      const std::string file(rows.Text(row, rows.Column("sourcefile")).value_or(""));
+      answers.failures.push_back({"setting", name.empty() ? file : name, "other"});
+    }
+    const auto text = rows.Text(row, rows.Column("setting"));
+    lines[name] = text ? std::optional(std::string(*text)) : std::nullopt;
+  }
+  // Its own value is made absolute, whatever it comes from.
+  const auto hba_file = lines.find("hba_file");
+  if (hba_file != lines.end() && hba_file->second && hba_file->second->starts_with('/')) {
+    answers.next["hba_file"] = *hba_file->second;
+  }
+  for (const auto& [name, now] : present) {
+    if (now.source == "command line" || now.source == "environment variable" || now.source == "override") continue;
+    const auto line = lines.find(name);
+    if (line == lines.end()) {
+      if (now.source == "configuration file") answers.next[name] = now.boot_value;
+    } else if (line->second) {
+      answers.next[name] = *line->second;
+    } else if (name == "ssl_passphrase_command" && answers.current[name].empty()) {
+      answers.next.erase(name);  // one may wait for a reload
+    }
+  }
+}
+
+void ReadHba(const db::Result& row, StartAnswers& answers) {
+  const std::string path = Setting(answers.current, "hba_file");
+  const bool empty = row.Int(0, row.Column("rows")).value_or(0) == 0;
+  if (empty) answers.failures.push_back({"hba", path, "other"});
+  if (row.Int(0, row.Column("refused")).value_or(0) > 0) answers.failures.push_back({"hba", path, "malformed"});
+}
+
+asio::awaitable<void> AskHba(db::Session& session, Deadline deadline, StartAnswers& answers) {
+  const std::string path = Setting(answers.current, "hba_file");
+  if (Setting(answers.next, "hba_file") != path) {
+    answers.unknown.push_back({"hba", "pending_restart"});
+    co_return;
+  }
+  if (!answers.access.hba_view && !answers.access.hba_rules) {
+    answers.unknown.push_back({"hba", "insufficient_privilege"});
+    co_return;
+  }
+  const int version = session.server_version();
+  db::Statement statement = answers.access.hba_view
+                                ? sampling::StatementFor("certificates_hba", kHbaSql, version)
+                                : sampling::StatementFor("certificates_hba_function", kHbaFunctionSql, version);
+  const db::Answer rows = co_await session.Ask(std::move(statement), {}, deadline);
+  if (rows) {
+    ReadHba(*rows, answers);
+    co_return;
+  }
+  const DbError& error = rows.error();
+  if (error.sqlstate() == "58P01") {
+    answers.failures.push_back({"hba", path, "missing"});
+  } else if (error.sqlstate() == "42501") {
+    answers.failures.push_back({"hba", path, "permission_denied"});
+  } else if (error.reason() == FailureReason::kError) {
+    answers.unknown.push_back({"hba", "error"});
+  } else {
+    throw DbError(error);
+  }
+}
+
+}  // namespace
+
+bool IsOn(const FileSettings& settings, std::string_view name) {
+  std::string text = Setting(settings, name);
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  if (text.empty()) return false;
+  return text == "on" || text == "1" || std::string_view("true").starts_with(text) ||
+         std::string_view("yes").starts_with(text);
+}
+
+asio::awaitable<StartAnswers> AskStart(db::Session& session, Deadline deadline) {
+  StartAnswers answers;
+  const int version = session.server_version();
+  const db::Statement access = sampling::StatementFor("certificates_access", kAccessSql, version);
+  const db::Result row = co_await session.Query(access, {}, deadline);
+  answers.access = ReadAccess(row);
+  answers.start_time = row.Double(0, row.Column("start_time")).value_or(0);
+  answers.behind_pooler = row.Bool(0, row.Column("over_tcp")).value_or(false);
+  const db::Statement settings = sampling::StatementFor("certificates_settings", kSettingsSql, version);
+  const db::Result rows = co_await session.Query(settings, {}, deadline);
+  const PresentSettings present = ReadSettings(rows, answers);
+  answers.sees_configuration_files = answers.access.file_settings_view || answers.access.file_settings;
+  if (answers.sees_configuration_files) {
+    const db::Statement files =
+        answers.access.file_settings_view
+            ? sampling::StatementFor("certificates_file_settings", kFilesSql, version)
+            : sampling::StatementFor("certificates_file_settings_function", kFilesFunctionSql, version);
+    const db::Result lines = co_await session.Query(files, {}, deadline);
+    ReadFiles(lines, present, version, answers);
+  }
+  const auto command = answers.next.find("ssl_passphrase_command");
+  if (command != answers.next.end()) answers.passphrase_command = !command->second.empty();
+  answers.passphrase_at_reload = IsOn(answers.next, "ssl_passphrase_command_supports_reload");
+  co_await AskHba(session, deadline, answers);
+  co_return answers;
+}
+
+}  // namespace pgtls::collectors

@@ -1,0 +1,48 @@
+// What a server says of its next start: the settings that it will have then, and whether it will take pg_hba.conf.
+#pragma once
+
+#include <asio/awaitable.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "collectors/certificate_files.h"
+#include "collectors/server_place.h"
+#include "exporter/base/deadline.h"
+#include "exporter/db/session.h"
+#include "exporter/tls/next_start.h"
+
+namespace pgtls::collectors {
+
+// What this role may ask for. Functions are those of deploy/sql/monitoring_role.sql, believed only where a superuser
+// owns them.
+struct StartAccess {
+  bool certificate_files = false;
+  bool whole = false;  // certificate_files() says whether a file's content came out whole
+  bool private_key = false;
+  bool file_settings = false;
+  bool file_settings_view = false;
+  bool hba_rules = false;
+  bool hba_view = false;
+};
+
+struct StartAnswers {
+  StartAccess access;
+  FileSettings current;  // as this session has them
+  FileSettings next;     // as the next start will have them, as far as the role may see the configuration files
+  bool sees_configuration_files = false;
+  std::optional<bool> passphrase_command;   // will one be set? absent: not known
+  bool passphrase_at_reload = false;        // ssl_passphrase_command_supports_reload
+  std::vector<tls::StartFailure> failures;  // of the configuration files and pg_hba.conf
+  std::vector<tls::StartUnknown> unknown;   // the same
+  double start_time = 0;                    // of the server
+  bool behind_pooler = false;               // over a Unix socket that is not the server's own
+};
+
+// Throws DbError and TimeoutError.
+asio::awaitable<StartAnswers> AskStart(db::Session& session, Deadline deadline);
+
+// PostgreSQL's reading of a boolean; false for what is none.
+bool IsOn(const FileSettings& settings, std::string_view name);
+
+}  // namespace pgtls::collectors

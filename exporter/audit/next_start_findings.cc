@@ -1,0 +1,115 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "exporter/audit/findings.h"
+#include "exporter/audit/next_start_findings.h"
+#include "exporter/base/text.h"
+
+namespace pgtls::audit {
+namespace {
+
+constexpr const char* kWhy =
+    "The server runs on with what it has in memory. A reload is refused, and its next start fails.";
+
+// What to call a file, and the setting that names it.
+struct Role {
+  std::string_view role, what, setting;
+};
+constexpr std::array kRoles = {
+    Role{"server", "The server's certificate file", "ssl_cert_file"},
+    Role{"key", "The private key file", "ssl_key_file"},
+    Role{"ca", "The file of client authorities", "ssl_ca_file"},
+    Role{"crl", "The certificate revocation list", "ssl_crl_file"},
+    Role{"dh", "The DH parameters file", "ssl_dh_params_file"},
+    Role{"hba", "pg_hba.conf", "hba_file"},
+    Role{"setting", "A setting", "the setting"},
+};
+
+struct Reason {
+  std::string_view role;  // empty: any other
+  std::string_view reason, id, title, remedy;
+};
+// {0}: the path. {1}: the setting.
+constexpr std::array kReasons = {
+    Reason{"", "missing", "next_start_missing", "does not exist", "Put the file back to {0}, or correct {1}."},
+    Reason{
+        "", "permission_denied", "next_start_permission", "cannot be read by the server",
+        "Give the server's OS user read permission on {0} and search permission on every directory above it (namei -l "
+        "{0}), for example by a group that it is in."},
+    Reason{"key", "mode", "key_mode", "is accessible to others", "chmod 0600 {0} (0640 is allowed if root owns it)"},
+    Reason{"key", "owner", "key_owner", "belongs to another user",
+           "chown {0} to the server's OS user, or to root with mode 0640 and the server's group"},
+    Reason{"key", "key_mismatch", "key_mismatch", "does not belong to the certificate",
+           "Put the pair that belongs together into ssl_cert_file and ssl_key_file, then SELECT pg_reload_conf();"},
+    Reason{"key", "malformed", "next_start_malformed", "has no usable private key",
+           "Restore the key in PEM format (openssl pkey -in {0} -noout must succeed). A file that was cut short or is "
+           "empty "
+           "comes from a full disk or an interrupted renewal."},
+    Reason{"key", "other", "next_start_key", "cannot be loaded at a start",
+           "If the key is encrypted, set ssl_passphrase_command, or store the key without a passphrase (openssl pkey). "
+           "{0} "
+           "must be a regular file."},
+    Reason{
+        "", "no_certificate", "next_start_no_certificate", "has no certificate that PostgreSQL reads",
+        "Write it in PEM format with lines BEGIN CERTIFICATE (openssl x509 -in FILE -inform DER -out {0} converts DER; "
+        "openssl x509 without -trustout converts a TRUSTED CERTIFICATE). A CRL belongs into ssl_crl_file."},
+    Reason{"hba", "malformed", "next_start_hba", "has a line that PostgreSQL refuses",
+           "SELECT * FROM pg_hba_file_rules WHERE error IS NOT NULL; shows the line. Correct it, then SELECT "
+           "pg_reload_conf();"},
+    Reason{"hba", "other", "next_start_hba", "has no entries",
+           "Write at least one rule into {0}, or correct the include directives in it."},
+    Reason{"", "malformed", "next_start_malformed", "is damaged",
+           "Restore {0}. Files that were joined need a line end between them: END CERTIFICATE and BEGIN CERTIFICATE "
+           "must not "
+           "be on one line."},
+    Reason{"", "key_too_small", "next_start_key_too_small", "has a key that OpenSSL refuses as too small",
+           "Use RSA 2048 or EC P-256 or larger for the certificate and its chain, and DH parameters of 2048 bits."},
+    Reason{"setting", "other", "next_start_setting", "has a value that is refused",
+           "Correct {0} in postgresql.conf (or ALTER SYSTEM RESET {0};), then SELECT pg_reload_conf(); and check the "
+           "server "
+           "log. SELECT * FROM pg_file_settings WHERE error IS NOT NULL; shows errors in the files."},
+    Reason{
+        "", "other", "next_start_other", "cannot be loaded",
+        "{0} must be a regular file (no directory, no FIFO, no loop of links), and OpenSSL must accept its signature "
+        "(SHA-256 or better)."},
+};
+
+const Reason* Find(const tls::StartFailure& failure) {
+  const auto fits = [&](const Reason& one) {
+    return one.reason == failure.reason && (one.role.empty() || one.role == failure.role);
+  };
+  const auto found = std::ranges::find_if(kReasons, fits);
+  return found == kReasons.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+void AddNextStart(const tls::CertificateInventory& inventory, bool hba_errors_known, Findings& findings) {
+  if (!inventory.next_start) return;
+  for (const tls::StartFailure& failure : inventory.next_start->failures) {
+    // The rules have a finding of their own, with the line.
+    if (failure.role == "hba" && failure.reason == "malformed" && hba_errors_known) continue;
+    const auto role = std::ranges::find(kRoles, failure.role, &Role::role);
+    const Reason* const reason = Find(failure);
+    if (role == kRoles.end() || reason == nullptr) continue;
+    const std::string path = Printable(failure.path.empty() ? std::string(role->setting) : failure.path);
+    findings.push_back({Severity::kCritical,
+                        reason->id,
+                        fmt::format("{} {}", role->what, reason->title),
+                        {fmt::format("{}: {} ({})", role->setting, path, failure.reason)},
+                        kWhy,
+                        fmt::format(fmt::runtime(reason->remedy), path, role->setting)});
+  }
+  if (inventory.next_start->ok() == true) {
+    findings.push_back({Severity::kFine,
+                        "next_start",
+                        "The server would start again with its TLS files, TLS settings and pg_hba.conf",
+                        {},
+                        "",
+                        ""});
+  }
+}
+
+}  // namespace pgtls::audit

@@ -1,0 +1,25 @@
+// Bytes under a path, for functions of OpenSSL that take nothing but one.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace pgtls::tls {
+
+// An anonymous file in memory, gone with this object. Its path is valid in this process only. Thread-safe as an int is.
+class MemoryFile {
+ public:
+  // Throws std::system_error.
+  explicit MemoryFile(std::string_view bytes);
+  ~MemoryFile();
+  MemoryFile(const MemoryFile&) = delete;
+  MemoryFile& operator=(const MemoryFile&) = delete;
+
+  const std::string& path() const { return path_; }
+
+ private:
+  int fd_;
+  std::string path_;
+};
+
+}  // namespace pgtls::tls

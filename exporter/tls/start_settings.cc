@@ -1,0 +1,129 @@
+#define OPENSSL_SUPPRESS_DEPRECATED  // PostgreSQL asks for a curve by EC_KEY
+
+#include "exporter/tls/start_settings.h"
+
+#include <openssl/ec.h>
+#include <openssl/objects.h>
+#include <openssl/ssl.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "exporter/tls/openssl.h"
+
+namespace pgtls::tls {
+namespace {
+
+using EcKeyPtr = std::unique_ptr<EC_KEY, OpensslDeleter<EC_KEY_free>>;
+
+enum class Verdict { kYes, kNo, kUnknown };
+
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
+bool ContainsAny(std::string_view text, std::initializer_list<std::string_view> words) {
+  const std::string lower = Lower(text);
+  return std::ranges::any_of(words, [&](std::string_view word) { return lower.find(word) != std::string::npos; });
+}
+
+// Whether every entry of a list with colons between them is one of `names`.
+bool AllAmong(std::string_view list, std::initializer_list<std::string_view> names) {
+  for (;;) {
+    const std::size_t colon = list.find(':');
+    if (std::ranges::find(names, list.substr(0, colon)) == names.end()) return false;
+    if (colon == std::string_view::npos) return true;
+    list.remove_prefix(colon + 1);
+  }
+}
+
+// TLS 1.0 is 1; 0: no limit. The names are those of the settings' enumeration, in any case.
+int ProtocolNumber(const std::string& name) {
+  const std::string lower = Lower(name);
+  if (lower == "tlsv1") return 1;
+  if (lower == "tlsv1.1") return 2;
+  if (lower == "tlsv1.2") return 3;
+  if (lower == "tlsv1.3") return 4;
+  return 0;
+}
+
+Verdict Protocols(const StartInput& input) {
+  const int least = ProtocolNumber(*input.min_protocol_version);
+  const int most = ProtocolNumber(*input.max_protocol_version);
+  return least > 0 && most > 0 && least > most ? Verdict::kNo : Verdict::kYes;
+}
+
+// Up to 17: one curve by its short name.
+Verdict Curve(const StartInput& input) {
+  const int curve = OBJ_sn2nid(input.groups->c_str());
+  if (curve == NID_undef) return Verdict::kNo;
+  return EcKeyPtr(EC_KEY_new_by_curve_name(curve)) != nullptr ? Verdict::kYes : Verdict::kNo;
+}
+
+Verdict Groups(const StartInput& input, SSL_CTX* context) {
+  const bool ours = SSL_CTX_set1_groups_list(context, input.groups->c_str()) == 1;
+  if (input.same_library) return ours ? Verdict::kYes : Verdict::kNo;
+  if (ours) {
+    const bool everywhere =
+        AllAmong(*input.groups, {"P-256", "P-384", "P-521", "prime256v1", "secp384r1", "secp521r1", "X25519", "X448"});
+    return everywhere ? Verdict::kYes : Verdict::kUnknown;
+  }
+  // What newer libraries or their providers understand: names, and the syntax of 3.5.
+  const bool newer =
+      ContainsAny(*input.groups, {"mlkem", "kyber", "frodo", "bike", "hqc", "tls13", "sm2", "ffdhe", "secp", "sect",
+                                  "gost", "gc256", "gc512", "default", "?", "*", "/", "-"});
+  return newer ? Verdict::kUnknown : Verdict::kNo;
+}
+
+Verdict Ciphers(const StartInput& input, SSL_CTX* context) {
+  const bool ours = SSL_CTX_set_cipher_list(context, input.ciphers->c_str()) == 1;
+  if (input.same_library) return ours ? Verdict::kYes : Verdict::kNo;
+  // The first 1.1.1 takes a list that leaves only the suites of TLS 1.3, and builds leave out different ciphers.
+  if (!ours) return Verdict::kUnknown;
+  const STACK_OF(SSL_CIPHER)* const ciphers = SSL_CTX_get_ciphers(context);
+  for (int i = 0; i < sk_SSL_CIPHER_num(ciphers); ++i) {
+    const std::string_view name = SSL_CIPHER_get_name(sk_SSL_CIPHER_value(ciphers, i));
+    if (!name.starts_with("TLS_") && ContainsAny(name, {"aes", "chacha20"})) return Verdict::kYes;  // in every build
+  }
+  return Verdict::kUnknown;
+}
+
+Verdict Tls13Ciphers(const StartInput& input, SSL_CTX* context) {
+  if (input.tls13_ciphers->empty()) return Verdict::kYes;
+  const bool ours = SSL_CTX_set_ciphersuites(context, input.tls13_ciphers->c_str()) == 1;
+  if (input.same_library) return ours ? Verdict::kYes : Verdict::kNo;
+  const bool everywhere = AllAmong(*input.tls13_ciphers,
+                                   {"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256",
+                                    "TLS_AES_128_CCM_SHA256", "TLS_AES_128_CCM_8_SHA256"});
+  if (ours) return everywhere ? Verdict::kYes : Verdict::kUnknown;  // the first 1.1.1 refuses what later ones skip
+  return ContainsAny(*input.tls13_ciphers, {"tls_"}) ? Verdict::kUnknown : Verdict::kNo;
+}
+
+}  // namespace
+
+void JudgeStartSettings(const StartInput& input, NextStart& result) {
+  const SslCtxPtr context(SSL_CTX_new(TLS_method()));
+  const auto judge = [&](const char* setting, bool visible, const auto& verdict_of) {
+    const Verdict verdict = visible ? verdict_of() : Verdict::kYes;
+    if (!visible) result.unknown.push_back({setting, "setting_not_visible"});
+    if (verdict == Verdict::kNo) result.failures.push_back({"setting", setting, "other"});
+    if (verdict == Verdict::kUnknown) result.unknown.push_back({setting, "openssl_version"});
+    ERR_clear_error();
+  };
+  judge("ssl_min_protocol_version", input.min_protocol_version && input.max_protocol_version,
+        [&] { return Protocols(input); });
+  const bool list = input.server_version >= 180000;
+  judge(list ? "ssl_groups" : "ssl_ecdh_curve", input.groups.has_value(),
+        [&] { return list ? Groups(input, context.get()) : Curve(input); });
+  judge("ssl_ciphers", input.ciphers.has_value(), [&] { return Ciphers(input, context.get()); });
+  if (list) {
+    judge("ssl_tls13_ciphers", input.tls13_ciphers.has_value(), [&] { return Tls13Ciphers(input, context.get()); });
+  }
+}
+
+}  // namespace pgtls::tls
