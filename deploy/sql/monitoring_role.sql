@@ -208,7 +208,8 @@ BEGIN
     data := NULL;
     whole := NULL;
     BEGIN
-      content := pg_read_binary_file(path, 0, 16777216, true);
+      -- Opening a FIFO would block; its size is 0, as that of an empty file.
+      content := CASE WHEN (pg_stat_file(path, true)).size = 0 THEN ''::bytea ELSE pg_read_binary_file(path, 0, 16777216, true) END;
       IF content IS NULL THEN
         problem := 'missing';
       ELSE
@@ -217,13 +218,16 @@ BEGIN
         data := decode(coalesce((SELECT string_agg(m[1], '' ORDER BY n)
                                  FROM regexp_matches(lines, '(' || block || '(?:[ \t\r]*(?:\n|$))?)', 'g')
                                    WITH ORDINALITY AS x(m, n)), ''), 'escape');
-        whole := octet_length(content) < 16777216 AND position(E'\x01' IN lines) = 0;
-        IF role = 'server' THEN
-          lines := regexp_replace(lines, other, '', 'g');
+        whole := octet_length(content) < 16777216;
+        IF position('-----' IN lines) > 0 THEN
+          whole := whole AND position(E'\x01' IN lines) = 0;
+          IF role = 'server' THEN
+            lines := regexp_replace(lines, other, '', 'g');
+          END IF;
+          lines := regexp_replace(lines, block, E'\x01', 'g');
+          whole := whole AND position('-----' IN lines) = 0 AND lines !~ E'[^\n\x01]\x01'
+                   AND lines !~ E'\x01(?![ \t\r]*(?:\n|$)|\x01)';
         END IF;
-        lines := regexp_replace(lines, block, E'\x01', 'g');
-        whole := whole AND position('-----' IN lines) = 0 AND lines !~ E'[^\n\x01]\x01'
-                 AND lines !~ E'\x01(?![ \t\r]*(?:\n|$)|\x01)';
       END IF;
     EXCEPTION WHEN OTHERS THEN
       problem := CASE WHEN SQLSTATE = '42501' THEN 'permission_denied' ELSE 'unreadable' END;
@@ -245,7 +249,7 @@ DECLARE
 BEGIN
   path := current_setting('ssl_key_file');
   path := CASE WHEN path LIKE '/%' THEN path ELSE current_setting('data_directory') || '/' || path END;
-  content := pg_read_binary_file(path, 0, 16777216, true);
+  content := CASE WHEN (pg_stat_file(path, true)).size = 0 THEN ''::bytea ELSE pg_read_binary_file(path, 0, 16777216, true) END;
   IF content IS NULL THEN
     problem := 'missing';
   ELSIF encode(content, 'escape') !~ '-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----' THEN
