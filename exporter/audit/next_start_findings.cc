@@ -11,7 +11,7 @@ namespace pgtls::audit {
 namespace {
 
 constexpr const char* kWhy =
-    "The server runs on with what it has in memory. A reload is refused, and its next start fails.";
+    "The server keeps running with what it has loaded. A reload is refused, and its next start fails.";
 
 // What to call a file, and the setting that names it.
 struct Role {
@@ -20,7 +20,7 @@ struct Role {
 constexpr std::array kRoles = {
     Role{"server", "The server's certificate file", "ssl_cert_file"},
     Role{"key", "The private key file", "ssl_key_file"},
-    Role{"ca", "The file of client authorities", "ssl_ca_file"},
+    Role{"ca", "The file of client CA certificates", "ssl_ca_file"},
     Role{"crl", "The certificate revocation list", "ssl_crl_file"},
     Role{"dh", "The DH parameters file", "ssl_dh_params_file"},
     Role{"hba", "pg_hba.conf", "hba_file"},
@@ -54,7 +54,7 @@ constexpr std::array kReasons = {
     Reason{
         "", "no_certificate", "next_start_no_certificate", "has no certificate that PostgreSQL reads",
         "Write it in PEM format with lines BEGIN CERTIFICATE (openssl x509 -in FILE -inform DER -out {0} converts DER; "
-        "openssl x509 without -trustout converts a TRUSTED CERTIFICATE). A CRL belongs into ssl_crl_file."},
+        "openssl x509 without -trustout converts a TRUSTED CERTIFICATE). A CRL belongs in ssl_crl_file."},
     Reason{"hba", "malformed", "next_start_hba", "has a line that PostgreSQL refuses",
            "SELECT * FROM pg_hba_file_rules WHERE error IS NOT NULL; shows the line. Correct it, then SELECT "
            "pg_reload_conf();"},
