@@ -80,12 +80,10 @@ class Walk {
       if (lstat(path.c_str(), &status) != 0) return Blind(errno);
       if (S_ISLNK(status.st_mode)) {
         if (!Follow(path, status)) return result_;
-      } else if (AtEnd() && !S_ISDIR(status.st_mode)) {
+      } else if (AtEnd()) {
         return File(path, status);
       } else if (!S_ISDIR(status.st_mode)) {
         return Fail("missing");
-      } else if (AtEnd()) {
-        return File(path, status);
       } else if (!Enter(path)) {
         return result_;
       }
