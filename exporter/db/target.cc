@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "exporter/base/error.h"
 #include "exporter/base/text.h"
@@ -22,11 +23,29 @@ std::string Shown(const std::string& value, const std::string& conninfo) {
   return MayHoldSecret(conninfo) ? "…" : Printable(value, 60);
 }
 
+// A complaint about an option whose name begins as one of libpq's does: a slip of the pen, and no piece of a password.
+bool NamesMistypedOption(const std::string& text) {
+  constexpr std::size_t kAlike = 3;
+  for (const std::string_view complaint : {"invalid connection option \"", "invalid URI query parameter: \""}) {
+    if (!text.starts_with(complaint) || !text.ends_with('"')) continue;
+    const std::string name = text.substr(complaint.size(), text.size() - complaint.size() - 1);
+    if (name.size() < kAlike || name.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") != std::string::npos)
+      return false;
+    const ConninfoHandle known(PQconndefaults());
+    for (const PQconninfoOption* option = known.get(); option != nullptr && option->keyword != nullptr; ++option) {
+      if (name.compare(0, kAlike, option->keyword, std::min<std::size_t>(kAlike, std::strlen(option->keyword))) == 0)
+        return true;
+    }
+  }
+  return false;
+}
+
 // libpq quotes pieces of the string in its complaints, and an unquoted space in a password makes a piece of it such a
 // quote.
 std::string WithoutSecrets(const std::string& message, const std::string& conninfo) {
   std::string text = OneLine(message);
   const bool may_hold_secret = MayHoldSecret(conninfo);
+  if (NamesMistypedOption(text)) return Printable(text);
   // From the first quote to the last: a quote in the password itself would make any pairing wrong.
   const auto first = text.find('"');
   const auto last = text.rfind('"');

@@ -142,6 +142,15 @@ TEST_F(TargetTest, MistakesAreTold) {
   }
 }
 
+// The name of an option is shown beside a password where it cannot be a piece of one.
+TEST_F(TargetTest, NamesAnOptionThatDoesNotExist) {
+  EXPECT_THAT(ErrorOf("host=db password=x sslmod=require"), HasSubstr("invalid connection option \"sslmod\""));
+  EXPECT_THAT(ErrorOf("postgresql://u:x@db/?sslmod=require"), HasSubstr("invalid URI query parameter: \"sslmod\""));
+  for (const char* secret : {"host=db password=a secret=b", "host=db password=a ssl9=b", "host=db password=a ho=b"}) {
+    EXPECT_THAT(ErrorOf(secret), HasSubstr("invalid connection option \"…\"")) << secret;
+  }
+}
+
 TEST_F(TargetTest, PortsAreNumbers) {
   for (const char* port : {"0", "65536", "abc", "54x", "-1", "999999999999"}) {
     EXPECT_EQ(ErrorOf(std::string("host=db port=") + port),
