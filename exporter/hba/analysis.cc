@@ -10,39 +10,48 @@ namespace {
 // The rules that one class of connections comes to: all that may match, up to and with the first that matches for sure.
 struct Walk {
   RuleBits reached;
-  std::size_t decided_by = RuleBits::kNone;  // the only rule reached, and it matches for sure
+  std::size_t ended_by = RuleBits::kNone;  // the last rule reached, if it matches for sure
 };
 
 void WalkRules(const MatchBits& origin, const MatchBits& names, Walk& walk) {
-  walk.decided_by = RuleBits::kNone;
-  std::size_t seen = 0;
-  bool ended = false;
+  walk.ended_by = RuleBits::kNone;
   for (std::size_t i = 0; i < walk.reached.words(); ++i) {
+    const bool ended = walk.ended_by != RuleBits::kNone;
     std::uint64_t possible = ended ? 0 : origin.possible.word(i) & names.possible.word(i);
     const std::uint64_t certain = ended ? 0 : origin.certain.word(i) & names.certain.word(i);
     if (certain != 0) {
       const int first = std::countr_zero(certain);
       possible &= ~std::uint64_t{0} >> (63 - first);
-      ended = true;
-      if (seen + static_cast<std::size_t>(std::popcount(possible)) == 1) {
-        walk.decided_by = i * 64 + static_cast<std::size_t>(first);
-      }
+      walk.ended_by = i * 64 + static_cast<std::size_t>(first);
     }
-    seen += static_cast<std::size_t>(std::popcount(possible));
     walk.reached.SetWord(i, possible);
+  }
+}
+
+// Which rules match at all, wherever they stand.
+void AddMatching(const MatchBits& origin, const MatchBits& names, RuleBits& matching) {
+  for (std::size_t i = 0; i < matching.words(); ++i) {
+    matching.SetWord(i, matching.word(i) | (origin.possible.word(i) & names.possible.word(i)));
   }
 }
 
 class PlaintextPaths {
  public:
-  explicit PlaintextPaths(const RuleSet& set) : set_(set) {}
+  explicit PlaintextPaths(const RuleSet& set) : rejecting_(set.rules.size()) {
+    for (std::size_t i = 0; i < set.rules.size(); ++i) {
+      if (set.rules[i].rejects()) rejecting_.Set(i);
+    }
+  }
 
   void Add(const OriginClass& origin, const NameClass& names, const Walk& walk) {
+    bool may_reject = false;
     for (std::size_t i = 0; i < walk.reached.words(); ++i) {
-      for (std::uint64_t word = walk.reached.word(i); word != 0; word &= word - 1) {
+      may_reject = may_reject || (walk.reached.word(i) & rejecting_.word(i)) != 0;
+    }
+    for (std::size_t i = 0; i < walk.reached.words(); ++i) {
+      for (std::uint64_t word = walk.reached.word(i) & ~rejecting_.word(i); word != 0; word &= word - 1) {
         const std::size_t rule = i * 64 + static_cast<std::size_t>(std::countr_zero(word));
-        if (set_.rules[rule].rejects()) continue;
-        const bool certain = walk.decided_by == rule;
+        const bool certain = walk.ended_by == rule && !may_reject;
         const auto [at, is_new] = paths_.try_emplace({rule, origin.network});
         if (!is_new && (at->second.certain || !certain)) continue;
         at->second = {rule, origin.network, certain, names.user, names.database, names.replication, origin.example};
@@ -57,7 +66,7 @@ class PlaintextPaths {
   }
 
  private:
-  const RuleSet& set_;
+  RuleBits rejecting_;
   std::map<std::pair<std::size_t, Network>, PlaintextPath> paths_;
 };
 
@@ -69,7 +78,7 @@ bool Analysis::PlaintextAdmitted(Network network) const {
 
 std::optional<Analysis> Analyse(const RuleSet& set, const Catalog& catalog, const RegexAnswers& regexes,
                                 const AnalysisLimits& limits) {
-  const auto origins = OriginClasses(set, limits.max_ranges);
+  const auto origins = OriginClasses(set, limits.max_ranges, limits.max_range_words);
   if (!origins) return std::nullopt;
   const auto names = NameClasses(set, catalog, regexes, limits.max_pairs);
   if (!names) return std::nullopt;
@@ -79,12 +88,14 @@ std::optional<Analysis> Analyse(const RuleSet& set, const Catalog& catalog, cons
   }
 
   RuleBits reached(set.rules.size());
+  RuleBits matching(set.rules.size());
   PlaintextPaths paths(set);
   for (const OriginClass& origin : *origins) {
     const bool plaintext = origin.network != Network::kLocal && origin.encryption == Encryption::kNone;
     for (const NameClass& pair : *names) {
       WalkRules(origin.matches, pair.matches, walk);
       reached |= walk.reached;
+      AddMatching(origin.matches, pair.matches, matching);
       if (plaintext) paths.Add(origin, pair, walk);
     }
   }
@@ -93,6 +104,7 @@ std::optional<Analysis> Analyse(const RuleSet& set, const Catalog& catalog, cons
   analysis.plaintext = paths.Take();
   for (std::size_t i = 0; i < set.rules.size(); ++i) {
     if (!reached.Test(i)) analysis.shadowed.push_back(i);
+    if (!matching.Test(i)) analysis.for_nobody.push_back(i);
   }
   return analysis;
 }

@@ -35,8 +35,10 @@ struct NameClass {
 };
 
 // The classes of origins: the ranges that the rules name, cut along each other, and what lies between them, each in one
-// class with all that match the same rules. nullopt: a mask that is no prefix falls into more pieces than `max_ranges`.
-std::optional<std::vector<OriginClass>> OriginClasses(const RuleSet& set, std::size_t max_ranges);
+// class with all that match the same rules. nullopt: more ranges than `max_ranges` (masks that are no prefix fall into
+// many pieces), or more than `max_range_words` words of 64 rules over all of them.
+std::optional<std::vector<OriginClass>> OriginClasses(const RuleSet& set, std::size_t max_ranges,
+                                                      std::size_t max_range_words);
 
 // The classes of pairs, over all roles and databases of the catalog, all names in the rules, and any other name. A
 // regular expression over a name that the server was not asked about may match. nullopt: more pairs than `max_pairs`.
