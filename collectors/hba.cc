@@ -83,8 +83,20 @@ struct Judged {
   std::vector<ConnectionsOfRule> by_rule;                 // into `posture` and `open`
 };
 
-bool SameRules(const std::shared_ptr<const hba::RuleSet>& one, const std::shared_ptr<const hba::RuleSet>& other) {
-  return one == other || *one == *other;
+using SharedRules = std::shared_ptr<const hba::RuleSet>;
+
+bool SameRules(const SharedRules& one, const SharedRules& other) {
+  return one == other || (one && other && *one == *other);
+}
+
+// As `previous` (may be null) found it for the same rules of the same cluster, a refusal included; else anew.
+std::optional<hba::Analysis> AnalysisOf(const SharedRules& rules, const Posture& posture, const Posture* previous) {
+  if (!rules) return std::nullopt;
+  const bool same_cluster = previous != nullptr && previous->analysed && previous->catalog == posture.catalog &&
+                            previous->regexes == posture.regexes;
+  if (same_cluster && SameRules(previous->file, rules)) return previous->file_analysis;
+  if (same_cluster && SameRules(previous->in_force.rules, rules)) return previous->in_force_analysis;
+  return Analyse(*rules, posture.catalog, posture.regexes);
 }
 
 bool IsPlaintext(const hba::Connection& connection) {
@@ -96,19 +108,11 @@ Judged Judge(std::shared_ptr<Posture> posture, std::optional<std::vector<hba::Op
              const Posture* previous, bool catalog_complete) {
   Judged judged;
   if (catalog_complete) {
-    const bool same_cluster =
-        previous != nullptr && previous->catalog == posture->catalog && previous->regexes == posture->regexes;
-    if (same_cluster && previous->file_analysis && SameRules(previous->file, posture->file)) {
-      posture->file_analysis = previous->file_analysis;
-    } else {
-      posture->file_analysis = Analyse(*posture->file, posture->catalog, posture->regexes);
-    }
-    const auto& in_force = posture->in_force.rules;
-    if (in_force) {
-      posture->in_force_analysis = SameRules(in_force, posture->file)
-                                       ? posture->file_analysis
-                                       : Analyse(*in_force, posture->catalog, posture->regexes);
-    }
+    posture->file_analysis = AnalysisOf(posture->file, *posture, previous);
+    posture->in_force_analysis = SameRules(posture->in_force.rules, posture->file)
+                                     ? posture->file_analysis
+                                     : AnalysisOf(posture->in_force.rules, *posture, previous);
+    posture->analysed = true;
     if (open) {
       judged.open = std::move(open);
       for (const auto& alike : *judged.open)
@@ -145,25 +149,44 @@ void RenderRules(const Posture& posture, Sink& sink) {
   if (posture.file_analysis) sink.Add(kShadowedRules, {}, static_cast<double>(posture.file_analysis->shadowed.size()));
 }
 
-void RenderPlaintext(const Posture& posture, Sink& sink) {
+void RenderPlaintext(const Posture& posture, std::size_t max_series, Sink& sink) {
   constexpr std::pair<Network, std::string_view> kNetworks[] = {{Network::kLoopback, "loopback"},
                                                                 {Network::kRemote, "remote"}};
   for (const auto& [network, name] : kNetworks) {
     if (const auto admitted = posture.PlaintextAdmitted(network))
       sink.Add(kPlaintextAdmitted, {name}, *admitted ? 1 : 0);
   }
-  // Rules that differ only in what is no label are one series.
+  // Rules that differ only in what is no label are one series. Past the cap the last of those that are less certain are
+  // folded into one.
   std::map<Labels, bool> certain;
+  std::vector<Labels> order;
   for (const auto& [rule, is_certain, paths] : PlaintextRules(posture)) {
-    bool& known = certain[{rule.file, std::to_string(rule.line), std::string(ToString(rule.type)), DatabaseText(rule),
-                           UserText(rule), AddressText(rule), rule.method}];
-    known = known || is_certain;
+    Labels labels = {rule.file,
+                     std::to_string(rule.line),
+                     std::string(ToString(rule.type)),
+                     DatabaseText(rule),
+                     UserText(rule),
+                     AddressText(rule),
+                     rule.method};
+    const auto [known, is_new] = certain.try_emplace(std::move(labels), is_certain);
+    known->second = known->second || is_certain;
+    if (is_new) order.push_back(known->first);
   }
-  for (auto& [labels, is_certain] : certain) {
-    Labels all = labels;
-    all.emplace_back(is_certain ? "certain" : "possible");
-    sink.Add(kPlaintextRuleInfo, all, 1);
+  std::size_t kept = 0;
+  std::set<Labels> folded;
+  for (const bool wanted : {true, false}) {
+    for (Labels labels : order) {
+      if (certain.at(labels) != wanted) continue;
+      const bool keeps = kept++ < max_series;
+      if (!keeps) std::ranges::fill(labels, std::string(sessions::kOther));
+      labels.emplace_back(wanted ? "certain" : "possible");
+      if (keeps || folded.insert(labels).second) sink.Add(kPlaintextRuleInfo, labels, 1);
+    }
   }
+}
+
+Labels FoldRule(const Labels& labels) {
+  return {std::string(sessions::kOther), std::string(sessions::kOther), labels[2]};
 }
 
 Labels FoldNames(const Labels& labels) {
@@ -172,26 +195,41 @@ Labels FoldNames(const Labels& labels) {
   return folded;
 }
 
-void RenderConnections(const Judged& judged, std::size_t max_series, sessions::SeriesCap& cap, Sink& sink) {
-  std::map<Labels, double> by_rule;
+struct Caps {
+  sessions::SeriesCap by_rule, plaintext;
+};
+
+void RenderCapped(const Desc& desc, const sessions::SeriesCap::Capped& capped, Sink& sink) {
+  for (const auto& [labels, count] : capped.series) sink.Add(desc, labels, static_cast<double>(count));
+  sink.Add(kFolded, {desc.name}, static_cast<double>(capped.folded));
+}
+
+void RenderConnections(const Judged& judged, std::size_t max_series, Caps& caps, Sink& sink) {
+  sessions::Tally by_rule;
   sessions::Tally plaintext;
   for (const auto& [rule, open] : judged.by_rule) {
     const std::string file = rule != nullptr ? rule->file : "";
     const std::string line = rule != nullptr ? std::to_string(rule->line) : "";
     const hba::Connection& connection = open->connection;
-    by_rule[{file, line, std::string(ToString(connection.encryption))}] += static_cast<double>(open->count);
+    for (std::size_t i = 0; i < open->count; ++i)
+      by_rule.Add({file, line, std::string(ToString(connection.encryption))});
     if (!IsPlaintext(connection)) continue;
     const std::string address = connection.address->Unmapped().ToString();
     for (std::size_t i = 0; i < open->count; ++i) {
       plaintext.Add({file, line, connection.database, connection.user, address});
     }
   }
-  for (const auto& [labels, count] : by_rule) sink.Add(kRuleConnections, labels, count);
-  const auto capped = cap.Apply(plaintext, max_series, FoldNames);
-  for (const auto& [labels, count] : capped.series) {
-    sink.Add(kPlaintextConnections, labels, static_cast<double>(count));
-  }
-  sink.Add(kFolded, {kPlaintextConnections.name}, static_cast<double>(capped.folded));
+  RenderCapped(kRuleConnections, caps.by_rule.Apply(by_rule, max_series, FoldRule), sink);
+  RenderCapped(kPlaintextConnections, caps.plaintext.Apply(plaintext, max_series, FoldNames), sink);
+}
+
+// Why the rules in force are not known; null where they are, or where nothing can be known of them.
+const char* WhyNotInForce(const hba::InForceView& in_force) {
+  using Doubt = hba::InForceView::Doubt;
+  if (in_force.rules) return nullptr;
+  if (in_force.pending == true) return "reload_pending";
+  if (in_force.doubt == Doubt::kSameSecond) return "changed_with_load";
+  return in_force.doubt == Doubt::kPath ? "path_changed" : nullptr;
 }
 
 // ---- Factory
@@ -222,15 +260,24 @@ class Collector : public sampling::Collector {
     output.incomplete = std::move(reading.incomplete);
     if (!reading.has_rules) co_return;
 
+    const bool is_local = context.peer && (!context.peer->address || context.peer->address->IsLoopback());
+    if (is_local && !reading.files.empty()) {
+      auto looking = context.blocking.Run([files = std::move(reading.files)] { return LookAtHbaFiles(files); });
+      if (const auto times = co_await std::move(looking)) {
+        reading.view.changed = times->changed;
+        reading.view.moved = times->moved;
+        reading.view.exact = true;
+      }
+    }
+
     auto posture = std::make_shared<Posture>();
     posture->in_force = tracker_.Look(reading.view);
     posture->file = tracker_.shown();
     posture->has_raw_text = reading.has_raw_text;
+    posture->abilities = reading.abilities;
     posture->catalog = std::move(reading.catalog);
     posture->regexes = std::move(reading.regexes);
-    if (posture->in_force.pending == true && !posture->in_force.rules) {
-      output.incomplete.push_back({"rules_in_force", "reload_pending"});
-    }
+    if (const char* why = WhyNotInForce(posture->in_force)) output.incomplete.push_back({"rules_in_force", why});
 
     auto work = [posture = std::move(posture), open = std::move(reading.connections), previous = last_,
                  complete = reading.catalog_complete]() mutable {
@@ -242,8 +289,8 @@ class Collector : public sampling::Collector {
     if (reading.catalog_complete && !last_->file_analysis) output.incomplete.push_back({"analysis", "too_large"});
 
     RenderRules(*last_, output.sink);
-    RenderPlaintext(*last_, output.sink);
-    if (judged.open) RenderConnections(judged, context.config.max_series, cap_, output.sink);
+    RenderPlaintext(*last_, context.config.max_series, output.sink);
+    if (judged.open) RenderConnections(judged, context.config.max_series, caps_, output.sink);
     output.facts.Publish(last_);
   }
 
@@ -266,7 +313,7 @@ class Collector : public sampling::Collector {
   std::uint64_t looks_ = 0;
   hba::InForceTracker tracker_;
   std::shared_ptr<const Posture> last_;
-  sessions::SeriesCap cap_;
+  Caps caps_;
 };
 
 constexpr sampling::CollectorType kType = {"hba",

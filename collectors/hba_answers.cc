@@ -48,6 +48,8 @@ void TakeAccess(const db::Result& row, HbaAnswers& answers) {
                     flag("sees_stats")};
   answers.load_time = row.RequireDouble(0, row.Column("load_time"));
   answers.now = row.RequireDouble(0, row.Column("now"));
+  answers.abilities = {row.Bool(0, row.Column("ssl")), row.Bool(0, row.Column("client_ca"))};
+  answers.hba_file = row.Text(0, row.Column("hba_file")).value_or("");
 }
 
 }  // namespace
@@ -60,6 +62,11 @@ std::optional<Digest> HbaAnswers::digest() const {
     digester.Number(flag);
   }
   digester.Number(load_time);
+  digester.Text(hba_file);
+  for (const auto& ability : {abilities.tls, abilities.client_certificates}) {
+    digester.Number(ability.has_value());
+    digester.Number(ability.value_or(false));
+  }
   for (const auto* answer : {&rules, &files, &catalog, &connections}) {
     digester.Number(answer->has_value());
     if (!*answer) continue;

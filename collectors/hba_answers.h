@@ -8,6 +8,7 @@
 #include "exporter/base/deadline.h"
 #include "exporter/base/digest.h"
 #include "exporter/db/session.h"
+#include "exporter/hba/evaluator.h"
 #include "exporter/sampling/collector.h"
 
 namespace pgtls::collectors {
@@ -31,6 +32,8 @@ struct HbaAnswers {
   HbaAccess access;
   double load_time = 0;  // pg_conf_load_time(), seconds since the epoch by the server's clock
   double now = 0;        // of the question, by the same clock
+  hba::Abilities abilities;
+  std::string hba_file;  // the setting; empty where the role may not see it
   std::optional<db::Answer> rules;
   std::optional<db::Answer> files;
   std::optional<db::Answer> catalog;

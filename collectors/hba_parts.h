@@ -18,6 +18,9 @@ inline constexpr sampling::Remedy kHbaFileTimesRemedies[] = {
     {"error",
      "Check the server log for the error of tls_exporter.hba_files(): a file or directory that the server's user "
      "cannot read. If an older version installed the function, run deploy/sql/monitoring_role.sql again."},
+    {"outdated",
+     "An older version installed tls_exporter.hba_files(), which does not report directories: run "
+     "deploy/sql/monitoring_role.sql again as a superuser."},
 };
 inline constexpr sampling::Remedy kHbaConnectionsRemedies[] = {
     {"insufficient_privilege", "GRANT pg_read_all_stats TO tls_exporter; (the role that the exporter logs in as)"},
@@ -42,6 +45,14 @@ inline constexpr sampling::Remedy kHbaInForceRemedies[] = {
     {"reload_pending",
      "Reload the server (SELECT pg_reload_conf();), which puts the file in force. If PostgreSQL refuses the file, fix "
      "the lines that the finding hba_errors lists first."},
+    {"changed_with_load",
+     "The file changed in the second in which the server loaded it, before the load or after it. Reload the server "
+     "once "
+     "more (SELECT pg_reload_conf();)."},
+    {"path_changed",
+     "A directory on the path to pg_hba.conf changed after the server loaded the file, so that the path may lead to "
+     "another file now (a symbolic link, a renamed directory). Check the file, then reload the server "
+     "(SELECT pg_reload_conf();)."},
 };
 
 inline constexpr sampling::DeclaredPart kHbaParts[] = {
@@ -49,7 +60,7 @@ inline constexpr sampling::DeclaredPart kHbaParts[] = {
     {"raw_text", "quotes in pg_hba.conf", kHbaRawTextRemedies},
     {"file_times", "whether pg_hba.conf changed after it was loaded", kHbaFileTimesRemedies},
     {"connections", "which rule admitted the open connections", kHbaConnectionsRemedies},
-    {"rules_in_force", "the rules in force (those from before the change that waits for a reload)",
+    {"rules_in_force", "the rules in force (pg_hba.conf changed, or may have changed, after it was loaded)",
      kHbaInForceRemedies},
     {"roles", "the roles and databases that the rules of pg_hba.conf name", kHbaRolesRemedies},
     {"analysis", "what the rules of pg_hba.conf admit (too many combinations)", kHbaAnalysisRemedies},

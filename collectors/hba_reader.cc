@@ -40,6 +40,15 @@ std::optional<std::string> Owned(std::optional<std::string_view> text) {
   return text ? std::optional<std::string>(*text) : std::nullopt;
 }
 
+// Columns that the functions of an older monitoring_role.sql do not have.
+std::optional<int> OptionalColumn(const db::Result& rows, const char* name) {
+  try {
+    return rows.Column(name);
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+}
+
 std::vector<FileRow> ReadRules(const db::Result& rows) {
   const int file = rows.Column("file");
   const int line = rows.Column("line_number");
@@ -51,6 +60,7 @@ std::vector<FileRow> ReadRules(const db::Result& rows) {
   const int netmask = rows.Column("netmask");
   const int method = rows.Column("auth_method");
   const int client_cert = rows.Column("clientcert");
+  const auto options = OptionalColumn(rows, "options");
   const int error = rows.Column("error");
   const int raw = rows.Column("raw");
   std::vector<FileRow> result;
@@ -67,17 +77,33 @@ std::vector<FileRow> ReadRules(const db::Result& rows) {
     rule.netmask = Owned(rows.Text(row, netmask));
     rule.method = Owned(rows.Text(row, method));
     rule.client_cert = Text(rows, row, client_cert);
+    if (options) {
+      if (const auto text = rows.Text(row, *options)) rule.options = Lines(*text);
+    }
     rule.error = Owned(rows.Text(row, error));
     rule.raw = rows.Bytes(row, raw);
   }
   return result;
 }
 
-std::optional<double> LatestChange(const db::Result& rows) {
-  std::optional<double> latest;
+std::vector<HbaFile> ReadFiles(const db::Result& rows) {
+  const int path = rows.Column("path");
+  const int changed = rows.Column("changed");
+  const int size = rows.Column("size");
+  const int way = rows.Column("way");
+  std::vector<HbaFile> files;
+  files.reserve(static_cast<std::size_t>(rows.rows()));
   for (int row = 0; row < rows.rows(); ++row) {
-    const double changed = rows.RequireDouble(row, rows.Column("changed"));
-    latest = std::max(latest.value_or(changed), changed);
+    files.push_back(
+        {Text(rows, row, path), rows.Double(row, changed), rows.Int(row, size), rows.RequireBool(row, way)});
+  }
+  return files;
+}
+
+std::optional<double> LatestChange(const std::vector<HbaFile>& files, bool way) {
+  std::optional<double> latest;
+  for (const HbaFile& file : files) {
+    if (file.way == way && file.changed) latest = std::max(latest.value_or(*file.changed), *file.changed);
   }
   return latest;
 }
@@ -146,6 +172,7 @@ class Reader {
   asio::awaitable<void> Take(HbaAnswers answers, const sampling::OwnBackends& own) {
     reading_.view.load_time = answers.load_time;
     reading_.view.now = answers.now;
+    reading_.abilities = answers.abilities;
     if (!answers.access.sees_rules()) {
       Deny("rules");
       co_return;
@@ -154,11 +181,11 @@ class Reader {
       Deny("raw_text");
     } else if (*answers.rules) {
       reading_.has_raw_text = true;
-    } else {
+    } else if (answers.access.rules_view) {
       Miss("raw_text", answers.rules->error());
       co_await AskHbaView(session_, answers, deadline_);
     }
-    TakeRules(db::Take(*std::move(answers.rules)));
+    TakeRules(*std::move(answers.rules), answers.hba_file);
     if (answers.files) {
       TakeFiles(*std::move(answers.files));
     } else {
@@ -199,8 +226,19 @@ class Reader {
     reading_.incomplete.push_back({part, std::string(ToString(FailureReason::kInsufficientPrivilege))});
   }
 
-  void TakeRules(const db::Result& rows) {
-    reading_.view.rules = ParseRules(ReadRules(rows), session_.server_version());
+  // The role may execute the functions, so an error about a file is the server's own: it cannot read pg_hba.conf.
+  static bool CannotReadFile(const DbError& error) {
+    return error.sqlstate() == "42501" || error.sqlstate().starts_with("58");
+  }
+
+  void TakeRules(db::Answer answer, std::string file) {
+    if (file.empty()) file = "pg_hba.conf";
+    if (!answer && CannotReadFile(answer.error())) {
+      std::erase_if(reading_.incomplete, [](const auto& part) { return part.part == "raw_text"; });
+      reading_.view.rules = hba::UnreadableRules(file, answer.error().what());
+    } else {
+      reading_.view.rules = ParseRules(ReadRules(db::Take(std::move(answer))), session_.server_version(), file);
+    }
     reading_.has_rules = true;
   }
 
@@ -214,8 +252,12 @@ class Reader {
   }
 
   void TakeFiles(db::Answer answer) {
-    if (answer) {
-      reading_.view.changed = LatestChange(*answer);
+    if (answer && !OptionalColumn(*answer, "way")) {
+      reading_.incomplete.push_back({"file_times", "outdated"});
+    } else if (answer) {
+      reading_.files = ReadFiles(*answer);
+      reading_.view.changed = LatestChange(reading_.files, false);
+      reading_.view.moved = LatestChange(reading_.files, true);
     } else {
       Miss("file_times", answer.error());
     }

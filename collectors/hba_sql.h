@@ -23,34 +23,37 @@ SELECT EXISTS (SELECT FROM ours WHERE proname = 'hba_rules') AS rules_function,
        has_function_privilege('pg_hba_file_rules()', 'EXECUTE') AS rules_view,
        pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_stats,
        extract(epoch FROM pg_conf_load_time())::float8 AS load_time,
-       extract(epoch FROM statement_timestamp())::float8 AS now
+       extract(epoch FROM statement_timestamp())::float8 AS now,
+       (SELECT setting FROM pg_settings WHERE name = 'hba_file') AS hba_file,
+       (SELECT setting = 'on' FROM pg_settings WHERE name = 'ssl') AS ssl,
+       (SELECT setting <> '' FROM pg_settings WHERE name = 'ssl_ca_file') AS client_ca
 )"}};
 
 // The rules with each line's raw first fields. The line's text is put together as PostgreSQL does it (continuation
-// lines) and cut behind the address, before any option that may be secret; bytes, since the file need not be in the
-// database's encoding. Only clientcert of the options. A message is cut where it would quote the line. The same text as
+// lines; a NUL byte hides the rest of its line and joins the next) and cut behind the address, before any option that
+// may be secret. It is handled as encode(…, 'escape') writes bytes (a backslash as \134), which is ASCII whatever the
+// file holds. The options without those that hold a secret. A message is cut where it may quote one. The same text as
 // in tls_exporter.hba_rules().
 inline constexpr std::array kHbaRulesSql = {sampling::VersionedSql{140000, R"(
 WITH rule AS MATERIALIZED (
   SELECT r.*, coalesce(to_jsonb(r) ->> 'file_name', current_setting('hba_file')) AS file,
          (to_jsonb(r) ->> 'rule_number')::integer AS number
   FROM pg_hba_file_rules() WITH ORDINALITY r
-), encoding AS (
-  SELECT CASE WHEN getdatabaseencoding() IN ('UTF8', 'SQL_ASCII') THEN 'LATIN1' ELSE getdatabaseencoding() END AS name
 ), physical AS (
   SELECT f.file, t.n, rtrim(t.line, E'\r') AS line
   FROM (SELECT DISTINCT file FROM rule) f
-  CROSS JOIN encoding e
   CROSS JOIN LATERAL string_to_table(
-    convert_from(pg_read_binary_file(f.file, 0, (pg_stat_file(f.file)).size, true), e.name), E'\n')
+    regexp_replace(
+      replace(encode(pg_read_binary_file(f.file, 0, (pg_stat_file(f.file, true)).size, true), 'escape'), E'\\\\', E'\\134'),
+      E'\\\\000[^\n]*(?:\n|$)', '', 'g'), E'\n')
     WITH ORDINALITY AS t(line, n)
 ), numbered AS (
-  SELECT file, n, line, right(line, 1) = E'\\' AS continues,
-         coalesce(lag(right(line, 1) = E'\\') OVER (PARTITION BY file ORDER BY n), false) AS continued
+  SELECT file, n, line, right(line, 4) = E'\\134' AS continues,
+         coalesce(lag(right(line, 4) = E'\\134') OVER (PARTITION BY file ORDER BY n), false) AS continued
   FROM physical
 ), logical AS (
   SELECT file, min(n) AS line_number,
-         string_agg(CASE WHEN continues THEN left(line, -1) ELSE line END, '' ORDER BY n) AS line
+         string_agg(CASE WHEN continues THEN left(line, -4) ELSE line END, '' ORDER BY n) AS line
   FROM (SELECT *, count(*) FILTER (WHERE NOT continued) OVER (PARTITION BY file ORDER BY n) AS record FROM numbered) n
   GROUP BY file, record
 )
@@ -58,11 +61,15 @@ SELECT r.ordinality, r.file, r.line_number, r.number AS rule_number, r.type,
        array_to_string(r.database, E'\n') AS databases, array_to_string(r.user_name, E'\n') AS users,
        r.address, r.netmask, r.auth_method,
        (SELECT substr(o, 12) FROM unnest(r.options) o WHERE o LIKE 'clientcert=%') AS clientcert,
-       regexp_replace(split_part(r.error, ': ', 1), '((?:LDAP|RADIUS)[^"]*).*', '\1') AS error,
-       CASE WHEN r.type IS NOT NULL THEN convert_to(substring(l.line FROM CASE r.type
+       (SELECT string_agg(o, E'\n' ORDER BY o) FROM unnest(r.options) o WHERE o !~ '^(ldapbindpasswd|radiussecrets)=') AS options,
+       CASE WHEN r.error ~ '^(invalid authentication method|could not open|invalid IP|invalid regular expression)'
+              OR r.error LIKE 'unrecognized authentication option name: %' AND l.line !~* 'passw|secret'
+            THEN r.error
+            ELSE regexp_replace(split_part(r.error, ': ', 1), '((?:LDAP|RADIUS)[^"]*).*', '\1') END AS error,
+       CASE WHEN r.type IS NOT NULL THEN decode(substring(l.line FROM CASE r.type
          WHEN 'local' THEN '^[ \t\r,]*((?:[^ \t\r,#"]|"[^"]*(?:"|$))+(?:,[ \t\r,]*(?:[^ \t\r,#"]|"[^"]*(?:"|$))+)*(?:[ \t\r][ \t\r,]*(?:[^ \t\r,#"]|"[^"]*(?:"|$))+(?:,[ \t\r,]*(?:[^ \t\r,#"]|"[^"]*(?:"|$))+)*){2})'
          ELSE '^[ \t\r,]*((?:[^ \t\r,#"]|"[^"]*(?:"|$))+(?:,[ \t\r,]*(?:[^ \t\r,#"]|"[^"]*(?:"|$))+)*(?:[ \t\r][ \t\r,]*(?:[^ \t\r,#"]|"[^"]*(?:"|$))+(?:,[ \t\r,]*(?:[^ \t\r,#"]|"[^"]*(?:"|$))+)*){3})'
-       END), (SELECT name FROM encoding)) END AS raw
+       END), 'escape') END AS raw
 FROM rule r
 LEFT JOIN logical l ON l.file = r.file AND l.line_number = r.line_number
 ORDER BY r.ordinality
@@ -72,32 +79,35 @@ inline constexpr std::array kHbaRulesFunctionSql = {
 
 // The rules alone, for a role that may execute pg_hba_file_rules() but not read files.
 inline constexpr std::array kHbaViewSql = {sampling::VersionedSql{140000, R"(
-SELECT coalesce(to_jsonb(r) ->> 'file_name', current_setting('hba_file', true), '') AS file, r.line_number,
-       (to_jsonb(r) ->> 'rule_number')::integer AS rule_number, r.type,
+SELECT coalesce(to_jsonb(r) ->> 'file_name', (SELECT setting FROM pg_settings WHERE name = 'hba_file'), '') AS file,
+       r.line_number, (to_jsonb(r) ->> 'rule_number')::integer AS rule_number, r.type,
        array_to_string(r.database, E'\n') AS databases, array_to_string(r.user_name, E'\n') AS users,
        r.address, r.netmask, r.auth_method,
        (SELECT substr(o, 12) FROM unnest(r.options) o WHERE o LIKE 'clientcert=%') AS clientcert,
-       regexp_replace(split_part(r.error, ': ', 1), '((?:LDAP|RADIUS)[^"]*).*', '\1') AS error,
+       (SELECT string_agg(o, E'\n' ORDER BY o) FROM unnest(r.options) o WHERE o !~ '^(ldapbindpasswd|radiussecrets)=') AS options,
+       CASE WHEN r.error ~ '^(invalid authentication method|could not open|invalid IP|invalid regular expression)' THEN r.error
+            ELSE regexp_replace(split_part(r.error, ': ', 1), '((?:LDAP|RADIUS)[^"]*).*', '\1') END AS error,
        NULL::bytea AS raw
 FROM pg_hba_file_rules() WITH ORDINALITY r ORDER BY r.ordinality
 )"}};
 
 // Every file and directory that pg_hba.conf consists of ("@file", include, include_dir), and when it last changed. A
-// word that looks like a reference is taken for one: a file too many does no harm. The same text as in
-// tls_exporter.hba_files().
+// word that looks like a reference is taken for one: a file too many does no harm. No times: missing. With `way`: the
+// directories on the path to them, and when an entry there was last added, removed or replaced. A symbolic link leads
+// elsewhere from then on, which pg_stat_file does not show: it follows links. The top level ("/etc", "/tmp") is left
+// out, where changes are routine, and the data directory where the server's own start, a new log file or ALTER SYSTEM
+// explains its last change. The same text as in tls_exporter.hba_files().
 inline constexpr std::array kHbaFilesSql = {sampling::VersionedSql{140000, R"(
-WITH RECURSIVE encoding AS (
-  SELECT CASE WHEN getdatabaseencoding() IN ('UTF8', 'SQL_ASCII') THEN 'LATIN1' ELSE getdatabaseencoding() END AS name
-), file(path, depth) AS (
+WITH RECURSIVE file(path, depth) AS (
   SELECT current_setting('hba_file') COLLATE "C", 0
   UNION
   SELECT p.path, f.depth + 1
   FROM file f
-  CROSS JOIN encoding e
   CROSS JOIN LATERAL pg_stat_file(f.path, true) s
   CROSS JOIN LATERAL string_to_table(
-    regexp_replace(CASE WHEN NOT s.isdir THEN convert_from(pg_read_binary_file(f.path, 0, s.size, true), e.name) END,
-                   E'\\\\\r*\n', '', 'g'), E'\n') AS t(line)
+    regexp_replace(regexp_replace(
+      replace(encode(CASE WHEN NOT s.isdir THEN pg_read_binary_file(f.path, 0, s.size, true) END, 'escape'), E'\\\\', E'\\134'),
+      E'\\\\000[^\n]*(?:\n|$)', '', 'g'), E'\\\\134\r*\n', '', 'g'), E'\n') AS t(line)
   CROSS JOIN LATERAL (
     SELECT array_agg(m[1] ORDER BY n) AS words
     FROM regexp_matches(t.line, '(?:[^ \t\r,#"]|"[^"]*(?:"|$))+|#.*', 'g') WITH ORDINALITY AS x(m, n) WHERE m[1] NOT LIKE '#%'
@@ -109,8 +119,9 @@ WITH RECURSIVE encoding AS (
     WHERE current_setting('server_version_num')::integer >= 160000 AND cardinality(w.words) = 2
       AND replace(w.words[1], '"', '') IN ('include', 'include_if_exists', 'include_dir')
   ) r
+  CROSS JOIN LATERAL (SELECT convert_from(decode(r.name, 'escape'), getdatabaseencoding()) AS name) n
   CROSS JOIN LATERAL (
-    SELECT CASE WHEN r.name LIKE '/%' THEN r.name ELSE regexp_replace(f.path, '[^/]*$', '') || r.name END AS path
+    SELECT CASE WHEN n.name LIKE '/%' THEN n.name ELSE regexp_replace(f.path, '[^/]*$', '') || n.name END AS path
   ) a
   CROSS JOIN LATERAL (
     SELECT a.path
@@ -120,12 +131,26 @@ WITH RECURSIVE encoding AS (
     WHERE entry LIKE '%.conf' AND entry NOT LIKE '.%'
   ) p
   WHERE f.depth < 10
+), way(path) AS (
+  SELECT DISTINCT array_to_string(p.parts[1:n], '/')
+  FROM file f
+  CROSS JOIN LATERAL (SELECT string_to_array(f.path, '/') AS parts) p
+  CROSS JOIN LATERAL generate_series(least(3, cardinality(p.parts) - 1), cardinality(p.parts) - 1) n
 )
-SELECT DISTINCT f.path, extract(epoch FROM greatest(s.modification, s.change))::float8 AS changed
-FROM file f CROSS JOIN LATERAL pg_stat_file(f.path, true) s WHERE s.modification IS NOT NULL ORDER BY f.path
+SELECT f.path, extract(epoch FROM greatest(s.modification, s.change))::float8 AS changed, s.size, false AS way
+FROM (SELECT DISTINCT path FROM file) f CROSS JOIN LATERAL pg_stat_file(f.path, true) s
+UNION ALL
+SELECT w.path, extract(epoch FROM s.modification)::float8, NULL, true
+FROM way w CROSS JOIN LATERAL pg_stat_file(w.path, true) s
+WHERE s.modification IS NOT NULL
+  AND NOT (w.path = current_setting('data_directory')
+           AND (s.modification <= pg_postmaster_start_time()
+                OR EXISTS (SELECT FROM unnest(ARRAY['current_logfiles', 'postgresql.auto.conf', 'backup_label.old', 'tablespace_map.old']) entry
+                           CROSS JOIN LATERAL pg_stat_file(w.path || '/' || entry, true) e WHERE e.change = s.modification)))
+ORDER BY 4, 1
 )"}};
 inline constexpr std::array kHbaFilesFunctionSql = {
-    sampling::VersionedSql{140000, "SELECT path, changed FROM tls_exporter.hba_files() ORDER BY path"}};
+    sampling::VersionedSql{140000, "SELECT * FROM tls_exporter.hba_files()"}};
 
 // Roles, memberships (whatever their options: pg_hba asks for membership), databases. $1: at most so many rows.
 inline constexpr std::array kHbaCatalogSql = {sampling::VersionedSql{140000, R"(

@@ -70,34 +70,35 @@ GRANT EXECUTE ON FUNCTION tls_exporter.file_settings() TO tls_exporter;
 -- ---- pg_hba.conf (hba collector)
 
 -- The rules as pg_hba_file_rules shows them, with each line's own first fields: the view drops the quotes that tell a name from a keyword.
--- The text is cut behind the address, before any option that may be secret (ldapbindpasswd, radiussecrets …); of the options only clientcert
--- comes out, and a message is cut where it would quote the line.
+-- The text is cut behind the address, before any option that may be secret; the options come without ldapbindpasswd and radiussecrets, and a
+-- message is cut where it may quote one. Lines are handled as encode(…, 'escape') writes bytes: the files may hold anything. A NUL byte hides
+-- the rest of its line and joins the next, as it does for PostgreSQL.
 DROP FUNCTION IF EXISTS tls_exporter.hba_rules();
 CREATE FUNCTION tls_exporter.hba_rules(
     OUT ordinality bigint, OUT file text, OUT line_number integer, OUT rule_number integer, OUT type text, OUT databases text,
-    OUT users text, OUT address text, OUT netmask text, OUT auth_method text, OUT clientcert text, OUT error text, OUT raw bytea)
+    OUT users text, OUT address text, OUT netmask text, OUT auth_method text, OUT clientcert text, OUT options text, OUT error text,
+    OUT raw bytea)
   RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   WITH rule AS MATERIALIZED (
     SELECT r.*, coalesce(to_jsonb(r) ->> 'file_name', current_setting('hba_file')) AS file,
            (to_jsonb(r) ->> 'rule_number')::integer AS number
     FROM pg_hba_file_rules() WITH ORDINALITY r
-  ), encoding AS (
-    SELECT CASE WHEN getdatabaseencoding() IN ('UTF8', 'SQL_ASCII') THEN 'LATIN1' ELSE getdatabaseencoding() END AS name
   ), physical AS (
     SELECT f.file, t.n, rtrim(t.line, E'\r') AS line
     FROM (SELECT DISTINCT file FROM rule) f
-    CROSS JOIN encoding e
     CROSS JOIN LATERAL string_to_table(
-      convert_from(pg_read_binary_file(f.file, 0, (pg_stat_file(f.file)).size, true), e.name), E'\n')
+      regexp_replace(
+        replace(encode(pg_read_binary_file(f.file, 0, (pg_stat_file(f.file, true)).size, true), 'escape'), E'\\\\', E'\\134'),
+        E'\\\\000[^\n]*(?:\n|$)', '', 'g'), E'\n')
       WITH ORDINALITY AS t(line, n)
   ), numbered AS (
-    SELECT file, n, line, right(line, 1) = E'\\' AS continues,
-           coalesce(lag(right(line, 1) = E'\\') OVER (PARTITION BY file ORDER BY n), false) AS continued
+    SELECT file, n, line, right(line, 4) = E'\\134' AS continues,
+           coalesce(lag(right(line, 4) = E'\\134') OVER (PARTITION BY file ORDER BY n), false) AS continued
     FROM physical
   ), logical AS (
     SELECT file, min(n) AS line_number,
-           string_agg(CASE WHEN continues THEN left(line, -1) ELSE line END, '' ORDER BY n) AS line
+           string_agg(CASE WHEN continues THEN left(line, -4) ELSE line END, '' ORDER BY n) AS line
     FROM (SELECT *, count(*) FILTER (WHERE NOT continued) OVER (PARTITION BY file ORDER BY n) AS record FROM numbered) n
     GROUP BY file, record
   )
@@ -105,11 +106,15 @@ AS $$
          array_to_string(r.database, E'\n') AS databases, array_to_string(r.user_name, E'\n') AS users,
          r.address, r.netmask, r.auth_method,
          (SELECT substr(o, 12) FROM unnest(r.options) o WHERE o LIKE 'clientcert=%') AS clientcert,
-         regexp_replace(split_part(r.error, ': ', 1), '((?:LDAP|RADIUS)[^"]*).*', '\1') AS error,
-         CASE WHEN r.type IS NOT NULL THEN convert_to(substring(l.line FROM CASE r.type
+         (SELECT string_agg(o, E'\n' ORDER BY o) FROM unnest(r.options) o WHERE o !~ '^(ldapbindpasswd|radiussecrets)=') AS options,
+         CASE WHEN r.error ~ '^(invalid authentication method|could not open|invalid IP|invalid regular expression)'
+                OR r.error LIKE 'unrecognized authentication option name: %' AND l.line !~* 'passw|secret'
+              THEN r.error
+              ELSE regexp_replace(split_part(r.error, ': ', 1), '((?:LDAP|RADIUS)[^"]*).*', '\1') END AS error,
+         CASE WHEN r.type IS NOT NULL THEN decode(substring(l.line FROM CASE r.type
            WHEN 'local' THEN '^[ \t\r,]*((?:[^ \t\r,#"]|"[^"]*(?:"|$))+(?:,[ \t\r,]*(?:[^ \t\r,#"]|"[^"]*(?:"|$))+)*(?:[ \t\r][ \t\r,]*(?:[^ \t\r,#"]|"[^"]*(?:"|$))+(?:,[ \t\r,]*(?:[^ \t\r,#"]|"[^"]*(?:"|$))+)*){2})'
            ELSE '^[ \t\r,]*((?:[^ \t\r,#"]|"[^"]*(?:"|$))+(?:,[ \t\r,]*(?:[^ \t\r,#"]|"[^"]*(?:"|$))+)*(?:[ \t\r][ \t\r,]*(?:[^ \t\r,#"]|"[^"]*(?:"|$))+(?:,[ \t\r,]*(?:[^ \t\r,#"]|"[^"]*(?:"|$))+)*){3})'
-         END), (SELECT name FROM encoding)) END AS raw
+         END), 'escape') END AS raw
   FROM rule r
   LEFT JOIN logical l ON l.file = r.file AND l.line_number = r.line_number
   ORDER BY r.ordinality
@@ -117,23 +122,23 @@ $$;
 REVOKE ALL ON FUNCTION tls_exporter.hba_rules() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tls_exporter.hba_rules() TO tls_exporter;
 
--- The files and directories that pg_hba.conf consists of, and when each last changed (modification or change, whichever is later).
+-- The files and directories that pg_hba.conf consists of, and when each last changed (modification or change, whichever is later; null: missing). With `way`:
+-- a directory on the path to one of them, and when an entry of it was last added, removed or replaced, such as a symbolic link. The data
+-- directory is left out where the server's own start, a new log file or ALTER SYSTEM explains its last change.
 DROP FUNCTION IF EXISTS tls_exporter.hba_files();
-CREATE FUNCTION tls_exporter.hba_files(OUT path text, OUT changed double precision)
+CREATE FUNCTION tls_exporter.hba_files(OUT path text, OUT changed double precision, OUT size bigint, OUT way boolean)
   RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-  WITH RECURSIVE encoding AS (
-    SELECT CASE WHEN getdatabaseencoding() IN ('UTF8', 'SQL_ASCII') THEN 'LATIN1' ELSE getdatabaseencoding() END AS name
-  ), file(path, depth) AS (
+  WITH RECURSIVE file(path, depth) AS (
     SELECT current_setting('hba_file') COLLATE "C", 0
     UNION
     SELECT p.path, f.depth + 1
     FROM file f
-    CROSS JOIN encoding e
     CROSS JOIN LATERAL pg_stat_file(f.path, true) s
     CROSS JOIN LATERAL string_to_table(
-      regexp_replace(CASE WHEN NOT s.isdir THEN convert_from(pg_read_binary_file(f.path, 0, s.size, true), e.name) END,
-                     E'\\\\\r*\n', '', 'g'), E'\n') AS t(line)
+      regexp_replace(regexp_replace(
+        replace(encode(CASE WHEN NOT s.isdir THEN pg_read_binary_file(f.path, 0, s.size, true) END, 'escape'), E'\\\\', E'\\134'),
+        E'\\\\000[^\n]*(?:\n|$)', '', 'g'), E'\\\\134\r*\n', '', 'g'), E'\n') AS t(line)
     CROSS JOIN LATERAL (
       SELECT array_agg(m[1] ORDER BY n) AS words
       FROM regexp_matches(t.line, '(?:[^ \t\r,#"]|"[^"]*(?:"|$))+|#.*', 'g') WITH ORDINALITY AS x(m, n) WHERE m[1] NOT LIKE '#%'
@@ -145,8 +150,9 @@ AS $$
       WHERE current_setting('server_version_num')::integer >= 160000 AND cardinality(w.words) = 2
         AND replace(w.words[1], '"', '') IN ('include', 'include_if_exists', 'include_dir')
     ) r
+    CROSS JOIN LATERAL (SELECT convert_from(decode(r.name, 'escape'), getdatabaseencoding()) AS name) n
     CROSS JOIN LATERAL (
-      SELECT CASE WHEN r.name LIKE '/%' THEN r.name ELSE regexp_replace(f.path, '[^/]*$', '') || r.name END AS path
+      SELECT CASE WHEN n.name LIKE '/%' THEN n.name ELSE regexp_replace(f.path, '[^/]*$', '') || n.name END AS path
     ) a
     CROSS JOIN LATERAL (
       SELECT a.path
@@ -156,9 +162,23 @@ AS $$
       WHERE entry LIKE '%.conf' AND entry NOT LIKE '.%'
     ) p
     WHERE f.depth < 10
+  ), way(path) AS (
+    SELECT DISTINCT array_to_string(p.parts[1:n], '/')
+    FROM file f
+    CROSS JOIN LATERAL (SELECT string_to_array(f.path, '/') AS parts) p
+    CROSS JOIN LATERAL generate_series(least(3, cardinality(p.parts) - 1), cardinality(p.parts) - 1) n
   )
-  SELECT DISTINCT f.path, extract(epoch FROM greatest(s.modification, s.change))::float8 AS changed
-  FROM file f CROSS JOIN LATERAL pg_stat_file(f.path, true) s WHERE s.modification IS NOT NULL ORDER BY f.path
+  SELECT f.path, extract(epoch FROM greatest(s.modification, s.change))::float8 AS changed, s.size, false AS way
+  FROM (SELECT DISTINCT path FROM file) f CROSS JOIN LATERAL pg_stat_file(f.path, true) s
+  UNION ALL
+  SELECT w.path, extract(epoch FROM s.modification)::float8, NULL, true
+  FROM way w CROSS JOIN LATERAL pg_stat_file(w.path, true) s
+  WHERE s.modification IS NOT NULL
+    AND NOT (w.path = current_setting('data_directory')
+             AND (s.modification <= pg_postmaster_start_time()
+                  OR EXISTS (SELECT FROM unnest(ARRAY['current_logfiles', 'postgresql.auto.conf', 'backup_label.old', 'tablespace_map.old']) entry
+                             CROSS JOIN LATERAL pg_stat_file(w.path || '/' || entry, true) e WHERE e.change = s.modification)))
+  ORDER BY 4, 1
 $$;
 REVOKE ALL ON FUNCTION tls_exporter.hba_files() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tls_exporter.hba_files() TO tls_exporter;

@@ -50,10 +50,46 @@ Connection Asked(const config::ExplainOptions& question) {
 
 std::string Line(const Rule& rule) { return Printable(fmt::format("{}:{}: {}", rule.file, rule.line, RuleText(rule))); }
 
+std::string Why(Verdict::Refusal refusal) {
+  switch (refusal) {
+    case Verdict::Refusal::kNone:
+      break;
+    case Verdict::Refusal::kNoClientCertificate:
+      return ": the rule asks for a client certificate";
+    case Verdict::Refusal::kNoClientCa:
+      return ": the rule asks for a client certificate, and the server can verify none, since ssl_ca_file is empty";
+  }
+  return "";
+}
+
+// Which name the certificate needs, for each rule that compares one.
+std::string CertificateNames(const RuleSet& set, const Verdict& verdict) {
+  std::string text;
+  std::vector<std::size_t> rules = verdict.may_match;
+  if (verdict.rule) rules.push_back(*verdict.rule);
+  for (const std::size_t at : rules) {
+    const Rule& rule = set.rules[at];
+    const std::string name = CertificateNameText(rule);
+    if (name.empty()) continue;
+    const char* error = rule.method == "cert" ? "certificate authentication failed" : "password authentication failed";
+    if (rule.method == "trust") error = "\"trust\" authentication failed";
+    text += Printable(fmt::format("required by line {}: {}; with another certificate the server answers '{}'",
+                                  rule.line, name, error)) +
+            '\n';
+  }
+  return text;
+}
+
 // Pure text of one verdict, and its exit code.
 Explanation Judge(const RuleSet& set, const Connection& connection, const Posture& posture) {
-  const Verdict verdict = Evaluate(set, connection, posture.catalog, posture.regexes);
+  const Verdict verdict = Evaluate(set, connection, posture.catalog, posture.regexes, posture.abilities);
   Explanation result;
+  if (verdict.tls_is_off) {
+    return {
+        "no rule: ssl = off, so the server takes no TLS connection (a client with sslmode=require fails, one with "
+        "sslmode=prefer goes on without TLS)\nrejected\n",
+        kRejected};
+  }
   for (const std::size_t may : verdict.may_match) {
     const Rule& rule = set.rules[may];
     result.text += fmt::format("may match: {}\n           {}\n", Line(rule),
@@ -71,20 +107,35 @@ Explanation Judge(const RuleSet& set, const Connection& connection, const Postur
       break;
     case Verdict::Outcome::kRejected:
       result.exit_code = kRejected;
-      result.text +=
-          verdict.lacks_client_certificate ? "rejected: the rule asks for a client certificate\n" : "rejected\n";
+      result.text += "rejected" + Why(verdict.refusal) + '\n';
       break;
     case Verdict::Outcome::kUndecided:
       result.exit_code = kUndecided;
       result.text += "cannot be decided from here\n";
+      if (!posture.abilities.tls || !posture.abilities.client_certificates)
+        result.text += "unknown: the settings ssl and ssl_ca_file are not visible to the exporter's role\n";
       break;
   }
+  if (verdict.outcome != Verdict::Outcome::kRejected) result.text += CertificateNames(set, verdict);
   if (verdict.assumed) {
     result.text +=
         "assumed: words such as all and +x are keywords; only the line's own text tells (run "
         "deploy/sql/monitoring_role.sql)\n";
   }
   return result;
+}
+
+const char* WhyUnknown(hba::InForceView::Doubt doubt) {
+  using Doubt = hba::InForceView::Doubt;
+  switch (doubt) {
+    case Doubt::kNone:
+      break;
+    case Doubt::kSameSecond:
+      return "the file changed in the second of its last load, and may be another since";
+    case Doubt::kPath:
+      return "a directory on the path to the file changed after the last load, and the path may lead to another file";
+  }
+  return "the file changed after the last load, or was refused";
 }
 
 Explanation NoRules(const sampling::ServerSnapshot& server) {
@@ -111,7 +162,8 @@ Explanation Explain(const sampling::ServerSnapshot& server, const config::Explai
   const auto posture = server.facts().Get<Posture>();
   if (!posture) return NoRules(server);
   const auto& in_force = posture->in_force;
-  if (posture->file->loadable() && in_force.pending != true) {
+  const bool in_doubt = in_force.doubt != hba::InForceView::Doubt::kNone;
+  if (posture->file->loadable() && in_force.pending != true && !in_doubt) {
     Explanation result = Judge(*posture->file, connection, *posture);
     if (!in_force.pending)
       result.text += "assumed: the file has not changed since the server loaded it; its time is not visible\n";
@@ -125,14 +177,14 @@ Explanation Explain(const sampling::ServerSnapshot& server, const config::Explai
     result.text += "by the rules in force:\n" + judged.text;
     now = judged.exit_code;
   } else {
-    result.text += "the rules in force are not known: the file changed after the last load, or was refused\n";
+    result.text += fmt::format("the rules in force are not known: {}\n", WhyUnknown(in_force.doubt));
   }
   if (posture->file->loadable()) {
     result.text += "by the file, once it is loaded (SELECT pg_reload_conf()):\n" +
                    Judge(*posture->file, connection, *posture).text;
   }
   for (const auto& error : posture->file->errors) {
-    result.text += Printable(fmt::format("refused: {}:{}: {}", error.file, error.line, error.message)) + '\n';
+    result.text += "refused: " + Printable(ErrorText(error)) + '\n';
   }
   result.exit_code = now.value_or(kUndecided);
   return result;

@@ -47,10 +47,10 @@ void AddPlaintext(const Posture& posture, Findings& findings) {
                         remedy});
   }
   if (!possible.empty()) {
-    findings.push_back({Severity::kWarning, "hba_plaintext_possible",
-                        "pg_hba.conf may admit unencrypted connections from other machines", std::move(possible),
-                        "Whether these lines apply hangs on host names, on the server's own addresses, or on a reload.",
-                        remedy});
+    findings.push_back(
+        {Severity::kWarning, "hba_plaintext_possible",
+         "pg_hba.conf may admit unencrypted connections from other machines", std::move(possible),
+         "Whether these lines apply depends on host names, on the server's own addresses, or on a reload.", remedy});
   }
   if (!loopback.empty()) {
     findings.push_back({Severity::kNote, "hba_plaintext_loopback",
@@ -77,6 +77,9 @@ bool FromElsewhere(const Rule& rule) {
   return !(rule.address.network.IsLoopback() && prefix && *prefix >= (rule.address.network.is_v4() ? 8 : 104));
 }
 
+// A reachable rule that lets somebody get to authentication.
+bool Applies(const Posture& posture, const Rule& rule) { return !AdmitsNobody(rule, posture.abilities); }
+
 bool Encrypts(const Rule& rule) { return rule.type == RuleType::kHostSsl || rule.type == RuleType::kHostGssEnc; }
 
 struct Method {
@@ -98,13 +101,18 @@ constexpr Method kMethods[] = {
 
 void AddMethods(const Posture& posture, const std::vector<const Rule*>& reachable, Findings& findings) {
   bool any = false;
+  std::vector<std::string> any_certificate;
   for (const Method& method : kMethods) {
     std::vector<std::string> lines;
     bool clear = false;
     for (const Rule* rule : reachable) {
+      if (rule->method != method.name || !FromElsewhere(*rule) || !Applies(posture, *rule)) continue;
       // With a client certificate that is verified in full, the proof is there already.
-      if (rule->method != method.name || !FromElsewhere(*rule) || rule->client_cert == hba::ClientCert::kVerifyFull)
+      if (rule->client_cert == hba::ClientCert::kVerifyFull) continue;
+      if (rule->method == "trust" && rule->client_cert == hba::ClientCert::kVerifyCa) {
+        any_certificate.push_back(Line(*rule));
         continue;
+      }
       lines.push_back(Line(*rule));
       clear = clear || !Encrypts(*rule);
     }
@@ -113,6 +121,16 @@ void AddMethods(const Posture& posture, const std::vector<const Rule*>& reachabl
     const bool critical = method.name == "trust" || (method.name == "password" && clear);
     findings.push_back({critical ? Severity::kCritical : Severity::kWarning, method.id, std::string(method.title),
                         std::move(lines), std::string(method.why), std::string(method.remedy) + " Then " + kReload});
+  }
+  if (!any_certificate.empty()) {
+    any = true;
+    findings.push_back(
+        {Severity::kWarning, "hba_trust_any_certificate",
+         "pg_hba.conf admits any client certificate as any user (trust with clientcert=verify-ca)",
+         std::move(any_certificate),
+         "The server verifies the certificate, but not that it belongs to the user: whoever has one may log in "
+         "as a superuser.",
+         std::string("Change trust to cert in these lines. Then ") + kReload});
   }
   if (!any && posture.in_force.pending == false) {
     findings.push_back({Severity::kFine,
@@ -128,14 +146,48 @@ bool Everyone(const std::vector<hba::NameMatch>& names) {
   return std::ranges::any_of(names, [](const auto& name) { return name.kind == hba::NameMatch::Kind::kAll; });
 }
 
-void AddWideOpen(const std::vector<const Rule*>& reachable, Findings& findings) {
+// Rules that ask for client certificates: can they be met, and by whom?
+void AddClientCertificates(const Posture& posture, const std::vector<const Rule*>& reachable, Findings& findings) {
+  std::vector<std::string> refused, named;
+  for (const Rule* rule : reachable) {
+    if (rule->rejects() || rule->client_cert == hba::ClientCert::kOff || posture.abilities.tls == false) continue;
+    if (posture.abilities.client_certificates == false) {
+      refused.push_back(Line(*rule));
+    } else if (rule->client_cert == hba::ClientCert::kVerifyFull && rule->method != "cert") {
+      named.push_back(Line(*rule));
+      named.push_back("  " + Printable(CertificateNameText(*rule)));
+    }
+  }
+  if (!refused.empty()) {
+    findings.push_back(
+        {Severity::kWarning, "hba_no_client_ca",
+         "Rules of pg_hba.conf refuse every client: they ask for a certificate, and ssl_ca_file is empty",
+         std::move(refused),
+         "Without ssl_ca_file the server can verify no client certificate. Each connection by these rules "
+         "ends with 'client certificates can only be checked if a root certificate store is available'.",
+         std::string("Set ssl_ca_file to a file with the authority that issues the clients' certificates. "
+                     "Then ") +
+             kReload});
+  }
+  if (!named.empty()) {
+    findings.push_back({Severity::kNote, "hba_certificate_name",
+                        "Rules of pg_hba.conf compare the name in the client certificate with the user",
+                        std::move(named),
+                        "A certificate with another name is refused after the password, with the same message as for a "
+                        "wrong password; only the server's log names the certificate.",
+                        "Issue each user a certificate with this name. Where one certificate serves several users: "
+                        "clientcert=verify-ca."});
+  }
+}
+
+void AddWideOpen(const Posture& posture, const std::vector<const Rule*>& reachable, Findings& findings) {
   std::vector<std::string> lines;
   bool clear = false;
   for (const Rule* rule : reachable) {
     const AddressMatch& address = rule->address;
     const bool everywhere = address.kind == AddressMatch::Kind::kAll ||
                             (address.kind == AddressMatch::Kind::kMask && hba::PrefixLength(address.mask) == 0);
-    if (rule->type == RuleType::kLocal || rule->rejects() || !everywhere) continue;
+    if (rule->type == RuleType::kLocal || !everywhere || !Applies(posture, *rule)) continue;
     if (!Everyone(rule->databases) || !Everyone(rule->users)) continue;
     lines.push_back(Line(*rule));
     clear = clear || !Encrypts(*rule);
@@ -147,17 +199,39 @@ void AddWideOpen(const std::vector<const Rule*>& reachable, Findings& findings) 
                       std::string("Name the databases, users and networks that need it. Then ") + kReload});
 }
 
+void AddUnreachable(const Posture& posture, Findings& findings) {
+  if (!posture.file_analysis) return;
+  const auto& for_nobody = posture.file_analysis->for_nobody;
+  std::vector<std::string> late, nobody;
+  for (const std::size_t rule : posture.file_analysis->shadowed) {
+    const bool matches_none = std::ranges::find(for_nobody, rule) != for_nobody.end();
+    (matches_none ? nobody : late).push_back(Line(posture.file->rules[rule]));
+  }
+  if (!late.empty()) {
+    findings.push_back({Severity::kNote, "hba_shadowed", "Rules of pg_hba.conf that no connection can reach",
+                        std::move(late),
+                        "Rules before them take every connection that they are for, so they have no effect.",
+                        "Move them up, or remove them."});
+  }
+  if (!nobody.empty()) {
+    findings.push_back({Severity::kNote, "hba_for_nobody", "Rules of pg_hba.conf for groups that do not exist",
+                        std::move(nobody),
+                        "No role is a member of these groups, so the rules match no connection, wherever they stand.",
+                        "Create the role, correct its name after the +, or remove the line."});
+  }
+}
+
 void AddState(const Posture& posture, Findings& findings) {
   if (!posture.file->errors.empty()) {
     std::vector<std::string> lines;
     lines.reserve(posture.file->errors.size());
     for (const auto& error : posture.file->errors) {
-      lines.push_back(Printable(fmt::format("{}:{}: {}", error.file, error.line, error.message)));
+      lines.push_back(Printable(ErrorText(error)));
     }
     findings.push_back({Severity::kCritical, "hba_errors", "PostgreSQL refuses pg_hba.conf as it stands",
                         std::move(lines),
                         "The rules before the change stay in force, silently, and the next start of the server fails.",
-                        std::string("Mend these lines, then ") + kReload});
+                        std::string("Correct these lines (an empty file needs an entry), then ") + kReload});
   } else if (posture.in_force.pending == true) {
     findings.push_back({Severity::kWarning,
                         "hba_pending_reload",
@@ -166,15 +240,7 @@ void AddState(const Posture& posture, Findings& findings) {
                         "Connections are judged by the rules before the change.",
                         kReload});
   }
-  if (posture.file_analysis && !posture.file_analysis->shadowed.empty()) {
-    std::vector<std::string> lines;
-    lines.reserve(posture.file_analysis->shadowed.size());
-    for (const std::size_t rule : posture.file_analysis->shadowed) lines.push_back(Line(posture.file->rules[rule]));
-    findings.push_back({Severity::kNote, "hba_shadowed", "Rules of pg_hba.conf that no connection can reach",
-                        std::move(lines),
-                        "Rules before them take every connection that they are for: they do not do what they seem to.",
-                        "Move them up, or remove them."});
-  }
+  AddUnreachable(posture, findings);
   if (posture.file->assumed()) {
     findings.push_back({Severity::kNote,
                         "hba_assumed",
@@ -200,7 +266,8 @@ void AddHba(const Evidence& evidence, Findings& findings) {
     reachable.push_back(&posture.judging().rules[i]);
   }
   AddMethods(posture, reachable, findings);
-  AddWideOpen(reachable, findings);
+  AddClientCertificates(posture, reachable, findings);
+  AddWideOpen(posture, reachable, findings);
 }
 
 }  // namespace pgtls::audit

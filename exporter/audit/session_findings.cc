@@ -7,7 +7,9 @@ namespace pgtls::audit {
 namespace {
 
 std::string Line(const sessions::UnencryptedGroup& group) {
-  std::string line = fmt::format("user {}, database {}, from {}", group.user, group.database, group.client_addr);
+  // Physical replication has no database.
+  const std::string database = group.database.empty() ? "replication" : "database " + group.database;
+  std::string line = fmt::format("user {}, {}, from {}", group.user, database, group.client_addr);
   if (!group.application_name.empty()) line += fmt::format(" ({})", group.application_name);
   return Printable(fmt::format("{}: {} connection{}", line, group.connections, group.connections == 1 ? "" : "s"));
 }

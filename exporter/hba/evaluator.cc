@@ -7,7 +7,7 @@
 namespace pgtls::hba {
 namespace {
 
-Match FromRegex(std::optional<bool> answer) {
+Match FromAnswer(std::optional<bool> answer) {
   if (!answer) return Match::kMay;
   return *answer ? Match::kYes : Match::kNo;
 }
@@ -26,7 +26,7 @@ Match DatabaseMatches(const NameMatch& match, const Connection& connection, cons
     case Kind::kSameRole:
       return FromBool(catalog.IsMember(connection.user, connection.database));
     case Kind::kRegex:
-      return FromRegex(regexes.Get(match.text, connection.database));
+      return FromAnswer(regexes.Get(match.text, connection.database));
     case Kind::kName:
       return FromBool(match.text == connection.database);
     case Kind::kReplication:
@@ -45,7 +45,7 @@ Match UserMatches(const NameMatch& match, const std::string& user, const Catalog
     case Kind::kGroup:
       return FromBool(catalog.IsMember(user, match.text));
     case Kind::kRegex:
-      return FromRegex(regexes.Get(match.text, user));
+      return FromAnswer(regexes.Get(match.text, user));
     case Kind::kName:
       return FromBool(match.text == user);
     case Kind::kSameUser:
@@ -136,24 +136,38 @@ Match RuleMatches(const Rule& rule, const Connection& connection, const Catalog&
   return match;
 }
 
-bool Admits(const Rule& rule, const Connection& connection) {
-  return !rule.rejects() && (rule.client_cert == ClientCert::kOff || connection.client_certificate);
+Match Admits(const Rule& rule, const Connection& connection, const Abilities& abilities) {
+  if (rule.rejects()) return Match::kNo;
+  if (rule.client_cert == ClientCert::kOff) return Match::kYes;
+  if (!connection.client_certificate) return Match::kNo;
+  return FromAnswer(abilities.client_certificates);
 }
 
-Verdict Evaluate(const RuleSet& set, const Connection& connection, const Catalog& catalog,
-                 const RegexAnswers& regexes) {
+bool AdmitsNobody(const Rule& rule, const Abilities& abilities) {
+  if (rule.rejects()) return true;
+  if (rule.type == RuleType::kHostSsl && abilities.tls == false) return true;
+  return rule.client_cert != ClientCert::kOff && abilities.client_certificates == false;
+}
+
+Verdict Evaluate(const RuleSet& set, const Connection& connection, const Catalog& catalog, const RegexAnswers& regexes,
+                 const Abilities& abilities) {
   Verdict verdict;
+  if (connection.encryption == Encryption::kTls && abilities.tls == false) {
+    verdict.tls_is_off = true;
+    return verdict;
+  }
   bool may_admit = false;
-  bool may_reject = false;
+  bool may_reject = connection.encryption == Encryption::kTls && !abilities.tls;
   for (std::size_t i = 0; i < set.rules.size() && !verdict.rule; ++i) {
     const Rule& rule = set.rules[i];
     const Match match = RuleMatches(rule, connection, catalog, regexes);
-    // That a rule does not match is an assumption too where its words might be names.
     verdict.assumed = verdict.assumed || (rule.assumed && ReachesNames(rule, connection));
     if (match == Match::kNo) continue;
     if (match == Match::kYes) verdict.rule = i;
     if (match == Match::kMay) verdict.may_match.push_back(i);
-    (Admits(rule, connection) ? may_admit : may_reject) = true;
+    const Match admits = Admits(rule, connection, abilities);
+    may_admit = may_admit || admits != Match::kNo;
+    may_reject = may_reject || admits != Match::kYes;
   }
   if (!verdict.rule) may_reject = true;
   if (may_admit && may_reject) {
@@ -161,8 +175,11 @@ Verdict Evaluate(const RuleSet& set, const Connection& connection, const Catalog
   } else if (may_admit) {
     verdict.outcome = Verdict::Outcome::kAdmitted;
   }
-  verdict.lacks_client_certificate = verdict.rule && verdict.may_match.empty() && !set.rules[*verdict.rule].rejects() &&
-                                     !Admits(set.rules[*verdict.rule], connection);
+  if (!verdict.rule || !verdict.may_match.empty() || verdict.outcome != Verdict::Outcome::kRejected) return verdict;
+  const Rule& rule = set.rules[*verdict.rule];
+  if (rule.client_cert == ClientCert::kOff || rule.rejects()) return verdict;
+  verdict.refusal =
+      abilities.client_certificates == false ? Verdict::Refusal::kNoClientCa : Verdict::Refusal::kNoClientCertificate;
   return verdict;
 }
 

@@ -25,6 +25,14 @@ struct Connection {
   bool client_certificate = false;  // presents one that the server can verify
 };
 
+// What the server's settings allow, whatever the rules say. Absent: not known.
+struct Abilities {
+  std::optional<bool> tls = true;                  // ssl = on
+  std::optional<bool> client_certificates = true;  // ssl_ca_file is set: else the server can verify none, and refuses
+                                                   // every client by a rule that asks for one
+  friend bool operator==(const Abilities&, const Abilities&) = default;
+};
+
 enum class Match { kNo, kMay, kYes };
 
 // The parts of a rule, each alone.
@@ -41,17 +49,27 @@ struct Verdict {
   std::optional<std::size_t> rule;
   // Rules before it that may match, in order. Empty: `rule` decides.
   std::vector<std::size_t> may_match;
-  // The deciding rule asks for a client certificate, and there is none.
-  bool lacks_client_certificate = false;
+  // Why the deciding rule rejects though it is no `reject`.
+  enum class Refusal {
+    kNone,
+    kNoClientCertificate,  // it asks for one, and there is none
+    kNoClientCa,           // it asks for one, and the server can verify none
+  };
+  Refusal refusal = Refusal::kNone;
+  // The connection cannot exist: it is TLS, and ssl = off.
+  bool tls_is_off = false;
   // The verdict rests on a rule read under the assumption that its words are not quoted.
   bool assumed = false;
 };
 
 // REQUIRES: set.loadable().
-Verdict Evaluate(const RuleSet& set, const Connection& connection, const Catalog& catalog, const RegexAnswers& regexes);
+Verdict Evaluate(const RuleSet& set, const Connection& connection, const Catalog& catalog, const RegexAnswers& regexes,
+                 const Abilities& abilities = {});
 
 // Does this rule let the connection, which it matches, get to authentication?
-bool Admits(const Rule& rule, const Connection& connection);
+Match Admits(const Rule& rule, const Connection& connection, const Abilities& abilities);
+// Can this rule let any connection get to authentication?
+bool AdmitsNobody(const Rule& rule, const Abilities& abilities);
 
 // Why a rule may match, for people; empty where nothing of it is undecided.
 std::string WhyUndecided(const Rule& rule, const Connection& connection, const Catalog& catalog,

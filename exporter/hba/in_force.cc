@@ -1,6 +1,27 @@
 #include "exporter/hba/in_force.h"
 
 namespace pgtls::hba {
+namespace {
+
+using Doubt = InForceView::Doubt;
+
+// What the times alone say.
+struct ByTimes {
+  bool touched = false;  // after the load, for sure
+  Doubt doubt = Doubt::kNone;
+};
+
+ByTimes JudgeTimes(const FileView& view) {
+  if (!view.changed) return {};
+  // A whole second stands for all of it.
+  const double uncertain = view.exact ? 0 : 1;
+  if (*view.changed > view.load_time) return {.touched = true};
+  if (view.moved && *view.moved + uncertain > view.load_time) return {.doubt = Doubt::kPath};
+  if (*view.changed + uncertain > view.load_time) return {.doubt = Doubt::kSameSecond};
+  return {};
+}
+
+}  // namespace
 
 InForceView InForceTracker::Look(const FileView& view) {
   if (!shown_ || *shown_->rules != view.rules) {
@@ -10,22 +31,30 @@ InForceView InForceTracker::Look(const FileView& view) {
   shown_->came_after_load = shown_->came_after_load && shown_->load_time == view.load_time;
   shown_->load_time = view.load_time;
   const bool loadable = view.rules.loadable();
-  // Unchanged since the load, or, where nobody can tell that, shown the same before and after it.
-  const bool untouched =
-      view.changed ? *view.changed <= view.load_time && !shown_->came_after_load : shown_->since < view.load_time;
+  const ByTimes times = JudgeTimes(view);
+  // Unchanged since the load; or, where the times do not tell that, shown the same before and after it, or proven
+  // earlier for this load.
+  bool untouched = !times.touched && !shown_->came_after_load;
+  if (!view.changed || times.doubt != Doubt::kNone) {
+    const bool proven = loaded_ && loaded_->load_time == view.load_time && *loaded_->rules == view.rules;
+    untouched = untouched && (shown_->since < view.load_time || proven);
+  }
   if (loadable && untouched) {
     loaded_ = Loaded{shown_->rules, view.load_time};
     return {false, shown_->rules};
   }
 
   InForceView result;
-  if (!loadable || view.changed) result.pending = true;
+  if (!loadable || times.touched || (view.changed && shown_->came_after_load)) {
+    result.pending = true;
+  } else {
+    result.doubt = times.doubt;
+  }
   if (!loaded_) return result;
   // What the last load read was refused: the rules before it stay in force past that load.
   if (!loadable && untouched) loaded_->load_time = view.load_time;
-  // After a load that nobody looked at, other rules may be in force. A file that cannot be loaded leaves those that are
-  // known.
-  if (!loadable || loaded_->load_time == view.load_time) result.rules = loaded_->rules;
+  // After a load that was not observed, other rules may be in force.
+  if (loaded_->load_time == view.load_time) result.rules = loaded_->rules;
   return result;
 }
 

@@ -1,5 +1,6 @@
 // The file, or what is in force? pg_hba_file_rules shows the file as it stands; connections are judged by the rules of
-// the last load that succeeded. A refused reload moves pg_conf_load_time() on and changes nothing.
+// the last load that succeeded. A refused reload moves pg_conf_load_time() on and changes nothing. A path that leads to
+// another file (a symbolic link that was switched) is a change like any other.
 #pragma once
 
 #include <memory>
@@ -14,21 +15,33 @@ struct FileView {
   RuleSet rules;
   double now = 0;        // of the look
   double load_time = 0;  // pg_conf_load_time() of a fresh session
-  // The latest modification or change of any of the files (a modification time alone lies under cp -p and rsync), in
-  // whole seconds, rounded down: pg_stat_file has no others. Absent: not visible.
+  // The latest modification or change of any of the files, and of any symbolic link on the path to one where links are
+  // visible (a modification time alone lies under cp -p and rsync). Absent: not visible.
   std::optional<double> changed;
+  // The latest time from which a path may lead elsewhere: a directory on it was renamed, or got another entry where
+  // links are not visible. Absent: none is known.
+  std::optional<double> moved;
+  // The times are exact; else whole seconds, rounded down: pg_stat_file has no others.
+  bool exact = false;
 };
 
 struct InForceView {
+  // Why `pending` is absent although times are visible.
+  enum class Doubt {
+    kNone,
+    kSameSecond,  // a file changed in the second of the load, before it or after it
+    kPath,        // a path may lead elsewhere since the load
+  };
+
   // A change waits, or was refused. Absent: it cannot be told.
   std::optional<bool> pending;
   // The rules in force; null where they are not known.
   std::shared_ptr<const RuleSet> rules;
+  Doubt doubt = Doubt::kNone;
 };
 
-// Remembers the last rules that were seen loaded. A file that changed in the very second of the load counts as changed
-// before it, as it is when a tool writes and reloads, unless an earlier look after that load showed something else. Not
-// thread-safe.
+// Remembers the last rules that were proven to be loaded. What the times leave open is decided by what was shown at
+// other looks, or not at all. Not thread-safe.
 class InForceTracker {
  public:
   InForceView Look(const FileView& view);

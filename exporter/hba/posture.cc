@@ -36,11 +36,12 @@ std::vector<PlaintextRule> PlaintextRules(const Posture& posture) {
 
 const Rule* AdmittingRule(const Posture& posture, const Connection& connection) {
   const RuleSet& set = posture.judging();
-  const Verdict verdict = Evaluate(set, connection, posture.catalog, posture.regexes);
+  const Verdict verdict = Evaluate(set, connection, posture.catalog, posture.regexes, posture.abilities);
   std::vector<std::size_t> in_question = verdict.may_match;
   if (verdict.rule) in_question.push_back(*verdict.rule);
   // It is open, so somebody admitted it: where only one of the rules in question does, it is that one.
-  std::erase_if(in_question, [&](std::size_t rule) { return !Admits(set.rules[rule], connection); });
+  std::erase_if(in_question,
+                [&](std::size_t rule) { return Admits(set.rules[rule], connection, posture.abilities) == Match::kNo; });
   return in_question.size() == 1 ? &set.rules[in_question.front()] : nullptr;
 }
 

@@ -31,11 +31,16 @@ struct Posture {
   // Absent: the cluster is too large, or the question too hard (AnalysisLimits).
   std::optional<Analysis> file_analysis;
   std::optional<Analysis> in_force_analysis;  // of in_force.rules
+  bool analysed = false;                      // where an analysis is absent: it was tried, and is too hard
+  Abilities abilities;
   Catalog catalog;
   RegexAnswers regexes;
   // Open TCP connections without encryption. Absent: not all connections may be seen, or the cluster is too large.
   std::optional<std::vector<OpenConnections>> plaintext;
 
+  // Would PostgreSQL load the file at its next start? It does not start with a file that it refuses: one with an error
+  // in any line, without an entry, missing or unreadable. (An error in pg_ident.conf does not stop it.)
+  bool next_start_loads_file() const { return file->loadable(); }
   // The rules by which the server judges, as far as is known: those in force, else the file's.
   const RuleSet& judging() const { return in_force.rules ? *in_force.rules : *file; }
   // Can plaintext from this network get to authentication, by the file or by the rules in force? Never 'no' while they

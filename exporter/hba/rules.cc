@@ -107,6 +107,18 @@ ClientCert ClientCertOf(const FileRow& row) {
   return row.client_cert == "verify-ca" ? ClientCert::kVerifyCa : ClientCert::kOff;
 }
 
+// The remarks of hba.c on lines that it loads. Where the line is refused they are what the server last noted, and not
+// the reason.
+bool IsRemark(std::string_view message) {
+  return message.find(" record cannot match because ") != std::string_view::npos;
+}
+
+std::string ErrorMessage(const FileRow& row) {
+  const std::string message = row.error.value_or("");
+  if (!message.empty() && !IsRemark(message)) return message;
+  return "PostgreSQL refuses this line; why is in the server's log only (reload, then read it)";
+}
+
 std::string NameText(const NameMatch& match) {
   using Kind = NameMatch::Kind;
   switch (match.kind) {
@@ -163,11 +175,26 @@ bool RuleSet::assumed() const {
   return std::any_of(rules.begin(), rules.end(), [](const Rule& rule) { return rule.assumed; });
 }
 
-RuleSet ParseRules(const std::vector<FileRow>& rows, int server_version) {
+std::optional<std::string_view> Rule::Option(std::string_view name) const {
+  for (const std::string& option : options) {
+    if (option.size() > name.size() && option.starts_with(name) && option[name.size()] == '=')
+      return std::string_view(option).substr(name.size() + 1);
+  }
+  return std::nullopt;
+}
+
+RuleSet UnreadableRules(const std::string& file, const std::string& message) {
+  RuleSet set;
+  set.errors.push_back({file, 0, message});
+  return set;
+}
+
+RuleSet ParseRules(const std::vector<FileRow>& rows, int server_version, const std::string& file) {
+  if (rows.empty()) return UnreadableRules(file, "the file contains no entries, and PostgreSQL refuses that");
   RuleSet set;
   for (const FileRow& row : rows) {
     if (!row.type) {
-      set.errors.push_back({row.file, row.line, row.error.value_or("")});
+      set.errors.push_back({row.file, row.line, ErrorMessage(row)});
       continue;
     }
     const std::vector<Field> fields = Tokenize(row.raw.value_or(""));
@@ -181,6 +208,7 @@ RuleSet ParseRules(const std::vector<FileRow>& rows, int server_version) {
     if (rule.type != RuleType::kLocal) rule.address = ParseAddress(row, field(3), rule.assumed);
     rule.method = row.method.value_or("");
     rule.client_cert = ClientCertOf(row);
+    rule.options = row.options;
     set.rules.push_back(std::move(rule));
   }
   return set;
@@ -220,6 +248,20 @@ std::string RuleText(const Rule& rule) {
   if (rule.method != "cert" && rule.client_cert == ClientCert::kVerifyCa) text += " clientcert=verify-ca";
   if (rule.method != "cert" && rule.client_cert == ClientCert::kVerifyFull) text += " clientcert=verify-full";
   return text;
+}
+
+std::string CertificateNameText(const Rule& rule) {
+  if (rule.client_cert != ClientCert::kVerifyFull) return "";
+  const bool whole = rule.Option("clientname") == "DN";
+  const std::string name = whole ? "subject (as RFC 2253 writes it)" : "CN";
+  if (const auto map = rule.Option("map"))
+    return "pg_ident.conf must map the certificate's " + name + " to the user name (map=" + std::string(*map) + ")";
+  return "the certificate's " + name + " must be the user name";
+}
+
+std::string ErrorText(const RuleError& error) {
+  const std::string line = error.line > 0 ? std::to_string(error.line) + ": " : " ";
+  return error.file + ':' + line + error.message;
 }
 
 std::optional<int> PrefixLength(const IpAddress& mask) {

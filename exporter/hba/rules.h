@@ -22,7 +22,8 @@ struct FileRow {
   std::optional<std::string> address;
   std::optional<std::string> netmask;
   std::optional<std::string> method;
-  std::string client_cert;  // the option clientcert, or empty
+  std::string client_cert;           // the option clientcert, or empty
+  std::vector<std::string> options;  // "map=x"; none that holds a secret
   std::optional<std::string> error;
   std::optional<std::string> raw;  // type, database, user, address of the line's text; absent where it cannot be had
 };
@@ -61,32 +62,38 @@ struct Rule {
   AddressMatch address;  // not for kLocal
   std::string method;
   ClientCert client_cert = ClientCert::kOff;
+  std::vector<std::string> options;  // "map=x", "clientcert=verify-full"; none that holds a secret
   // Some word of it ("all", "+x" …) reads as a keyword here though the file may have it in quotes: nobody could look.
   bool assumed = false;
 
   bool rejects() const { return method == "reject"; }
+  // The value of an option; nullopt if the rule does not have it.
+  std::optional<std::string_view> Option(std::string_view name) const;
   friend bool operator==(const Rule&, const Rule&) = default;
 };
 
 struct RuleError {
   std::string file;
-  int line = 0;
-  std::string message;  // the server's text, perhaps in its language, perhaps empty
+  int line = 0;         // 0: the file as a whole
+  std::string message;  // the server's text, perhaps in its language; never empty
   friend bool operator==(const RuleError&, const RuleError&) = default;
 };
 
 // A file with its included ones. PostgreSQL takes it whole or, with one error or without any rule, refuses it whole.
 struct RuleSet {
   std::vector<Rule> rules;        // in the order of the search
-  std::vector<RuleError> errors;  // lines for which PostgreSQL refuses the file
+  std::vector<RuleError> errors;  // why PostgreSQL refuses the file: its lines, or that it has none or cannot be read
+  // A reload and the next start take the file.
   bool loadable() const { return errors.empty() && !rules.empty(); }
   bool assumed() const;
   friend bool operator==(const RuleSet&, const RuleSet&) = default;
 };
 
 // `server_version` as PQserverVersion: 16 brought regular expressions. A row with a type and an error ("hostssl … SSL
-// is disabled") is a rule: the server loads it.
-RuleSet ParseRules(const std::vector<FileRow>& rows, int server_version);
+// is disabled") is a rule: the server loads it. No row at all is an error: PostgreSQL refuses `file` without entries.
+RuleSet ParseRules(const std::vector<FileRow>& rows, int server_version, const std::string& file = "pg_hba.conf");
+// A file that the server itself cannot read.
+RuleSet UnreadableRules(const std::string& file, const std::string& message);
 
 // The parts of a rule as pg_hba.conf writes them, for people: "all", "\"all\"", "+ops,/^x". No option but clientcert,
 // no secret.
@@ -94,6 +101,10 @@ std::string DatabaseText(const Rule& rule);
 std::string UserText(const Rule& rule);
 std::string AddressText(const Rule& rule);  // empty for kLocal; a prefix mask as CIDR
 std::string RuleText(const Rule& rule);
+// Which name of a client certificate the rule compares with the user, for people; empty if it compares none.
+std::string CertificateNameText(const Rule& rule);
+// "file:line: message".
+std::string ErrorText(const RuleError& error);
 
 // The number of leading ones where the mask is a prefix.
 std::optional<int> PrefixLength(const IpAddress& mask);

@@ -39,7 +39,10 @@ class HbaPgTest : public testing::Test {
     server_.Reload();
   }
   // Over the Unix socket and on a fresh connection.
-  void Connect(const std::string& user = "tls_exporter") { harness_.Connect(server_.SocketConninfo("user=" + user)); }
+  void Connect(const std::string& user = "tls_exporter") {
+    harness_.Connect(server_.SocketConninfo("user=" + user));
+    harness_.peer = db::Peer{.host = server_.socket_dir()};
+  }
   std::string Page() {
     Connect();
     return harness_.CollectPage();
@@ -149,6 +152,165 @@ TEST_F(HbaPgTest, TakesARemarkForNoError) {
   Load("hostssl all all 0.0.0.0/0 trust\n");
   EXPECT_THAT(Page(), AllOf(HasSubstr("pg_tls_hba_rule_errors{server=\"db\"} 0\n"),
                             HasSubstr("pg_tls_hba_pending_reload{server=\"db\"} 0\n"), HasSubstr("type=\"hostssl\"")));
+}
+
+// What a server makes of bytes that are no text, and that the collector says the same.
+TEST_F(HbaPgTest, ReadsFilesThatAreNoText) {
+  using namespace std::string_literals;
+  struct Case {
+    const char* what;
+    std::string text;
+    std::size_t rules;  // beside the line of kLocal
+    std::size_t errors;
+  };
+  const std::string rule = "host all all 127.0.0.1/32 md5";
+  const std::string wide = "h\0o\0s\0t\0 \0a\0l\0l\0\r\0\n\0"s;
+  const Case cases[] = {
+      {"NUL in a comment", "# a\0b\n"s + rule + "\n" + rule + "\n", 1, 0},
+      {"NUL in a rule", "host all al\0l 127.0.0.1/32 md5\n"s, 0, 1},
+      {"NUL behind a rule", rule + "\0 x\n"s + rule + "\n", 0, 1},
+      {"NUL at the end", rule + "\n\0"s, 1, 0},
+      {"UTF-16", wide, 0, 1},
+      {"UTF-16 with a byte order mark", "\xff\xfe"s + wide, 0, 1},
+      {"Latin-1 in a comment", "# caf\xe9\n" + rule + "\n", 1, 0},
+      {"Latin-1 in a name", "host all \"caf\xe9\",all 127.0.0.1/32 md5\n", 1, 0},
+      {"Latin-1 in an error", "caf\xe9\n", 0, 1},
+      {"backslashes", "host all \\\\000,\"a\\\" 127.0.0.1/32 \\\r\nmd5\n", 1, 0},
+      {"line ends of DOS", rule + "\r\n" + rule + "\r\n", 2, 0},
+      {"line ends of old Macs", rule + "\r" + rule + "\r", 0, 1},
+      {"a long line", "host all " + std::string(20000, 'a').append(",b 127.0.0.1/32 md5\n"),
+       server_.major() >= 16 ? 1u : 0u, server_.major() >= 16 ? 0u : 1u},
+  };
+  for (const Case& one : cases) {
+    for (const char* user : {"tls_exporter", "postgres"}) {
+      SCOPED_TRACE(testing::Message() << one.what << " as " << user);
+      const std::size_t log = server_.LogSize();
+      Load(one.text);
+      if (one.errors > 0) {
+        EXPECT_TRUE(server_.WaitForLog("was not reloaded", log));
+      } else {
+        EXPECT_EQ(server_.Log(log).find("was not reloaded"), std::string::npos);
+      }
+      Connect(user);
+      const sampling::Output output = harness_.Collect();
+      EXPECT_THAT(Parts(output), IsEmpty());
+      const auto posture = output.facts.Get<hba::Posture>();
+      EXPECT_EQ(posture->file->rules.size(), 1 + one.rules);
+      EXPECT_EQ(posture->file->errors.size(), one.errors);
+      EXPECT_FALSE(posture->file->assumed());
+      EXPECT_EQ(posture->next_start_loads_file(), one.errors == 0);
+    }
+  }
+  Load("host all \"a\\\",\"all\" 127.0.0.1/32 md5\n");
+  EXPECT_EQ(RuleText(Posture()->file->rules.at(1)), "host all \"a\\\",\"all\" 127.0.0.1/32 md5");
+}
+
+// A file that PostgreSQL refuses as a whole: no row says so, and the next start fails.
+TEST_F(HbaPgTest, CountsAFileWithoutEntriesAsRefused) {
+  std::vector<std::string> texts = {"", "# nothing\n\n \t\r\n", "\0\n"};
+  if (server_.major() >= 16) {
+    server_.WriteDataFile("empty.conf", "# nothing\n");
+    texts.insert(texts.end(), {"include_dir global\n", "include empty.conf\n", "include_if_exists none.conf\n"});
+  }
+  for (const std::string& text : texts) {
+    SCOPED_TRACE(text);
+    server_.SetHba(text);
+    const std::size_t log = server_.LogSize();
+    server_.Reload();
+    EXPECT_TRUE(server_.WaitForLog("contains no entries", log));
+    EXPECT_THAT(Page(), AllOf(HasSubstr("pg_tls_hba_rule_errors{server=\"db\"} 1\n"),
+                              HasSubstr("pg_tls_hba_pending_reload{server=\"db\"} 1\n")));
+    const auto posture = Posture();
+    EXPECT_FALSE(posture->next_start_loads_file());
+    EXPECT_THAT(ErrorText(posture->file->errors.at(0)), AllOf(HasSubstr("/pg_hba.conf: "), HasSubstr("no entries")));
+  }
+  EXPECT_THROW(server_.Restart(), std::runtime_error);
+}
+
+TEST_F(HbaPgTest, CountsAFileThatTheServerCannotReadAsRefused) {
+  for (const char* user : {"tls_exporter", "postgres"}) {
+    SCOPED_TRACE(user);
+    support::MustRun({"chmod", "000", server_.data_dir() + "/pg_hba.conf"});
+    Connect(user);
+    for (const char* problem : {"Permission denied", "No such file"}) {
+      const sampling::Output output = harness_.Collect();
+      const auto posture = output.facts.Get<hba::Posture>();
+      ASSERT_TRUE(posture);
+      EXPECT_FALSE(posture->next_start_loads_file());
+      EXPECT_THAT(ErrorText(posture->file->errors.at(0)), HasSubstr(problem));
+      EXPECT_EQ(posture->in_force.pending, true);
+      support::MustRun({"rm", "-f", server_.data_dir() + "/pg_hba.conf"});
+    }
+    server_.SetHba(kLocal);
+  }
+}
+
+TEST_F(HbaPgTest, SaysWhyALineIsRefused) {
+  const auto error = [&](const std::string& line) {
+    server_.SetHba(kLocal + line + "\n");
+    const auto errors = Posture()->file->errors;
+    return errors.size() == 1 ? errors[0].message : "errors: " + std::to_string(errors.size());
+  };
+  EXPECT_EQ(error("host all all 127.0.0.1/32 sspi"),
+            "invalid authentication method \"sspi\": not supported by this build");
+  EXPECT_THAT(error("host all all 127.0.0.1 255.0.0.x md5"),
+              HasSubstr("invalid IP mask \"255.0.0.x\": Name or service"));
+  EXPECT_THAT(error("host all @none 127.0.0.1/32 md5"), HasSubstr("none\": No such file or directory"));
+  EXPECT_EQ(error("host all all 127.0.0.1/32 md5 clientcerts=1"),
+            "unrecognized authentication option name: \"clientcerts\"");
+  // A piece of a secret may stand where an option should.
+  EXPECT_EQ(error("host all all 127.0.0.1/32 ldap ldapserver=x ldapbasedn=x ldapbindpasswd=a geheim=b"),
+            server_.major() == 15 ? "unrecognized authentication option name"
+                                  : "invalid authentication method \"ldap\": not supported by this build");
+  EXPECT_EQ(error("host all all 127.0.0.1/32 md5 geheim"), "authentication option not in name=value format");
+  // Rows with neither a rule nor a reason, or with a remark in the reason's place.
+  for (const bool ssl : {true, false}) {
+    server_.Set(ssl ? "ssl = on" : "ssl = off");
+    server_.Reload();
+    EXPECT_THAT(error("hostssl all all all md5 clientcert=1"), HasSubstr("server's log")) << server_.major();
+    EXPECT_THAT(error("hostssl all all all cert clientname=XX"), HasSubstr("server's log"));
+  }
+  EXPECT_THAT(error("host all all all radius radiusservers=none.invalid radiussecrets=geheim"),
+              HasSubstr("server's log"));
+}
+
+// Rules that ask for client certificates without an ssl_ca_file refuse everybody, and TLS there is none with ssl = off.
+TEST_F(HbaPgTest, KnowsTheSettingsThatRulesNeed) {
+  const support::Certificate client = ca_.Issue({.common_name = "postgres"});
+  const auto connect = [&] {
+    support::RawOptions options = {.port = server_.port(), .tls = true};
+    options.tls_options.certificate = client.chain;
+    options.tls_options.key = client.key;
+    return RawClient(std::move(options));
+  };
+  server_.WriteDataFile("root.crt", ca_.certificate());
+  const hba::Connection connection = {.user = "postgres",
+                                      .database = "postgres",
+                                      .address = IpAddress::Parse("127.0.0.1"),
+                                      .encryption = hba::Encryption::kTls,
+                                      .client_certificate = true};
+  const auto admitted = [&] {
+    const auto posture = Posture();
+    return Evaluate(*posture->file, connection, posture->catalog, posture->regexes, posture->abilities).outcome ==
+           hba::Verdict::Outcome::kAdmitted;
+  };
+  for (const char* rule :
+       {"hostssl all all 127.0.0.0/8 cert\n", "hostssl all all 127.0.0.0/8 trust clientcert=verify-ca\n"}) {
+    server_.Set("ssl_ca_file = 'root.crt'");
+    Load(rule);
+    EXPECT_EQ(connect().state(), RawClient::State::kReady);
+    EXPECT_TRUE(admitted());
+    server_.Set("ssl_ca_file = ''");
+    server_.Reload();
+    const RawClient refused = connect();
+    EXPECT_EQ(refused.state(), RawClient::State::kRefused);
+    EXPECT_EQ(refused.error_sqlstate(), "F0000");
+    EXPECT_FALSE(admitted());
+  }
+  server_.Set("ssl = off");
+  Load("host all all 127.0.0.0/8 trust\n");
+  EXPECT_EQ(Posture()->abilities.tls, false);
+  EXPECT_FALSE(admitted());
 }
 
 TEST_F(HbaPgTest, LooksIntoIncludedFiles) {

@@ -1,5 +1,6 @@
 #include "collectors/hba.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -33,7 +34,8 @@ class HbaTest : public testing::Test {
     answers_["hba_rules_function"] = {{"ordinality", "file", "line_number", "rule_number", "type", "databases", "users",
                                        "address", "netmask", "auth_method", "clientcert", "error", "raw"},
                                       {}};
-    answers_["hba_files_function"] = {{"path", "changed"}, {{"/data/pg_hba.conf", "100"}}};
+    answers_["hba_files_function"] = {{"path", "changed", "size", "way"},
+                                      {{"/data/pg_hba.conf", "100", "10", "f"}, {"/data", "50", std::nullopt, "t"}}};
     answers_["hba_catalog"] = {{"kind", "name", "of_group"},
                                {{"role", "erp", std::nullopt},
                                 {"role", "anna", std::nullopt},
@@ -46,8 +48,9 @@ class HbaTest : public testing::Test {
 
   void Access(const char* functions, const char* sees_stats, const char* superuser) {
     answers_["hba_access"] = {
-        {"rules_function", "files_function", "superuser", "rules_view", "sees_stats", "load_time", "now"},
-        {{functions, functions, superuser, "t", sees_stats, "200.5", "300"}}};
+        {"rules_function", "files_function", "superuser", "rules_view", "sees_stats", "load_time", "now", "hba_file",
+         "ssl", "client_ca"},
+        {{functions, functions, superuser, "t", sees_stats, "200.5", "300", "/data/pg_hba.conf", "t", "t"}}};
   }
   void Rule(const char* type, const char* databases, const char* users, Text address, Text netmask, const char* method,
             const std::string& raw) {
@@ -130,11 +133,54 @@ TEST_F(HbaTest, JudgesNothingInAClusterThatIsTooLarge) {
 }
 
 TEST_F(HbaTest, SaysWhenAQuestionIsTooHard) {
-  Rule("host", "all", "all", "0.0.0.1", "0.0.0.255", "md5", "host all all 0.0.0.1");
+  for (int bit = 0; bit < 8; ++bit) {
+    const std::string mask = fmt::format("{0}.{0}.{0}.{0}", 1 << bit);
+    Rule("host", "all", "all", mask, mask, "md5", "host all all " + mask);
+  }
   const sampling::Output output = harness_.Collect();
   ASSERT_EQ(output.incomplete.size(), 1u);
   EXPECT_EQ(output.incomplete[0].part, "analysis");
   EXPECT_THAT(harness_.CollectPage(), Not(HasSubstr("plaintext_admitted")));
+}
+
+TEST_F(HbaTest, KeepsARefusalToJudge) {
+  for (int bit = 0; bit < 8; ++bit) {
+    const std::string mask = fmt::format("{0}.{0}.{0}.{0}", 1 << bit);
+    Rule("host", "all", "all", mask, mask, "md5", "host all all " + mask);
+  }
+  const auto first = harness_.Collect().facts.Get<hba::Posture>();
+  EXPECT_TRUE(first->analysed);
+  Open("anna", "erp", "10.1.2.3", "f", "1");
+  const sampling::Output output = harness_.Collect();
+  EXPECT_EQ(output.incomplete.at(0).part, "analysis");
+  EXPECT_FALSE(output.facts.Get<hba::Posture>()->file_analysis);
+}
+
+TEST_F(HbaTest, NeedsTheFunctionsOfThisVersion) {
+  answers_["hba_files_function"] = {{"path", "changed"}, {{"/data/pg_hba.conf", "100"}}};
+  Rule("host", "all", "all", "all", std::nullopt, "md5", "host all all all");
+  const sampling::Output output = harness_.Collect();
+  ASSERT_EQ(output.incomplete.size(), 1u);
+  EXPECT_EQ(output.incomplete[0].reason, "outdated");
+}
+
+TEST_F(HbaTest, SaysWhyTheRulesInForceAreNotKnown) {
+  Rule("hostssl", "all", "all", "all", std::nullopt, "md5", "hostssl all all all");
+  auto& files = answers_["hba_files_function"].second;
+  const std::pair<std::pair<const char*, const char*>, const char*> cases[] = {{{"200", "50"}, "changed_with_load"},
+                                                                               {{"100", "200"}, "path_changed"},
+                                                                               {{"100", "300"}, "path_changed"},
+                                                                               {{"201", "50"}, "reload_pending"}};
+  for (const auto& [times, why] : cases) {
+    files[0][1] = times.first, files[1][1] = times.second;
+    Harness stranger{HbaCollector()};
+    stranger.fake.answers = answers_;
+    const sampling::Output output = stranger.Collect();
+    ASSERT_EQ(output.incomplete.size(), 1u) << why;
+    EXPECT_EQ(output.incomplete[0].part, "rules_in_force");
+    EXPECT_EQ(output.incomplete[0].reason, why);
+    EXPECT_EQ(output.facts.Get<hba::Posture>()->PlaintextAdmitted(hba::Network::kRemote), std::nullopt);
+  }
 }
 
 TEST_F(HbaTest, LosesWhatAFileThatCannotBeReadWouldSay) {

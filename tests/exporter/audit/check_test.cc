@@ -68,6 +68,13 @@ TEST(CheckSettings, JudgesTheLinkOfAStandby) {
   EXPECT_THAT(judge("db0", "verify-full"), ElementsAre("fine standby_link"));
 }
 
+TEST(CheckSessions, NamesReplicationWithoutADatabase) {
+  sessions::Summary summary;
+  summary.unencrypted = {{"", "repl", "10.1.2.3", "", sessions::Network::kRemote, false, 1}};
+  EXPECT_THAT(SnapshotBuilder().Publish(summary).Check()[0].evidence,
+              ElementsAre("user repl, replication, from 10.1.2.3: 1 connection"));
+}
+
 TEST(CheckSessions, TellsWhoIsNotEncrypted) {
   sessions::Summary summary;
   EXPECT_THAT(SnapshotBuilder().Publish(summary).Ids(), ElementsAre("fine sessions_encrypted"));
@@ -107,6 +114,51 @@ TEST(CheckHba, JudgesMethods) {
   // Nobody reaches it.
   EXPECT_THAT(WithRules({"hostssl all app 10.0.0.0/8 cert", "hostssl all app 10.0.0.0/8 trust"}),
               AllOf(Contains("note hba_shadowed"), Contains("fine hba_methods")));
+}
+
+TEST(CheckHba, TellsWhetherPlaintextIsAdmittedApartFromByWhichRule) {
+  EXPECT_THAT(WithRules({"host all app web1.example.com md5", "host all app 0.0.0.0/0 md5"}),
+              Contains("critical hba_plaintext_admitted"));
+  EXPECT_THAT(WithRules({"host all app samenet reject", "host all app all reject"}), Contains("fine hba_plaintext"));
+  EXPECT_THAT(WithRules({"host all app samenet reject", "host all app all md5"}),
+              AllOf(Contains("warning hba_plaintext_possible"), Not(Contains("critical hba_plaintext_admitted"))));
+}
+
+TEST(CheckHba, TellsARuleForNobodyFromOneThatComesTooLate) {
+  EXPECT_THAT(WithRules({"hostssl all +admins 127.0.0.1/32 pam"}),
+              AllOf(Contains("note hba_for_nobody"), Not(Contains("note hba_shadowed"))));
+  EXPECT_THAT(WithRules({"hostssl all all all md5", "hostssl all app all md5"}),
+              AllOf(Contains("note hba_shadowed"), Not(Contains("note hba_for_nobody"))));
+}
+
+TEST(CheckHba, JudgesRulesWithTheSettingsThatTheyNeed) {
+  hba::Posture posture = Posture({"hostssl all app 10.0.0.0/8 cert", "hostssl all all 0.0.0.0/0 trust"});
+  EXPECT_THAT(SnapshotBuilder().Publish(posture).Ids(),
+              AllOf(Contains("critical hba_trust"), Contains("note hba_open_to_all")));
+  posture.abilities.client_certificates = false;
+  EXPECT_THAT(SnapshotBuilder().Publish(posture).Ids(), Contains("warning hba_no_client_ca"));
+  posture.abilities.tls = false;
+  EXPECT_THAT(SnapshotBuilder().Publish(posture).Ids(),
+              AllOf(Not(Contains(HasSubstr("hba_trust"))), Not(Contains(HasSubstr("hba_open_to_all"))),
+                    Not(Contains(HasSubstr("hba_no_client_ca")))));
+}
+
+TEST(CheckHba, KnowsWhatAClientCertificateProves) {
+  EXPECT_THAT(WithRules({"hostssl all app 10.0.0.0/8 trust clientcert=verify-ca"}),
+              AllOf(Contains("warning hba_trust_any_certificate"), Not(Contains("critical hba_trust"))));
+  EXPECT_THAT(WithRules({"hostssl all app 10.0.0.0/8 scram-sha-256 clientcert=verify-full"}),
+              Contains("note hba_certificate_name"));
+  EXPECT_THAT(WithRules({"hostssl all app 10.0.0.0/8 cert"}), Not(Contains("note hba_certificate_name")));
+}
+
+TEST(CheckHba, NamesAFileThatIsRefusedAsAWhole) {
+  hba::Posture posture;
+  posture.file = std::make_shared<const hba::RuleSet>(hba::ParseRules({}, 180000, "/data/pg_hba.conf"));
+  posture.in_force.pending = true;
+  const SnapshotBuilder builder = SnapshotBuilder().Publish(posture);
+  EXPECT_THAT(builder.Ids(), ElementsAre("critical hba_errors"));
+  EXPECT_THAT(builder.Check()[0].evidence,
+              ElementsAre("/data/pg_hba.conf: the file contains no entries, and PostgreSQL refuses that"));
 }
 
 TEST(CheckHba, SeesDoorsWideOpen) {

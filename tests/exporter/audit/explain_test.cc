@@ -51,6 +51,54 @@ TEST(Explain, KnowsRejectionReplicationAndClientCertificates) {
   EXPECT_EQ(About(Posture({"local all all peer"}), local).exit_code, 0);
 }
 
+TEST(Explain, JudgesRulesWithTheSettingsThatTheyNeed) {
+  config::ExplainOptions tls = kErp;
+  tls.encryption = "tls";
+  tls.client_certificate = true;
+  hba::Posture posture = Posture({"hostssl all all all cert", "host all all all md5"});
+  posture.abilities = {.tls = true, .client_certificates = false};
+  Explanation explanation = About(posture, tls);
+  EXPECT_EQ(explanation.exit_code, 1);
+  EXPECT_THAT(explanation.text, HasSubstr("since ssl_ca_file is empty"));
+  posture.abilities = {.tls = true, .client_certificates = std::nullopt};
+  explanation = About(posture, tls);
+  EXPECT_EQ(explanation.exit_code, 3);
+  EXPECT_THAT(explanation.text, HasSubstr("ssl_ca_file are not visible"));
+  posture.abilities = {.tls = false, .client_certificates = false};
+  explanation = About(posture, tls);
+  EXPECT_EQ(explanation.exit_code, 1);
+  EXPECT_THAT(explanation.text, HasSubstr("ssl = off"));
+  EXPECT_EQ(About(posture).exit_code, 0) << "without TLS nothing of this matters";
+  posture.abilities = {std::nullopt, true};
+  EXPECT_EQ(About(posture, tls).exit_code, 3);
+}
+
+TEST(Explain, NamesTheCertificateThatTheUserNeeds) {
+  config::ExplainOptions tls = kErp;
+  tls.encryption = "tls";
+  tls.client_certificate = true;
+  EXPECT_THAT(About(Posture({"hostssl all all all scram-sha-256 clientcert=verify-full"}), tls).text,
+              HasSubstr("required by line 1: the certificate's CN must be the user name; with another certificate the "
+                        "server answers 'password authentication failed'"));
+  EXPECT_THAT(
+      About(Posture({"hostssl all all all cert map=m"}), tls).text,
+      HasSubstr("pg_ident.conf must map the certificate's CN to the user name (map=m); with another certificate "
+                "the server answers 'certificate authentication failed'"));
+  EXPECT_THAT(About(Posture({"hostssl all all all cert clientname=DN"}), tls).text,
+              HasSubstr("the certificate's subject (as RFC 2253 writes it) must be the user name"));
+  EXPECT_THAT(About(Posture({"hostssl all all all md5 clientcert=verify-ca"}), tls).text, Not(HasSubstr("required")));
+}
+
+TEST(Explain, DoesNotJudgeByAFileThatMayNotBeInForce) {
+  hba::Posture posture = Posture({"hostssl all all all md5"});
+  for (const auto doubt : {hba::InForceView::Doubt::kSameSecond, hba::InForceView::Doubt::kPath}) {
+    posture.in_force = {std::nullopt, nullptr, doubt};
+    const Explanation explanation = About(posture);
+    EXPECT_EQ(explanation.exit_code, 3);
+    EXPECT_THAT(explanation.text, AllOf(HasSubstr("are not known"), HasSubstr("once it is loaded")));
+  }
+}
+
 TEST(Explain, SaysWhatItCannotDecide) {
   const Explanation explanation = About(Posture({"host all all db.example.com reject", "host all all all md5"}));
   EXPECT_EQ(explanation.exit_code, 3);

@@ -28,6 +28,7 @@ const std::map<std::string_view, const char*>& MustName() {
   static const std::map<std::string_view, const char*> words = {
       {"authentication", "login|password"},
       {"certificate", "next_start_server"},
+      {"changed_with_load", "pg_reload_conf"},
       {"connection", "listen_addresses|no_login|server log|resolve"},
       {"contents", "monitoring_role\\.sql"},
       {"data_directory", "data_directory"},
@@ -42,6 +43,8 @@ const std::map<std::string_view, const char*>& MustName() {
       {"passphrase", "openssl pkey"},
       {"pending_reload", "pg_reload_conf"},
       {"pending_restart", "hba_file"},
+      {"outdated", "monitoring_role\\.sql"},
+      {"path_changed", "link.*pg_reload_conf"},
       {"permission_denied", "OS user"},
       {"reload_pending", "pg_reload_conf"},
       {"security_level", "RSA 2048"},

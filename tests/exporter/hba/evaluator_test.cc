@@ -146,11 +146,36 @@ TEST(Evaluate, AsksForClientCertificates) {
   connection.encryption = Encryption::kTls;
   Verdict verdict = Judge({"hostssl all all all cert"}, connection);
   EXPECT_EQ(verdict.outcome, Outcome::kRejected);
-  EXPECT_TRUE(verdict.lacks_client_certificate);
+  EXPECT_EQ(verdict.refusal, Verdict::Refusal::kNoClientCertificate);
   connection.client_certificate = true;
   verdict = Judge({"hostssl all all all cert"}, connection);
   EXPECT_EQ(verdict.outcome, Outcome::kAdmitted);
-  EXPECT_FALSE(verdict.lacks_client_certificate);
+  EXPECT_EQ(verdict.refusal, Verdict::Refusal::kNone);
+}
+
+TEST(Evaluate, JudgesWithTheSettingsThatTheRulesNeed) {
+  Connection connection = Plain("erp", "x", "10.0.0.1");
+  connection.encryption = Encryption::kTls;
+  connection.client_certificate = true;
+  const auto judge = [&](const std::vector<std::string>& lines, const Abilities& abilities) {
+    return Evaluate(Rules(lines), connection, {}, {}, abilities);
+  };
+  const std::vector<std::string> cert = {"hostssl all all all cert"};
+  EXPECT_EQ(judge(cert, {true, false}).refusal, Verdict::Refusal::kNoClientCa);
+  EXPECT_EQ(judge(cert, {true, false}).outcome, Outcome::kRejected);
+  EXPECT_EQ(judge(cert, {true, std::nullopt}).outcome, Outcome::kUndecided);
+  EXPECT_EQ(judge({"hostssl all all all md5"}, {true, false}).outcome, Outcome::kAdmitted);
+  EXPECT_TRUE(judge({"host all all all md5"}, {false, true}).tls_is_off);
+  EXPECT_EQ(judge({"host all all all md5"}, {false, true}).outcome, Outcome::kRejected);
+  EXPECT_EQ(judge({"host all all all md5"}, {std::nullopt, true}).outcome, Outcome::kUndecided);
+  connection.client_certificate = false;
+  EXPECT_EQ(judge(cert, {true, std::nullopt}).outcome, Outcome::kRejected);
+  connection.encryption = Encryption::kNone;
+  EXPECT_EQ(judge({"host all all all md5"}, {false, false}).outcome, Outcome::kAdmitted);
+
+  EXPECT_TRUE(AdmitsNobody(Rules(cert).rules[0], {true, false}));
+  EXPECT_TRUE(AdmitsNobody(Rules({"hostssl all all all md5"}).rules[0], {false, true}));
+  EXPECT_FALSE(AdmitsNobody(Rules({"host all all all md5"}).rules[0], {false, false}));
 }
 
 TEST(Evaluate, SaysThatItAssumedKeywords) {

@@ -36,6 +36,7 @@ inline FileRow RowOf(std::string_view line, int number, bool with_raw = true) {
   row.method = fields.at(next++).front().text;
   for (; next < fields.size(); ++next) {
     const std::string& option = fields[next].front().text;
+    row.options.push_back(option);
     if (option.starts_with("clientcert=")) row.client_cert = option.substr(11);
   }
   if (with_raw) row.raw = std::string(line);

@@ -7,6 +7,8 @@
 namespace pgtls::hba {
 namespace {
 
+using Doubt = InForceView::Doubt;
+
 const RuleSet kOpen = Rules({"host all all all md5"});
 const RuleSet kStrict = Rules({"hostssl all all all md5"});
 
@@ -85,14 +87,66 @@ TEST(InForceTracker, TellsWithoutTimesOnlyWhatItSawBeforeAndAfterALoad) {
   EXPECT_EQ(RulesOf(view), kOpen);
 }
 
+// Whole seconds cannot tell an edit before the load from one after it.
+TEST(InForceTracker, DoesNotTellAChangeInTheSecondOfTheLoad) {
+  InForceTracker tracker;
+  for (const double now : {100.4, 160.0, 100000.0}) {
+    const InForceView view = tracker.Look({kOpen, now, 100.3, 100});
+    EXPECT_EQ(view.pending, std::nullopt) << now;
+    EXPECT_EQ(view.doubt, Doubt::kSameSecond) << now;
+    EXPECT_EQ(view.rules, nullptr) << now;
+  }
+  // Shown before and after the next load.
+  EXPECT_EQ(tracker.Look({kOpen, 100200, 100100.2, 100}).pending, false);
+  EXPECT_EQ(InForceTracker().Look({kOpen, 160, 101.0, 100}).pending, false);
+}
+
+TEST(InForceTracker, TellsAChangeInTheSecondOfTheLoadByExactTimes) {
+  EXPECT_EQ(InForceTracker().Look({kOpen, 160, 100.3, 100.29, std::nullopt, true}).pending, false);
+  EXPECT_EQ(InForceTracker().Look({kOpen, 160, 100.3, 100.31, std::nullopt, true}).pending, true);
+}
+
 TEST(InForceTracker, SeesAChangeInTheSecondOfTheLoadWhereItLookedBetween) {
   InForceTracker tracker;
-  EXPECT_EQ(tracker.Look({kOpen, 100.4, 100.3, 100}).pending, false);
+  EXPECT_EQ(tracker.Look({kOpen, 100.4, 100.3, 99}).pending, false);
   const InForceView view = tracker.Look({kStrict, 100.8, 100.3, 100});
   EXPECT_EQ(view.pending, true);
   EXPECT_EQ(RulesOf(view), kOpen);
   EXPECT_EQ(tracker.Look({kStrict, 160, 100.3, 100}).pending, true);
   EXPECT_EQ(tracker.Look({kStrict, 160, 150.1, 100}).pending, false);
+}
+
+// A path may lead elsewhere since a directory on it changed: what was proven before that stays proven.
+TEST(InForceTracker, DoesNotTrustAPathThatMayLeadElsewhere) {
+  InForceView view = InForceTracker().Look({kStrict, 210, 100, 50, 150});
+  EXPECT_EQ(view.pending, std::nullopt);
+  EXPECT_EQ(view.doubt, Doubt::kPath);
+  EXPECT_EQ(InForceTracker().Look({kStrict, 210, 100.5, 50, 100}).doubt, Doubt::kPath);
+  EXPECT_EQ(InForceTracker().Look({kStrict, 210, 100.5, 50, 100.4, true}).pending, false);
+
+  InForceTracker tracker;
+  EXPECT_EQ(tracker.Look({kStrict, 110, 100, 50, 60}).pending, false);
+  EXPECT_EQ(tracker.Look({kStrict, 210, 100, 50, 150}).pending, false);
+  view = tracker.Look({kOpen, 310, 100, 40, 300});
+  EXPECT_EQ(view.pending, true) << "other rules than those that were loaded";
+  EXPECT_EQ(RulesOf(view), kStrict);
+}
+
+// Switched to another file, loaded, and switched back: the rules are those that were seen before, and not in force.
+TEST(InForceTracker, SeesALinkThatWasSwitchedBack) {
+  InForceTracker tracker;
+  EXPECT_EQ(tracker.Look({kStrict, 110, 100, 50.5, std::nullopt, true}).pending, false);
+  const InForceView view = tracker.Look({kStrict, 310, 200, 205.5, std::nullopt, true});
+  EXPECT_EQ(view.pending, true);
+  EXPECT_EQ(view.rules, nullptr);
+}
+
+TEST(InForceTracker, DoesNotKnowTheRulesBehindARefusedFileAfterALoadThatItDidNotSee) {
+  InForceTracker tracker;
+  tracker.Look({kOpen, 110, 100, 50});
+  const InForceView view = tracker.Look({Broken(), 310, 200, 250});
+  EXPECT_EQ(view.pending, true);
+  EXPECT_EQ(view.rules, nullptr);
 }
 
 }  // namespace

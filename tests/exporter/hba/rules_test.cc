@@ -88,12 +88,27 @@ TEST(ParseRules, TellsErrorsFromRemarks) {
   FileRow remark = RowOf("hostssl all all all md5", 5);
   remark.error = "hostssl record cannot match because SSL is disabled";
   remark.rule_number.reset();
-  const RuleSet set = ParseRules({broken, silent, remark}, 180000);
+  FileRow hidden = silent;  // the same while SSL is off: the remark is not the reason
+  hidden.line = 6;
+  hidden.error = remark.error;
+  const RuleSet set = ParseRules({broken, silent, remark, hidden}, 180000);
   EXPECT_EQ(set.rules.size(), 1u);
-  EXPECT_THAT(set.errors, ElementsAre(RuleError{"f", 3, "invalid connection type \"hots\""}, RuleError{"f", 4, ""}));
+  ASSERT_EQ(set.errors.size(), 3u);
+  EXPECT_EQ(ErrorText(set.errors[0]), "f:3: invalid connection type \"hots\"");
+  EXPECT_THAT(ErrorText(set.errors[1]),
+              testing::AllOf(testing::StartsWith("f:4: "), testing::HasSubstr("server's log")));
+  EXPECT_THAT(ErrorText(set.errors[2]),
+              testing::AllOf(testing::StartsWith("f:6: "), testing::HasSubstr("server's log")));
   EXPECT_FALSE(set.loadable());
   EXPECT_TRUE(ParseRules({remark}, 180000).loadable());
-  EXPECT_FALSE(ParseRules({}, 180000).loadable());
+}
+
+TEST(ParseRules, CountsAFileWithoutEntriesAsRefused) {
+  const RuleSet set = ParseRules({}, 180000, "/data/pg_hba.conf");
+  EXPECT_FALSE(set.loadable());
+  EXPECT_EQ(ErrorText(set.errors.at(0)),
+            "/data/pg_hba.conf: the file contains no entries, and PostgreSQL refuses that");
+  EXPECT_FALSE(UnreadableRules("f", "Permission denied").loadable());
 }
 
 TEST(ParseRules, KnowsWhatAsksForAClientCertificate) {

@@ -1,0 +1,29 @@
+// The files of pg_hba.conf as this machine sees them, where the server runs on it: exact times, and the symbolic links
+// that SQL does not show.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pgtls::collectors {
+
+// A file or directory as the server reports it.
+struct HbaFile {
+  std::string path;               // absolute
+  std::optional<double> changed;  // modification or change, whichever is later, in whole seconds; absent: missing
+  std::optional<std::int64_t> size;
+  bool way = false;  // a directory on the path to the others; `changed`: of its entries
+};
+
+struct LocalHbaTimes {
+  double changed = 0;           // the latest, with links on the paths
+  std::optional<double> moved;  // see hba::FileView::moved
+};
+
+// nullopt: the paths cannot be followed here, or lead to other files than the server's (another container, a tunnel):
+// size and times must be the same. Reads no content. Blocks.
+std::optional<LocalHbaTimes> LookAtHbaFiles(const std::vector<HbaFile>& files);
+
+}  // namespace pgtls::collectors

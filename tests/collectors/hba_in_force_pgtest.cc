@@ -1,0 +1,246 @@
+// What is in force? The hba collector against servers whose pg_hba.conf is replaced in every way that leaves times
+// alone; real connections are the witness.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <random>
+
+#include "collectors/hba.h"
+#include "exporter/hba/posture.h"
+#include "tests/collectors/harness.h"
+#include "tests/support/postgres_server.h"
+#include "tests/support/raw_client.h"
+
+namespace pgtls::collectors {
+namespace {
+
+using support::PostgresServer;
+using support::RawClient;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr const char* kLocal = "local all,replication all trust\n";
+constexpr const char* kStrict = "local all,replication all trust\nhostssl all all all scram-sha-256\n";
+constexpr const char* kOpen = "local all,replication all trust\nhost all all all trust\n";
+constexpr const char* kNotPending = "pg_tls_hba_pending_reload{server=\"db\"} 0\n";
+constexpr const char* kPending = "pg_tls_hba_pending_reload{server=\"db\"} 1\n";
+constexpr const char* kRefused = "pg_tls_hba_plaintext_admitted{server=\"db\",network=\"loopback\"} 0\n";
+
+// Whether the collector may follow paths on this machine, or has SQL alone.
+enum class Sight { kLocal, kSql };
+
+class HbaInForcePgTest : public testing::TestWithParam<Sight> {
+ protected:
+  void SetUp() override { server_.RunSqlFile("deploy/sql/monitoring_role.sql"); }
+
+  std::string Page(Harness& harness) {
+    harness.Connect(server_.SocketConninfo("user=tls_exporter"));
+    if (GetParam() == Sight::kLocal) harness.peer = db::Peer{.host = server_.socket_dir()};
+    return harness.CollectPage();
+  }
+  std::string PageOfStranger() {
+    Harness stranger(HbaCollector());
+    return Page(stranger);
+  }
+  bool AdmitsPlaintext() const { return RawClient({.port = server_.port()}).state() == RawClient::State::kReady; }
+  // pg_stat_file knows whole seconds only: what happens now happens in a later one.
+  void LetASecondPass() const {
+    const std::string now = "SELECT floor(extract(epoch FROM clock_timestamp()))";
+    const auto start = server_.Query(now);
+    ASSERT_TRUE(support::WaitUntil([&] { return server_.Query(now) != start; }));
+  }
+  // In the data directory, as the server's user would do it.
+  void Shell(const std::string& command) const {
+    support::MustRun({"sh", "-ec", "cd '" + server_.data_dir() + "'; " + command});
+  }
+  void MakeDirectory(const std::string& name) const { Shell("mkdir " + name + "; chmod 755 " + name); }
+
+  // Loads the strict file, then the open one, then switches back without a reload: plaintext is admitted.
+  void ExpectTheSwitchIsNoticed(const std::function<void(bool strict)>& change) {
+    Harness watcher(HbaCollector());
+    change(true);
+    LetASecondPass();
+    server_.Reload();
+    EXPECT_FALSE(AdmitsPlaintext());
+    EXPECT_THAT(Page(watcher), testing::AllOf(HasSubstr(kNotPending), HasSubstr(kRefused)));
+    LetASecondPass();
+    change(false);
+    EXPECT_THAT(Page(watcher), HasSubstr(kPending));
+    server_.Reload();
+    EXPECT_TRUE(AdmitsPlaintext());
+    LetASecondPass();
+    change(true);
+    EXPECT_TRUE(AdmitsPlaintext());
+    for (const std::string& page : {Page(watcher), PageOfStranger(), PageOfStranger()}) {
+      EXPECT_THAT(page, Not(HasSubstr(kNotPending)));
+      EXPECT_THAT(page, Not(HasSubstr(kRefused)));
+    }
+    LetASecondPass();
+    server_.Reload();
+    EXPECT_FALSE(AdmitsPlaintext());
+    for (const std::string& page : {Page(watcher), PageOfStranger()}) {
+      EXPECT_THAT(page, testing::AllOf(HasSubstr(kNotPending), HasSubstr(kRefused)));
+    }
+  }
+
+  PostgresServer server_{{.hba = kLocal}};
+};
+
+TEST_P(HbaInForcePgTest, NoticesASwitchedLink) {
+  server_.WriteDataFile("strict.conf", kStrict);
+  server_.WriteDataFile("open.conf", kOpen);
+  ExpectTheSwitchIsNoticed(
+      [&](bool strict) { Shell(std::string("ln -sfn ") + (strict ? "strict" : "open") + ".conf pg_hba.conf"); });
+}
+
+TEST_P(HbaInForcePgTest, NoticesASwitchedDirectory) {
+  for (const char* directory : {"strict.d", "open.d"}) MakeDirectory(directory);
+  server_.WriteDataFile("strict.d/pg_hba.conf", kStrict);
+  server_.WriteDataFile("open.d/pg_hba.conf", kOpen);
+  Shell("ln -sfn strict.d current");
+  server_.Set("hba_file = '" + server_.data_dir() + "/current/pg_hba.conf'");
+  server_.Restart();
+  ExpectTheSwitchIsNoticed(
+      [&](bool strict) { Shell(std::string("ln -sfn ") + (strict ? "strict" : "open") + ".d current"); });
+}
+
+// As Kubernetes updates a ConfigMap: the file is a link through ..data, which is replaced.
+TEST_P(HbaInForcePgTest, NoticesASwitchedConfigMap) {
+  for (const char* directory : {"conf", "conf/..1", "conf/..2"}) MakeDirectory(directory);
+  server_.WriteDataFile("conf/..1/pg_hba.conf", kStrict);
+  server_.WriteDataFile("conf/..2/pg_hba.conf", kOpen);
+  Shell("ln -s ..1 conf/..data; ln -s ..data/pg_hba.conf conf/pg_hba.conf");
+  server_.Set("hba_file = '" + server_.data_dir() + "/conf/pg_hba.conf'");
+  server_.Restart();
+  ExpectTheSwitchIsNoticed([&](bool strict) {
+    Shell(std::string("ln -s ..") + (strict ? "1" : "2") + " conf/..tmp; mv -T conf/..tmp conf/..data");
+  });
+}
+
+TEST_P(HbaInForcePgTest, NoticesARenamedDirectory) {
+  for (const char* directory : {"conf", "other"}) MakeDirectory(directory);
+  server_.WriteDataFile("conf/pg_hba.conf", kStrict);
+  server_.WriteDataFile("other/pg_hba.conf", kOpen);
+  server_.Set("hba_file = '" + server_.data_dir() + "/conf/pg_hba.conf'");
+  server_.Restart();
+  LetASecondPass();
+  Shell("mv conf old; mv other conf");
+  server_.Reload();
+  LetASecondPass();
+  Shell("mv conf other; mv old conf");
+  EXPECT_TRUE(AdmitsPlaintext());
+  EXPECT_THAT(PageOfStranger(), testing::AllOf(Not(HasSubstr(kNotPending)), Not(HasSubstr(kRefused))));
+}
+
+TEST_P(HbaInForcePgTest, NoticesASwitchedIncludedFile) {
+  std::string include = "host all @names all trust\n";
+  std::pair<std::string, std::string> texts = {"+nobody_here\n", "all\n"};
+  for (const bool file : {false, true}) {
+    if (file && server_.major() < 16) break;
+    if (file) {
+      include = "include names\n";
+      texts = {"hostssl all all all scram-sha-256\n", "host all all all trust\n"};
+    }
+    server_.WriteDataFile("strict", texts.first);
+    server_.WriteDataFile("open", texts.second);
+    Shell("ln -sfn strict names");
+    server_.SetHba(kLocal + include);
+    ExpectTheSwitchIsNoticed(
+        [&](bool strict) { Shell(std::string("ln -sfn ") + (strict ? "strict" : "open") + " names"); });
+  }
+}
+
+// Loaded, then gone: its rules are in force, and no file tells.
+TEST_P(HbaInForcePgTest, NoticesAnOptionalFileThatIsGone) {
+  if (server_.major() < 16) {
+    server_.SetHba(std::string(kLocal) + "include_if_exists conf/more.conf\n");
+    EXPECT_THAT(PageOfStranger(), HasSubstr("pg_tls_hba_rule_errors{server=\"db\"} 1\n"));
+    return;
+  }
+  MakeDirectory("conf");
+  server_.WriteDataFile("conf/more.conf", "host all all all trust\n");
+  server_.SetHba(std::string(kLocal) + "include_if_exists conf/more.conf\nhostssl all all all md5\n");
+  LetASecondPass();
+  server_.Reload();
+  LetASecondPass();
+  Shell("rm conf/more.conf");
+  EXPECT_TRUE(AdmitsPlaintext());
+  EXPECT_THAT(PageOfStranger(), testing::AllOf(Not(HasSubstr(kNotPending)), Not(HasSubstr(kRefused))));
+}
+
+TEST_P(HbaInForcePgTest, NoticesAnEditInTheSecondOfTheLoad) {
+  server_.SetHba(kOpen);
+  server_.Reload();
+  server_.SetHba(kStrict);
+  EXPECT_TRUE(AdmitsPlaintext());
+  for (int look = 0; look < 2; ++look) {
+    EXPECT_THAT(PageOfStranger(), testing::AllOf(Not(HasSubstr(kNotPending)), Not(HasSubstr(kRefused))));
+  }
+}
+
+TEST_P(HbaInForcePgTest, KnowsALoadInTheSecondOfTheEditWhereItSeesExactTimes) {
+  server_.SetHba(kStrict);
+  server_.Reload();
+  const std::string page = PageOfStranger();
+  if (GetParam() == Sight::kLocal) EXPECT_THAT(page, testing::AllOf(HasSubstr(kNotPending), HasSubstr(kRefused)));
+  LetASecondPass();
+  server_.Reload();
+  EXPECT_THAT(PageOfStranger(), testing::AllOf(HasSubstr(kNotPending), HasSubstr(kRefused)));
+}
+
+// Any order of edits, switched links and loads. PGTLS_SEED=… repeats a run.
+TEST_P(HbaInForcePgTest, NeverGivesAnAllClearThatAConnectionRefutes) {
+  const char* given = std::getenv("PGTLS_SEED");
+  const std::uint64_t seed = given == nullptr ? 20261127 : std::strtoull(given, nullptr, 10);
+  std::cout << "PGTLS_SEED=" << seed << '\n';
+  std::mt19937_64 random(seed);
+  bool strict[2] = {true, false};  // what each of two files holds
+  int target = 0;                  // which of them the link leads to
+  server_.WriteDataFile("0", kStrict);
+  server_.WriteDataFile("1", kOpen);
+  Shell("ln -sfn 0 pg_hba.conf");
+  server_.Reload();
+  bool loaded_strict = true;
+  Harness watcher(HbaCollector());
+  int clear = 0;
+  for (int step = 0; step < 60; ++step) {
+    switch (random() % 6) {
+      case 0:
+      case 1:
+        target = 1 - target;
+        Shell("ln -sfn " + std::to_string(target) + " pg_hba.conf");
+        break;
+      case 2:
+        strict[target] = random() % 2 == 0;
+        server_.WriteDataFile(std::to_string(target), strict[target] ? kStrict : kOpen);
+        break;
+      case 3:
+        LetASecondPass();
+        break;
+      default:
+        server_.Reload();
+        loaded_strict = strict[target];
+    }
+    SCOPED_TRACE(testing::Message() << "PGTLS_SEED=" << seed << " step " << step);
+    ASSERT_EQ(AdmitsPlaintext(), !loaded_strict);
+    std::vector<std::string> pages = {PageOfStranger()};
+    if (random() % 2 == 0) pages.push_back(Page(watcher));
+    for (const std::string& page : pages) {
+      if (page.find(kNotPending) != std::string::npos) {
+        EXPECT_EQ(strict[target], loaded_strict);
+        ++clear;
+      }
+      if (page.find(kRefused) != std::string::npos) EXPECT_TRUE(loaded_strict);
+    }
+    ASSERT_FALSE(HasFailure());
+  }
+  EXPECT_GT(clear, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(, HbaInForcePgTest, testing::Values(Sight::kLocal, Sight::kSql),
+                         [](const auto& one) { return one.param == Sight::kLocal ? "Local" : "Sql"; });
+
+}  // namespace
+}  // namespace pgtls::collectors
