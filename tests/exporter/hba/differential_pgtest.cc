@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 #include <memory>
 #include <set>
@@ -48,6 +49,10 @@ std::optional<bool> Admitted(const RawClient& client) {
       return true;
     case RawClient::State::kRefused:
       if (client.error_sqlstate() == "28000" && client.error_routine() == "ClientAuthentication") return false;
+      // The rule asks for a client certificate, and there is no ssl_ca_file.
+      if (client.error_sqlstate() == "F0000") return false;
+      // A certificate for another user.
+      if (client.error_sqlstate() == "28000" && client.error_routine() == "auth_failed") return true;
       // Admitted without a word (trust), and then stopped: no such role or database, no right to log in or to
       // replicate.
       if (client.authentication() == 0) return true;
@@ -92,7 +97,11 @@ class DifferentialPgTest : public testing::Test {
   RuleSet Load(const std::vector<std::string>& lines) {
     std::string text = kAdmin;
     for (const std::string& line : lines) text += line + '\n';
-    server_.SetHba(text);
+    // The file is a link that leads to another file each time.
+    const std::string name = "hba." + std::to_string(++loads_ % 2);
+    server_.WriteDataFile(name, text);
+    std::filesystem::remove(server_.data_dir() + "/pg_hba.conf");
+    std::filesystem::create_symlink(name, server_.data_dir() + "/pg_hba.conf");
     server_.Reload();
     std::vector<FileRow> rows;
     for (const auto& row :
@@ -113,6 +122,13 @@ class DifferentialPgTest : public testing::Test {
       rule.raw = row[10];
     }
     return ParseRules(rows, server_.major() * 10000);
+  }
+
+  // In force with the next Load().
+  Abilities Settings(bool tls, bool client_ca) {
+    server_.Set(std::string("ssl = ") + (tls ? "on" : "off"));
+    server_.Set(std::string("ssl_ca_file = ") + (client_ca ? "'root.crt'" : "''"));
+    return {.tls = tls, .client_certificates = client_ca};
   }
 
   // The server's answers over all names of the world.
@@ -167,6 +183,26 @@ class DifferentialPgTest : public testing::Test {
     return std::make_unique<RawClient>(std::move(options));
   }
 
+  // Connections that the analysis gives as examples of plaintext that is admitted for certain. Returns how many.
+  std::size_t CheckCertainPlaintext(const Analysis& analysis) {
+    std::size_t checked = 0;
+    for (const PlaintextPath& path : analysis.plaintext) {
+      if (!path.certain || path.network != Network::kLoopback || !path.address) continue;
+      const auto last = path.address->bytes()[path.address->is_v4() ? 3 : 15];
+      if (last == 0 || last == 255) continue;  // no address to come from
+      if (!path.address->is_v4() && path.address->ToString() != "::1") continue;
+      Connection connection = {.user = path.user.value_or("nobody else"),
+                               .database = path.database.value_or("no such database"),
+                               .address = path.address};
+      connection.replication = path.replication;
+      const auto admitted = Admitted(*Connect(connection));
+      if (!admitted) continue;
+      EXPECT_TRUE(*admitted) << Describe(connection) << " by rule " << path.rule;
+      ++checked;
+    }
+    return checked;
+  }
+
   static std::string Describe(const Connection& connection) {
     return "user " + connection.user + " database " + connection.database + " from " +
            (connection.address ? connection.address->ToString() : "the socket") +
@@ -203,6 +239,7 @@ class DifferentialPgTest : public testing::Test {
                           .environment = {{"RES_OPTIONS", "timeout:1 attempts:1"}}}};
   std::uint64_t seed_;
   RandomRules random_;
+  int loads_ = 0;
   Catalog catalog_;
 };
 
@@ -211,10 +248,12 @@ TEST_F(DifferentialPgTest, AgreesWithTheServer) {
   std::size_t decided = 0;
   std::size_t undecided = 0;
   std::size_t silent = 0;
+  std::size_t certain = 0;  // examples of plaintext that is admitted for certain
   for (std::size_t round = 0; round < rounds; ++round) {
     const std::vector<std::string> lines = random_.Lines(1 + round % 10);
     SCOPED_TRACE(testing::Message() << "PGTLS_SEED=" << seed_ << " round " << round << "\n"
                                     << testing::PrintToString(lines));
+    const Abilities abilities = Settings(!random_.Chance(15), !random_.Chance(25));
     const RuleSet set = Load(lines);
     // The server takes every line, and its words are known.
     ASSERT_TRUE(set.loadable()) << (set.errors.empty() ? "" : set.errors.front().message);
@@ -225,7 +264,12 @@ TEST_F(DifferentialPgTest, AgreesWithTheServer) {
 
     for (std::size_t i = 0; i < kConnectionsPerRound; ++i) {
       const Connection connection = Random();
-      const Verdict verdict = Evaluate(set, connection, catalog_, regexes);
+      const Verdict verdict = Evaluate(set, connection, catalog_, regexes, abilities);
+      if (connection.encryption == Encryption::kTls && abilities.tls == false) {
+        EXPECT_TRUE(verdict.tls_is_off);
+        EXPECT_THROW(Connect(connection), std::runtime_error);
+        continue;
+      }
       EXPECT_TRUE(MayOnlyByAddress(set, verdict)) << Describe(connection);
       if (analysis) {
         for (const std::size_t shadowed : analysis->shadowed) {
@@ -247,8 +291,10 @@ TEST_F(DifferentialPgTest, AgreesWithTheServer) {
       ++decided;
       EXPECT_EQ(verdict.outcome == Outcome::kAdmitted, *admitted) << Describe(connection);
     }
+    if (analysis) certain += CheckCertainPlaintext(*analysis);
     ASSERT_FALSE(HasFailure());
   }
+  EXPECT_GT(certain, rounds / 4);
   std::cout << rounds << " files: " << decided << " connections decided, " << undecided << " undecided, " << silent
             << " without an answer of pg_hba\n";
   EXPECT_GT(decided, rounds * kConnectionsPerRound / 2);

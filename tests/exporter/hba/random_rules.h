@@ -90,7 +90,7 @@ inline std::string RandomRules::Line() {
   const std::string type = Pick(kTypes);
   std::string line = type + (Chance(10) ? "\t" : " ") + List(databases) + " " + List(users) + " ";
   if (type != "local") line += AddressField() + " ";
-  line += Pick(kMethods);
+  line += type == "hostssl" && Chance(10) ? "cert" : Pick(kMethods);
   if (type == "hostssl" && Chance(15)) line += " clientcert=verify-ca";
   if (Chance(10)) line += " # reject";
   return line;
@@ -100,6 +100,13 @@ inline std::vector<std::string> RandomRules::Lines(std::size_t count) {
   std::vector<std::string> lines;
   lines.reserve(count);
   for (std::size_t i = 0; i < count; ++i) lines.push_back(Line());
+  // A rule that may match before one that takes all: which of them decides, and whether one admits, are two questions.
+  if (count > 1 && Chance(20)) {
+    static const std::vector<std::string> kMay = {"samenet", "db.example.invalid", ".example.invalid", "localhost"};
+    lines.front() = "host all all " + Pick(kMay) + (Chance(50) ? " md5" : " reject");
+    lines.back() =
+        std::string("host all all ") + (Chance(50) ? "all" : "127.0.0.0/8") + (Chance(50) ? " md5" : " reject");
+  }
   return lines;
 }
 
