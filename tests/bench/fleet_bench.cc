@@ -2,6 +2,8 @@
 // that holds the same connections, beside a server that writes the same page from a buffer, and beside Debian's
 // prometheus-postgres-exporter with the same servers and the same sessions query. One run, ratios, markdown.
 //   fleet_bench PATH_OF_PG_TLS_EXPORTER [SECONDS_AFTER_START_UP [SERVERS]]      (default 300 and 1,000)
+//   fleet_bench --start-up PATH [SERVERS [CLUSTERS]]       only how it comes up
+//   fleet_bench --overload PATH [SECONDS [ENTRIES]]        many entries for one server: more than two cores can do
 //   fleet_bench --hold FILE       opens a connection for each line of the file, and keeps them
 //   fleet_bench --serve FILE SERVERS   the servers alone, for a profiler, until standard input ends; FILE becomes the
 //                                      configuration that watches them
@@ -22,6 +24,7 @@
 #include "tests/bench/measure.h"
 #include "tests/bench/postgres_exporter.h"
 #include "tests/bench/program.h"
+#include "tests/bench/start_up.h"
 #include "tests/support/http_client.h"
 
 namespace pgtls::bench {
@@ -204,6 +207,44 @@ Other ScrapeOther(const Fleet& fleet) {
 
 double Megabytes(std::size_t bytes) { return static_cast<double>(bytes) / 1024 / 1024; }
 
+// How long it takes after a start until all sessions are known, and everything.
+void PrintStartUp(const std::string& program, const Fleet& fleet) {
+  const StartUp alone = MeasureStartUp(program, fleet, SessionsOnly());
+  const StartUp all = MeasureStartUp(program, fleet, {});
+  Row("start-up until the sessions of all servers are known, beside with the sessions collector alone", all.sessions_s,
+      alone.sessions_s, "s", 1.3);
+  Row("start-up until everything is known, beside the same", all.everything_s, alone.sessions_s, "s");
+}
+
+int RunStartUp(const std::string& program, int servers, int clusters) {
+  AllowAllFiles();
+  const Fleet fleet({.servers = servers, .clusters = clusters});
+  std::printf("%d servers (addresses of %d PostgreSQL 15 with TLS).\n\n", servers, clusters);
+  TableHead("all collectors", "sessions alone");
+  PrintStartUp(program, fleet);
+  return EXIT_SUCCESS;
+}
+
+// Each query of the sessions returns 1,000 rows, and there are as many logins as entries.
+int RunOverload(const std::string& program, seconds duration, int entries) {
+  AllowAllFiles();
+  constexpr int kRows = 1000;
+  const Fleet fleet({.servers = entries, .clusters = 1, .sessions = std::max(0, kRows - entries)});
+  const Overload seen = MeasureOverload(program, fleet, duration);
+  std::printf(
+      "%d entries for one PostgreSQL 15 with TLS and %d sessions; sessions, settings and hba at intervals and timeouts "
+      "of %.2f of the default ones, %lld s from the start.\n\n",
+      entries, kRows, entries / 1000.0, static_cast<long long>(duration.count()));
+  TableHead("pg_tls_exporter", "entries");
+  Row("servers up, at most", seen.most_up, entries, "");
+  Row("servers up, at least after that", seen.least_up, entries, "");
+  Row("servers up at the end", seen.last_up, entries, "");
+  Row("logins", static_cast<double>(seen.logins), entries, "");
+  Row("collections of the sessions", static_cast<double>(seen.collections), entries, "");
+  Row("timeouts", static_cast<double>(seen.timeouts), entries, "");
+  return EXIT_SUCCESS;
+}
+
 int Run(const std::string& program, seconds duration, int servers) {
   AllowAllFiles();
   const Fleet fleet({.servers = servers, .clusters = std::max(1, servers / 50)});
@@ -270,14 +311,23 @@ int Serve(const std::string& file, int servers) {
 }  // namespace pgtls::bench
 
 int main(int argc, char** argv) {
-  return pgtls::bench::RunProgram(argc, argv, "fleet_bench PATH_OF_PG_TLS_EXPORTER [SECONDS [SERVERS]]",
-                                  [](const std::vector<std::string>& arguments) {
-                                    if (arguments[0] == "--hold") return pgtls::bench::Hold(arguments.at(1));
-                                    if (arguments[0] == "--serve") {
-                                      return pgtls::bench::Serve(arguments.at(1), std::stoi(arguments.at(2)));
-                                    }
-                                    const int duration = arguments.size() > 1 ? std::stoi(arguments[1]) : 300;
-                                    const int servers = arguments.size() > 2 ? std::stoi(arguments[2]) : 1000;
-                                    return pgtls::bench::Run(arguments[0], std::chrono::seconds(duration), servers);
-                                  });
+  return pgtls::bench::RunProgram(
+      argc, argv, "fleet_bench PATH_OF_PG_TLS_EXPORTER [SECONDS [SERVERS]]",
+      [](const std::vector<std::string>& arguments) {
+        if (arguments[0] == "--hold") return pgtls::bench::Hold(arguments.at(1));
+        if (arguments[0] == "--serve") {
+          return pgtls::bench::Serve(arguments.at(1), std::stoi(arguments.at(2)));
+        }
+        const auto number = [&](std::size_t at, int otherwise) {
+          return arguments.size() > at ? std::stoi(arguments[at]) : otherwise;
+        };
+        if (arguments[0] == "--start-up") {
+          const int servers = number(2, 1000);
+          return pgtls::bench::RunStartUp(arguments.at(1), servers, number(3, std::max(1, servers / 50)));
+        }
+        if (arguments[0] == "--overload") {
+          return pgtls::bench::RunOverload(arguments.at(1), std::chrono::seconds(number(2, 90)), number(3, 1000));
+        }
+        return pgtls::bench::Run(arguments[0], std::chrono::seconds(number(1, 300)), number(2, 1000));
+      });
 }
