@@ -43,7 +43,7 @@ class Service {
   explicit Service(const config::CommandLine& line)
       : line_(line),
         connector_(blocking_, kConcurrentConnects),
-        runtime_{loop_, blocking_, connector_, collectors::All(), order_},
+        runtime_{loop_, blocking_, connector_, collectors::All(), order_, &admission_},
         fleet_(runtime_),
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
         give_back_(loop_),
@@ -84,6 +84,7 @@ class Service {
   BlockingPool blocking_{kBlockingThreads};
   db::Connector connector_;
   const std::shared_ptr<const metrics::FamilyOrder> order_ = std::make_shared<metrics::FamilyOrder>(Catalogue());
+  sampling::Admission admission_{loop_};
   sampling::Runtime runtime_;
   sampling::Fleet fleet_;
   asio::signal_set signals_;
@@ -137,7 +138,7 @@ std::vector<http::Route> Service::Routes() {
   http::MetricsSource metrics;
   metrics.order = order_;
   metrics.servers = [this] { return fleet_.Snapshots(); };
-  metrics.exporter = [this] { return http::RenderExporter(reload_, requests_.get()); };
+  metrics.exporter = [this] { return http::RenderExporter(reload_, requests_.get(), admission_.figures()); };
   http::StatusSource status;
   status.servers = metrics.servers;
   status.reload_refused = [this] { return !reload_.Get().successful; };

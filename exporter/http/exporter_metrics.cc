@@ -34,7 +34,21 @@ constexpr Desc kRequests = {"pg_tls_exporter_http_requests_total",
                             Type::kCounter,
                             "HTTP requests answered, by handler and status code.",
                             {"handler", "code"}};
-constexpr std::array<const Desc*, 4> kDescs = {&kBuildInfo, &kReloadSuccessful, &kReloadTime, &kRequests};
+constexpr Desc kOverloaded = {"pg_tls_exporter_overloaded",
+                              Type::kGauge,
+                              "Whether collections wait for each other so long that intervals are half again as long "
+                              "as configured on average (1) or not (0).",
+                              {}};
+constexpr Desc kDelayed = {"pg_tls_exporter_delayed_collections_total",
+                           Type::kCounter,
+                           "Collections that waited for others longer than half of their interval.",
+                           {}};
+constexpr Desc kLimit = {"pg_tls_exporter_concurrent_collections_limit",
+                         Type::kGauge,
+                         "Collections that may be in progress at once; adapts to how the servers answer.",
+                         {}};
+constexpr std::array<const Desc*, 7> kDescs = {&kBuildInfo,  &kReloadSuccessful, &kReloadTime, &kRequests,
+                                               &kOverloaded, &kDelayed,          &kLimit};
 
 constexpr std::string_view kCompiler = __VERSION__;
 
@@ -60,7 +74,8 @@ ReloadStatus::State ReloadStatus::Get() const {
 
 std::span<const Desc* const> ExporterDescs() { return kDescs; }
 
-metrics::SharedSamples RenderExporter(const ReloadStatus& reload, const RequestCounter* requests) {
+metrics::SharedSamples RenderExporter(const ReloadStatus& reload, const RequestCounter* requests,
+                                      const std::optional<sampling::Admission::Figures>& load) {
   metrics::Sink sink("");
   sink.Add(kBuildInfo, {PGTLS_VERSION, PGTLS_REVISION, kCompiler, LibpqVersion(), OpensslVersion()}, 1);
   const ReloadStatus::State state = reload.Get();
@@ -69,6 +84,11 @@ metrics::SharedSamples RenderExporter(const ReloadStatus& reload, const RequestC
   if (requests == nullptr) return sink.Render();
   for (const auto& [key, count] : requests->Snapshot()) {
     sink.Add(kRequests, {key.first, std::to_string(key.second)}, static_cast<double>(count));
+  }
+  if (load) {
+    sink.Add(kOverloaded, {}, load->overloaded ? 1 : 0);
+    sink.Add(kDelayed, {}, static_cast<double>(load->delayed));
+    sink.Add(kLimit, {}, static_cast<double>(load->limit));
   }
   metrics::AddProcess(sink);
   return sink.Render();

@@ -9,6 +9,7 @@
 
 #include "exporter/http/request_counter.h"
 #include "exporter/metrics/sink.h"
+#include "exporter/sampling/admission.h"
 
 namespace pgtls::http {
 
@@ -29,8 +30,10 @@ class ReloadStatus {
 
 std::span<const metrics::Desc* const> ExporterDescs();
 
-// Null `requests`: a process that serves nothing and ends soon. HTTP counters and process_* are left out then.
-metrics::SharedSamples RenderExporter(const ReloadStatus& reload, const RequestCounter* requests);
+// Null `requests`: a process that serves nothing and ends soon. HTTP counters and process_* are left out then. `load`:
+// absent where collections have no limit.
+metrics::SharedSamples RenderExporter(const ReloadStatus& reload, const RequestCounter* requests,
+                                      const std::optional<sampling::Admission::Figures>& load = std::nullopt);
 
 // "pg_tls_exporter 0.1.0 (revision …) …": also what --version prints.
 std::string VersionText();

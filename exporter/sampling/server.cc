@@ -235,8 +235,11 @@ void Server::FailAllOnSession(const Failure& failure) {
   for (const Slot& slot : slots_) {
     if (slot.enabled && NeedsSql(*slot.type)) shortest = std::min(shortest, slot.state.interval);
   }
+  // Where most servers answer late, each attempt makes them later.
+  const bool overload = runtime_.admission != nullptr && runtime_.admission->answers_are_late();
+  const milliseconds longest = overload ? 4 * shortest : shortest;
   const milliseconds backoff =
-      Part(std::min(shortest, milliseconds(500) * (1 << std::min(failures_in_a_row_, 10))), Spread(0.5));
+      Part(std::min(longest, milliseconds(500) * (1 << std::min(failures_in_a_row_, 10))), Spread(0.5));
   LogChange("all", connection_failure_, failure);
   up_ = false;
   connection_failure_ = failure;

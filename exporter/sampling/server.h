@@ -17,6 +17,7 @@
 #include "exporter/config/config.h"
 #include "exporter/db/connection.h"
 #include "exporter/db/connector.h"
+#include "exporter/sampling/admission.h"
 #include "exporter/sampling/result.h"
 
 namespace pgtls::sampling {
@@ -29,6 +30,8 @@ struct Runtime {
   std::span<const CollectorType* const> collectors;  // in the page's order
   // Of the page for which snapshots have an index; null: they have none.
   std::shared_ptr<const metrics::FamilyOrder> order = nullptr;
+  // Null: as many collections at once as there are servers.
+  Admission* admission = nullptr;
 };
 
 // Collects on two lanes: the session lane (SQL, one persistent connection) and the wire lane (no login; goes on when
@@ -106,6 +109,12 @@ class Server : public std::enable_shared_from_this<Server> {
   static void Forget(Slot& slot);
   void Disconnect();
   bool IsDue(const Slot& slot, LaneKind kind, bool once) const;
+  Work WorkOf(const Slot& slot, bool once) const;
+  // The one that is due on this lane and runs before the others; null where none is. `done`: not one of these.
+  Slot* NextSlot(LaneKind kind, bool once, const std::set<const Slot*>& done);
+  // Waits for the permit to run `slot`. False where another collector of its lane is due first meanwhile. A result that
+  // is older than three intervals is replaced by a failure.
+  asio::awaitable<bool> WaitForPermit(Admission::Permit& permit, Slot& slot, bool once);
   Deadline NextDue(LaneKind kind) const;
   // From a first run on.
   std::chrono::milliseconds SecondRun(const Slot& slot) const;

@@ -69,19 +69,37 @@ asio::awaitable<std::optional<Failure>> Server::RunDueSlots(bool once) {
   int reloads = 0;
   // What fresh collectors found tells of one configuration: it is held back until all of them ran on one connection.
   std::map<Slot*, std::shared_ptr<const CollectorResult>> held;
-  for (auto slot = slots_.begin(); slot != slots_.end();) {
-    if (!IsDue(*slot, LaneKind::kSession, once) || held.contains(&*slot)) {
-      ++slot;
-      continue;
+  std::optional<Admission::Permit> permit;
+  for (;;) {
+    std::set<const Slot*> done;
+    for (const auto& [ran, result] : held) done.insert(ran);
+    Slot* const slot = NextSlot(LaneKind::kSession, once, done);
+    if (slot == nullptr) break;
+    // One for all of one urgency.
+    if (const Work work = WorkOf(*slot, once); !permit || permit->urgency() != work.urgency) {
+      permit.reset();
+      permit.emplace(runtime_.admission, config_->name, work);
+      const bool granted = co_await WaitForPermit(*permit, *slot, once);
+      if (!granted || !IsDue(*slot, LaneKind::kSession, once)) {
+        permit.reset();
+        continue;
+      }
     }
+    const auto started = steady_clock::now();
     auto failure = co_await EnsureConnected();
-    if (failure) co_return failure;
+    if (failure) {
+      permit->Report(steady_clock::now() - started, SessionTimeout(), failure->reason != FailureReason::kTimeout);
+      co_return failure;
+    }
     const std::shared_ptr<db::Connection> connection = connection_;
     FreshSession fresh(*connection, config_load_time_);
     const bool is_fresh = slot->type->connection == ConnectionKind::kFresh;
     db::Session* session = connection.get();
     if (is_fresh) session = &fresh;
     auto result = co_await RunSlot(*slot, session, once);
+    if (result) {
+      permit->Report(steady_clock::now() - started, config_->collector(slot->type->name).timeout, !TimedOut(*result));
+    }
     const bool usable = connection->usable();
     const bool same_place = connection == connection_;
     if (same_place && (!usable || fresh.outdated())) Disconnect();
@@ -95,31 +113,37 @@ asio::awaitable<std::optional<Failure>> Server::RunDueSlots(bool once) {
       if (!usable && !TimedOut(*result)) co_return LossIn(*result);
       if (usable) up_ = true;
       if (usable && is_fresh) {
-        held[&*slot] = std::move(result);
+        held[slot] = std::move(result);
       } else {
         Store(*slot, std::move(result));
       }
     }
-    if (connection == connection_) {
-      ++slot;
-    } else {
-      held.clear();
-      slot = slots_.begin();
-    }
+    if (connection != connection_) held.clear();
   }
   for (auto& [slot, result] : held) {
     if (slot->enabled) Store(*slot, std::move(result));
+  }
+  // Where most servers answer late, no login at once for the connection that a timeout cost: a login is as much work as
+  // ten queries. The next collection logs in.
+  if (!connection_ && runtime_.admission != nullptr && runtime_.admission->answers_are_late()) {
+    up_ = false;
+    Publish();
+    co_return std::nullopt;
   }
   // After a timeout this tells whether the server is there at all.
   co_return co_await EnsureConnected();
 }
 
 asio::awaitable<void> Server::RunDueOnWire(bool once) {
-  for (Slot& slot : slots_) {
-    if (!IsDue(slot, LaneKind::kWire, once)) continue;
-    const auto connection = slot.type->connection == ConnectionKind::kIfConnected ? connection_ : nullptr;
-    auto result = co_await RunSlot(slot, connection.get(), once);
-    if (result) Store(slot, std::move(result));
+  for (;;) {
+    Slot* const slot = NextSlot(LaneKind::kWire, once, {});
+    if (slot == nullptr) co_return;
+    Admission::Permit permit(runtime_.admission, config_->name, WorkOf(*slot, once));
+    const bool granted = co_await WaitForPermit(permit, *slot, once);
+    if (!granted || !IsDue(*slot, LaneKind::kWire, once)) continue;
+    const auto connection = slot->type->connection == ConnectionKind::kIfConnected ? connection_ : nullptr;
+    auto result = co_await RunSlot(*slot, connection.get(), once);
+    if (result) Store(*slot, std::move(result));
   }
 }
 

@@ -97,9 +97,10 @@ TEST(PagesTest, ReadySaysSoOrNotYet) {
   EXPECT_NE(Text(ReadyPage(true)), Text(ReadyPage(false)));
 }
 
-std::string Rendered(const ReloadStatus& reload, const RequestCounter& requests) {
+std::string Rendered(const ReloadStatus& reload, const RequestCounter& requests,
+                     const std::optional<sampling::Admission::Figures>& load = std::nullopt) {
   std::string text;
-  const metrics::SharedSamples samples = RenderExporter(reload, &requests);
+  const metrics::SharedSamples samples = RenderExporter(reload, &requests, load);
   for (std::size_t i = 0; i < samples->size(); ++i) {
     const metrics::RenderedFamily family = (*samples)[i];
     if (!family.desc->name.starts_with("process_")) text += family.text;
@@ -128,6 +129,15 @@ TEST(ExporterMetricsTest, TheReloadBeforeAndAfter) {
   EXPECT_THAT(text, HasSubstr("pg_tls_exporter_config_last_reload_success_timestamp_seconds "));
 }
 
+TEST(ExporterMetricsTest, ShowsTheLoadWhereThereIsALimit) {
+  EXPECT_THAT(Rendered({}, {}), Not(HasSubstr("collections")));
+  const std::string text =
+      Rendered({}, {}, sampling::Admission::Figures{.limit = 16, .overloaded = true, .delayed = 7});
+  EXPECT_THAT(text, HasSubstr("pg_tls_exporter_overloaded 1\n"));
+  EXPECT_THAT(text, HasSubstr("pg_tls_exporter_delayed_collections_total 7\n"));
+  EXPECT_THAT(text, HasSubstr("pg_tls_exporter_concurrent_collections_limit 16\n"));
+}
+
 TEST(ExporterMetricsTest, CountsRequests) {
   RequestCounter requests;
   requests.Count("metrics", 200);
@@ -143,7 +153,7 @@ TEST(ExporterMetricsTest, EveryFamilyIsDeclared) {
   requests.Count("metrics", 200);
   ReloadStatus reload;
   reload.Set(true);
-  const metrics::SharedSamples samples = RenderExporter(reload, &requests);
+  const metrics::SharedSamples samples = RenderExporter(reload, &requests, sampling::Admission::Figures{});
   for (std::size_t i = 0; i < samples->size(); ++i) {
     const metrics::RenderedFamily family = (*samples)[i];
     const auto descs = ExporterDescs();
