@@ -244,7 +244,7 @@ TEST(LoadTest, AFileThatCannotBeReadIsAConfigError) {
 }
 
 TEST(LoadTest, OneConninfoIsOneServer) {
-  const Config config = ForConninfo("db:5432", "host=db");
+  const Config config = ForServers({{"db:5432", "host=db"}});
   ASSERT_EQ(config.servers.size(), 1u);
   EXPECT_EQ(config.servers[0].name, "db:5432");
   EXPECT_EQ(config.servers[0].conninfo, "host=db");
