@@ -9,6 +9,7 @@
 #include "exporter/base/completion.h"
 #include "exporter/base/error.h"
 #include "exporter/base/text.h"
+#include "exporter/db/session_setup.h"
 #include "exporter/db/sqlstate.h"
 
 namespace pgtls::db {
@@ -52,11 +53,12 @@ std::string Readable(const char* message) { return message != nullptr ? Printabl
 
 }  // namespace
 
-Connection::Connection(const asio::any_io_executor& executor, ConnHandle conn)
+Connection::Connection(const asio::any_io_executor& executor, ConnHandle conn, std::shared_ptr<ClosingSockets> closing)
     : conn_(std::move(conn)),
+      closing_(std::move(closing)),
       socket_(executor, PQsocket(conn_.get())),
       server_version_(PQserverVersion(conn_.get())),
-      backend_pid_(PQbackendPID(conn_.get())),
+      backend_{.pid = PQbackendPID(conn_.get())},
       peer_(PeerOf(conn_.get())) {
   if (PQsetnonblocking(conn_.get(), 1) != 0 || PQenterPipelineMode(conn_.get()) == 0) {
     socket_.release();  // libpq closes it
@@ -69,6 +71,7 @@ Connection::~Connection() { Close(); }
 void Connection::Close() {
   // The descriptor is libpq's: it must leave the reactor before libpq closes it.
   if (socket_.is_open()) socket_.release();
+  if (closing_) closing_->Finish(std::move(conn_));
   conn_.reset();
 }
 
@@ -77,53 +80,106 @@ void Connection::ThrowLost() {
   throw DbError(FailureReason::kConnection, "", message.empty() ? "the connection was lost" : message);
 }
 
+asio::awaitable<void> Connection::SetUp(Deadline deadline) {
+  const Result row = co_await Query(BackendPidStatement(), {}, deadline);
+  const int pid = static_cast<int>(row.Int(0, 0).value());
+  pooled_ = pid != backend_.pid;
+  backend_.pid = pid;
+  set_up_ = true;
+}
+
 asio::awaitable<std::vector<Answer>> Connection::QueryAll(std::vector<Request> requests, Deadline deadline) {
   if (requests.empty()) co_return std::vector<Answer>();
+  const Deadline asked = std::chrono::steady_clock::now();
   std::string what = "query";
   for (const Request& request : requests) what += " " + request.statement.name;
   // A wait for the turn that takes too long closes nothing: the connection is another's then.
   const bool granted = co_await turn_.Acquire(socket_.get_executor(), deadline);
-  if (!granted) throw TimeoutError("turn of " + what + ": no answer in time");
+  if (!granted) {
+    silent_ = last_heard_ < asked;
+    throw TimeoutError("turn of " + what + ": no answer in time");
+  }
   const SlotHolder turn(turn_);
   if (!usable()) throw DbError(FailureReason::kConnection, "", "the connection is closed");
   try {
-    auto run = Run(requests);
-    co_return co_await Within(deadline, what, std::move(run));
+    auto run = Run(requests, deadline);
+    std::vector<Answer> answers = co_await Within(deadline, what, std::move(run));
+    const auto spends = [](const Answer& answer) { return !answer && SpendsConnection(answer.error().sqlstate()); };
+    if (std::ranges::any_of(answers, spends)) Close();
+    co_return answers;
   } catch (...) {
     // Lost, or cancelled in mid-answer. A cancel request would block and go out in clear text: closing says the same.
+    silent_ = last_heard_ < asked && std::chrono::steady_clock::now() >= deadline;
     Close();
     throw;
   }
 }
 
-asio::awaitable<std::vector<Answer>> Connection::Run(const std::vector<Request>& requests) {
+asio::awaitable<std::vector<Answer>> Connection::Run(const std::vector<Request>& requests, Deadline deadline) {
   std::vector<Answer> answers;
   answers.reserve(requests.size());
   while (answers.size() < requests.size()) {
-    const auto rest = std::span(requests).subspan(answers.size());
-    std::vector<bool> prepares = Send(rest);
+    Preamble preamble = NextPreamble(deadline);
+    Sent sent;
+    for (const Request& request : preamble.requests) sent.push_back(&request);
+    for (const Request& request : std::span(requests).subspan(answers.size())) sent.push_back(&request);
+    std::vector<bool> prepares = Send(sent);
     co_await Flush();
-    co_await Receive(rest, std::move(prepares), answers);
+    std::vector<Answer> received = co_await Receive(sent, std::move(prepares));
+    TakePreamble(preamble, received);
+    std::ranges::move(received, std::back_inserter(answers));
   }
   co_return answers;
 }
 
-std::vector<bool> Connection::Send(std::span<const Request> requests) {
+Connection::Preamble Connection::NextPreamble(Deadline deadline) const {
+  if (!set_up_) return {};
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+  const auto timeout = StatementTimeout(left, pooled_ ? std::nullopt : statement_timeout_);
+  if (pooled_ || !statement_timeout_) return {SetUpRequests(timeout, pooled_), timeout, true};
+  if (timeout == *statement_timeout_) return {};
+  return {{BoundRequest(timeout)}, timeout, false};
+}
+
+// Takes the preamble's answers off the front.
+void Connection::TakePreamble(Preamble& preamble, std::vector<Answer>& answers) {
+  if (preamble.requests.empty()) return;
+  const auto end = answers.begin() + static_cast<std::ptrdiff_t>(std::min(preamble.requests.size(), answers.size()));
+  for (auto answer = answers.begin(); answer != end; ++answer) {
+    const Result row = Take(std::move(*answer));
+    if (preamble.names_backend && answer + 1 == end) backend_ = ReadBackend(row);
+  }
+  answers.erase(answers.begin(), end);
+  // An error takes back what its transaction has set.
+  const bool stays = std::ranges::all_of(answers, [](const Answer& answer) { return answer.has_value(); });
+  if (stays) statement_timeout_ = preamble.statement_timeout;
+}
+
+bool Connection::IsPrepared(const Statement& statement) const {
+  return std::ranges::find(prepared_, statement.name) != prepared_.end();
+}
+
+std::vector<bool> Connection::Send(const Sent& requests) {
   std::vector<bool> prepares;
   std::vector<const char*> values;
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    const auto& [statement, parameters] = requests[i];
-    const auto same = [&](const Request& other) { return other.statement.name == statement.name; };
-    prepares.push_back(std::ranges::find(prepared_, statement.name) == prepared_.end() &&
-                       std::ranges::none_of(requests.first(i), same));
-    if (prepares.back()) {
-      const std::string sql(statement.sql);
-      if (PQsendPrepare(conn_.get(), statement.name.c_str(), sql.c_str(), 0, nullptr) == 0) ThrowLost();
-    }
+    const auto& [statement, parameters] = *requests[i];
+    const std::string sql(statement.sql);
     values.clear();
     for (const auto& parameter : parameters) values.push_back(parameter ? parameter->c_str() : nullptr);
-    if (PQsendQueryPrepared(conn_.get(), statement.name.c_str(), static_cast<int>(values.size()), values.data(),
-                            nullptr, nullptr, 0) == 0) {
+    const int size = static_cast<int>(values.size());
+    if (pooled_ || statement.name.empty()) {
+      prepares.push_back(false);
+      if (PQsendQueryParams(conn_.get(), sql.c_str(), size, nullptr, values.data(), nullptr, nullptr, 0) == 0)
+        ThrowLost();
+      continue;
+    }
+    const auto same = [&](const Request* other) { return other->statement.name == statement.name; };
+    prepares.push_back(!IsPrepared(statement) &&
+                       std::none_of(requests.begin(), requests.begin() + static_cast<std::ptrdiff_t>(i), same));
+    if (prepares.back() && PQsendPrepare(conn_.get(), statement.name.c_str(), sql.c_str(), 0, nullptr) == 0)
+      ThrowLost();
+    if (PQsendQueryPrepared(conn_.get(), statement.name.c_str(), size, values.data(), nullptr, nullptr, 0) == 0) {
       ThrowLost();
     }
   }
@@ -141,24 +197,30 @@ asio::awaitable<void> Connection::Flush() {
     auto either = asio::experimental::make_parallel_group(socket_.async_wait(stream_descriptor::wait_write, deferred),
                                                           socket_.async_wait(stream_descriptor::wait_read, deferred));
     co_await either.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
-    if (PQconsumeInput(conn_.get()) == 0) ThrowLost();
+    ReadInput();
   }
 }
 
-asio::awaitable<void> Connection::Receive(std::span<const Request> requests, std::vector<bool> prepares,
-                                          std::vector<Answer>& answers) {
-  const std::size_t before = answers.size();
+void Connection::ReadInput() {
+  last_heard_ = std::chrono::steady_clock::now();
+  silent_ = false;
+  if (PQconsumeInput(conn_.get()) == 0) ThrowLost();
+}
+
+asio::awaitable<std::vector<Answer>> Connection::Receive(const Sent& requests, std::vector<bool> prepares) {
+  std::vector<Answer> answers;
   for (std::size_t i = 0; i < requests.size(); ++i) {
     if (prepares[i]) {
       std::optional<Answer> prepared = co_await ReceiveOne();
-      if (prepared && *prepared) prepared_.push_back(requests[i].statement.name);
+      if (prepared && *prepared) prepared_.push_back(requests[i]->statement.name);
       if (prepared && !*prepared) answers.push_back(*std::move(prepared));
     }
     std::optional<Answer> answer = co_await ReceiveOne();
     if (answer) answers.push_back(*std::move(answer));
   }
   const ResultHandle end = co_await Next();
-  if (!end || PQresultStatus(end.get()) != PGRES_PIPELINE_SYNC || answers.size() == before) ThrowLost();
+  if (!end || PQresultStatus(end.get()) != PGRES_PIPELINE_SYNC || answers.empty()) ThrowLost();
+  co_return answers;
 }
 
 asio::awaitable<std::optional<Answer>> Connection::ReceiveOne() {
@@ -189,7 +251,7 @@ asio::awaitable<std::optional<Answer>> Connection::ReceiveOne() {
 asio::awaitable<ResultHandle> Connection::Next() {
   while (PQisBusy(conn_.get()) != 0) {
     co_await socket_.async_wait(asio::posix::stream_descriptor::wait_read, asio::use_awaitable);
-    if (PQconsumeInput(conn_.get()) == 0) ThrowLost();
+    ReadInput();
   }
   co_return ResultHandle(PQgetResult(conn_.get()));
 }

@@ -20,6 +20,13 @@ namespace {
 
 // What a step on the pool's thread may touch; it outlives an abandoned connect.
 struct Attempt {
+  explicit Attempt(ConnectOptions connect_options) : options(std::move(connect_options)) {}
+  ~Attempt() {
+    if (options.closing) options.closing->Finish(std::move(conn));
+  }
+  Attempt(const Attempt&) = delete;
+  Attempt& operator=(const Attempt&) = delete;
+
   ConnectOptions options;
   ConnHandle conn;
   bool lacks_passphrase = false;  // sslkey is encrypted, and there is no sslpassword
@@ -176,7 +183,7 @@ asio::awaitable<std::unique_ptr<Connection>> Connector::Connect(ConnectOptions o
 
 asio::awaitable<std::unique_ptr<Connection>> Connector::Establish(ConnectOptions options, std::shared_ptr<Turn> turn) {
   const auto executor = co_await asio::this_coro::executor;
-  const std::shared_ptr<Attempt> attempt(new Attempt{std::move(options), nullptr});
+  const std::shared_ptr<Attempt> attempt = std::make_shared<Attempt>(std::move(options));
   // A step that waits (for a resolver) gives way too; what waits for a thread of ours does not.
   const std::function<void()> waits = [turn] { turn->GiveWay(); };
   co_await blocking_.RunWaiting([attempt] { Start(*attempt); }, waits);
@@ -197,7 +204,7 @@ asio::awaitable<std::unique_ptr<Connection>> Connector::Establish(ConnectOptions
   }
   PQsetErrorVerbosity(attempt->conn.get(), PQERRORS_DEFAULT);
   ReleaseTlsMemory(attempt->conn.get());
-  co_return std::make_unique<Connection>(executor, std::move(attempt->conn));
+  co_return std::make_unique<Connection>(executor, std::move(attempt->conn), attempt->options.closing);
 }
 
 }  // namespace pgtls::db

@@ -18,6 +18,8 @@ namespace pgtls::db {
 struct ConnectOptions {
   std::string conninfo;
   std::string password_file;  // read at every connect, so that a rotated password is picked up; empty: none
+  // What the connection, or an attempt that is given up, leaves on the server; null: nobody asks.
+  std::shared_ptr<ClosingSockets> closing = nullptr;
 };
 
 // Makes libpq's default sslmode "require" for this process, below all that an operator says (conninfo, service file,

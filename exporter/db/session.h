@@ -2,6 +2,7 @@
 #pragma once
 
 #include <asio/awaitable.hpp>
+#include <cstdint>
 #include <expected>
 #include <optional>
 #include <string>
@@ -16,7 +17,7 @@ namespace pgtls::db {
 
 // A query by name. It is prepared once on each connection, under this name, and executed from then on.
 struct Statement {
-  std::string name;      // unique within the program: "sessions", "hba_rules"
+  std::string name;      // unique within the program: "sessions", "hba_rules"; empty: it is not kept
   std::string_view sql;  // must live longer than the query, so no temporary: a constant, mostly
 };
 
@@ -36,6 +37,13 @@ inline Result Take(Answer&& answer) {
   return *std::move(answer);
 }
 
+// A backend, as good as unique among all servers: a pid alone is another session's soon.
+struct BackendId {
+  int pid = 0;
+  std::int64_t start_us = 0;  // backend_start, in microseconds since the epoch
+  friend bool operator==(const BackendId&, const BackendId&) = default;
+};
+
 // Used on the sampling loop only, by several coroutines at once where they like: each call waits for its turn.
 class Session {
  public:
@@ -54,6 +62,9 @@ class Session {
   // As PQserverVersion: 150020.
   virtual int server_version() const = 0;
   virtual int backend_pid() const = 0;
+  // Whether a connection pooler is in between. Then each call may be answered by another backend, which was there
+  // before and serves others afterwards.
+  virtual bool pooled() const { return false; }
 };
 
 }  // namespace pgtls::db

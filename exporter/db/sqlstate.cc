@@ -23,6 +23,16 @@ FailureReason ReasonForSqlstate(std::string_view sqlstate) {
   return FailureReason::kError;
 }
 
+bool SpendsConnection(std::string_view sqlstate) {
+  // feature_not_supported ("cached plan must not change result type"), duplicate_prepared_statement
+  if (sqlstate == "0A000" || sqlstate == "42P05") return true;
+  const std::string_view category = sqlstate.substr(0, 2);
+  // connection exceptions and protocol violations, cursors, transaction states, missing statements, missing portals,
+  // internal errors
+  return category == "08" || category == "24" || category == "25" || category == "26" || category == "34" ||
+         category == "XX";
+}
+
 std::string SqlstateInConnectError(std::string_view message) {
   std::string found;
   for (std::size_t at = message.find(":  "); at != std::string_view::npos; at = message.find(":  ", at + 1)) {
