@@ -225,6 +225,8 @@ class Collector : public sampling::Collector {
     auto inventory = std::make_shared<CertificateInventory>();
     co_await CollectServed(context, output, *inventory);
     co_await CollectFiles(context, output, *inventory);
+    // Behind a pooler's port the server may be anywhere.
+    const bool pooled = context.session != nullptr && context.session->pooled();
     std::function<FilesRead()> read = [patterns = context.config.files,
                                        password_file = context.config.pkcs12_password_file] {
       return ReadConfiguredFiles(patterns, password_file);
@@ -232,7 +234,7 @@ class Collector : public sampling::Collector {
     FilesRead configured = co_await context.blocking.Run(std::move(read));
     Take(std::move(configured), output, *inventory);
 
-    if (!context.server.endpoint) inventory->served_matches_file = ServedMatches(*inventory);
+    if (!context.server.endpoint && !pooled) inventory->served_matches_file = ServedMatches(*inventory);
     for (auto& file : inventory->files) {
       if (file.content.truncated) output.incomplete.push_back({"file_contents", "too_many_certificates"});
       for (auto& entry : file.content.certificates) DropBytes(entry.facts);

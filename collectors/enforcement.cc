@@ -1,32 +1,10 @@
 #include "collectors/enforcement.h"
 
-#include <vector>
-
 namespace pgtls::collectors {
 namespace {
 
 using tls::Answer;
 using tls::Handshake;
-
-// A probe's own backend, where the server lets it in: no collector counts it.
-class ProbeBackends {
- public:
-  explicit ProbeBackends(sampling::OwnBackends& own) : own_(own), login_(own) {}
-  ~ProbeBackends() {
-    for (const int pid : pids_) own_.Remove(pid);
-  }
-  ProbeBackends(const ProbeBackends&) = delete;
-  ProbeBackends& operator=(const ProbeBackends&) = delete;
-  void Add(int pid) {
-    pids_.push_back(pid);
-    own_.Add(pid);
-  }
-
- private:
-  sampling::OwnBackends& own_;
-  const sampling::OwnBackends::Login login_;
-  std::vector<int> pids_;
-};
 
 // nullopt: the attempt says nothing about the version.
 std::optional<bool> Accepts(const tls::TlsResult& result) {
@@ -55,14 +33,14 @@ asio::awaitable<Enforcement> Enforce(const WireClient& client, const WireLook& l
   const auto& versions = tls::TriableVersions();
   int steps = static_cast<int>(versions.size()) + 4;
   {
-    ProbeBackends backends(own);
-    const tls::Login login = {client.user, client.database, [&backends](int pid) { backends.Add(pid); }};
+    sampling::OwnBackends::Login own_login(own, client.user);
+    const tls::Login login = {client.user, client.database, [&own_login](int pid) { own_login.Known(pid); }};
     result.plaintext = co_await tls::ProbePlaintext(target, login, Share(deadline, steps--));
   }
   if (result.answer != Answer::kYes) co_return result;
   if (client.usable) {
-    ProbeBackends backends(own);
-    const tls::Login login = {client.user, client.database, [&backends](int pid) { backends.Add(pid); }};
+    sampling::OwnBackends::Login own_login(own, client.user);
+    const tls::Login login = {client.user, client.database, [&own_login](int pid) { own_login.Known(pid); }};
     const tls::TlsProbe probe = {.context = client.context, .identity = client.identity, .login = login};
     result.tls = co_await tls::ProbeTls(target, probe, Share(deadline, steps--));
   }

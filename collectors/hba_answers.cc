@@ -1,5 +1,9 @@
 #include "collectors/hba_answers.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <chrono>
 #include <span>
 #include <string>
 #include <utility>
@@ -24,22 +28,40 @@ db::Statement RulesStatement(const db::Session& session, const HbaAccess& access
   return access.superuser ? Statement(session, "hba_rules", kHbaRulesSql) : Statement(session, "hba_view", kHbaViewSql);
 }
 
-void AddRequests(const db::Session& session, const HbaAccess& access, const std::string& own_pids,
+db::Parameters OwnSessions(const sampling::OwnBackends& own) {
+  const auto seconds = std::chrono::duration<double>(own.OldestLogin()).count();
+  return {fmt::format("{{{}}}", fmt::join(own.pids(), ",")), fmt::format("{:.3f}", seconds)};
+}
+
+void AddRequests(const db::Session& session, const HbaAccess& access, const sampling::OwnBackends& own,
                  std::vector<db::Request>& requests) {
   if (!access.sees_rules()) return;
   requests.push_back({RulesStatement(session, access), {}});
   if (access.sees_files()) requests.push_back({FilesStatement(session, access), {}});
   requests.push_back({Statement(session, "hba_catalog", kHbaCatalogSql), {std::to_string(kMaxHbaCatalog + 1)}});
-  if (access.sees_stats) requests.push_back({Statement(session, "hba_connections", kHbaConnectionsSql), {own_pids}});
+  if (access.sees_stats)
+    requests.push_back({Statement(session, "hba_connections", kHbaConnectionsSql), OwnSessions(own)});
+}
+
+void TakeSessions(sampling::Sessions sessions, HbaAnswers& answers) {
+  answers.disturbed = sessions.unsure;
+  answers.own = std::move(sessions.own);
+  answers.connections = db::Answer(std::move(sessions.rows));
 }
 
 // The answers to AddRequests(), from `first` on.
-void Assign(std::vector<db::Answer>::iterator first, HbaAnswers& answers) {
+void Assign(std::vector<db::Answer>::iterator first, sampling::OwnBackends& own, const sampling::SnapshotTime& time,
+            HbaAnswers& answers) {
   if (!answers.access.sees_rules()) return;
   answers.rules = std::move(*first++);
   if (answers.access.sees_files()) answers.files = std::move(*first++);
   answers.catalog = std::move(*first++);
-  if (answers.access.sees_stats) answers.connections = std::move(*first++);
+  if (!answers.access.sees_stats) return;
+  if (*first) {
+    TakeSessions(sampling::JudgeSessions(std::move(**first), own, time), answers);
+  } else {
+    answers.connections = std::move(*first);
+  }
 }
 
 void TakeAccess(const db::Result& row, HbaAnswers& answers) {
@@ -71,30 +93,35 @@ std::optional<Digest> HbaAnswers::digest() const {
     digester.Number(answer->has_value());
     if (!*answer) continue;
     if (!**answer) return std::nullopt;
-    (**answer)->DigestRows(digester);
+    const db::Result& rows = ***answer;
+    rows.DigestRows(digester, answer == &connections ? rows.Column("now_us") : -1);
+  }
+  for (std::size_t row = 0; row < own.size(); ++row) {
+    if (own[row]) digester.Number(row);
   }
   return digester.Finish();
 }
 
-asio::awaitable<HbaAnswers> AskHba(db::Session& session, const sampling::OwnBackends& own_backends,
+asio::awaitable<HbaAnswers> AskHba(db::Session& session, sampling::OwnBackends& own_backends,
                                    std::optional<HbaAccess> expected, Deadline deadline) {
+  const auto now = [] { return std::chrono::steady_clock::now(); };
   HbaAnswers answers;
-  const sampling::BetweenLogins first(own_backends);
+  sampling::SnapshotTime time{.asked = now(), .answered = {}};
   std::vector<db::Request> requests = {{Statement(session, "hba_access", kHbaAccessSql), {}}};
-  if (expected) AddRequests(session, *expected, first.pids(), requests);
+  if (expected) AddRequests(session, *expected, own_backends, requests);
   std::vector<db::Answer> all = co_await session.QueryAll(std::move(requests), deadline);
+  time.answered = now();
   TakeAccess(db::Take(std::move(all.front())), answers);
   if (expected && answers.access == *expected) {
-    answers.disturbed = first.disturbed();
-    Assign(all.begin() + 1, answers);
+    Assign(all.begin() + 1, own_backends, time, answers);
     co_return answers;
   }
-  const sampling::BetweenLogins second(own_backends);
+  time.asked = now();
   std::vector<db::Request> allowed;
-  AddRequests(session, answers.access, second.pids(), allowed);
+  AddRequests(session, answers.access, own_backends, allowed);
   all = co_await session.QueryAll(std::move(allowed), deadline);
-  answers.disturbed = second.disturbed();
-  Assign(all.begin(), answers);
+  time.answered = now();
+  Assign(all.begin(), own_backends, time, answers);
   co_return answers;
 }
 
@@ -106,10 +133,12 @@ asio::awaitable<void> AskHbaView(db::Session& session, HbaAnswers& answers, Dead
   if (answers.access.sees_files()) answers.files = std::move(all.back());
 }
 
-asio::awaitable<void> AskHbaConnections(db::Session& session, const sampling::OwnBackends& own_backends,
-                                        HbaAnswers& answers, Deadline deadline) {
+asio::awaitable<void> AskHbaConnections(db::Session& session, sampling::OwnBackends& own_backends, HbaAnswers& answers,
+                                        Deadline deadline) {
   const db::Statement statement = Statement(session, "hba_connections", kHbaConnectionsSql);
-  answers.connections = co_await sampling::QueryBetweenLogins(session, own_backends, statement, deadline);
+  sampling::Sessions sessions = co_await sampling::QuerySessions(
+      session, own_backends, statement, [&own_backends] { return OwnSessions(own_backends); }, deadline);
+  TakeSessions(std::move(sessions), answers);
   answers.disturbed = false;
 }
 

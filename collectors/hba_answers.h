@@ -38,7 +38,8 @@ struct HbaAnswers {
   std::optional<db::Answer> files;
   std::optional<db::Answer> catalog;
   std::optional<db::Answer> connections;
-  // The connections may hold one of the exporter's own that was not known as such.
+  std::vector<bool> own;  // of their rows: a session of the exporter
+  // One of them may be of a login of the exporter that is in progress.
   bool disturbed = false;
 
   // Of all but `now`. nullopt where something was not answered, or not surely.
@@ -50,15 +51,15 @@ inline constexpr std::size_t kMaxHbaCatalog = 100'000;
 
 // On a fresh session. In one round trip where the access is as `expected`, which may be absent: not known. Throws
 // DbError and TimeoutError.
-asio::awaitable<HbaAnswers> AskHba(db::Session& session, const sampling::OwnBackends& own_backends,
+asio::awaitable<HbaAnswers> AskHba(db::Session& session, sampling::OwnBackends& own_backends,
                                    std::optional<HbaAccess> expected, Deadline deadline);
 
 // The rules once more, by the view: without the lines' own text. `answers` has them, and the times of the files anew,
 // in place of what it had: those may not be older than the rules.
 asio::awaitable<void> AskHbaView(db::Session& session, HbaAnswers& answers, Deadline deadline);
 
-// The connections once more, when no probe of the exporter's is logging in.
-asio::awaitable<void> AskHbaConnections(db::Session& session, const sampling::OwnBackends& own_backends,
-                                        HbaAnswers& answers, Deadline deadline);
+// The connections once more, when no login of the exporter is in progress.
+asio::awaitable<void> AskHbaConnections(db::Session& session, sampling::OwnBackends& own_backends, HbaAnswers& answers,
+                                        Deadline deadline);
 
 }  // namespace pgtls::collectors

@@ -65,6 +65,7 @@ inline constexpr sampling::DeclaredPart kHbaParts[] = {
     {"roles", "the roles and databases that the rules of pg_hba.conf name", kHbaRolesRemedies},
     {"analysis", "what the rules of pg_hba.conf admit (too many combinations)", kHbaAnalysisRemedies},
     {"regular_expressions", "what the regular expressions in pg_hba.conf match", kHbaRegexRemedies},
+    sampling::kConfigurationInForcePart,
 };
 
 }  // namespace pgtls::collectors

@@ -134,7 +134,8 @@ void AddPatterns(const RuleSet& set, std::set<std::string>& patterns) {
   }
 }
 
-std::vector<hba::OpenConnections> ReadConnections(const db::Result& rows) {
+// Without those of the exporter, `own`.
+std::vector<hba::OpenConnections> ReadConnections(const db::Result& rows, const std::vector<bool>& own) {
   const int user = rows.Column("usename");
   const int database = rows.Column("datname");
   const int address = rows.Column("address");
@@ -147,6 +148,7 @@ std::vector<hba::OpenConnections> ReadConnections(const db::Result& rows) {
   std::vector<hba::OpenConnections> result;
   result.reserve(static_cast<std::size_t>(rows.rows()));
   for (int row = 0; row < rows.rows(); ++row) {
+    if (own[static_cast<std::size_t>(row)]) continue;
     hba::OpenConnections& open = result.emplace_back();
     open.connection.user = Text(rows, row, user);
     open.connection.database = Text(rows, row, database);
@@ -169,7 +171,7 @@ class Reader {
   Reader(db::Session& session, Deadline deadline, HbaReading& reading)
       : session_(session), deadline_(deadline), reading_(reading) {}
 
-  asio::awaitable<void> Take(HbaAnswers answers, const sampling::OwnBackends& own) {
+  asio::awaitable<void> Take(HbaAnswers answers, sampling::OwnBackends& own) {
     reading_.view.load_time = answers.load_time;
     reading_.view.now = answers.now;
     reading_.abilities = answers.abilities;
@@ -197,7 +199,7 @@ class Reader {
       co_return;
     }
     if (answers.disturbed && *answers.connections) co_await AskHbaConnections(session_, own, answers, deadline_);
-    reading_.connections = ReadConnections(db::Take(*std::move(answers.connections)));
+    reading_.connections = ReadConnections(db::Take(*std::move(answers.connections)), answers.own);
   }
 
   asio::awaitable<void> AskRegexes(std::vector<std::string> names, const RuleSet* also) {

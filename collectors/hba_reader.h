@@ -29,7 +29,7 @@ struct HbaReading {
 };
 
 struct HbaQuestion {
-  const sampling::OwnBackends& own_backends;  // whose connections do not count
+  sampling::OwnBackends& own_backends;  // whose connections do not count
   // More names to ask regular expressions about, beside the roles and databases that exist.
   std::vector<std::string> names;
   // Rules beside those of the file whose regular expressions are asked about; may be null.

@@ -179,19 +179,25 @@ WHERE convert_from(convert_to(n.name, getdatabaseencoding()), e.name)
       ~ convert_from(convert_to(p.pattern, getdatabaseencoding()), e.name) COLLATE "C"
 )"}};
 
-// Open connections that pg_hba cannot tell apart, but for the exporter's own ($1: pids) and those that authenticate
-// still.
+// Open connections that pg_hba cannot tell apart, but for this very session and those that authenticate still. Those
+// that may be the exporter's, by their pid ($1) or since they are younger than a login of its own ($2, seconds), stand
+// alone.
 inline constexpr std::array kHbaConnectionsSql = {sampling::VersionedSql{140000, R"(
 SELECT a.usename, a.datname, CASE WHEN a.client_port <> -1 THEN host(a.client_addr) END AS address,
        a.client_port = -1 AS unix_socket, s.ssl, coalesce(g.encrypted, false) AS gss,
        a.backend_type = 'walsender' AND a.datname IS NULL AS replication,
-       s.client_serial IS NOT NULL AS client_certificate, count(*) AS connections
+       s.client_serial IS NOT NULL AS client_certificate,
+       CASE WHEN m.own THEN a.pid END AS pid,
+       CASE WHEN m.own THEN (extract(epoch FROM a.backend_start) * 1000000)::int8 END AS backend_start_us,
+       (extract(epoch FROM statement_timestamp()) * 1000000)::int8 AS now_us, count(*) AS connections
 FROM pg_stat_activity a
 JOIN pg_stat_ssl s ON s.pid = a.pid
 LEFT JOIN pg_stat_gssapi g ON g.pid = a.pid
+CROSS JOIN LATERAL (SELECT a.pid = ANY ($1::int4[])
+                    OR a.backend_start > statement_timestamp() - make_interval(secs => $2::float8) AS own) m
 WHERE a.backend_type IN ('client backend', 'walsender') AND a.state IS DISTINCT FROM 'starting'
-  AND a.pid <> ALL ($1::int4[])
-GROUP BY 1, 2, 3, 4, 5, 6, 7, 8
+  AND a.pid <> pg_backend_pid()
+GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 )"}};
 
 }  // namespace pgtls::collectors

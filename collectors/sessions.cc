@@ -40,8 +40,8 @@ using sessions::Session;
 // One statement, so that privilege, clock and sessions are of one moment. The views read one snapshot of the backends,
 // in which a pid is unique. pg_stat_ssl and pg_stat_gssapi leave out a client whose address the server cannot print
 // (client_port is null then); how it is protected is in the function below them, which is called for such a client
-// alone. $1 are the pids of this exporter's own backends. The first row is always there, with nulls for a session where
-// there is none.
+// alone. This very session is left out here, whichever backend a pooler lends it; the exporter's others are known by
+// pid and start. The first row is always there, with nulls for a session where there is none.
 constexpr std::array kSql = {sampling::VersionedSql{120000, R"(
 WITH me AS MATERIALIZED (
   SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all,
@@ -80,7 +80,7 @@ LEFT JOIN (pg_catalog.pg_stat_activity a
              OFFSET 0) f ON true)
   ON me.sees_all
  AND a.backend_type IN ('client backend', 'walsender')
- AND a.pid <> ALL ($1::pg_catalog.int4[])
+ AND a.pid <> pg_catalog.pg_backend_pid()
 )"}};
 
 // 18 shows sessions from the start of their authentication on.
@@ -143,7 +143,7 @@ constexpr std::array kDescs = {
 class Snapshot {
  public:
   // Throws Error where the role does not see other sessions.
-  explicit Snapshot(const db::Result& rows) : rows_(rows) {
+  explicit Snapshot(const sampling::Sessions& sessions) : rows_(sessions.rows), own_(sessions.own) {
     if (!rows_.RequireBool(0, rows_.Column("sees_all"))) {
       const std::string role(rows_.RequireText(0, rows_.Column("blind_role")));
       throw Error(FailureReason::kInsufficientPrivilege,
@@ -157,10 +157,10 @@ class Snapshot {
   std::int64_t now_us() const { return now_us_; }
   std::int64_t postmaster_start_us() const { return postmaster_start_us_; }
   int size() const { return rows_.rows(); }
-  // A view into the rows. nullopt: the row that stands for no session at all.
+  // A view into the rows. nullopt: a session of the exporter, or the row that stands for no session at all.
   std::optional<Session> At(int row) const {
     const auto pid = rows_.Int(row, pid_);
-    if (!pid) return std::nullopt;
+    if (!pid || own_[static_cast<std::size_t>(row)]) return std::nullopt;
     const auto port = rows_.Int(row, client_port_);
     Session session = {
         .pid = static_cast<int>(*pid),
@@ -192,6 +192,7 @@ class Snapshot {
   std::string_view TextOf(int row, int column) const { return rows_.Text(row, column).value_or(""); }
 
   const db::Result& rows_;
+  const std::vector<bool>& own_;
   std::int64_t now_us_ = 0;
   std::int64_t postmaster_start_us_ = 0;
   const int pid_ = rows_.Column("pid");
@@ -354,14 +355,14 @@ class Collector : public sampling::Collector {
     const int server_version = context.session->server_version();
     const db::Statement statement = sampling::StatementFor("sessions", kSql, server_version);
     sessions::Collection collection{.asked = std::chrono::steady_clock::now(), .max_series = context.config.max_series};
-    const db::Result rows =
-        co_await sampling::QueryBetweenLogins(*context.session, context.own_backends, statement, context.deadline);
-    const Snapshot snapshot(rows);
+    const sampling::Sessions sessions =
+        co_await sampling::QuerySessions(*context.session, context.own_backends, statement, nullptr, context.deadline);
+    const Snapshot snapshot(sessions);
     collection.now_us = snapshot.now_us();
     collection.postmaster_start_us = snapshot.postmaster_start_us();
     collection.previous = std::exchange(answered_, std::chrono::steady_clock::now());
     // Where every session is one of last time's, nothing is said anew: on most servers of a fleet, most of the time.
-    const Digest shown = Shown(context, rows, snapshot);
+    const Digest shown = Shown(context, sessions, snapshot);
     if (context.basis && context.basis == Basis(shown)) {
       output.unchanged = true;
       co_return;
@@ -376,13 +377,13 @@ class Collector : public sampling::Collector {
 
  private:
   // The server, its sessions, the configuration, and the day (exemptions end with one).
-  static Digest Shown(const sampling::Context& context, const db::Result& rows, const Snapshot& snapshot) {
+  static Digest Shown(const sampling::Context& context, const sampling::Sessions& sessions, const Snapshot& snapshot) {
     constexpr std::int64_t kDayUs = std::int64_t{24} * 60 * 60 * 1'000'000;
     Digester digester;
     digester.Number(context.config_version);
     digester.Number(context.session->server_version());
     digester.Number(snapshot.now_us() / kDayUs);
-    rows.DigestRows(digester, rows.Column("now_us"));
+    sessions.DigestRows(digester);
     return digester.Finish();
   }
 

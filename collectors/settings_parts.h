@@ -19,6 +19,7 @@ inline constexpr sampling::DeclaredPart kSettingsParts[] = {
     {"settings", "settings that name files or restrict TLS", kSettingsRemedies},
     {"configuration_files", "what the configuration files say", kConfigurationFilesRemedies},
     {"wal_receiver", "the connection to the upstream server", kWalReceiverRemedies},
+    sampling::kConfigurationInForcePart,
 };
 
 }  // namespace pgtls::collectors

@@ -12,18 +12,27 @@
 -- password hashes of pg_authid.
 
 BEGIN;
+-- Whatever search_path whoever runs this has: no operator or function of another schema takes part.
+SET LOCAL search_path = pg_catalog, pg_temp;
 
 -- ---- The role
 
+-- CONNECTION LIMIT: a stalled server keeps the connections that the exporter gave up. An entry of its configuration needs two for a moment
+-- (one that ends, one that begins), leaves three behind at most, and a probe that the server lets in is one more: five for each entry. 20 is
+-- enough for two entries of this cluster (a direct one and one through a pooler, say) in two exporters. Raise it for more:
+--   ALTER ROLE tls_exporter CONNECTION LIMIT 40;
+-- A limit that you set is kept; an unlimited role gets this one.
 DO $$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'tls_exporter') THEN
-    CREATE ROLE tls_exporter LOGIN;
+    CREATE ROLE tls_exporter LOGIN CONNECTION LIMIT 20;
+  ELSIF (SELECT rolconnlimit FROM pg_catalog.pg_roles WHERE rolname = 'tls_exporter') = -1 THEN
+    ALTER ROLE tls_exporter CONNECTION LIMIT 20;
   END IF;
 END
 $$;
 ALTER ROLE tls_exporter WITH LOGIN INHERIT NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
-ALTER ROLE tls_exporter SET search_path = pg_catalog;
+ALTER ROLE tls_exporter SET search_path = pg_catalog, pg_temp;
 COMMENT ON ROLE tls_exporter IS 'pg_tls_exporter: watches how connections are protected';
 
 -- pg_monitor: other sessions' encryption (pg_stat_ssl, pg_stat_activity, pg_stat_gssapi), the settings of files and certificates, the

@@ -82,7 +82,7 @@ void Connection::ThrowLost() {
 
 asio::awaitable<void> Connection::SetUp(Deadline deadline) {
   const Result row = co_await Query(BackendPidStatement(), {}, deadline);
-  const int pid = static_cast<int>(row.Int(0, 0).value());
+  const int pid = static_cast<int>(row.RequireInt(0, 0));
   pooled_ = pid != backend_.pid;
   backend_.pid = pid;
   set_up_ = true;

@@ -21,6 +21,7 @@
 #include "exporter/db/target.h"
 #include "exporter/metrics/desc.h"
 #include "exporter/metrics/sink.h"
+#include "exporter/sampling/own_backends.h"
 #include "exporter/sampling/part.h"
 
 namespace pgtls::sampling {
@@ -45,43 +46,6 @@ class Facts {
 
  private:
   std::map<std::type_index, std::shared_ptr<const void>> facts_;
-};
-
-// The backends of this exporter on one server, which no collector counts. Used on the sampling loop only.
-class OwnBackends {
- public:
-  void Add(int pid) { ++pids_[pid]; }
-  void Remove(int pid) {
-    const auto found = pids_.find(pid);
-    if (found != pids_.end() && --found->second == 0) pids_.erase(found);
-  }
-  std::vector<int> pids() const {
-    std::vector<int> result;
-    result.reserve(pids_.size());
-    for (const auto& [pid, count] : pids_) result.push_back(pid);
-    return result;
-  }
-
-  // While this lives the exporter is logging in somewhere and its pid is not known yet, or will never be.
-  class Login {
-   public:
-    explicit Login(OwnBackends& backends) : backends_(backends) { ++backends_.logins_, ++backends_.login_events_; }
-    ~Login() { --backends_.logins_, ++backends_.login_events_; }
-    Login(const Login&) = delete;
-    Login& operator=(const Login&) = delete;
-
-   private:
-    OwnBackends& backends_;
-  };
-  // Changes with each beginning and end of a Login. A view of the backends that was taken between two equal values,
-  // with no login open, holds no backend of the exporter's but pids().
-  int login_events() const { return login_events_; }
-  bool logging_in() const { return logins_ > 0; }
-
- private:
-  std::map<int, int> pids_;
-  int logins_ = 0;
-  int login_events_ = 0;
 };
 
 // What one collection is given. References live as long as the collection.

@@ -1,27 +1,12 @@
 #include "exporter/sampling/own_connection.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
-#include <algorithm>
+#include <asio.hpp>
+#include <utility>
 
 #include "exporter/base/error.h"
 
 namespace pgtls::sampling {
 namespace {
-
-// client_encoding: names in shared catalogs are in whatever encoding their creator's database had; a conversion would
-// fail on one that is not valid in this database's. SQL_ASCII means the bytes as they are. Of the newer settings:
-// several requests are one transaction, and each has the statement timeout for itself; a server under Linux notices in
-// mid-query that its client has gone (elsewhere the setting may be an error).
-const db::Statement kSetUp = {
-    "session_setup",
-    "SELECT pg_catalog.set_config('client_encoding', 'SQL_ASCII', false), pg_catalog.set_config('jit', 'off', false), "
-    "pg_catalog.set_config('statement_timeout', $1, false), "
-    "pg_catalog.set_config('lock_timeout', $2, false), pg_catalog.set_config('search_path', 'pg_catalog', false), "
-    "(SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'transaction_timeout'), "
-    "(SELECT pg_catalog.set_config(name, '1s', false) FROM pg_catalog.pg_settings "
-    "WHERE name = 'client_connection_check_interval' AND pg_catalog.version() LIKE '%linux%')"};
 
 const db::Statement kDescribe = {
     "own_connection",
@@ -36,16 +21,7 @@ std::string SslIsUsedSql(std::string_view quoted_schema) {
   return "SELECT " + std::string(quoted_schema) + ".ssl_is_used()";
 }
 
-std::string Milliseconds(std::chrono::milliseconds duration) { return std::to_string(duration.count()) + "ms"; }
-
 }  // namespace
-
-asio::awaitable<void> SetUpSession(db::Session& session, std::chrono::milliseconds statement_timeout,
-                                   Deadline deadline) {
-  const auto lock_timeout = std::min(statement_timeout, std::chrono::milliseconds(2000));
-  db::Parameters parameters = {Milliseconds(statement_timeout), Milliseconds(lock_timeout)};
-  co_await session.Query(kSetUp, std::move(parameters), deadline);
-}
 
 asio::awaitable<OwnConnection> DescribeConnection(db::Session& session, std::string sslmode, Deadline deadline) {
   const db::Result row = co_await session.Query(kDescribe, {}, deadline);
@@ -72,17 +48,45 @@ asio::awaitable<OwnConnection> DescribeConnection(db::Session& session, std::str
   co_return own;
 }
 
-std::string BetweenLogins::pids() const { return fmt::format("{{{}}}", fmt::join(pids_, ",")); }
+void Sessions::DigestRows(Digester& digester) const {
+  rows.DigestRows(digester, rows.Column("now_us"));
+  for (std::size_t row = 0; row < own.size(); ++row) {
+    if (own[row]) digester.Number(row);
+  }
+}
 
-asio::awaitable<db::Result> QueryBetweenLogins(db::Session& session, const OwnBackends& own,
-                                               const db::Statement& statement, Deadline deadline) {
-  constexpr int kMostTries = 20;
+Sessions JudgeSessions(db::Result rows, OwnBackends& own, const SnapshotTime& time) {
+  Sessions sessions{.rows = std::move(rows), .own = {}};
+  const db::Result& all = sessions.rows;
+  sessions.own.resize(static_cast<std::size_t>(all.rows()));
+  const int pid = all.Column("pid");
+  const int start = all.Column("backend_start_us");
+  const int user = all.Column("usename");
+  const int now = all.Column("now_us");
+  for (int row = 0; row < all.rows(); ++row) {
+    const auto number = all.Int(row, pid);
+    if (!number) continue;
+    const db::BackendId id = {.pid = static_cast<int>(*number), .start_us = all.RequireInt(row, start)};
+    const std::chrono::microseconds age(all.RequireInt(row, now) - id.start_us);
+    const auto owner = own.OwnerOf({.id = id, .user = all.Text(row, user).value_or(""), .age = age}, time);
+    sessions.own[static_cast<std::size_t>(row)] = owner == OwnBackends::Owner::kExporter;
+    sessions.unsure = sessions.unsure || owner == OwnBackends::Owner::kUnsure;
+  }
+  return sessions;
+}
+
+asio::awaitable<Sessions> QuerySessions(db::Session& session, OwnBackends& own, const db::Statement& statement,
+                                        std::function<db::Parameters()> parameters, Deadline deadline) {
+  constexpr int kMostTries = 6;
+  constexpr std::chrono::milliseconds kPause{200};
   for (int tries = 1;; ++tries) {
-    const BetweenLogins watch(own);
-    db::Parameters parameters = {watch.pids()};
-    db::Result rows = co_await session.Query(statement, std::move(parameters), deadline);
-    if (!watch.disturbed() || tries == kMostTries) co_return rows;
-    asio::steady_timer pause(co_await asio::this_coro::executor, std::chrono::milliseconds(50));
+    SnapshotTime time{.asked = std::chrono::steady_clock::now(), .answered = {}};
+    db::Parameters values = parameters ? parameters() : db::Parameters();
+    db::Result rows = co_await session.Query(statement, std::move(values), deadline);
+    time.answered = std::chrono::steady_clock::now();
+    Sessions sessions = JudgeSessions(std::move(rows), own, time);
+    if (!sessions.unsure || tries == kMostTries || After(kPause) >= deadline) co_return sessions;
+    asio::steady_timer pause(co_await asio::this_coro::executor, kPause);
     co_await pause.async_wait(asio::use_awaitable);
   }
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <span>
 #include <string_view>
 
@@ -36,5 +37,14 @@ constexpr const DeclaredPart* FindPart(std::span<const DeclaredPart> parts, std:
 inline constexpr std::string_view kRunRoleFile =
     "Run deploy/sql/monitoring_role.sql as a superuser in the database that the exporter connects to, and connect as "
     "tls_exporter.";
+
+// Of collectors that need a fresh session: all that they would say.
+inline constexpr std::string_view kConfigurationInForce = "configuration_in_force";
+inline constexpr std::array kConfigurationInForceRemedies = {Remedy{
+    "pooler",
+    "Let the conninfo name the server itself, not its pooler: the pooler's server connection has seen a reload, and "
+    "what it shows since then need not be in force. RECONNECT in PgBouncer's console replaces it once."}};
+inline constexpr DeclaredPart kConfigurationInForcePart = {kConfigurationInForce, "the configuration in force",
+                                                           kConfigurationInForceRemedies};
 
 }  // namespace pgtls::sampling

@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 
 #include "exporter/base/completion.h"
 #include "exporter/base/error.h"
 #include "exporter/base/log.h"
 #include "exporter/sampling/health.h"
-#include "exporter/sampling/own_connection.h"
 #include "exporter/sampling/schedule.h"
 
 namespace pgtls::sampling {
@@ -23,6 +23,9 @@ double Spread(double least) {
   static thread_local std::minstd_rand random{std::random_device{}()};
   return std::uniform_real_distribution<double>(least, 1.0)(random);
 }
+
+// A server in trouble is asked once a minute at least.
+constexpr std::chrono::minutes kLongestBackoff{1};
 
 milliseconds Part(milliseconds duration, double part) {
   return milliseconds(static_cast<std::int64_t>(static_cast<double>(duration.count()) * part));
@@ -69,11 +72,16 @@ void Server::Forget(Slot& slot) {
 }
 
 void Server::Configure(std::shared_ptr<const config::ServerConfig> config) {
-  config_ = std::move(config);
+  const auto before = std::exchange(config_, std::move(config));
   ++config_version_;
   for (Slot& slot : slots_) {
     const config::CollectorConfig& settings = config_->collector(slot.type->name);
-    if (settings.interval != slot.state.interval || settings.enabled != slot.enabled) slot.due = Deadline::min();
+    // The policy is judged on what SQL shows.
+    if (!before || settings != before->collector(slot.type->name) ||
+        (NeedsSql(*slot.type) && config_->policy != before->policy)) {
+      slot.due = Deadline::min();
+      ++slot.changes;
+    }
     if (settings.enabled != slot.enabled) Forget(slot);
     slot.enabled = settings.enabled;
     slot.state.interval = settings.interval;
@@ -88,6 +96,7 @@ void Server::Reconfigure(std::shared_ptr<const config::ServerConfig> config, db:
     ++place_;
     target_ = std::make_shared<const db::Target>(std::move(target));
     Disconnect();
+    closing_ = std::make_shared<db::ClosingSockets>();
     peer_.reset();
     up_.reset();
     connection_failure_.reset();
@@ -97,10 +106,7 @@ void Server::Reconfigure(std::shared_ptr<const config::ServerConfig> config, db:
       slot.due = Deadline::min();
     }
   }
-  const milliseconds session_timeout = SessionTimeout();
   Configure(std::move(config));
-  // statement_timeout is the session's, set when it was made.
-  if (SessionTimeout() != session_timeout) Disconnect();
   session_lane_.wake.cancel();
   wire_lane_.wake.cancel();
 }
@@ -196,7 +202,7 @@ void Server::FailLane(LaneKind kind, const Failure& failure) {
     if (!IsDue(slot, kind, false)) continue;
     auto result = std::make_shared<CollectorResult>();
     result->failure = failure;
-    Store(slot, std::move(result));
+    Store(slot, std::move(result), slot.changes);
   }
 }
 
@@ -211,12 +217,12 @@ void Server::FailUnfinished(const Failure& failure) {
     if (NeedsSql(*slot.type) && !up_) up_ = false;
     auto result = std::make_shared<CollectorResult>();
     result->failure = failure;
-    Store(slot, std::move(result));
+    Store(slot, std::move(result), slot.changes);
   }
 }
 
 void Server::Disconnect() {
-  if (connection_) own_backends_.Remove(connection_->backend_pid());
+  login_.reset();
   connection_.reset();
   own_connection_.reset();
 }
@@ -229,17 +235,33 @@ milliseconds Server::SessionTimeout() const {
   return longest;
 }
 
-void Server::FailAllOnSession(const Failure& failure) {
-  ++failures_in_a_row_;
+milliseconds Server::ShortestTimeout() const {
+  milliseconds shortest = SessionTimeout();
+  for (const Slot& slot : slots_) {
+    if (slot.enabled && NeedsSql(*slot.type))
+      shortest = std::min(shortest, config_->collector(slot.type->name).timeout);
+  }
+  return shortest;
+}
+
+milliseconds Server::Backoff(const Failure& failure) {
   milliseconds shortest = milliseconds::max();
   for (const Slot& slot : slots_) {
     if (slot.enabled && NeedsSql(*slot.type)) shortest = std::min(shortest, slot.state.interval);
   }
-  // Where most servers answer late, each attempt makes them later.
+  // To ask whether the server has ended what was left behind costs it nothing.
+  if (closing_->Open() >= kMostLeftBehind) return Part(shortest, Spread(0.5));
+  ++failures_in_a_row_;
+  // A server that gives no answer in time has too much to do, and each attempt is more of it. So it is with all of them
+  // where most answer late.
   const bool overload = runtime_.admission != nullptr && runtime_.admission->answers_are_late();
-  const milliseconds longest = overload ? 4 * shortest : shortest;
-  const milliseconds backoff =
-      Part(std::min(longest, milliseconds(500) * (1 << std::min(failures_in_a_row_, 10))), Spread(0.5));
+  milliseconds longest = overload ? 4 * shortest : shortest;
+  if (failure.reason == FailureReason::kTimeout) longest = std::max<milliseconds>(longest, kLongestBackoff);
+  return Part(std::min(longest, milliseconds(500) * (1 << std::min(failures_in_a_row_, 10))), Spread(0.5));
+}
+
+void Server::FailAllOnSession(const Failure& failure) {
+  const milliseconds backoff = Backoff(failure);
   LogChange("all", connection_failure_, failure);
   up_ = false;
   connection_failure_ = failure;
@@ -254,7 +276,7 @@ void Server::FailAllOnSession(const Failure& failure) {
   wire_lane_.wake.cancel();
 }
 
-void Server::Store(Slot& slot, std::shared_ptr<const CollectorResult> result) {
+void Server::Store(Slot& slot, std::shared_ptr<const CollectorResult> result, std::uint64_t changes) {
   const bool first = slot.state.result == nullptr;
   const std::optional<Failure> before = first ? std::nullopt : slot.state.result->failure;
   if (up_.value_or(true)) LogChange(slot.state.name, before, result->failure);
@@ -265,6 +287,8 @@ void Server::Store(Slot& slot, std::shared_ptr<const CollectorResult> result) {
   if (!result->failure) slot.state.last_success = std::chrono::system_clock::now();
   slot.state.result = std::move(result);
   slot.due = LastBeat(After(first ? SecondRun(slot) : slot.state.interval), slot.state.interval);
+  // Its settings changed meanwhile.
+  if (slot.changes != changes) slot.due = Deadline::min();
   Publish();
 }
 

@@ -18,6 +18,7 @@
 #include "exporter/db/connection.h"
 #include "exporter/db/connector.h"
 #include "exporter/sampling/admission.h"
+#include "exporter/sampling/own_backends.h"
 #include "exporter/sampling/result.h"
 
 namespace pgtls::sampling {
@@ -32,6 +33,8 @@ struct Runtime {
   std::shared_ptr<const metrics::FamilyOrder> order = nullptr;
   // Null: as many collections at once as there are servers.
   Admission* admission = nullptr;
+  // Of all servers, probes and /probe. Never null.
+  std::shared_ptr<OwnBackends> own_backends = std::make_shared<OwnBackends>();
 };
 
 // Collects on two lanes: the session lane (SQL, one persistent connection) and the wire lane (no login; goes on when
@@ -39,15 +42,19 @@ struct Runtime {
 // hide another. All functions run on the loop, but Snapshot(), which any thread may call.
 class Server : public std::enable_shared_from_this<Server> {
  public:
+  // A backend that hangs does not notice that its client has gone. This bounds the slots that a stalled server loses to
+  // an entry of the configuration; the CONNECTION LIMIT of deploy/sql/monitoring_role.sql counts on it.
+  static constexpr std::size_t kMostLeftBehind = 3;
+
   // `target` is that of config->conninfo.
   Server(std::shared_ptr<const config::ServerConfig> config, db::Target target, Runtime& runtime);
   // Finds the target itself: blocks on files, and throws ConfigError for a conninfo that libpq does not understand.
   Server(std::shared_ptr<const config::ServerConfig> config, Runtime& runtime);
 
   void Start();
-  // The new settings count from each collector's next run. Connection and results stay, unless the conninfo or its
-  // password file changed; what collectors keep over time (counters) always stays. `target` is that of
-  // config->conninfo.
+  // A collector whose settings or policy changed runs at once, with the new ones. Connection and results stay, unless
+  // the conninfo or its password file changed; what collectors keep over time (counters) always stays. `target` is that
+  // of config->conninfo.
   void Reconfigure(std::shared_ptr<const config::ServerConfig> config, db::Target target);
   // Ends both lanes at once; the object may live on in their last step.
   void Stop();
@@ -68,6 +75,9 @@ class Server : public std::enable_shared_from_this<Server> {
     std::unique_ptr<Collector> collector;
     bool enabled = false;
     Deadline due = Deadline::min();
+    std::uint64_t changes = 0;  // of its settings
+    // What it can see depends on SQL, and its last run had none; how many runs in a row.
+    int runs_without_sql = 0;
     CollectorState state;
     std::set<std::pair<std::string, std::string>> told;  // incomplete parts that are in the log already
     // What state.health tells of.
@@ -89,16 +99,21 @@ class Server : public std::enable_shared_from_this<Server> {
   // No result of the lane's due collectors stands.
   void FailLane(LaneKind kind, const Failure& failure);
   asio::awaitable<void> RunDueOnSession(bool once);
-  // The failure that cost the lane its connection, if one did. A collector that takes too long costs only itself: it
-  // has its result, and the others go on on a new connection, as they do where the server has reloaded its
-  // configuration.
+  // The failure that cost the lane its connection, if one did: it was lost, or the server was silent. A collector that
+  // takes too long on a server that answers costs only itself: it has its result, and the others go on, on a new
+  // connection where it has spent the old one, as they do where the server has reloaded its configuration.
   asio::awaitable<std::optional<Failure>> RunDueSlots(bool once);
   asio::awaitable<void> RunDueOnWire(bool once);
   // Null where the configuration changed so much meanwhile that the result says nothing any more.
   asio::awaitable<std::shared_ptr<const CollectorResult>> RunSlot(Slot& slot, db::Session* session, bool once);
   // Connects the lane's session where there is none. nullopt: connected.
   asio::awaitable<std::optional<Failure>> EnsureConnected();
+  asio::awaitable<std::optional<Failure>> MakeConnection();
   asio::awaitable<std::shared_ptr<db::Connection>> Connect();
+  // Throws TimeoutError if the server does not end closed connections, so that kMostLeftBehind of them are open there.
+  asio::awaitable<void> RequireFewLeftBehind();
+  // A connection is there: who went without has something to see now.
+  void WakeWire();
 
   // SQL is connected to another host: results of the wire lane are gone, and its collectors due.
   void ForgetWire();
@@ -118,11 +133,15 @@ class Server : public std::enable_shared_from_this<Server> {
   Deadline NextDue(LaneKind kind) const;
   // From a first run on.
   std::chrono::milliseconds SecondRun(const Slot& slot) const;
-  void Store(Slot& slot, std::shared_ptr<const CollectorResult> result);
+  // `changes`: of the slot, when the run began.
+  void Store(Slot& slot, std::shared_ptr<const CollectorResult> result, std::uint64_t changes);
   void FailAllOnSession(const Failure& failure);
+  std::chrono::milliseconds Backoff(const Failure& failure);
   void LogChange(const std::string& collector, const std::optional<Failure>& before, const std::optional<Failure>& now);
   void Publish();
+  // Of the collectors that need SQL: the longest timeout, which a login has, and the shortest.
   std::chrono::milliseconds SessionTimeout() const;
+  std::chrono::milliseconds ShortestTimeout() const;
 
   Runtime& runtime_;
   std::shared_ptr<const config::ServerConfig> config_;
@@ -133,11 +152,16 @@ class Server : public std::enable_shared_from_this<Server> {
   double phase_;  // of the shortest interval: when this server's collectors run for the second time
   std::shared_ptr<db::Connection> connection_;  // shared with the run that uses it
   std::optional<db::Peer> peer_;                // the last one: the wire lane goes on there when SQL is gone
-  OwnBackends own_backends_;
+  std::optional<OwnBackends::Login> login_;     // of connection_
+  // Of this server's closed connections, those that it has not ended.
+  std::shared_ptr<db::ClosingSockets> closing_ = std::make_shared<db::ClosingSockets>();
   std::optional<bool> up_;
   std::optional<Failure> connection_failure_;
   std::optional<OwnConnection> own_connection_;
-  std::string config_load_time_;  // pg_conf_load_time() when the connection was made
+  // pg_conf_load_time() when the connection was made; through a pooler, of the first answer of this pass.
+  std::string config_load_time_;
+  // The pooler's server connection has seen a reload: another one is asked for before the next pass.
+  bool lent_outdated_ = false;
   int failures_in_a_row_ = 0;
   std::uint64_t config_version_ = 0;
   std::uint64_t place_ = 0;       // counts the changes of where, or as whom, this server is reached

@@ -1,5 +1,8 @@
 // How a server's collectors run: the connection they need, what its loss means, and when it must be made anew.
+#include <fmt/format.h>
+
 #include <map>
+#include <set>
 #include <utility>
 
 #include "exporter/base/error.h"
@@ -13,27 +16,20 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// A backend of the exporter, known by its pid while this lives.
-class Owned {
- public:
-  Owned(OwnBackends& backends, int pid) : backends_(backends), pid_(pid) { backends_.Add(pid_); }
-  ~Owned() { backends_.Remove(pid_); }
-  Owned(const Owned&) = delete;
-  Owned& operator=(const Owned&) = delete;
+bool IsLost(const CollectorResult& result) {
+  return result.failure && result.failure->reason == FailureReason::kConnection;
+}
 
- private:
-  OwnBackends& backends_;
-  int pid_;
-};
-
-// A collector that took too long costs the session, and none of the others its results: whether the server is gone
-// shows when the next one connects.
 bool TimedOut(const CollectorResult& result) {
   return result.failure && result.failure->reason == FailureReason::kTimeout;
 }
 
-Failure LossIn(const CollectorResult& result) {
-  return result.failure.value_or(Failure{FailureReason::kConnection, "the connection was lost"});
+// The view of a backend that a pooler lends is not the server's, and no other can be asked for.
+std::shared_ptr<const CollectorResult> LentOutdated(const CollectorResult& failed) {
+  auto result = std::make_shared<CollectorResult>();
+  result->duration = failed.duration;
+  result->incomplete.push_back({std::string(kConfigurationInForce), "pooler"});
+  return result;
 }
 
 }  // namespace
@@ -42,6 +38,7 @@ asio::awaitable<void> Server::RunDueOnSession(bool once) {
   const bool any = std::any_of(slots_.begin(), slots_.end(),
                                [&](const Slot& slot) { return IsDue(slot, LaneKind::kSession, once); });
   if (!any) co_return;
+  if (std::exchange(lent_outdated_, false)) Disconnect();
   const auto place = place_;
   std::optional<Failure> failure;
   bool reused = true;
@@ -68,11 +65,23 @@ asio::awaitable<std::optional<Failure>> Server::RunDueSlots(bool once) {
   constexpr int kMostReloads = 3;
   int reloads = 0;
   // What fresh collectors found tells of one configuration: it is held back until all of them ran on one connection.
-  std::map<Slot*, std::shared_ptr<const CollectorResult>> held;
+  struct Held {
+    std::shared_ptr<const CollectorResult> result;
+    std::uint64_t changes;
+  };
+  std::map<Slot*, Held> held;
+  std::set<const Slot*> retried;
+  // Once in a pass: one that costs the connection each time must not keep the others from theirs.
+  std::set<const Slot*> stored;
+  const auto start_over = [&] {
+    held.clear();
+    if (connection_ && connection_->pooled()) config_load_time_.clear();
+  };
+  start_over();
   std::optional<Admission::Permit> permit;
   for (;;) {
-    std::set<const Slot*> done;
-    for (const auto& [ran, result] : held) done.insert(ran);
+    std::set<const Slot*> done = stored;
+    for (const auto& [ran, found] : held) done.insert(ran);
     Slot* const slot = NextSlot(LaneKind::kSession, once, done);
     if (slot == nullptr) break;
     // One for all of one urgency.
@@ -92,6 +101,7 @@ asio::awaitable<std::optional<Failure>> Server::RunDueSlots(bool once) {
       co_return failure;
     }
     const std::shared_ptr<db::Connection> connection = connection_;
+    const std::uint64_t changes = slot->changes;
     FreshSession fresh(*connection, config_load_time_);
     const bool is_fresh = slot->type->connection == ConnectionKind::kFresh;
     db::Session* session = connection.get();
@@ -101,34 +111,45 @@ asio::awaitable<std::optional<Failure>> Server::RunDueSlots(bool once) {
       permit->Report(steady_clock::now() - started, config_->collector(slot->type->name).timeout, !TimedOut(*result));
     }
     const bool usable = connection->usable();
+    const bool silent = connection->silent();
     const bool same_place = connection == connection_;
-    if (same_place && (!usable || fresh.outdated())) Disconnect();
+    if (same_place && connection->pooled()) {
+      login_->Known(connection->backend());
+      if (is_fresh) config_load_time_ = fresh.load_time();
+    }
+    if (same_place && (!usable || silent || (fresh.outdated() && !connection->pooled()))) Disconnect();
+    if (result && same_place && silent) {
+      co_return result->failure.value_or(Failure{FailureReason::kTimeout, "the server is silent"});
+    }
     if (fresh.outdated()) {
       if (++reloads == kMostReloads) {
         co_return Failure{FailureReason::kError, "the server reloads its configuration without pause",
                           db::LoginProblem::kReloading};
       }
       log::Debug("the server reloaded its configuration: connecting anew", {{"server", config_->name}});
-    } else if (result && same_place) {
-      if (!usable && !TimedOut(*result)) co_return LossIn(*result);
+      start_over();
+      continue;
+    }
+    if (result && same_place) {
+      if (!usable && IsLost(*result)) co_return result->failure;
+      // What it says may be of the session alone that is gone.
+      const bool again = !usable && !TimedOut(*result) && retried.insert(slot).second;
+      if (fresh.lent_outdated()) {
+        result = LentOutdated(*result);
+        lent_outdated_ = true;
+      }
       if (usable) up_ = true;
       if (usable && is_fresh) {
-        held[slot] = std::move(result);
-      } else {
-        Store(*slot, std::move(result));
+        held[slot] = {std::move(result), changes};
+      } else if (!again) {
+        Store(*slot, std::move(result), changes);
+        stored.insert(slot);
       }
     }
-    if (connection != connection_) held.clear();
+    if (connection != connection_) start_over();
   }
-  for (auto& [slot, result] : held) {
-    if (slot->enabled) Store(*slot, std::move(result));
-  }
-  // Where most servers answer late, no login at once for the connection that a timeout cost: a login is as much work as
-  // ten queries. The next collection logs in.
-  if (!connection_ && runtime_.admission != nullptr && runtime_.admission->answers_are_late()) {
-    up_ = false;
-    Publish();
-    co_return std::nullopt;
+  for (auto& [slot, found] : held) {
+    if (slot->enabled) Store(*slot, std::move(found.result), found.changes);
   }
   // After a timeout this tells whether the server is there at all.
   co_return co_await EnsureConnected();
@@ -141,9 +162,16 @@ asio::awaitable<void> Server::RunDueOnWire(bool once) {
     Admission::Permit permit(runtime_.admission, config_->name, WorkOf(*slot, once));
     const bool granted = co_await WaitForPermit(permit, *slot, once);
     if (!granted || !IsDue(*slot, LaneKind::kWire, once)) continue;
-    const auto connection = slot->type->connection == ConnectionKind::kIfConnected ? connection_ : nullptr;
+    const bool asks_sql = slot->type->connection == ConnectionKind::kIfConnected;
+    const auto connection = asks_sql && connection_ && connection_->usable() ? connection_ : nullptr;
+    const bool knows_peer = peer_.has_value();
+    const std::uint64_t changes = slot->changes;
     auto result = co_await RunSlot(*slot, connection.get(), once);
-    if (result) Store(*slot, std::move(result));
+    if (!result) continue;
+    const bool saw_all = asks_sql ? connection && connection->usable() : knows_peer;
+    slot->runs_without_sql = saw_all ? 0 : slot->runs_without_sql + 1;
+    Store(*slot, std::move(result), changes);
+    if (connection_ && connection_->usable()) WakeWire();  // the one that was missing may have come meanwhile
   }
 }
 
@@ -159,9 +187,18 @@ asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& sl
   auto result = std::make_shared<CollectorResult>();
   Output output(config->name);
   const auto facts = [this] { return Snapshot()->facts(); };
-  Context context{*config,           settings, *target,         peer_,
-                  session,           facts,    own_backends_,   started + settings.timeout,
-                  runtime_.blocking, once,     config_version_, before ? before->basis : std::nullopt};
+  Context context{*config,
+                  settings,
+                  *target,
+                  peer_,
+                  session,
+                  facts,
+                  *runtime_.own_backends,
+                  started + settings.timeout,
+                  runtime_.blocking,
+                  once,
+                  config_version_,
+                  before ? before->basis : std::nullopt};
   try {
     auto work = slot.collector->Collect(context, output);
     co_await Within(context.deadline, std::string(slot.type->name), std::move(work));
@@ -184,21 +221,49 @@ asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& sl
 }
 
 asio::awaitable<std::optional<Failure>> Server::EnsureConnected() {
-  if (connection_) co_return std::nullopt;
+  if (connection_ && connection_->usable()) co_return std::nullopt;
+  Disconnect();
+  // A login may take longer than a collection may. What was up is down from the moment in which that has no answer.
+  const auto connecting = std::make_shared<bool>(true);
+  asio::steady_timer late(co_await asio::this_coro::executor, ShortestTimeout());
+  if (up_.value_or(false)) {
+    late.async_wait([this, connecting, place = place_](const std::error_code& error) {
+      if (!error && *connecting && place == place_)
+        FailAllOnSession({FailureReason::kTimeout, "connect: no answer in time"});
+    });
+  }
+  auto failure = co_await MakeConnection();
+  *connecting = false;
+  co_return failure;
+}
+
+asio::awaitable<std::optional<Failure>> Server::MakeConnection() {
+  bool logged_in = false;
   try {
     const auto place = place_;
+    co_await RequireFewLeftBehind();
+    OwnBackends::Login login(*runtime_.own_backends, target_->option("user"));
     const std::shared_ptr<db::Connection> connection = co_await Connect();
-    const Owned owned(own_backends_, connection->backend_pid());
+    login.Known(connection->backend_pid());
+    logged_in = true;
     const Deadline deadline = After(SessionTimeout());
     session_lane_.heartbeat.Expect(deadline);
-    co_await SetUpSession(*connection, SessionTimeout(), deadline);
+    co_await connection->SetUp(deadline);
+    if (connection->pooled()) login.SetLent();
     OwnConnection own = co_await DescribeConnection(*connection, target_->option("sslmode"), deadline);
+    login.Known(connection->backend());
     std::string load_time = co_await ConfigLoadTime(*connection, deadline);
     if (place != place_) throw Error(FailureReason::kConnection, "the configuration changed");
-    own_backends_.Add(connection->backend_pid());
     connection_ = connection;
+    login_.emplace(std::move(login));
     own_connection_ = std::move(own);
-    config_load_time_ = std::move(load_time);
+    config_load_time_ = connection->pooled() ? "" : std::move(load_time);
+  } catch (const TimeoutError& error) {
+    if (!logged_in) co_return AsFailure(error);
+    co_return Failure{
+        FailureReason::kTimeout,
+        "the login succeeded, but the first queries got no answer in time: the server stalls, or a pooler "
+        "has no server connection left"};
   } catch (const std::exception& error) {
     if (IsCancellation(error)) throw;
     co_return AsFailure(error);
@@ -214,13 +279,44 @@ asio::awaitable<std::optional<Failure>> Server::EnsureConnected() {
                           {"cipher", own.cipher},
                           {"sslmode", own.sslmode},
                           {"ssl_is_used", own.ssl_is_used ? (*own.ssl_is_used ? "true" : "false") : "unknown"},
+                          {"pooled", connection_->pooled() ? "true" : "false"},
                           {"backend_pid", std::to_string(connection_->backend_pid())}});
   if (own.ssl_is_used && *own.ssl_is_used != (own.encryption == "tls")) {
     log::Warn("pg_stat_ssl and ssl_is_used() disagree about the exporter's own connection",
               {{"server", config_->name}});
   }
-  wire_lane_.wake.cancel();
+  WakeWire();
   co_return std::nullopt;
+}
+
+asio::awaitable<void> Server::RequireFewLeftBehind() {
+  // A healthy server ends a session in milliseconds.
+  constexpr std::chrono::milliseconds kPause{50};
+  const Deadline limit = After(std::min<std::chrono::milliseconds>(SessionTimeout(), std::chrono::seconds(2)));
+  session_lane_.heartbeat.Expect(limit);
+  while (closing_->Open() >= kMostLeftBehind) {
+    if (After(kPause) > limit) {
+      const std::string text =
+          fmt::format("the server has not ended the last {} connections, which are closed: the next one waits for that",
+                      kMostLeftBehind);
+      // Once: the reason is that of the failures before, which the log has.
+      const bool logged = connection_failure_ && connection_failure_->message == text;
+      if (!logged) log::Warn("a server hangs", {{"server", config_->name}, {"error", text}});
+      throw TimeoutError(text);
+    }
+    asio::steady_timer pause(co_await asio::this_coro::executor, kPause);
+    co_await pause.async_wait(asio::use_awaitable);
+  }
+}
+
+void Server::WakeWire() {
+  for (Slot& slot : slots_) {
+    if (slot.runs_without_sql == 0) continue;
+    // Where SQL comes and goes, less and less often.
+    const auto pause = std::chrono::seconds(1 << std::min(slot.runs_without_sql - 1, 16)) - std::chrono::seconds(1);
+    slot.due = std::min(slot.due, After(pause));
+  }
+  wire_lane_.wake.cancel();
 }
 
 void Server::ForgetWire() {
@@ -234,7 +330,7 @@ void Server::ForgetWire() {
 
 asio::awaitable<std::shared_ptr<db::Connection>> Server::Connect() {
   const auto place = place_;
-  db::ConnectOptions options{config_->conninfo, config_->password_file};
+  db::ConnectOptions options{config_->conninfo, config_->password_file, closing_};
   // The first connects of a fleet wait for each other as long as it takes. Later nobody may take what was known before
   // for what is known now: to have no turn in time is a failure.
   const auto patience = up_ ? std::optional(SessionTimeout()) : std::nullopt;

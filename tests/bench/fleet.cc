@@ -19,7 +19,7 @@ std::unique_ptr<support::PostgresServer> StartCluster(const support::Certificate
                                .tls = support::ServerTls{.server = certificate},
                                .listen_addresses = "*"});
   server->RunSqlFile("deploy/sql/monitoring_role.sql");
-  std::string roles = "CREATE EXTENSION pg_stat_statements;";
+  std::string roles = "CREATE EXTENSION pg_stat_statements; ALTER ROLE tls_exporter CONNECTION LIMIT -1;";
   for (int group = 0; group < groups; ++group) roles += "CREATE ROLE " + Group(group) + " LOGIN;";
   server->Execute(roles);
   return server;

@@ -54,8 +54,6 @@ std::string SessionsSql() {
   throw std::logic_error("the sessions collector asked for nothing");
 }
 
-std::string SessionsSqlWithoutParameters() { return std::regex_replace(SessionsSql(), std::regex("\\$1"), "'{}'"); }
-
 std::string CustomQuery(const std::string& sql, const std::vector<std::string>& labels, const std::string& value) {
   std::string yaml = "bench_sessions:\n  query: |\n" + Indented(sql) + "\n  metrics:\n";
   for (const auto& label : labels) yaml += "    - " + label + ": {usage: LABEL, description: x}\n";
@@ -63,7 +61,7 @@ std::string CustomQuery(const std::string& sql, const std::vector<std::string>& 
 }
 
 std::string SessionRowsQuery() {
-  return CustomQuery(SessionsSqlWithoutParameters(),
+  return CustomQuery(SessionsSql(),
                      {"sees_all", "blind_role", "now_us", "pid", "datname", "usename", "application_name",
                       "client_addr", "client_port", "backend_type", "authenticating", "ssl", "version", "cipher",
                       "bits", "client_certificate", "client_dn", "issuer_dn", "gss_encrypted"},

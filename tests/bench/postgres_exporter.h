@@ -9,10 +9,8 @@
 
 namespace pgtls::bench {
 
-// The statement of the sessions collector as it sends it, its parameter in place.
+// The statement of the sessions collector as it sends it. It has no parameter.
 std::string SessionsSql();
-// The same without a parameter.
-std::string SessionsSqlWithoutParameters();
 
 // A query as postgres_exporter wants it: no parameters, and what each column is.
 std::string CustomQuery(const std::string& sql, const std::vector<std::string>& labels, const std::string& value);

@@ -57,13 +57,11 @@ double BareLibpq(const PostgresServer& server, const std::string& sql, std::chro
   Client client(server.Conninfo("user=tls_exporter sslmode=require"));
   client.Query("SET jit = off");
   PQclear(PQprepare(client.get(), "sessions", sql.c_str(), 0, nullptr));
-  const std::string own = "{" + std::to_string(client.pid()) + "}";
-  const char* const parameters[] = {own.c_str()};
   int collections = 0;
   double cpu_ms = 0;
   Paced(duration, kInterval, [&] {
     const double before = ThreadCpuMs();
-    PGresult* result = PQexecPrepared(client.get(), "sessions", 1, parameters, nullptr, nullptr, 0);
+    PGresult* result = PQexecPrepared(client.get(), "sessions", 0, nullptr, nullptr, nullptr, 0);
     if (PQntuples(result) < kSessions) throw std::runtime_error(PQerrorMessage(client.get()));
     PQclear(result);
     cpu_ms += ThreadCpuMs() - before;
@@ -123,7 +121,7 @@ int Run(const std::string& program, std::chrono::seconds duration) {
   const std::string rows = SessionRowsQuery();
   const std::string groups = CustomQuery(
       "SELECT datname, usename, backend_type, ssl, gss_encrypted, version, cipher, count(*) AS connections FROM (" +
-          SessionsSqlWithoutParameters() + ") s GROUP BY 1, 2, 3, 4, 5, 6, 7",
+          SessionsSql() + ") s GROUP BY 1, 2, 3, 4, 5, 6, 7",
       {"datname", "usename", "backend_type", "ssl", "gss_encrypted", "version", "cipher"}, "connections");
 
   const double bare_ms = BareLibpq(server, sql, duration);

@@ -289,13 +289,13 @@ TEST_F(EndpointPgTest, VersionsAsSslscanSeesThem) {
   server_->Set("ssl_ciphers = 'HIGH:MEDIUM:+3DES:!aNULL'");
 }
 
-TEST_F(EndpointPgTest, OwnBackendsAreKnownWhileTheyLiveAndNotAfter) {
+TEST_F(EndpointPgTest, ProbesThatAreLetInAreTheExportersOwn) {
   Configure(kHost, good_);
   Harness harness(EndpointCollector());
   harness.target = db::ResolveTarget(Conninfo(""));
   harness.peer = db::Peer{IpAddress::Parse("127.0.0.1"), server_->port(), "localhost", "app", "postgres"};
   harness.Collect();
-  EXPECT_TRUE(harness.own_backends.pids().empty());
+  EXPECT_FALSE(harness.own_backends.pids().empty());
   EXPECT_TRUE(support::WaitUntil(
       [] { return server_->Query("SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'")[0][0] == "0"; }));
 }

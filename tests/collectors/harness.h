@@ -127,16 +127,19 @@ class Harness {
     future.get();
   }
   asio::awaitable<void> Establish(std::string conninfo) {
-    if (connection_) own_backends.Remove(connection_->backend_pid());
+    login_.reset();
+    connection_.reset();
+    login_.emplace(own_backends, "tls_exporter");
     const db::ConnectOptions options = {.conninfo = std::move(conninfo)};
     connection_ = co_await connector_.Connect(options, std::chrono::seconds(30));
-    own_backends.Add(connection_->backend_pid());
-    co_await sampling::SetUpSession(*connection_, std::chrono::seconds(60), After(std::chrono::seconds(60)));
+    co_await connection_->SetUp(After(std::chrono::seconds(60)));
+    login_->Known(connection_->backend_pid());
   }
 
   asio::io_context loop_;
   BlockingPool blocking_{1};
   db::Connector connector_{blocking_, 1};
+  std::optional<sampling::OwnBackends::Login> login_;
   std::unique_ptr<db::Connection> connection_;
   const sampling::CollectorType& type_;
   std::unique_ptr<sampling::Collector> collector_;

@@ -42,7 +42,7 @@ class HbaTest : public testing::Test {
                                 {"member", "anna", "ops"},
                                 {"database", "erp", std::nullopt}}};
     answers_["hba_connections"] = {{"usename", "datname", "address", "unix_socket", "ssl", "gss", "replication",
-                                    "client_certificate", "connections"},
+                                    "client_certificate", "pid", "backend_start_us", "now_us", "connections"},
                                    {}};
   }
 
@@ -61,8 +61,9 @@ class HbaTest : public testing::Test {
   }
   void Open(Text user, Text database, Text address, const char* ssl, const char* connections) {
     const char* unix_socket = address ? "f" : "t";
-    answers_["hba_connections"].second.push_back(
-        {std::move(user), std::move(database), std::move(address), unix_socket, ssl, "f", "f", "f", connections});
+    answers_["hba_connections"].second.push_back({std::move(user), std::move(database), std::move(address), unix_socket,
+                                                  ssl, "f", "f", "f", std::nullopt, std::nullopt, "3000000",
+                                                  connections});
   }
 
   Harness harness_{HbaCollector()};
@@ -110,12 +111,21 @@ TEST_F(HbaTest, KeepsOnlyConnectionsThatAreUnencryptedTcp) {
   EXPECT_EQ(posture->plaintext->front().count, 2u);
 }
 
-TEST_F(HbaTest, LeavesOutItsOwnBackends) {
+TEST_F(HbaTest, LeavesOutTheExportersSessionsAndNoOtherOfTheirPid) {
   Rule("host", "all", "all", "all", std::nullopt, "md5", "host all all all");
-  harness_.own_backends.Add(7);
-  harness_.own_backends.Add(9);
-  harness_.CollectPage();
-  EXPECT_EQ(harness_.fake.last_parameters.at(0), "{7,9}");
+  sampling::OwnBackends::Login login(harness_.own_backends, "anna");
+  login.Known(db::BackendId{.pid = 7, .start_us = 1'000'000});
+  const auto alone = [&](const char* start) {
+    Open("anna", "erp", "10.1.2.3", "f", "1");
+    auto& row = answers_["hba_connections"].second.back();
+    row[8] = "7";
+    row[9] = start;
+  };
+  alone("1000000");
+  EXPECT_THAT(harness_.CollectPage(), Not(HasSubstr("user=\"anna\"")));
+  EXPECT_EQ(harness_.fake.last_parameters.at(0), "{7}");
+  alone("1000001");
+  EXPECT_THAT(harness_.CollectPage(), HasSubstr("user=\"anna\",client_addr=\"10.1.2.3\"} 1\n"));
 }
 
 TEST_F(HbaTest, JudgesNothingInAClusterThatIsTooLarge) {

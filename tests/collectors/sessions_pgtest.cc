@@ -113,10 +113,18 @@ TEST_F(SessionsPgTest, WhatEndedIsGoneAtOnce) {
 }
 
 TEST_F(SessionsPgTest, TheExportersOwnBackendsDoNotCount) {
-  const Client other_lane(server_.Conninfo("user=tls_exporter sslmode=disable"));
-  EXPECT_THAT(Page(), HasSubstr("user=\"tls_exporter\""));
-  harness_.own_backends.Add(other_lane.pid());
-  EXPECT_THAT(Page(), Not(HasSubstr("user=\"tls_exporter\",client_addr")));
+  const std::string theirs = "user=\"tls_exporter\",client_addr";
+  std::optional<sampling::OwnBackends::Login> login(std::in_place, harness_.own_backends, "tls_exporter");
+  std::optional<Client> other_lane(std::in_place, server_.Conninfo("user=tls_exporter sslmode=disable"));
+  EXPECT_THAT(Page(), HasSubstr(theirs)) << "nobody has said whose it is";
+  login->Known(other_lane->pid());
+  EXPECT_THAT(Page(), Not(HasSubstr(theirs)));
+  // The connection is closed for the exporter; the server has not ended it.
+  login.reset();
+  EXPECT_THAT(Page(), Not(HasSubstr(theirs)));
+  other_lane->Close();
+  const Client stranger(server_.Conninfo("user=tls_exporter sslmode=disable"));
+  EXPECT_THAT(Page(), HasSubstr(theirs));
 }
 
 TEST_F(SessionsPgTest, CountsASessionOnceThroughReconnectsAndRestarts) {

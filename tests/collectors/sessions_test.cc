@@ -245,12 +245,27 @@ TEST_F(SessionsTest, ServersTooOldAreRefused) {
   EXPECT_THROW(harness_.Collect(), Error);
 }
 
-TEST_F(SessionsTest, TellsTheServerItsOwnBackends) {
-  Show({});
-  harness_.own_backends.Add(12);
-  harness_.own_backends.Add(7);
-  harness_.Collect();
-  EXPECT_EQ(harness_.fake.last_parameters, db::Parameters{"{7,12}"});
+TEST_F(SessionsTest, LeavesOutTheExportersSessionsAndNoOtherOfTheirPid) {
+  const Row own = {.pid = 12, .start = kNow - 5 * kSecond, .user = "tls_exporter"};
+  sampling::OwnBackends::Login login(harness_.own_backends, "tls_exporter");
+  login.Known(db::BackendId{.pid = own.pid, .start_us = own.start});
+  EXPECT_THAT(Page({own, {.pid = 13}}), Not(HasSubstr("tls_exporter")));
+  Row other = own;
+  other.start += 1;
+  EXPECT_THAT(Page({other}), HasSubstr("user=\"tls_exporter\""));
+}
+
+// The rows are the same, and one of them is known to be the exporter's only since then.
+TEST_F(SessionsTest, AResultIsMadeAnewWhenARowTurnsOutToBeItsOwn) {
+  const Row row = {.pid = 12};
+  Show({row});
+  harness_.basis = harness_.Collect().basis;
+  Show({row});
+  EXPECT_TRUE(harness_.Collect().unchanged);
+  sampling::OwnBackends::Login login(harness_.own_backends, "app");
+  login.Known(db::BackendId{.pid = row.pid, .start_us = row.start});
+  Show({row});
+  EXPECT_FALSE(harness_.Collect().unchanged);
 }
 
 TEST_F(SessionsTest, AddressesAreBucketedAndShownWhenAsked) {

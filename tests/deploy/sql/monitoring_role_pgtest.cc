@@ -84,5 +84,34 @@ TEST_F(MonitoringRoleTest, TakesBackWhatDoesNotBelongToIt) {
   EXPECT_EQ(exporter.Value("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user"), "f");
 }
 
+// A stalled server must not lose all its slots to the exporter; a limit that somebody chose is theirs.
+TEST_F(MonitoringRoleTest, LimitsItsConnectionsAndKeepsAnotherLimit) {
+  const auto limit = [&] {
+    return server_.Query("SELECT rolconnlimit FROM pg_roles WHERE rolname = 'tls_exporter'")[0][0];
+  };
+  EXPECT_EQ(limit(), "20");
+  server_.Execute("ALTER ROLE tls_exporter CONNECTION LIMIT 50");
+  server_.RunSqlFile(kRoleFile);
+  EXPECT_EQ(limit(), "50");
+  server_.Execute("ALTER ROLE tls_exporter CONNECTION LIMIT -1");  // as an older version of the file left it
+  server_.RunSqlFile(kRoleFile);
+  EXPECT_EQ(limit(), "20");
+}
+
+// Operators of a schema that comes first would run as the superuser.
+TEST_F(MonitoringRoleTest, RunsNothingOfAnotherSchema) {
+  server_.Execute(
+      "CREATE SCHEMA evil; CREATE TABLE evil.ran (what text); "
+      "CREATE FUNCTION evil.equal(name, text) RETURNS boolean LANGUAGE sql AS "
+      "'INSERT INTO evil.ran VALUES (current_user); SELECT true'; "
+      "CREATE OPERATOR evil.= (LEFTARG = name, RIGHTARG = text, FUNCTION = evil.equal); "
+      "CREATE FUNCTION evil.equal(name, name) RETURNS boolean LANGUAGE sql AS "
+      "'INSERT INTO evil.ran VALUES (current_user); SELECT true'; "
+      "CREATE OPERATOR evil.= (LEFTARG = name, RIGHTARG = name, FUNCTION = evil.equal); "
+      "ALTER ROLE postgres SET search_path = evil, pg_catalog");
+  server_.RunSqlFile(kRoleFile);
+  EXPECT_EQ(server_.Query("SELECT pg_catalog.count(*) FROM evil.ran")[0][0], "0");
+}
+
 }  // namespace
 }  // namespace pgtls

@@ -46,6 +46,7 @@ const std::map<std::string_view, const char*>& MustName() {
       {"outdated", "monitoring_role\\.sql"},
       {"path_changed", "link.*pg_reload_conf"},
       {"permission_denied", "OS user"},
+      {"pooler", "the server itself"},
       {"reload_pending", "pg_reload_conf"},
       {"security_level", "RSA 2048"},
       {"server_access", "getfacl"},

@@ -52,6 +52,14 @@ class ConnectionTest : public ::testing::Test {
     return RunOnLoop(loop_, connection_->Query(statement, {}, deadline));
   }
 
+  void SetUpSession() {
+    const auto set_up = [](Connection& connection) -> asio::awaitable<bool> {
+      co_await connection.SetUp(After(std::chrono::seconds(20)));
+      co_return true;
+    };
+    RunOnLoop(loop_, set_up(*connection_));
+  }
+
   // The first column of each answer's first row, or the error.
   std::vector<std::string> QueryAll(const std::vector<std::string>& names) {
     std::vector<Request> requests;
@@ -288,6 +296,74 @@ TEST_F(ConnectionTest, GarbageEndsTheSession) {
   Connect({kPrepared + std::string(64, '\xEE')});
   EXPECT_THROW(Query(After(std::chrono::milliseconds(200))), Error);
   EXPECT_FALSE(connection_->usable());
+}
+
+// Answers of a connection that is set up: the pid, then the preamble (search_path, settings) before each first answer.
+std::string Pid(const std::string& pid) { return Answer({pid}); }
+std::string Preamble(const std::string& pid) {
+  const auto column = [](const std::string& name) {
+    return name + '\0' + Int32(0) + "\0\0"s + Int32(20) + "\0\x8"s + Int32(0xFFFFFFFF) + "\0\0"s;
+  };
+  const auto cell = [](const std::string& text) { return Int32(text.size()) + text; };
+  return Rows({"path"}) + Message('2', "") + Message('T', "\0\2"s + column("pid") + column("start_us")) +
+         Message('D', "\0\2"s + cell(pid) + cell("1000")) + Message('C', "SELECT 1\0"s);
+}
+
+TEST_F(ConnectionTest, IsSetUpByItsFirstQueryAndPreparesTheOthers) {
+  Connect({Pid("77"), Preamble("77") + kPrepared + Answer({"1"}), Answer({"2"})});
+  SetUpSession();
+  EXPECT_FALSE(connection_->pooled());
+  EXPECT_EQ(Query().Text(0, 0), "1");
+  EXPECT_EQ(connection_->backend(), (BackendId{77, 1000}));
+  EXPECT_EQ(Query().Text(0, 0), "2");
+  EXPECT_THAT(requests_, ElementsAre("PBDES", "PBDEPBDEPBDES", "BDES"));
+}
+
+// Nothing is prepared on a backend that serves others too, and its settings end with the transaction.
+TEST_F(ConnectionTest, ThroughAPoolerEachQueryIsSetUp) {
+  Connect({kPrepared + Pid("5"), Preamble("5") + Answer({"1"}), Preamble("6") + Answer({"2"})});
+  SetUpSession();
+  EXPECT_TRUE(connection_->pooled());
+  EXPECT_EQ(connection_->backend_pid(), 5);
+  EXPECT_EQ(Query().Text(0, 0), "1");
+  EXPECT_EQ(Query().Text(0, 0), "2");
+  EXPECT_EQ(connection_->backend_pid(), 6);
+  EXPECT_THAT(requests_, ElementsAre("PBDES", "PBDEPBDEPBDES", "PBDEPBDEPBDES"));
+}
+
+TEST_F(ConnectionTest, AnErrorThatMayBeTheSessionsSpendsTheConnection) {
+  for (const auto& [code, stays] : {std::pair("26000", false), std::pair("42501", true)}) {
+    Connect({ErrorMessage("ERROR", code, "no", "ERROR") + kReady});
+    EXPECT_THROW(Query(), DbError);
+    EXPECT_EQ(connection_->usable(), stays) << code;
+    EXPECT_FALSE(connection_->silent());
+  }
+}
+
+TEST_F(ConnectionTest, IsSilentWhereNothingCame) {
+  Connect({});
+  EXPECT_THROW(Query(After(std::chrono::milliseconds(50))), TimeoutError);
+  EXPECT_TRUE(connection_->silent());
+}
+
+// A server that hangs has not ended a connection that was closed.
+TEST_F(ConnectionTest, AClosedConnectionCountsUntilTheServerEndsIt) {
+  asio::steady_timer hangs(loop_, Deadline::max());
+  server_.emplace(loop_, [&](Socket& socket) -> asio::awaitable<void> {
+    co_await ReceiveStartup(socket);
+    co_await Send(socket, Welcome());
+    co_await hangs.async_wait(asio::use_awaitable);
+  });
+  const auto closing = std::make_shared<ClosingSockets>();
+  ConnectOptions options{.conninfo = server_->Conninfo(), .closing = closing};
+  connection_ = RunOnLoop(loop_, connector_.Connect(std::move(options), std::chrono::seconds(20)));
+  EXPECT_EQ(closing->Open(), 0U);
+  connection_.reset();
+  EXPECT_EQ(closing->Open(), 1U);
+  hangs.cancel();
+  loop_.restart();
+  loop_.poll();
+  EXPECT_EQ(closing->Open(), 0U);
 }
 
 }  // namespace

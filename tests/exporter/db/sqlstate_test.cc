@@ -42,5 +42,14 @@ TEST(SqlstateTest, NoneWhereNoServerAnswered) {
   }
 }
 
+TEST(SpendsConnectionTest, WhereAnotherSessionMayFareBetter) {
+  for (const char* code : {"26000", "42P05", "34000", "08P01", "25P02", "0A000", "XX000"}) {
+    EXPECT_TRUE(SpendsConnection(code)) << code;
+  }
+  for (const char* code : {"42501", "57014", "55P03", "22012", "42P01", "53300", ""}) {
+    EXPECT_FALSE(SpendsConnection(code)) << code;
+  }
+}
+
 }  // namespace
 }  // namespace pgtls::db

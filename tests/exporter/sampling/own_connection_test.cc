@@ -11,9 +11,6 @@
 namespace pgtls::sampling {
 namespace {
 
-using std::chrono::milliseconds;
-using ::testing::ElementsAre;
-
 using Row = std::vector<std::optional<std::string>>;
 
 // Answers by the statement's name.
@@ -24,7 +21,6 @@ class FakeSession : public db::Session {
     std::vector<db::Answer> answers;
     for (auto& [statement, parameters] : requests) {
       asked[statement.name] = statement.sql;
-      last_parameters = std::move(parameters);
       if (error && statement.name == "ssl_is_used") std::rethrow_exception(error);
       const Row& row = rows.at(statement.name);
       answers.emplace_back(db::Result::FromRows(std::vector<std::string>(row.size(), "c"), {row}));
@@ -37,7 +33,6 @@ class FakeSession : public db::Session {
   std::map<std::string, Row> rows;
   std::exception_ptr error;  // of ssl_is_used
   std::map<std::string, std::string> asked;
-  db::Parameters last_parameters;
 };
 
 template <typename T>
@@ -50,15 +45,6 @@ T Finish(asio::awaitable<T> work) {
 
 OwnConnection Described(FakeSession& session) {
   return Finish(DescribeConnection(session, "verify-full", Deadline::max()));
-}
-
-TEST(SetUpSessionTest, BoundsStatementsAndLocks) {
-  FakeSession session;
-  session.rows["session_setup"] = Row(5, "x");
-  Finish(SetUpSession(session, milliseconds(5'000), Deadline::max()));
-  EXPECT_THAT(session.last_parameters, ElementsAre("5000ms", "2000ms"));
-  Finish(SetUpSession(session, milliseconds(300), Deadline::max()));
-  EXPECT_THAT(session.last_parameters, ElementsAre("300ms", "300ms"));
 }
 
 TEST(DescribeConnectionTest, TellsEachKindOfEncryption) {

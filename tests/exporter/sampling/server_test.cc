@@ -135,7 +135,7 @@ TEST_F(ServerTest, ACollectorThatHangsTimesOut) {
   EXPECT_FALSE(ResultOf("certificates")->failure);
 }
 
-// Prometheus would refuse the whole page: the fault stays with the collector that has it.
+// Prometheus would refuse the whole page. One of the samples is as good as both.
 TEST_F(ServerTest, ALabelSetTwiceCostsOneSampleAndFailsNothing) {
   g_fakes[kEndpoint].collect = [](Context& /*context*/, Output& output) -> asio::awaitable<void> {
     output.sink.Add(testing::kRuns, {}, 1);
@@ -287,6 +287,38 @@ TEST_F(ServerTest, ReconfigureKeepsInstancesAndResults) {
   EXPECT_EQ(g_fakes[kEndpoint].instances, 1);
   EXPECT_EQ(g_fakes[kCertificates].runs, 1) << "its interval did not change";
   EXPECT_THAT(Health(), HasSubstr("pg_tls_collector_interval_seconds{server=\"db\",collector=\"endpoint\"} 1800\n"));
+}
+
+TEST_F(ServerTest, ChangedSettingsAreAppliedAtOnce) {
+  std::vector<std::string> files;
+  g_fakes[kCertificates].collect = [&](Context& context, Output& /*output*/) -> asio::awaitable<void> {
+    files = context.config.files;
+    co_return;
+  };
+  Start(Config("db"));
+  ASSERT_TRUE(RunUntil([&] { return ResultOf("endpoint") && ResultOf("certificates"); }));
+  auto config = Config("db");
+  config.collectors["certificates"].files = {"/new"};
+  Reconfigure(config);
+  EXPECT_NE(ResultOf("certificates"), nullptr) << "the last result stays meanwhile";
+  ASSERT_TRUE(RunUntil([&] { return files == std::vector<std::string>{"/new"}; }));
+  EXPECT_EQ(g_fakes[kEndpoint].runs, 1) << "its settings did not change";
+}
+
+TEST_F(ServerTest, SettingsThatChangeDuringARunAreAppliedAfterIt) {
+  asio::steady_timer gate(loop_, Deadline::max());
+  std::vector<std::string> files;
+  g_fakes[kCertificates].collect = [&](Context& context, Output& /*output*/) -> asio::awaitable<void> {
+    files = context.config.files;
+    if (files.empty()) co_await gate.async_wait(kAsTuple);
+  };
+  Start(Config("db"));
+  ASSERT_TRUE(RunUntil([] { return g_fakes[kCertificates].runs == 1; }));
+  auto config = Config("db");
+  config.collectors["certificates"].files = {"/new"};
+  Reconfigure(config);
+  gate.cancel();
+  EXPECT_TRUE(RunUntil([&] { return files == std::vector<std::string>{"/new"}; }));
 }
 
 TEST_F(ServerTest, ADisabledCollectorIsGoneAndComesBackAsItWas) {

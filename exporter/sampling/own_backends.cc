@@ -1,0 +1,112 @@
+#include "exporter/sampling/own_backends.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace pgtls::sampling {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+// Two clocks measure a session's age, and one of them may be set meanwhile.
+constexpr milliseconds kTolerance{1000};
+// A backend that hangs lives on when its connection is closed. Every snapshot that shows it starts this time anew.
+constexpr minutes kRemembered{15};
+// A login that was given up before its pid was known may still get as far as a session.
+constexpr seconds kGivenUp{5};
+
+}  // namespace
+
+OwnBackends::Login::Login(OwnBackends& backends, std::string user)
+    : backends_(&backends), entry_(std::make_shared<Entry>()) {
+  entry_->user = std::move(user);
+  entry_->began = steady_clock::now();
+  const std::lock_guard lock(backends_->mutex_);
+  backends_->DropOld(entry_->began);
+  backends_->logins_.push_back(entry_);
+}
+
+OwnBackends::Login::~Login() {
+  if (!entry_) return;
+  const std::lock_guard lock(backends_->mutex_);
+  entry_->ended = entry_->last_seen = steady_clock::now();
+  if (lent_) backends_->Remove(entry_);
+}
+
+void OwnBackends::Login::Known(int pid) {
+  const std::lock_guard lock(backends_->mutex_);
+  // A pooler says a number of its own: it stays a login in progress until its backend is known exactly.
+  entry_->id = {.pid = pid};
+  entry_->known = steady_clock::now();
+  backends_->Add(entry_);
+}
+
+void OwnBackends::Login::Known(const db::BackendId& id) {
+  const std::lock_guard lock(backends_->mutex_);
+  backends_->Remove(entry_);
+  entry_->id = id;
+  entry_->known = steady_clock::now();
+  backends_->Add(entry_);
+}
+
+void OwnBackends::Add(const std::shared_ptr<Entry>& entry) { entries_.emplace(entry->id.pid, entry); }
+
+void OwnBackends::Remove(const std::shared_ptr<Entry>& entry) {
+  std::erase(logins_, entry);
+  const auto [first, last] = entries_.equal_range(entry->id.pid);
+  const auto found = std::find_if(first, last, [&](const auto& known) { return known.second == entry; });
+  if (found != last) entries_.erase(found);
+}
+
+void OwnBackends::DropOld(Deadline now) {
+  if (now < next_drop_) return;
+  next_drop_ = now + kGivenUp;
+  const auto ended_before = [](const Entry& entry, Deadline limit) {
+    return entry.ended != Deadline::max() && std::max(entry.ended, entry.last_seen) < limit;
+  };
+  std::erase_if(entries_, [&](const auto& entry) { return ended_before(*entry.second, now - kRemembered); });
+  std::erase_if(logins_, [&](const auto& entry) { return ended_before(*entry, now - kGivenUp); });
+}
+
+OwnBackends::Owner OwnBackends::OwnerOf(const SeenBackend& backend, const SnapshotTime& time) {
+  const Deadline earliest = time.asked - backend.age - kTolerance;
+  const Deadline latest = time.answered - backend.age + kTolerance;
+  const std::lock_guard lock(mutex_);
+  const auto [first, last] = entries_.equal_range(backend.id.pid);
+  for (auto known = first; known != last; ++known) {
+    Entry& entry = *known->second;
+    const bool same_start = entry.id.start_us != 0
+                                ? entry.id.start_us == backend.id.start_us
+                                : entry.user == backend.user && entry.began <= latest && earliest <= entry.known;
+    if (!same_start) continue;
+    entry.id.start_us = backend.id.start_us;
+    entry.last_seen = time.answered;
+    return Owner::kExporter;
+  }
+  for (const auto& login : logins_) {
+    const bool ended_long_ago = login->ended != Deadline::max() && login->ended + kGivenUp < time.asked;
+    const bool same_user = backend.user.empty() || backend.user == login->user;
+    if (!ended_long_ago && same_user && login->began <= latest && earliest <= login->ended) return Owner::kUnsure;
+  }
+  return Owner::kOther;
+}
+
+std::vector<int> OwnBackends::pids() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<int> result;
+  result.reserve(entries_.size());
+  for (const auto& [pid, entry] : entries_) result.push_back(pid);
+  return result;
+}
+
+std::chrono::milliseconds OwnBackends::OldestLogin() const {
+  const std::lock_guard lock(mutex_);
+  if (logins_.empty()) return {};
+  const auto oldest = std::ranges::min(logins_, {}, [](const auto& login) { return login->began; })->began;
+  return std::chrono::duration_cast<milliseconds>(steady_clock::now() - oldest) + 2 * kTolerance;
+}
+
+}  // namespace pgtls::sampling

@@ -1,0 +1,96 @@
+// The sessions of this exporter, on all servers: no collector counts them.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "exporter/base/deadline.h"
+#include "exporter/db/session.h"
+
+namespace pgtls::sampling {
+
+// A session in a snapshot of pg_stat_activity.
+struct SeenBackend {
+  db::BackendId id;
+  std::string_view user;          // empty while it is authenticating
+  std::chrono::microseconds age;  // when the snapshot was taken
+};
+
+// When a snapshot was asked for and when it was there, by this process's clock.
+struct SnapshotTime {
+  Deadline asked;
+  Deadline answered;
+};
+
+// One register for the whole process: several entries, probes and /probe may reach the same server. A session is
+// recognized by its pid and backend_start, on whatever server it is. Where only its pid is known, from its login, its
+// user and the time of its login have to fit as well. A session that ended stays known for a while: its backend ends
+// later than the connection, and nobody else has its pid and start. Thread-safe.
+class OwnBackends {
+ private:
+  struct Entry;
+
+ public:
+  enum class Owner {
+    kOther,
+    kExporter,
+    kUnsure,  // it may be of a login that is in progress: the next snapshot tells
+  };
+
+  // A login of the exporter, from before its first packet until its connection is closed.
+  class Login {
+   public:
+    Login(OwnBackends& backends, std::string user);
+    ~Login();
+    Login(Login&& other) noexcept = default;
+    Login& operator=(Login&&) = delete;
+    // What the server says at login. Once.
+    void Known(int pid);
+    // The backend that answers, as its views show it.
+    void Known(const db::BackendId& id);
+    // The backend was lent by a pooler: it is no longer the exporter's once this login has ended.
+    void SetLent() { lent_ = true; }
+
+   private:
+    OwnBackends* backends_;
+    std::shared_ptr<Entry> entry_;
+    bool lent_ = false;
+  };
+
+  Owner OwnerOf(const SeenBackend& backend, const SnapshotTime& time);
+
+  // For queries that list few sessions by their pids: those of OwnerOf() that may be the exporter's have one of these
+  // pids, or are younger than this.
+  std::vector<int> pids() const;
+  std::chrono::milliseconds OldestLogin() const;
+
+ private:
+  struct Entry {
+    std::string user;
+    Deadline began;
+    Deadline known = Deadline::max();  // when the pid was: it started before
+    Deadline ended = Deadline::max();
+    db::BackendId id;  // 0 where it is not known
+    Deadline last_seen;
+  };
+  using Entries = std::unordered_multimap<int, std::shared_ptr<Entry>>;
+
+  void Add(const std::shared_ptr<Entry>& entry);  // by its pid
+  void Remove(const std::shared_ptr<Entry>& entry);
+  void DropOld(Deadline now);
+
+  mutable std::mutex mutex_;
+  Entries entries_;                           // with a pid
+  std::list<std::shared_ptr<Entry>> logins_;  // without one, or not sure of it
+  Deadline next_drop_ = Deadline::min();
+};
+
+}  // namespace pgtls::sampling
