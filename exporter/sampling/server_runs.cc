@@ -71,8 +71,8 @@ asio::awaitable<std::optional<Failure>> Server::RunDueSlots(bool once) {
   };
   std::map<Slot*, Held> held;
   std::set<const Slot*> retried;
-  // Once in a pass: one that costs the connection each time must not keep the others from theirs.
-  std::set<const Slot*> stored;
+  // Cost the connection in this pass: not again before the others had theirs.
+  std::set<const Slot*> spent;
   const auto start_over = [&] {
     held.clear();
     if (connection_ && connection_->pooled()) config_load_time_.clear();
@@ -80,7 +80,7 @@ asio::awaitable<std::optional<Failure>> Server::RunDueSlots(bool once) {
   start_over();
   std::optional<Admission::Permit> permit;
   for (;;) {
-    std::set<const Slot*> done = stored;
+    std::set<const Slot*> done = spent;
     for (const auto& [ran, found] : held) done.insert(ran);
     Slot* const slot = NextSlot(LaneKind::kSession, once, done);
     if (slot == nullptr) break;
@@ -143,7 +143,7 @@ asio::awaitable<std::optional<Failure>> Server::RunDueSlots(bool once) {
         held[slot] = {std::move(result), changes};
       } else if (!again) {
         Store(*slot, std::move(result), changes);
-        stored.insert(slot);
+        if (!usable) spent.insert(slot);
       }
     }
     if (connection != connection_) start_over();

@@ -218,7 +218,7 @@ TEST(LoadTest, APasswordFileNeedNotBeThereYet) {
       dir.Write("c.yml",
                 "servers:\n- name: a\n  password_file: gone\n"
                 "collectors: {certificates: {pkcs12_password_file: /gone/p12}}\n"
-                "modules: {m: {password_file: here, collectors: [hba], allowed_targets: ['*:1']}}\n");
+                "modules: {m: {password_file: here, collectors: [hba], allowed_targets: ['a:1']}}\n");
   const std::string here = dir.Write("here", "x");
   const Config config = LoadFile(file, AcceptAll);
   std::map<std::string, std::string> problems;
@@ -228,7 +228,7 @@ TEST(LoadTest, APasswordFileNeedNotBeThereYet) {
                                                  "cannot read " + dir.path() + "/gone: No such file or directory"},
                                                 {file + ":4:51: collectors.certificates.pkcs12_password_file",
                                                  "cannot read /gone/p12: No such file or directory"},
-                                                {file + ":5:29: modules.m.password_file", ""}}));
+                                                {file + ":5:30: modules.m.password_file", ""}}));
 }
 
 TEST(LoadTest, AFileThatCannotBeReadIsAConfigError) {

@@ -90,8 +90,10 @@ inline std::string RandomRules::Line() {
   const std::string type = Pick(kTypes);
   std::string line = type + (Chance(10) ? "\t" : " ") + List(databases) + " " + List(users) + " ";
   if (type != "local") line += AddressField() + " ";
-  line += type == "hostssl" && Chance(10) ? "cert" : Pick(kMethods);
-  if (type == "hostssl" && Chance(15)) line += " clientcert=verify-ca";
+  const bool cert = type == "hostssl" && Chance(10);
+  line += cert ? "cert" : Pick(kMethods);
+  // The server refuses it beside cert.
+  if (type == "hostssl" && !cert && Chance(15)) line += " clientcert=verify-ca";
   if (Chance(10)) line += " # reject";
   return line;
 }
