@@ -11,10 +11,13 @@ struct ByTimes {
   Doubt doubt = Doubt::kNone;
 };
 
+// The kernel stamps a file with the time of its last clock tick, up to 10 ms ago; twice that, to be safe. An edit right
+// after the load may bear a time before it.
+constexpr double kClockTick = 0.02;
+
 ByTimes JudgeTimes(const FileView& view) {
   if (!view.changed) return {};
-  // A whole second stands for all of it.
-  const double uncertain = view.exact ? 0 : 1;
+  const double uncertain = view.exact ? kClockTick : 1;  // a whole second stands for all of it
   if (*view.changed > view.load_time) return {.touched = true};
   if (view.moved && *view.moved + uncertain > view.load_time) return {.doubt = Doubt::kPath};
   if (*view.changed + uncertain > view.load_time) return {.doubt = Doubt::kSameSecond};

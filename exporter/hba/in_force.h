@@ -21,7 +21,7 @@ struct FileView {
   // The latest time from which a path may lead elsewhere: a directory on it was renamed, or got another entry where
   // links are not visible. Absent: none is known.
   std::optional<double> moved;
-  // The times are exact; else whole seconds, rounded down: pg_stat_file has no others.
+  // The times are as exact as the kernel's clock tick; else whole seconds, rounded down: pg_stat_file has no others.
   bool exact = false;
 };
 
@@ -29,7 +29,7 @@ struct InForceView {
   // Why `pending` is absent although times are visible.
   enum class Doubt {
     kNone,
-    kSameSecond,  // a file changed in the second of the load, before it or after it
+    kSameSecond,  // a file changed in the second of the load (where times are exact: within a clock tick of it)
     kPath,        // a path may lead elsewhere since the load
   };
 

@@ -102,8 +102,12 @@ TEST(InForceTracker, DoesNotTellAChangeInTheSecondOfTheLoad) {
 }
 
 TEST(InForceTracker, TellsAChangeInTheSecondOfTheLoadByExactTimes) {
-  EXPECT_EQ(InForceTracker().Look({kOpen, 160, 100.3, 100.29, std::nullopt, true}).pending, false);
+  EXPECT_EQ(InForceTracker().Look({kOpen, 160, 100.3, 100.27, std::nullopt, true}).pending, false);
   EXPECT_EQ(InForceTracker().Look({kOpen, 160, 100.3, 100.31, std::nullopt, true}).pending, true);
+  // A file edited right after the load bears the time of the clock tick before.
+  const InForceView view = InForceTracker().Look({kOpen, 160, 100.3, 100.295, std::nullopt, true});
+  EXPECT_EQ(view.pending, std::nullopt);
+  EXPECT_EQ(view.doubt, Doubt::kSameSecond);
 }
 
 TEST(InForceTracker, SeesAChangeInTheSecondOfTheLoadWhereItLookedBetween) {
