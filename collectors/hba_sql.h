@@ -96,7 +96,8 @@ FROM pg_hba_file_rules() WITH ORDINALITY r ORDER BY r.ordinality
 // directories on the path to them, and when an entry there was last added, removed or replaced. A symbolic link leads
 // elsewhere from then on, which pg_stat_file does not show: it follows links. The top level ("/etc", "/tmp") is left
 // out, where changes are routine, and the data directory where the server's own start, a new log file or ALTER SYSTEM
-// explains its last change. The same text as in tls_exporter.hba_files().
+// explains its last change; those above it always: a running server does not move. The same text as in
+// tls_exporter.hba_files().
 inline constexpr std::array kHbaFilesSql = {sampling::VersionedSql{140000, R"(
 WITH RECURSIVE file(path, depth) AS (
   SELECT current_setting('hba_file') COLLATE "C", 0
@@ -143,6 +144,7 @@ UNION ALL
 SELECT w.path, extract(epoch FROM s.modification)::float8, NULL, true
 FROM way w CROSS JOIN LATERAL pg_stat_file(w.path, true) s
 WHERE s.modification IS NOT NULL
+  AND NOT starts_with(current_setting('data_directory'), w.path || '/')
   AND NOT (w.path = current_setting('data_directory')
            AND (s.modification <= pg_postmaster_start_time()
                 OR EXISTS (SELECT FROM unnest(ARRAY['current_logfiles', 'postgresql.auto.conf', 'backup_label.old', 'tablespace_map.old']) entry

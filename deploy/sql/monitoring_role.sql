@@ -133,7 +133,8 @@ GRANT EXECUTE ON FUNCTION tls_exporter.hba_rules() TO tls_exporter;
 
 -- The files and directories that pg_hba.conf consists of, and when each last changed (modification or change, whichever is later; null: missing). With `way`:
 -- a directory on the path to one of them, and when an entry of it was last added, removed or replaced, such as a symbolic link. The data
--- directory is left out where the server's own start, a new log file or ALTER SYSTEM explains its last change.
+-- directory is left out where the server's own start, a new log file or ALTER SYSTEM explains its last change; those above it always: a running
+-- server does not move.
 DROP FUNCTION IF EXISTS tls_exporter.hba_files();
 CREATE FUNCTION tls_exporter.hba_files(OUT path text, OUT changed double precision, OUT size bigint, OUT way boolean)
   RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -183,6 +184,7 @@ AS $$
   SELECT w.path, extract(epoch FROM s.modification)::float8, NULL, true
   FROM way w CROSS JOIN LATERAL pg_stat_file(w.path, true) s
   WHERE s.modification IS NOT NULL
+    AND NOT starts_with(current_setting('data_directory'), w.path || '/')
     AND NOT (w.path = current_setting('data_directory')
              AND (s.modification <= pg_postmaster_start_time()
                   OR EXISTS (SELECT FROM unnest(ARRAY['current_logfiles', 'postgresql.auto.conf', 'backup_label.old', 'tablespace_map.old']) entry

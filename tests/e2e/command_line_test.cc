@@ -71,8 +71,9 @@ TEST(CommandLine, AServiceThatCannotStartYetExitsWith1) {
 TEST(CommandLine, APasswordFileMayComeLater) {
   const TempDir dir;
   const std::string file =
-      dir.Write("c.yml", "servers:\n- name: late\n  conninfo: host=127.0.0.1 port=1\n  password_file: later\n"
-                         "collectors: {sessions: {interval: 200ms}}\n");
+      dir.Write("c.yml",
+                "servers:\n- name: late\n  conninfo: host=127.0.0.1 port=1\n  password_file: later\n"
+                "collectors: {sessions: {interval: 200ms}}\n");
   const Exporter exporter({"--config.file=" + file});
   exporter.WaitForLine(
       R"(pg_tls_collector_failure_info{server="late",collector="sessions",reason="authentication"} 1)");
@@ -126,7 +127,7 @@ TEST(CommandLine, AWebConfigurationThatCannotBeUsedExitsWith2) {
   const TempDir dir;
   const std::vector<BadConfig> cases = {
       {"basic_auth_users: {alice: secret}\n", "1:27", "bcrypt"},
-      {"tls_server_config:\n  cert_file: web.yml\n", "2:14", "certificate"},
+      {"tls_server_config:\n  cert_file: web.yml\n  key_file: web.yml\n", "2:14", "certificate"},
       {"nonsense: 1\n", "1:1", "nonsense"},
   };
   for (const auto& [text, where, what] : cases) {

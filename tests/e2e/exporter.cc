@@ -48,12 +48,13 @@ support::ProcessResult RunExporter(const std::vector<std::string>& arguments,
 
 Exporter::Exporter(const std::vector<std::string>& arguments, const std::map<std::string, std::string>& environment)
     : process_(Command(arguments, true), {.environment = Environment(environment)}) {
-  const std::string mark = "address=127.0.0.1:";
   support::WaitUntil([&] {
     const std::string log = Log();
-    const std::size_t at = log.find(mark);
-    if (at != std::string::npos && log.find('\n', at) != std::string::npos)
-      port_ = std::stoi(log.substr(at + mark.size()));
+    for (const std::string& mark : {std::string("address=127.0.0.1:"), std::string(R"("address":"127.0.0.1:)")}) {
+      const std::size_t at = log.find(mark);
+      if (at != std::string::npos && log.find('\n', at) != std::string::npos)
+        port_ = std::stoi(log.substr(at + mark.size()));
+    }
     return port_ != 0 || process_.ExitCode();
   });
   if (port_ == 0) throw std::runtime_error("the exporter does not start: " + Log());

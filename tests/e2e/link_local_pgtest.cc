@@ -15,7 +15,7 @@ import os, socket, subprocess, sys, threading
 subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
 subprocess.run(['ip', 'address', 'add', 'fe80::1/64', 'dev', 'lo', 'nodad'], check=True)
 path, command = sys.argv[1], sys.argv[2:]
-listener = socket.create_server(('fe80::1%lo', 5432), family=socket.AF_INET6)
+listener = socket.create_server(('fe80::1', 5432, 0, socket.if_nametoindex('lo')), family=socket.AF_INET6)
 def carry(source, target):
     try:
         while data := source.recv(65536):

@@ -143,7 +143,7 @@ TEST(Collect, AFileThatCannotBeWrittenIsExitCodeTwo) {
 // A file system of its own that has no room for the page.
 TEST(Collect, AFullDiskLeavesTheOldFile) {
   const TempDir dir;
-  const std::string script = "mount -t tmpfs -o size=16k tmpfs " + dir.path() + " && cd " + dir.path() +
+  const std::string script = "mount -t tmpfs -o size=4k tmpfs " + dir.path() + " && cd " + dir.path() +
                              " && echo old > x.prom && $E collect " + kDown +
                              " --output=x.prom; echo \"exit $?\"; cat x.prom; ls -A | wc -l";
   const auto result =
@@ -161,7 +161,7 @@ TEST(Collect, ADirectoryThatMayNotBeWrittenIsExitCodeTwo) {
   chmod(dir.path().c_str(), 0755);
   const auto result =
       support::RunProcess({PGTLS_EXPORTER, "collect", "--dsn=host=127.0.0.1 port=1", "--output=" + dir.path() + "/x"},
-                          {.environment = Environment(), .user = "nobody"});
+                          {.environment = Environment(), .user = "daemon"});
   if (geteuid() == 0) {
     EXPECT_EQ(result.exit_code, 2);
     EXPECT_THAT(result.err, EndsWith("cannot write " + dir.path() + "/x: Permission denied\n"));

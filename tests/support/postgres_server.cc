@@ -150,9 +150,16 @@ void PostgresServer::WriteDataFile(const std::string& name, const std::string& c
   WriteFile(next, content, mode);
   GiveToServer(next);
   std::filesystem::rename(next, path);
+  written_ = std::chrono::steady_clock::now();
+}
+
+void PostgresServer::LetATickPass() const {
+  constexpr std::chrono::milliseconds kTick{30};
+  WaitUntil([&] { return std::chrono::steady_clock::now() - written_ > kTick; });
 }
 
 void PostgresServer::Launch() {
+  LetATickPass();
   ProcessOptions process;
   process.environment = options_.environment;
   process.user = "postgres";
@@ -219,6 +226,7 @@ std::vector<pid_t> PostgresServer::Processes() const {
 }
 
 void PostgresServer::Reload() {
+  LetATickPass();
   const std::size_t before = LogSize();
   process_->Signal(SIGHUP);
   // The postmaster accepts no connection between this line and the end of the reload.

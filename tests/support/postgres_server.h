@@ -95,6 +95,9 @@ class PostgresServer {
   bool WaitForLog(const std::string& text, std::size_t offset = 0) const;
 
  private:
+  // A file that is written within a tick of the kernel's clock before a load may have been written after it, for all
+  // that its times tell.
+  void LetATickPass() const;
   void Launch();
   bool Ready() const;
   void StopPostmaster() const;
@@ -108,6 +111,7 @@ class PostgresServer {
   int port_ = 0;
   int guardian_pipe_ = -1;  // the guardian cleans up when this closes
   pid_t guardian_ = -1;
+  mutable std::chrono::steady_clock::time_point written_;  // the last file
   std::unique_ptr<Process> process_;
 };
 
