@@ -4,8 +4,8 @@
 // Runs on a fresh connection. The verdicts cover the file and, where they are known to differ, the rules in force: see
 // exporter/hba/in_force.h. Where the server is on this machine, the times and links on the paths of its files are read
 // here too (hba_local.h): SQL shows whole seconds and follows links. What the role may not see is reported as an
-// incomplete part: `rules` (EXECUTE on pg_hba_file_rules()), `raw_text` (quoted words cannot be told from keywords then,
-// and are taken for keywords) and `file_times` (tls_exporter.hba_rules() and hba_files() of
+// incomplete part: `rules` (EXECUTE on pg_hba_file_rules()), `raw_text` (quoted words cannot be told from keywords
+// then, and are taken for keywords) and `file_times` (tls_exporter.hba_rules() and hba_files() of
 // deploy/sql/monitoring_role.sql), `connections` (pg_read_all_stats), `roles` and `analysis` (too much to judge),
 // `rules_in_force` (a change waits and the rules before it were not seen, or the times do not prove which rules were
 // loaded), `regular_expressions`. Publishes hba::Posture.

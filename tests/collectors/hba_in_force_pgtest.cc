@@ -47,7 +47,9 @@ class HbaInForcePgTest : public testing::TestWithParam<Sight> {
   }
   bool AdmitsPlaintext() const { return RawClient({.port = server_.port()}).state() == RawClient::State::kReady; }
   // pg_stat_file knows whole seconds only: what happens now happens in a later one.
-  double Now() const { return std::stod(server_.Query("SELECT extract(epoch FROM clock_timestamp())").at(0).at(0).value()); }
+  double Now() const {
+    return std::stod(server_.Query("SELECT extract(epoch FROM clock_timestamp())").at(0).at(0).value());
+  }
   // The next second, and more than a tick of the kernel's clock after its beginning.
   void LetASecondPass() const {
     const double next = std::floor(Now()) + 1.05;
