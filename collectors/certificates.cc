@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <functional>
-#include <map>
 #include <memory>
 #include <set>
 #include <string>
 
 #include "collectors/certificate_files.h"
 #include "collectors/certificates_parts.h"
+#include "collectors/client_verification.h"
 #include "collectors/next_start.h"
 #include "collectors/start_answers.h"
 #include "collectors/start_files.h"
@@ -67,10 +67,35 @@ constexpr Desc kFileError = {"pg_tls_certificate_file_error_info",
                              Type::kGauge,
                              "Why the file could not be read, or not as a whole.",
                              {"server", "role", "path", "reason"}};
-constexpr Desc kCrlNextUpdate = {"pg_tls_crl_next_update_timestamp_seconds",
+constexpr Desc kCrlNextUpdate = {
+    "pg_tls_crl_next_update_timestamp_seconds",
+    Type::kGauge,
+    "When the issuer's certificates begin to be refused, since no revocation list is in force.",
+    {"server", "path", "issuer"}};
+constexpr Desc kChainNotAfter = {"pg_tls_certificate_chain_not_after_timestamp_seconds",
                                  Type::kGauge,
-                                 "When the revocation list ends to be valid.",
-                                 {"server", "path", "issuer"}};
+                                 "The earliest end on the path from the served certificate to its anchor.",
+                                 {"server", "source", "role", "path"}};
+constexpr Desc kUnneeded = {"pg_tls_certificate_unneeded_info",
+                            Type::kGauge,
+                            "A certificate that no verification depends on: its end matters to no client.",
+                            {"server", "source", "role", "path", "position", "subject"}};
+constexpr Desc kListForSent = {"pg_tls_crl_unknown_issuer_info",
+                               Type::kGauge,
+                               "A revocation list of an authority that is not in ssl_ca_file.",
+                               {"server", "path", "issuer"}};
+constexpr Desc kCaAccepted = {"pg_tls_client_ca_accepted",
+                              Type::kGauge,
+                              "Whether the server accepts client certificates that this authority issued.",
+                              {"server", "path", "subject", "serial"}};
+constexpr Desc kCaRefused = {"pg_tls_client_ca_refused_info",
+                             Type::kGauge,
+                             "Why the server refuses client certificates that this authority issued.",
+                             {"server", "path", "subject", "serial", "reason"}};
+constexpr Desc kCaNotAfter = {"pg_tls_client_ca_not_after_timestamp_seconds",
+                              Type::kGauge,
+                              "When a certificate on the authority's path expires that no other one replaces.",
+                              {"server", "path", "subject", "serial"}};
 constexpr Desc kKeyOk = {"pg_tls_private_key_ok",
                          Type::kGauge,
                          "Whether PostgreSQL will accept the private key file at its next start.",
@@ -89,8 +114,10 @@ constexpr Desc kMatches = {"pg_tls_served_certificate_matches_file",
                            "Whether the certificate on the wire is the one in the server's file.",
                            {"server"}};
 
-constexpr std::array kDescs = {&kNotAfter,      &kNotBefore, &kInfo,        &kReadable,         &kFileError,
-                               &kCrlNextUpdate, &kKeyOk,     &kNextStartOk, &kNextStartFailure, &kMatches};
+constexpr std::array kDescs = {&kNotAfter,  &kNotBefore,  &kInfo,          &kChainNotAfter, &kUnneeded,
+                               &kReadable,  &kFileError,  &kCrlNextUpdate, &kListForSent,   &kCaAccepted,
+                               &kCaRefused, &kCaNotAfter, &kKeyOk,         &kNextStartOk,   &kNextStartFailure,
+                               &kMatches};
 
 // ---- Reader
 
@@ -134,9 +161,9 @@ std::optional<bool> ServedMatches(const CertificateInventory& inventory) {
 }
 
 // What was compared is needed no more, and is a kilobyte a certificate for as long as the result stands.
-void DropBytes(tls::CertificateFacts& facts) {
-  facts.der.clear();
-  facts.der.shrink_to_fit();
+void DropBytes(std::string& der) {
+  der.clear();
+  der.shrink_to_fit();
 }
 
 // Empty: the server said itself that it has no TLS, so that nothing is missing.
@@ -158,13 +185,14 @@ std::string_view WhyNothingIsServed(const tls::TlsResult& look) {
 // ---- Render
 
 void RenderCertificate(std::string_view source, std::string_view role, std::string_view path, std::size_t position,
-                       const tls::CertificateFacts& facts, Sink& sink) {
+                       const tls::CertificateFacts& facts, bool needed, Sink& sink) {
   const std::string number = std::to_string(position);
   const auto time = [&](const Desc& desc, std::optional<std::chrono::sys_seconds> at) {
     if (at) sink.Add(desc, {source, role, path, number, facts.subject}, metrics::Seconds(at->time_since_epoch()));
   };
   time(kNotAfter, facts.not_after);
   time(kNotBefore, facts.not_before);
+  if (!needed) sink.Add(kUnneeded, {source, role, path, number, facts.subject}, 1);
   sink.Add(
       kInfo,
       {source, role, path, number, facts.subject, facts.issuer, facts.serial, facts.fingerprint_sha256,
@@ -172,33 +200,43 @@ void RenderCertificate(std::string_view source, std::string_view role, std::stri
       1);
 }
 
-// Of several lists of one issuer in a file the one that ends first: that one needs somebody. A file may be named twice.
-void RenderLists(const std::vector<tls::FileReport>& files, Sink& sink) {
-  std::map<std::pair<std::string, std::string>, std::chrono::sys_seconds> ends;
-  for (const auto& file : files) {
-    for (const auto& crl : file.content.crls) {
-      if (!crl.next_update) continue;
-      const auto [entry, added] = ends.emplace(std::pair(file.path, crl.issuer), *crl.next_update);
-      if (!added) entry->second = std::min(entry->second, *crl.next_update);
+void RenderClients(const CertificateInventory& inventory, Sink& sink) {
+  for (const auto& list : inventory.lists) {
+    if (list.next_update) {
+      sink.Add(kCrlNextUpdate, {list.path, list.issuer}, metrics::Seconds(list.next_update->time_since_epoch()));
     }
+    if (list.scope != tls::ListScope::kAuthority) sink.Add(kListForSent, {list.path, list.issuer}, 1);
   }
-  for (const auto& [list, end] : ends) {
-    sink.Add(kCrlNextUpdate, {list.first, list.second}, metrics::Seconds(end.time_since_epoch()));
+  const auto file = std::ranges::find(inventory.files, "ca", &tls::FileReport::role);
+  if (!inventory.clients || file == inventory.files.end()) return;
+  for (const auto& [subject, serial, refusals, not_after] : inventory.clients->authorities) {
+    sink.Add(kCaAccepted, {file->path, subject, serial}, refusals.empty() ? 1 : 0);
+    std::set<std::string_view> reasons;
+    for (const auto& refusal : refusals) reasons.insert(refusal.reason);
+    for (const std::string_view reason : reasons) sink.Add(kCaRefused, {file->path, subject, serial, reason}, 1);
+    if (not_after) {
+      sink.Add(kCaNotAfter, {file->path, subject, serial}, metrics::Seconds(not_after->time_since_epoch()));
+    }
   }
 }
 
 void Render(const CertificateInventory& inventory, Sink& sink) {
   for (std::size_t i = 0; i < inventory.served.size(); ++i) {
-    RenderCertificate("served", "server", "", i, inventory.served[i], sink);
+    const bool needed = !inventory.served_path || inventory.served_path->needed[i];
+    RenderCertificate("served", "server", "", i, inventory.served[i], needed, sink);
+  }
+  if (inventory.served_path && inventory.served_path->not_after) {
+    sink.Add(kChainNotAfter, {"served", "server", ""},
+             metrics::Seconds(inventory.served_path->not_after->time_since_epoch()));
   }
   for (const auto& file : inventory.files) {
     sink.Add(kReadable, {file.role, file.path}, file.problem.empty() ? 1 : 0);
     if (!file.problem.empty()) sink.Add(kFileError, {file.role, file.path, file.problem}, 1);
-    for (const auto& [position, facts] : file.content.certificates) {
-      RenderCertificate("file", file.role, file.path, position, facts, sink);
+    for (const auto& [position, facts, needed] : file.content.certificates) {
+      RenderCertificate("file", file.role, file.path, position, facts, needed, sink);
     }
   }
-  RenderLists(inventory.files, sink);
+  RenderClients(inventory, sink);
   if (inventory.key) {
     const auto check = [&](std::string_view name, std::optional<bool> ok) {
       if (ok) sink.Add(kKeyOk, {inventory.key->path, name}, *ok ? 1 : 0);
@@ -223,8 +261,9 @@ class Collector : public sampling::Collector {
  public:
   asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
     auto inventory = std::make_shared<CertificateInventory>();
-    co_await CollectServed(context, output, *inventory);
-    co_await CollectFiles(context, output, *inventory);
+    std::shared_ptr<const tls::TrustStore> trust;
+    co_await CollectServed(context, output, *inventory, trust);
+    const FileSettings settings = co_await CollectFiles(context, output, *inventory);
     // Behind a pooler's port the server may be anywhere.
     const bool pooled = context.session != nullptr && context.session->pooled();
     std::function<FilesRead()> read = [patterns = context.config.files,
@@ -234,12 +273,16 @@ class Collector : public sampling::Collector {
     FilesRead configured = co_await context.blocking.Run(std::move(read));
     Take(std::move(configured), output, *inventory);
 
+    MarkServerFile(trust.get(), *inventory);
+    co_await JudgeClients(context, settings, output, *inventory);
+
     if (!context.server.endpoint && !pooled) inventory->served_matches_file = ServedMatches(*inventory);
     for (auto& file : inventory->files) {
       if (file.content.truncated) output.incomplete.push_back({"file_contents", "too_many_certificates"});
-      for (auto& entry : file.content.certificates) DropBytes(entry.facts);
+      for (auto& entry : file.content.certificates) DropBytes(entry.facts.der);
+      for (auto& crl : file.content.crls) DropBytes(crl.der);
     }
-    for (auto& facts : inventory->served) DropBytes(facts);
+    for (auto& facts : inventory->served) DropBytes(facts.der);
     Render(*inventory, output.sink);
     output.facts.Publish(std::shared_ptr<const CertificateInventory>(std::move(inventory)));
   }
@@ -259,7 +302,8 @@ class Collector : public sampling::Collector {
   }
 
   static asio::awaitable<void> CollectServed(sampling::Context& context, sampling::Output& output,
-                                             CertificateInventory& inventory) {
+                                             CertificateInventory& inventory,
+                                             std::shared_ptr<const tls::TrustStore>& trust) {
     std::optional<WireClient> client;
     std::string reason;
     try {
@@ -273,26 +317,69 @@ class Collector : public sampling::Collector {
       for (const std::string& der : look.shown.facts.chain) {
         if (auto facts = tls::ParseCertificate(der)) inventory.served.push_back(std::move(*facts));
       }
+      // All or none: OpenSSL decoded them before.
+      if (!inventory.served.empty() && inventory.served.size() == look.shown.facts.chain.size()) {
+        inventory.served_path = PathOf(look.shown.facts.chain, client->trust.get());
+      }
+      trust = client->trust;
       if (inventory.served.empty()) reason = WhyNothingIsServed(look.as_libpq);
     }
     if (!reason.empty()) output.incomplete.push_back({"served", reason});
   }
 
-  static asio::awaitable<void> CollectFiles(sampling::Context& context, sampling::Output& output,
-                                            CertificateInventory& inventory) {
+  // Which certificates of ssl_cert_file clients will need, once it is served.
+  static void MarkServerFile(const tls::TrustStore* trust, CertificateInventory& inventory) {
+    const auto file = std::ranges::find(inventory.files, "server", &tls::FileReport::role);
+    if (file == inventory.files.end()) return;
+    auto& certificates = file->content.certificates;
+    std::vector<std::string> chain;
+    for (const auto& entry : certificates) chain.push_back(entry.facts.der);
+    const tls::ServedPath path = PathOf(chain, trust);
+    for (std::size_t i = 0; i < certificates.size(); ++i) certificates[i].needed = path.needed[i];
+  }
+
+  // OpenSSL's work, and that of the revocation lists: not for the loop.
+  static asio::awaitable<void> JudgeClients(sampling::Context& context, const FileSettings& settings,
+                                            sampling::Output& output, CertificateInventory& inventory) {
+    using Judged = std::pair<std::optional<tls::ClientTrust>, std::vector<tls::ListInForce>>;
+    ClientFiles clients = ClientFilesOf(inventory.files, settings);
+    if (!clients.problem.empty()) output.incomplete.push_back({"client_certificates", clients.problem});
+    std::function<Judged()> judge = [clients = std::move(clients), configured = ConfiguredLists(inventory.files)] {
+      const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+      Judged judged;
+      if (clients.verification) {
+        judged.first = JudgeClientAuthorities(*clients.verification, now);
+        judged.second = judged.first->lists;
+      }
+      std::ranges::move(LatestLists(clients.other_lists, now, tls::ListScope::kUnknownIssuer),
+                        std::back_inserter(judged.second));
+      std::ranges::move(LatestLists(configured, now, tls::ListScope::kConfigured), std::back_inserter(judged.second));
+      return judged;
+    };
+    std::tie(inventory.clients, inventory.lists) = co_await context.blocking.Run(std::move(judge));
+    if (!inventory.clients) co_return;
+    auto& certificates = std::ranges::find(inventory.files, "ca", &tls::FileReport::role)->content.certificates;
+    for (std::size_t i = 0; i < certificates.size(); ++i) certificates[i].needed = inventory.clients->needed[i];
+  }
+
+  // Returns the settings that the files were found by.
+  static asio::awaitable<FileSettings> CollectFiles(sampling::Context& context, sampling::Output& output,
+                                                    CertificateInventory& inventory) {
+    FileSettings settings;
     if (context.session == nullptr) {
       output.incomplete.push_back({"files", std::string(ToString(FailureReason::kConnection))});
-      co_return;
+      co_return settings;
     }
     std::optional<FailureReason> failure;
     try {
       const StartAnswers answers = co_await AskStart(*context.session, context.deadline);
+      settings = answers.current;
       const config::ReadVia via = context.config.read_via;
       const bool own_socket = context.peer && !context.peer->address && !answers.behind_pooler;
       std::string elsewhere;
       if (via == config::ReadVia::kLocal || (via == config::ReadVia::kAuto && own_socket)) {
         elsewhere = co_await CollectHere(context, answers, output, inventory);
-        if (elsewhere.empty()) co_return;
+        if (elsewhere.empty()) co_return settings;
       }
       if (via != config::ReadVia::kLocal && answers.access.certificate_files) {
         co_await CollectOverSql(context, answers, output, inventory);
@@ -306,6 +393,7 @@ class Collector : public sampling::Collector {
       failure = error.reason();  // what is served is told all the same
     }
     if (failure) output.incomplete.push_back({"files", std::string(ToString(*failure))});
+    co_return settings;
   }
 
   struct SeenHere {

@@ -54,7 +54,27 @@ inline constexpr sampling::Remedy kFileContentsRemedies[] = {
      "the server does not need, or split it."},
 };
 
+inline constexpr sampling::Remedy kClientCertificatesRemedies[] = {
+    {"insufficient_privilege",
+     "GRANT pg_read_all_settings TO tls_exporter; (the role that the exporter logs in as): the settings ssl_ca_file, "
+     "ssl_crl_file and ssl_crl_dir tell which client certificates the server accepts."},
+    {"missing",
+     "ssl_ca_file or ssl_crl_file names a file that does not exist: correct the setting or install the file."},
+    {"permission_denied",
+     "Give the exporter's OS user (through SQL: the server's) read permission on ssl_ca_file, ssl_crl_file and the "
+     "files in ssl_crl_dir."},
+    {"unreadable", "Run `ls -l` on ssl_ca_file, ssl_crl_file and ssl_crl_dir: one of them is no regular file."},
+    {"malformed", "Replace ssl_ca_file or ssl_crl_file: a block in it is broken, and the server does not load it."},
+    {"no_certificate", "Put the certificates of the authorities that issue client certificates into ssl_ca_file."},
+    {"no_crl", "Put the revocation lists of these authorities into ssl_crl_file, or reset it."},
+    {"too_many_certificates",
+     "ssl_ca_file holds more certificates than are read of one file, and cannot be split: remove from it the "
+     "authorities "
+     "whose clients must not connect."},
+};
+
 inline constexpr sampling::DeclaredPart kCertificatesParts[] = {
+    {"client_certificates", "which client certificates the server accepts", kClientCertificatesRemedies},
     {"served", "the certificate that the server presents", kServedRemedies},
     {"files", "the server's certificate files", kFilesRemedies},
     {"private_key", "the server's private key file", kStartFileRemedies},

@@ -2,7 +2,11 @@
 local p = import 'lib/panels.libsonnet';
 local of = p.of;
 
-local left(matchers) = '%s - time()' % of('pg_tls_certificate_not_after_timestamp_seconds', matchers);
+// Without those that no verification depends on.
+local left(matchers) = '(%s unless on (job, instance, server, source, role, path, position) %s) - time()' % [
+  of('pg_tls_certificate_not_after_timestamp_seconds', matchers),
+  of('pg_tls_certificate_unneeded_info'),
+];
 // What keeps certificates out of sight, of whole servers: a collector that fails, or a wire that does not get as far as a handshake.
 // (The answer N is no such thing: it says that there is no TLS.)
 local looked_at = of('pg_tls_collector_success', 'collector=~"certificates|endpoint"');
@@ -94,7 +98,7 @@ p.dashboard(
         ),
         p.table(
           'Revocation lists',
-          'When the next update of each CRL is due. The server refuses every client certificate after that.',
+          'When the list in force of each authority ends. The server refuses the client certificates of that authority then.',
           [p.instant('%s - time()' % of('pg_tls_crl_next_update_timestamp_seconds'))],
           [
             { value: 'A', name: 'due in', unit: 'dtdurations', thresholds: p.days_left },

@@ -4,7 +4,11 @@ local of = p.of;
 
 // By server and exporter: two exporters may watch one server.
 local by = 'max by (instance, server) ';
-local worst_days = 'min by (instance, server) (%s - time())' % of('pg_tls_certificate_not_after_timestamp_seconds', 'role!="ca"');
+local certificate_ends = '(%s unless on (job, instance, server, source, role, path, position) %s)' % [
+  of('pg_tls_certificate_not_after_timestamp_seconds', 'role!="ca"'),
+  of('pg_tls_certificate_unneeded_info'),
+];
+local worst_days = 'min by (instance, server) (%s - time())' % certificate_ends;
 local server_column = { label: 'server', name: 'server', link: p.to_server };
 local exporter_column = { label: 'instance', name: 'exporter' };
 
@@ -50,7 +54,7 @@ p.dashboard(
         p.stat(
           'Next expiry',
           'Time until the first server certificate of the fleet expires. Negative: it has.',
-          'min(%s - time())' % of('pg_tls_certificate_not_after_timestamp_seconds', 'role!="ca"'),
+          'min(%s - time())' % certificate_ends,
           unit='dtdurations',
           thresholds=p.days_left,
         ),

@@ -148,6 +148,18 @@ void AddNotInForce(const tls::CertificateInventory& inventory, Findings& finding
                       ReloadRemedy(inventory)});
 }
 
+// No client's verification depends on it: its end matters to nobody, but some software does not find another path.
+void AddUnneeded(const CertificateFacts& certificate, const Place& place, sys_seconds now, Findings& findings) {
+  if (!certificate.not_after || *certificate.not_after > now) return;
+  findings.push_back({Severity::kNote,
+                      "chain_unneeded",
+                      "The chain contains an expired certificate that clients do not need",
+                      {Printable(fmt::format("{}: {}", place.where, certificate.subject)),
+                       "valid until " + Date(*certificate.not_after)},
+                      "Clients reach the root certificate without it. Software that cannot build another path fails.",
+                      "Remove it from ssl_cert_file at the next renewal, then SELECT pg_reload_conf();"});
+}
+
 void AddServed(const tls::CertificateInventory& inventory, sys_seconds now, Findings& findings) {
   const std::string chain =
       "Get the current certificate of this CA and replace the old block in ssl_cert_file by it (or remove it, if no "
@@ -156,6 +168,10 @@ void AddServed(const tls::CertificateInventory& inventory, sys_seconds now, Find
     const CertificateFacts& certificate = inventory.served[i];
     const Place place = i == 0 ? Place{"served", true, "The server's certificate", "certificate"}
                                : Place{"served", false, "A CA certificate that the server sends", "ca", chain};
+    if (inventory.served_path && !inventory.served_path->needed[i]) {
+      AddUnneeded(certificate, place, now, findings);
+      continue;
+    }
     AddValidity(certificate, place, now, findings);
     AddStrength(certificate, place, findings);
   }
@@ -180,8 +196,10 @@ std::string RenewFile(const tls::FileReport& file) {
   return "Replace the certificate in " + path + ", and let the program that uses it read it again.";
 }
 
-// `told`: its problem is a finding already.
-void AddFile(const tls::FileReport& file, bool in_force, bool told, sys_seconds now, Findings& findings) {
+// `told`: its problem is a finding already. `clients_judged`: the certificates of ssl_ca_file are
+// AddClientCertificates' matter.
+void AddFile(const tls::FileReport& file, bool in_force, bool told, bool clients_judged, sys_seconds now,
+             Findings& findings) {
   const std::string where = "file " + file.path;
   const bool of_server = file.role != "extra";
   if (!file.problem.empty() && file.problem != "permission_denied" && !told) {
@@ -196,23 +214,12 @@ void AddFile(const tls::FileReport& file, bool in_force, bool told, sys_seconds 
   }
   for (const auto& entry : file.content.certificates) {
     const bool ca = file.role == "ca" || entry.position > 0;
+    if (!entry.needed || (clients_judged && file.role == "ca")) continue;
     const Place place = {
         where,           false,   ca ? "A CA certificate" : "A certificate on disk", ca ? "ca" : "certificate",
         RenewFile(file), in_force};
     AddValidity(entry.facts, place, now, findings);
     if (!ca) AddStrength(entry.facts, place, findings);
-  }
-  for (const auto& crl : file.content.crls) {
-    if (!crl.next_update || *crl.next_update - now > kSoon) continue;
-    const bool over = *crl.next_update <= now;
-    findings.push_back(
-        {over ? Severity::kCritical : Severity::kWarning,
-         over ? "crl_expired" : "crl_expiring",
-         over ? "A certificate revocation list has expired" : "A certificate revocation list expires soon",
-         {Printable(where + ": " + crl.issuer), "next update " + Date(*crl.next_update)},
-         "With an expired list the server refuses every client that presents a certificate.",
-         "Fetch the CA's current list into this file, then SELECT pg_reload_conf(); and let a timer do so from now "
-         "on."});
   }
 }
 
@@ -271,7 +278,7 @@ void AddCertificates(const Evidence& evidence, Findings& findings) {
     const bool in_force = !server || inventory.served_matches_file != false;
     const bool told = inventory.next_start && file.role != "extra" &&
                       std::ranges::count(inventory.next_start->failures, file.path, &tls::StartFailure::path) > 0;
-    if (!same) AddFile(file, in_force, told, evidence.now, findings);
+    if (!same) AddFile(file, in_force, told, inventory.clients.has_value(), evidence.now, findings);
   }
   AddNextStart(inventory, evidence.hba != nullptr && !evidence.hba->file->errors.empty(), findings);
   AddPassphrase(inventory, findings);

@@ -33,6 +33,7 @@ std::vector<ServerReport> Check(const sampling::Snapshots& servers, std::chrono:
     AddWire(evidence, found);
     AddHba(evidence, found);
     AddCertificates(evidence, found);
+    AddClientCertificates(evidence, found);
     AddSettings(evidence, found);
     AddLogin(evidence, found);
     AddCoverage(evidence, found);

@@ -23,6 +23,8 @@ void AddWire(const Evidence& evidence, Findings& findings);
 void AddCertificates(const Evidence& evidence, Findings& findings);
 // Why the exporter could not log in.
 void AddLogin(const Evidence& evidence, Findings& findings);
+// ssl_ca_file and the revocation lists: which client certificates are accepted, and until when.
+void AddClientCertificates(const Evidence& evidence, Findings& findings);
 // What could not be looked at, and what would allow it.
 void AddCoverage(const Evidence& evidence, Findings& findings);
 

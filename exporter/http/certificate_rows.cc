@@ -15,8 +15,9 @@ constexpr std::size_t kMaxPlaces = 3;
 struct Entry {
   const ServerFacts* server = nullptr;
   const tls::CertificateFacts* certificate = nullptr;  // or
-  const tls::CrlFacts* crl = nullptr;
+  const tls::ListInForce* crl = nullptr;
   bool served = false;
+  bool needed = false;                        // verifications depend on it
   bool leaf = false;                          // the server's own, not an authority's
   bool of_server_file = false;                // stands first in ssl_cert_file
   std::vector<const tls::FileReport*> files;  // the first of them
@@ -28,8 +29,9 @@ struct Entry {
 // An end that cannot be read is no end far away.
 bool Sooner(const Entry& a, const Entry& b) {
   const auto key = [](const Entry& entry) {
-    // At equal times what is served comes first.
-    return std::tuple(entry.end().value_or(std::chrono::sys_seconds::min()), !entry.served, entry.server);
+    // What nothing depends on comes last; at equal times what is served comes first.
+    return std::tuple(!entry.needed, entry.end().value_or(std::chrono::sys_seconds::min()), !entry.served,
+                      entry.server);
   };
   return key(a) < key(b);
 }
@@ -55,21 +57,20 @@ std::vector<Entry> EntriesOf(const ServerFacts& server) {
   for (std::size_t i = 0; i < inventory.served.size(); ++i) {
     Entry& entry = entry_for(inventory.served[i]);
     entry.served = true;
+    entry.needed = entry.needed || !inventory.served_path || inventory.served_path->needed[i];
     entry.leaf = entry.leaf || i == 0;
   }
   for (const auto& file : inventory.files) {
-    for (const auto& [position, facts] : file.content.certificates) {
+    for (const auto& [position, facts, needed] : file.content.certificates) {
       Entry& entry = entry_for(facts);
+      entry.needed = entry.needed || needed;
       AddFile(entry, file);
       const bool first = file.role == "server" && position == 0;
       entry.of_server_file = entry.of_server_file || first;
       entry.leaf = entry.leaf || first || (file.role == "extra" && position == 0);
     }
-    for (const auto& crl : file.content.crls) {
-      entries.push_back({.server = &server, .crl = &crl});
-      AddFile(entries.back(), file);
-    }
   }
+  for (const auto& list : inventory.lists) entries.push_back({.server = &server, .crl = &list, .needed = true});
   return entries;
 }
 
@@ -81,6 +82,15 @@ void AddValidity(const Entry& entry, CertificateRow& row) {
     return;
   }
   row.level = LevelOfEnd(*row.not_after, now);
+  if (!entry.needed) {
+    row.level = Level::kNote;
+    if (*row.not_after <= now) row.flags.push_back({Level::kNote, "expired, and not needed"});
+    return;
+  }
+  if (entry.crl && entry.crl->scope != tls::ListScope::kAuthority && row.level == Level::kBad) {
+    row.level = Level::kWarning;
+    row.flags.push_back({Level::kNote, "its issuer is not in ssl_ca_file"});
+  }
   if (*row.not_after <= now) row.flags.push_back({Level::kBad, "expired"});
   if (entry.certificate && entry.certificate->not_before && *entry.certificate->not_before > now)
     row.flags.push_back({Level::kBad, "not valid yet"});
@@ -116,6 +126,7 @@ CertificateRow RowOf(const Entry& entry) {
   row.kind = entry.crl ? "revocation list" : entry.leaf ? "certificate" : "authority";
   row.not_after = entry.end();
   if (entry.served) row.places.emplace_back("served");
+  if (entry.crl) row.places.push_back(entry.crl->path);
   for (const auto* file : entry.files) row.places.push_back(file->path);
   if (entry.more_files > 0) row.places.push_back(fmt::format("and {} more", Counted(entry.more_files, "file")));
   AddValidity(entry, row);

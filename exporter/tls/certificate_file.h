@@ -24,6 +24,7 @@ struct CertificateFile {
   struct Entry {
     std::size_t position;  // among the file's certificates, readable or not
     CertificateFacts facts;
+    bool needed = true;  // false: no path of a client's or server's verification goes over it
   };
   std::vector<Entry> certificates;  // in the file's order; of a PKCS#12 file the one with the key first
   std::vector<CrlFacts> crls;

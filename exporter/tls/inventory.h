@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "exporter/tls/certificate_file.h"
+#include "exporter/tls/client_authorities.h"
 #include "exporter/tls/next_start.h"
+#include "exporter/tls/served_path.h"
 #include "exporter/tls/x509.h"
 
 namespace pgtls::tls {
@@ -31,11 +33,14 @@ struct KeyReport {
 
 struct CertificateInventory {
   std::vector<CertificateFacts> served;  // the server's first; empty: none seen
+  std::optional<ServedPath> served_path;
   std::vector<FileReport> files;
   std::optional<KeyReport> key;
   std::optional<bool> served_matches_file;
   std::optional<NextStart> next_start;  // absent: SQL is not connected
   bool passphrase_at_reload = false;    // may a reload ask for the key's passphrase?
+  std::optional<ClientTrust> clients;   // absent: no client certificate is verified, or not known
+  std::vector<ListInForce> lists;  // of the server's settings and of the configuration, one for each path and issuer
 };
 
 }  // namespace pgtls::tls

@@ -45,27 +45,10 @@ class RecentCertificates {
   std::deque<Entry> recent_;
 };
 
-std::optional<std::chrono::sys_seconds> TimeOf(const ASN1_TIME* time) {
-  std::tm fields{};
-  // ASN1_TIME_to_tm reads "now" from a null pointer.
-  if (time == nullptr || ASN1_TIME_to_tm(time, &fields) != 1) return std::nullopt;
-  using namespace std::chrono;
-  const auto date = year(fields.tm_year + 1900) / month(static_cast<unsigned>(fields.tm_mon + 1)) /
-                    day(static_cast<unsigned>(fields.tm_mday));
-  return sys_days(date) + hours(fields.tm_hour) + minutes(fields.tm_min) + seconds(fields.tm_sec);
-}
-
 std::string Hex(std::string_view bytes) {
   std::string result;
   for (const char c : bytes) result += fmt::format("{:02x}", static_cast<unsigned char>(c));
   return result;
-}
-
-std::string NameText(const X509_NAME* name) {
-  const BioPtr bio(BIO_new(BIO_s_mem()));
-  // RFC 2253's form, which RFC 4514 keeps, without its escaping of bytes above 127: names stay readable UTF-8.
-  X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB));
-  return DrainBio(bio.get());
 }
 
 std::string SerialText(const ASN1_INTEGER* serial) {
@@ -138,6 +121,23 @@ std::string SanText(const X509* certificate) {
 
 }  // namespace
 
+std::optional<std::chrono::sys_seconds> TimeOf(const ASN1_TIME* time) {
+  std::tm fields{};
+  // ASN1_TIME_to_tm reads "now" from a null pointer.
+  if (time == nullptr || ASN1_TIME_to_tm(time, &fields) != 1) return std::nullopt;
+  using namespace std::chrono;
+  const auto date = year(fields.tm_year + 1900) / month(static_cast<unsigned>(fields.tm_mon + 1)) /
+                    day(static_cast<unsigned>(fields.tm_mday));
+  return sys_days(date) + hours(fields.tm_hour) + minutes(fields.tm_min) + seconds(fields.tm_sec);
+}
+
+std::string NameText(const X509_NAME* name) {
+  const BioPtr bio(BIO_new(BIO_s_mem()));
+  // RFC 2253's form, which RFC 4514 keeps, without its escaping of bytes above 127: names stay readable UTF-8.
+  X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB));
+  return DrainBio(bio.get());
+}
+
 CertificateFacts FactsOf(X509* certificate) {
   CertificateFacts facts;
   facts.not_before = TimeOf(X509_get0_notBefore(certificate));
@@ -196,6 +196,10 @@ CrlFacts FactsOf(X509_CRL* crl) {
   facts.issuer = NameText(X509_CRL_get_issuer(crl));
   facts.this_update = TimeOf(X509_CRL_get0_lastUpdate(crl));
   facts.next_update = TimeOf(X509_CRL_get0_nextUpdate(crl));
+  unsigned char* der = nullptr;
+  const int length = i2d_X509_CRL(crl, &der);
+  if (length > 0) facts.der.assign(reinterpret_cast<char*>(der), static_cast<std::size_t>(length));
+  OPENSSL_free(der);
   return facts;
 }
 

@@ -36,10 +36,16 @@ std::optional<CertificateFacts> ParseCertificate(std::string_view der);
 // nullptr: the same. Not to be changed: others may hold it too.
 X509Ptr DecodeCertificate(std::string_view der);
 
+// RFC 4514, UTF-8 as it is: "CN=db1,O=Example".
+std::string NameText(const X509_NAME* name);
+// nullopt where the time cannot be read.
+std::optional<std::chrono::sys_seconds> TimeOf(const ASN1_TIME* time);
+
 struct CrlFacts {
   std::string issuer;
   std::optional<std::chrono::sys_seconds> this_update;
   std::optional<std::chrono::sys_seconds> next_update;  // absent where the list has none
+  std::string der;
   friend bool operator==(const CrlFacts&, const CrlFacts&) = default;
 };
 

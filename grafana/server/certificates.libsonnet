@@ -10,7 +10,10 @@ local of = p.of;
         'Chain and files',
         'Served: on the wire, position 0 is the leaf. File: on disk.',
         [
-          p.instant('min by (source, role, path, position, subject) (%s - time())' % of('pg_tls_certificate_not_after_timestamp_seconds')),
+          p.instant('min by (source, role, path, position, subject) ((%s unless on (job, instance, server, source, role, path, position) %s) - time())' % [
+            of('pg_tls_certificate_not_after_timestamp_seconds'),
+            of('pg_tls_certificate_unneeded_info'),
+          ]),
           p.instant('min by (source, role, path, position, subject) (%s - time())' % of('pg_tls_certificate_not_before_timestamp_seconds')),
           p.instant(
             'group by (source, role, path, position, subject, issuer, serial, key_algorithm, key_size, signature_algorithm, san, self_signed, fingerprint_sha256) (%s)'

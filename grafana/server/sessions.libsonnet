@@ -44,7 +44,10 @@ local begun =
       p.stat(
         'Certificate expires in',
         'The first of the served certificates.',
-        'min(%s - time())' % of('pg_tls_certificate_not_after_timestamp_seconds', 'source="served"'),
+        'min((%s unless on (job, instance, server, source, role, path, position) %s) - time())' % [
+          of('pg_tls_certificate_not_after_timestamp_seconds', 'source="served"'),
+          of('pg_tls_certificate_unneeded_info'),
+        ],
         unit='dtdurations',
         thresholds=p.days_left,
         width=4,

@@ -208,7 +208,9 @@ TEST_F(CertificatesPgTest, ADirectoryOfListsThatCannotBeListedIsToldAsSuch) {
     server_.Set("ssl_crl_dir = '" + directory + "'");
     server_.Reload();
     const CertificateInventory sql = Look();
-    EXPECT_EQ(incomplete_, "files:" + reason + " ");
+    // In a directory that is not there OpenSSL finds no list; what it would find in this one is not known.
+    const bool closed = reason == "permission_denied";
+    EXPECT_EQ(incomplete_, "files:" + reason + " " + (closed ? "client_certificates:permission_denied " : ""));
     EXPECT_THAT(Files(sql), HasSubstr("crl:" + reason + " "));
     const auto lost = std::ranges::find(sql.files, reason, &tls::FileReport::problem);
     ASSERT_NE(lost, sql.files.end());

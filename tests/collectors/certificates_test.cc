@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <sstream>
@@ -15,6 +16,7 @@
 #include "tests/collectors/wire_peer.h"
 #include "tests/support/files.h"
 #include "tests/support/golden.h"
+#include "tests/support/process.h"
 
 namespace pgtls::collectors {
 namespace {
@@ -279,12 +281,18 @@ TEST_F(CertificatesTest, FilesThatCannotBeReadAreTold) {
 
 TEST_F(CertificatesTest, RevocationListsOfADirectory) {
   mkdir((data_.path() + "/crls").c_str(), 0700);
-  data_.Write("crls/0123abcd.r0", ca_.Crl({}, std::chrono::days(9)) + ca_.Crl({}, std::chrono::days(3)));
+  const std::string ca = data_.Write("ca.crt", ca_.certificate());
+  const std::string hash = support::MustRun({"openssl", "x509", "-noout", "-hash", "-in", ca}).substr(0, 8);
+  data_.Write("crls/" + hash + ".r0", ca_.Crl({}, -std::chrono::days(3)));
+  data_.Write("crls/" + hash + ".r1", ca_.Crl({}, std::chrono::days(9)));
+  data_.Write("crls/0123abcd.r0", ca_.Crl({}, -std::chrono::days(3)));
   data_.Write("crls/README", "none");
-  Local({{"ssl_crl_dir", "crls"}});
+  Local({{"ssl_ca_file", ca}, {"ssl_crl_dir", "crls"}});
   const std::string page = Page();
-  EXPECT_THAT(page, HasSubstr("pg_tls_crl_next_update_timestamp_seconds{server=\"db\",path=\"/data/crls/0123abcd.r0\","
-                              "issuer=\"CN=Test CA\"} "));
+  const std::string line = Families(page, "pg_tls_crl_next_update_timestamp_seconds{");
+  EXPECT_THAT(line, testing::StartsWith("pg_tls_crl_next_update_timestamp_seconds{server=\"db\",path=\"/data/crls/" +
+                                        hash + ".r1\",issuer=\"CN=Test CA\"} "));
+  EXPECT_EQ(std::ranges::count(line, '\n'), 1) << "the list in force, and no other: " << line;
   EXPECT_THAT(page, Not(HasSubstr("README")));
 }
 

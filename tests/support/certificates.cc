@@ -74,6 +74,18 @@ Key NewKey(KeyType type) {
       return Checked(Key(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256")), "EC key");
     case KeyType::kEd25519:
       return Checked(Key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519")), "Ed25519 key");
+    case KeyType::kEd448:
+      return Checked(Key(EVP_PKEY_Q_keygen(nullptr, nullptr, "ED448")), "Ed448 key");
+    case KeyType::kRsaPss: {
+      const std::unique_ptr<EVP_PKEY_CTX, Free<EVP_PKEY_CTX_free>> context(
+          EVP_PKEY_CTX_new_from_name(nullptr, "RSA-PSS", nullptr));
+      EVP_PKEY* key = nullptr;
+      if (EVP_PKEY_keygen_init(context.get()) != 1 || EVP_PKEY_CTX_set_rsa_keygen_bits(context.get(), 2048) != 1 ||
+          EVP_PKEY_generate(context.get(), &key) != 1) {
+        Fail("RSA-PSS key");
+      }
+      return Key(key);
+    }
     case KeyType::kRsa1024:
       return Checked(Key(EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", std::size_t{1024})), "RSA key");
     case KeyType::kRsa2048:
@@ -103,7 +115,7 @@ void AddExtension(X509* certificate, X509* issuer, int nid, const std::string& v
 }
 
 const EVP_MD* Digest(EVP_PKEY* key, const std::string& name) {
-  if (EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519) return nullptr;
+  if (EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519 || EVP_PKEY_get_base_id(key) == EVP_PKEY_ED448) return nullptr;
   return Checked(EVP_get_digestbyname(name.c_str()), "digest");
 }
 
@@ -114,9 +126,9 @@ std::string AlternativeNames(const CertificateSpec& spec) {
   return names;
 }
 
-// `issuer` null: self-signed.
-Certificate Make(const CertificateSpec& spec, X509* issuer, EVP_PKEY* issuer_key) {
-  const Key key = NewKey(spec.key);
+// `issuer` null: self-signed. `given` empty: with a new key.
+Certificate Make(const CertificateSpec& spec, X509* issuer, EVP_PKEY* issuer_key, const std::string& given = "") {
+  const Key key = given.empty() ? NewKey(spec.key) : ReadKey(given);
   const Cert certificate(X509_new());
   X509_set_version(certificate.get(), X509_VERSION_3);
   BIGNUM* serial = BN_new();
@@ -134,8 +146,16 @@ Certificate Make(const CertificateSpec& spec, X509* issuer, EVP_PKEY* issuer_key
   X509_set_pubkey(certificate.get(), key.get());
   AddExtension(certificate.get(), signer, NID_basic_constraints, spec.ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
   if (spec.ca) AddExtension(certificate.get(), signer, NID_key_usage, "critical,keyCertSign,cRLSign");
-  AddExtension(certificate.get(), signer, NID_subject_key_identifier, "hash");
-  AddExtension(certificate.get(), signer, NID_authority_key_identifier, "keyid:always");
+  if (spec.key_identifiers) {
+    AddExtension(certificate.get(), signer, NID_subject_key_identifier, "hash");
+    AddExtension(certificate.get(), signer, NID_authority_key_identifier, "keyid");
+  }
+  if (!spec.extended_key_usage.empty()) {
+    AddExtension(certificate.get(), signer, NID_ext_key_usage, spec.extended_key_usage);
+  }
+  if (!spec.crl_distribution_points.empty()) {
+    AddExtension(certificate.get(), signer, NID_crl_distribution_points, spec.crl_distribution_points);
+  }
   if (const std::string names = AlternativeNames(spec); !names.empty()) {
     AddExtension(certificate.get(), signer, NID_subject_alt_name, names);
   }
@@ -174,20 +194,47 @@ Certificate TestCa::IssueForLocalhost() const {
   return Issue({.common_name = "localhost", .dns_names = {"localhost"}, .ip_addresses = {"127.0.0.1", "::1"}});
 }
 
+TestCa TestCa::Renewed(CertificateSpec spec) const {
+  const Cert old = ReadCertificate(own_.certificate);
+  char name[256] = "";
+  X509_NAME_get_text_by_NID(X509_get_subject_name(old.get()), NID_commonName, name, sizeof(name));
+  return TestCa(Make(CaSpec(name, std::move(spec)), nullptr, nullptr, own_.key), "");
+}
+
 std::string TestCa::Crl(const std::vector<Certificate>& revoked, std::chrono::seconds next_update) const {
+  return Crl({.revoked = revoked,
+              .this_update = std::min<std::chrono::seconds>(next_update, {}) - std::chrono::hours(1),
+              .next_update = next_update,
+              .extensions = {}});
+}
+
+std::string TestCa::Crl(const CrlSpec& spec) const {
   const Cert issuer = ReadCertificate(own_.certificate);
   const Key key = ReadKey(own_.key);
   const CrlPointer crl(X509_CRL_new());
   X509_CRL_set_version(crl.get(), X509_CRL_VERSION_2);
   X509_CRL_set_issuer_name(crl.get(), X509_get_subject_name(issuer.get()));
   const Time now(ASN1_TIME_new());
-  const Time next(ASN1_TIME_new());
-  // An expired list was made before it expired.
-  SetTime(now.get(), std::min<std::chrono::seconds>(next_update, {}) - std::chrono::hours(1));
-  SetTime(next.get(), next_update);
+  SetTime(now.get(), spec.this_update);
   X509_CRL_set1_lastUpdate(crl.get(), now.get());
-  X509_CRL_set1_nextUpdate(crl.get(), next.get());
-  for (const auto& certificate : revoked) {
+  if (spec.next_update) {
+    const Time next(ASN1_TIME_new());
+    SetTime(next.get(), *spec.next_update);
+    X509_CRL_set1_nextUpdate(crl.get(), next.get());
+  }
+  X509V3_CTX context;
+  X509V3_set_ctx(&context, issuer.get(), nullptr, nullptr, crl.get(), 0);
+  std::vector<std::string> extensions = spec.extensions;
+  if (spec.key_identifier) extensions.emplace_back("authorityKeyIdentifier=keyid:always");
+  for (const std::string& text : extensions) {
+    const std::size_t equals = text.find('=');
+    X509_EXTENSION* extension =
+        Checked(X509V3_EXT_conf(nullptr, &context, text.substr(0, equals).c_str(), text.substr(equals + 1).c_str()),
+                "CRL extension");
+    X509_CRL_add_ext(crl.get(), extension, -1);
+    X509_EXTENSION_free(extension);
+  }
+  for (const auto& certificate : spec.revoked) {
     const Cert read = ReadCertificate(certificate.certificate);
     X509_REVOKED* entry = X509_REVOKED_new();
     X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(read.get()));

@@ -297,6 +297,41 @@ TEST(CheckCertificates, JudgesStrength) {
   EXPECT_THAT(WithServed(weak), ElementsAre("warning self_signed", "fine certificate_valid"));
 }
 
+// A collection of authorities, of whom some have expired; then all.
+TEST(CheckCertificates, AuthoritiesOfClientsByWhoDependsOnThem) {
+  tls::CertificateInventory inventory;
+  inventory.files = {{"ca", "/data/root.crt", "", {}}};
+  const auto findings = [&](const std::vector<tls::ClientAuthority>& authorities) {
+    inventory.clients = tls::ClientTrust{.authorities = authorities, .needed = {}, .lists = {}, .not_found = {}};
+    return SnapshotBuilder().Publish(inventory).Ids();
+  };
+  const tls::ClientAuthority good{"CN=good", "01", {}, kNow + days(90)};
+  const tls::ClientAuthority over{"CN=over", "02", {{"expired", "CN=over"}}, kNow - days(1)};
+  const tls::ClientAuthority ending{"CN=ending", "03", {}, kNow + days(20)};
+  const tls::ClientAuthority listless{"CN=listless", "04", {{"crl_missing", "CN=listless"}}, kNow + days(90)};
+  EXPECT_THAT(findings({good}), ElementsAre());
+  EXPECT_THAT(findings({good, over, over}), ElementsAre("critical ca_expired", "critical ca_expired"));
+  EXPECT_THAT(findings({good, ending}), ElementsAre("warning ca_expiring"));
+  EXPECT_THAT(findings({good, listless}), ElementsAre("critical crl_missing"));
+  std::vector<tls::ClientAuthority> many(30, over);
+  EXPECT_THAT(findings(many), ElementsAre("critical ca_expired"));
+  many.push_back(good);
+  many.push_back(ending);
+  EXPECT_THAT(findings(many), ElementsAre("note ca_expired"));
+  many.push_back(listless);
+  EXPECT_THAT(findings(many), ElementsAre("warning crl_missing", "note ca_expired"));
+  EXPECT_THAT(findings(std::vector<tls::ClientAuthority>(30, ending)), ElementsAre("warning ca_expiring"));
+}
+
+TEST(CheckCertificates, AnExpiredCertificateThatNobodyNeedsIsANote) {
+  tls::CertificateInventory inventory;
+  inventory.served = {Certificate(days(100)), Certificate(days(50)), Certificate(-days(50))};
+  EXPECT_THAT(SnapshotBuilder().Publish(inventory).Ids(), testing::Contains("critical ca_expired"));
+  inventory.served_path = tls::ServedPath{{true, true, false}, kNow + days(50)};
+  EXPECT_THAT(SnapshotBuilder().Publish(inventory).Ids(),
+              AllOf(testing::Contains("note chain_unneeded"), Not(testing::Contains("critical ca_expired"))));
+}
+
 TEST(CheckCertificates, JudgesFilesAndTheKey) {
   tls::CertificateInventory inventory;
   inventory.served = {Certificate(days(100))};
@@ -309,18 +344,17 @@ TEST(CheckCertificates, JudgesFilesAndTheKey) {
                                         {}};
   tls::FileReport ca{"ca", "/data/root.crt", "", {}};
   ca.content.certificates = {{0, Certificate(days(3))}};
-  tls::FileReport crl{"crl", "/data/root.crl", "", {}};
-  crl.content.crls = {{"CN=CA", kNow - days(9), kNow - seconds(1)}};
-  tls::FileReport soon{"crl", "/data/soon.crl", "", {}};
-  soon.content.crls = {{"CN=CA", kNow - days(9), kNow + days(2)}, {"CN=other", std::nullopt, std::nullopt}};
-  inventory.files = {
-      ca, crl, soon, {"server", "/data/server.crt", "missing", {}}, {"ca", "/x", "permission_denied", {}}};
+  inventory.lists = {{"/data/root.crl", "CN=CA", kNow - seconds(1)},
+                     {"/data/soon.crl", "CN=CA", kNow + days(2)},
+                     {"/data/soon.crl", "CN=other", std::nullopt}};
+  inventory.files = {ca, {"server", "/data/server.crt", "missing", {}}, {"ca", "/x", "permission_denied", {}}};
   EXPECT_THAT(SnapshotBuilder().Publish(inventory).Ids(),
               ElementsAre("critical ca_expiring", "critical crl_expired", "critical key_mode", "critical key_owner",
                           "critical key_mismatch", "critical next_start_missing", "warning served_not_file",
                           "warning crl_expiring", "fine certificate_valid"));
   inventory.served_matches_file = true;
   inventory.files.clear();
+  inventory.lists.clear();
   inventory.key = tls::KeyReport{"/data/server.key", true, true, true};
   inventory.next_start.reset();
   EXPECT_THAT(SnapshotBuilder().Publish(inventory).Ids(), ElementsAre("fine certificate_valid", "fine key"));

@@ -155,7 +155,8 @@ TEST(StatusPageTest, CertificatesBySoonestEnd) {
     inventory.files.push_back(file);
     tls::FileReport ca{"ca", "/etc/ca.crt", "", {}};
     ca.content.certificates.push_back({0, ServerBuilder::Certificate("CN=ca", days(12))});
-    ca.content.crls.push_back({"CN=list", std::nullopt, kNow + days(2)});
+    inventory.lists.push_back({"/etc/ca.crl", "CN=list", kNow + days(2)});
+    ca.content.certificates.push_back({1, ServerBuilder::Certificate("CN=old", -days(12)), false});
     inventory.files.push_back(ca);
     inventory.files.push_back({"extra", "/etc/secret.crt", "permission_denied", {}});
   });
@@ -168,6 +169,8 @@ TEST(StatusPageTest, CertificatesBySoonestEnd) {
   EXPECT_LT(section.find("CN=gone"), section.find("CN=list"));
   EXPECT_LT(section.find("CN=list"), section.find("CN=ca"));
   EXPECT_LT(section.find("CN=ca"), section.find("CN=new"));
+  EXPECT_LT(section.find("CN=new"), section.find("CN=old"));
+  EXPECT_THAT(section, HasSubstr("expired, and not needed"));
   EXPECT_THAT(Section(page, "servers"), AllOf(HasSubstr("the certificate has expired"),
                                               HasSubstr("another certificate is served than stands in the file")));
   EXPECT_THAT(Section(page, "unseen"), AllOf(HasSubstr("/etc/secret.crt"), HasSubstr("permission_denied")));

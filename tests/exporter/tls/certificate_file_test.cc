@@ -12,7 +12,7 @@ namespace {
 
 std::string Subjects(const CertificateFile& file) {
   std::string result;
-  for (const auto& [position, facts] : file.certificates)
+  for (const auto& [position, facts, needed] : file.certificates)
     result += std::to_string(position) + ":" + facts.subject + " ";
   return result;
 }

@@ -1,0 +1,103 @@
+#include "collectors/client_verification.h"
+
+#include <algorithm>
+
+#include "exporter/base/error.h"
+
+namespace pgtls::collectors {
+namespace {
+
+std::optional<std::string> Setting(const FileSettings& settings, std::string_view name) {
+  const auto found = settings.find(name);
+  return found == settings.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::string Absolute(const std::string& path, const FileSettings& settings) {
+  return path.empty() || path.starts_with('/') ? path : Setting(settings, "data_directory").value_or("") + "/" + path;
+}
+
+tls::ListFile ListsOf(const tls::FileReport& file, bool hashed) {
+  tls::ListFile result{file.path, {}, hashed, file.problem.empty()};
+  for (const auto& crl : file.content.crls) result.lists.push_back(crl.der);
+  return result;
+}
+
+void AddCertificates(const tls::FileReport& file, std::vector<std::string>& ders) {
+  for (const auto& entry : file.content.certificates) ders.push_back(entry.facts.der);
+}
+
+// Nothing is known of what is in it; what is missing or broken is known to be so.
+bool IsUnseen(const tls::FileReport& file) {
+  return file.problem == "permission_denied" || file.problem == "unreadable";
+}
+
+std::string WithoutSlashes(std::string path) {
+  while (path.ends_with('/')) path.pop_back();
+  return path;
+}
+
+bool IsIn(const std::string& directory, const std::string& path) {
+  const std::size_t name = path.rfind('/') + 1;
+  return !directory.empty() && WithoutSlashes(path.substr(0, name)) == directory &&
+         tls::IsHashedListName(std::string_view(path).substr(name));
+}
+
+// Puts the server's lists into `verification`. Returns what is wrong with a file that it cannot do without.
+std::string AddLists(const std::vector<tls::FileReport>& files, const std::string& crl_file, const std::string& crl_dir,
+                     tls::ClientVerification& verification) {
+  for (const tls::FileReport& file : files) {
+    if (file.role != "crl") continue;
+    if (file.path == crl_file) {
+      if (!file.problem.empty()) return file.problem;
+      verification.lists.push_back(ListsOf(file, false));
+      AddCertificates(file, verification.others);
+    }
+    const bool in_directory = IsIn(crl_dir, file.path);
+    if (!in_directory && WithoutSlashes(file.path) != crl_dir) continue;
+    if (IsUnseen(file)) return file.problem;
+    if (in_directory) verification.lists.push_back(ListsOf(file, true));
+  }
+  return "";
+}
+
+}  // namespace
+
+ClientFiles ClientFilesOf(const std::vector<tls::FileReport>& files, const FileSettings& settings) {
+  ClientFiles result;
+  const auto ca_file = Setting(settings, "ssl_ca_file");
+  if (Setting(settings, "ssl") == "off" || ca_file == "") return result;
+  const auto ca = std::ranges::find(files, "ca", &tls::FileReport::role);
+  const auto crl_file = Setting(settings, "ssl_crl_file");
+  const auto crl_dir = Setting(settings, "ssl_crl_dir");
+  if (ca_file && crl_file && crl_dir && ca != files.end()) {
+    tls::ClientVerification verification;
+    verification.checks_revocation = !crl_file->empty() || !crl_dir->empty();
+    AddCertificates(*ca, verification.authorities);
+    verification.lists.push_back(ListsOf(*ca, false));
+    result.problem = ca->content.truncated ? "too_many_certificates" : ca->problem;
+    if (result.problem.empty()) {
+      result.problem =
+          AddLists(files, Absolute(*crl_file, settings), WithoutSlashes(Absolute(*crl_dir, settings)), verification);
+    }
+    if (result.problem.empty()) {
+      result.verification = std::move(verification);
+      return result;
+    }
+  } else if (ca != files.end()) {
+    result.problem = ToString(FailureReason::kInsufficientPrivilege);
+  }
+  for (const tls::FileReport& file : files) {
+    if (file.role == "crl") result.other_lists.push_back(ListsOf(file, false));
+  }
+  return result;
+}
+
+std::vector<tls::ListFile> ConfiguredLists(const std::vector<tls::FileReport>& files) {
+  std::vector<tls::ListFile> result;
+  for (const tls::FileReport& file : files) {
+    if (file.role == "extra" && !file.content.crls.empty()) result.push_back(ListsOf(file, false));
+  }
+  return result;
+}
+
+}  // namespace pgtls::collectors

@@ -1,0 +1,28 @@
+// What a server verifies client certificates with, put together from its files and settings.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "collectors/certificate_files.h"
+#include "exporter/tls/client_authorities.h"
+
+namespace pgtls::collectors {
+
+struct ClientFiles {
+  // Absent: it verifies none (ssl = off, no ssl_ca_file), or that cannot be known.
+  std::optional<tls::ClientVerification> verification;
+  // Why it cannot be known: insufficient_privilege, or what is wrong with a file. Empty: it is known.
+  std::string problem;
+  // Lists of the server's settings that decide about no authority that is known.
+  std::vector<tls::ListFile> other_lists;
+};
+
+// REQUIRES: the files still have their bytes.
+ClientFiles ClientFilesOf(const std::vector<tls::FileReport>& files, const FileSettings& settings);
+
+// The lists in the files of the configuration.
+std::vector<tls::ListFile> ConfiguredLists(const std::vector<tls::FileReport>& files);
+
+}  // namespace pgtls::collectors

@@ -1,0 +1,185 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "exporter/audit/date.h"
+#include "exporter/audit/findings.h"
+#include "exporter/base/text.h"
+
+namespace pgtls::audit {
+namespace {
+
+using std::chrono::days;
+using std::chrono::sys_seconds;
+using tls::ClientAuthority;
+using tls::ListScope;
+
+constexpr auto kSoon = days(7);
+constexpr auto kAhead = days(30);
+constexpr std::size_t kMostNames = 10;
+
+constexpr const char* kNewAuthority =
+    "Put the authority's new certificate into ssl_ca_file, beside the old one while clients have certificates of both, "
+    "then SELECT pg_reload_conf(); If no client has a certificate of this authority any more, remove it from the file.";
+constexpr const char* kNewList =
+    "Get the authority's current revocation list, put it into ssl_crl_file and SELECT pg_reload_conf(); or into "
+    "ssl_crl_dir under the name that `openssl rehash` gives it, where the next connection finds it.";
+
+// What the file ssl_ca_file says, and where.
+struct Verifier {
+  const tls::ClientTrust& trust;
+  std::string file;
+  sys_seconds now;
+  Findings& findings;
+
+  bool IsAlone() const { return trust.NoneAccepted(); }
+  // Someone put it there, and its clients are refused; in a collection others are meant.
+  Severity Of(Severity severity) const { return trust.IsCollection() && !IsAlone() ? Severity::kNote : severity; }
+};
+
+// A collection's authorities in one finding, those of a short file in one each.
+void AddGroups(std::vector<std::string> lines, const Verifier& verifier, const Finding& model) {
+  if (lines.empty()) return;
+  const std::size_t count = lines.size();
+  const std::size_t size = verifier.trust.IsCollection() ? count : 1;
+  for (std::size_t begin = 0; begin < count; begin += size) {
+    Finding& finding = verifier.findings.emplace_back(model);
+    finding.evidence.insert(finding.evidence.begin(), "file " + Printable(verifier.file));
+    const std::size_t shown = std::min(size, kMostNames);
+    for (std::size_t i = begin; i < begin + shown; ++i) finding.evidence.push_back(Printable(lines[i]));
+    if (shown < size) finding.evidence.push_back(fmt::format("and {} more", size - shown));
+  }
+}
+
+void AddExpiry(const Verifier& verifier) {
+  std::vector<std::string> expired;
+  std::vector<std::string> expiring;
+  bool soon = false;
+  std::optional<sys_seconds> last;
+  for (const auto& authority : verifier.trust.authorities) last = std::max(last, authority.not_after);
+  for (const auto& authority : verifier.trust.authorities) {
+    if (!authority.not_after || *authority.not_after - verifier.now > kAhead) continue;
+    const std::string line = authority.subject + ": accepted until " + Date(*authority.not_after);
+    if (*authority.not_after <= verifier.now) {
+      expired.push_back(line);
+    } else if (!verifier.trust.IsCollection() || authority.not_after == last) {
+      expiring.push_back(line);
+      soon = soon || *authority.not_after - verifier.now <= kSoon;
+    }
+  }
+  AddGroups(std::move(expired), verifier,
+            {verifier.Of(Severity::kCritical),
+             "ca_expired",
+             "An authority of client certificates has expired",
+             {},
+             verifier.IsAlone() ? "The server refuses every client that presents a certificate."
+                                : "The server refuses every client certificate that it issued.",
+             kNewAuthority});
+  AddGroups(std::move(expiring), verifier,
+            {soon ? Severity::kCritical : Severity::kWarning,
+             "ca_expiring",
+             "An authority of client certificates expires soon",
+             {},
+             "From then on the server refuses every client certificate that it issued.",
+             kNewAuthority});
+}
+
+// What else than time and lists stops a path.
+void AddPaths(const Verifier& verifier) {
+  std::vector<std::string> lines;
+  for (const auto& authority : verifier.trust.authorities) {
+    for (const auto& [reason, name] : authority.refusals) {
+      if (reason.starts_with("crl_") || reason == "expired" || reason == "not_yet_valid") continue;
+      lines.push_back(fmt::format("{}: {} ({})", authority.subject, reason, name));
+    }
+  }
+  AddGroups(std::move(lines), verifier,
+            {verifier.Of(Severity::kWarning),
+             "client_ca_refused",
+             "Client certificates of an authority are refused",
+             {},
+             "The path from such a certificate to a root in ssl_ca_file is broken: unknown_ca means that the "
+             "authority's own issuer is not in the file.",
+             "Put every authority up to the self-signed root into ssl_ca_file, then SELECT pg_reload_conf();"});
+}
+
+void AddLists(const Verifier& verifier) {
+  std::vector<std::string> missing;
+  std::vector<std::string> unusable;
+  for (const auto& authority : verifier.trust.authorities) {
+    for (const auto& [reason, name] : authority.refusals) {
+      const std::string line =
+          name == authority.subject ? authority.subject : authority.subject + ", for want of the list of " + name;
+      if (reason == "crl_missing") missing.push_back(line);
+      if (reason == "crl_not_yet_valid" || reason == "crl_bad_signature" || reason == "crl_unusable") {
+        unusable.push_back(fmt::format("{}: {}", line, reason));
+      }
+    }
+  }
+  const bool few = !verifier.trust.IsCollection() || verifier.IsAlone();
+  AddGroups(std::move(missing), verifier,
+            {few ? Severity::kCritical : Severity::kWarning,
+             "crl_missing",
+             "An authority of client certificates has no revocation list",
+             {},
+             "With ssl_crl_file or ssl_crl_dir set, every authority on a client's path needs its list, the root "
+             "included: without it the server refuses every client certificate that it issued, or that an authority "
+             "below it issued.",
+             kNewList});
+  AddGroups(std::move(unusable), verifier,
+            {Severity::kCritical,
+             "crl_unusable",
+             "The revocation list of an authority cannot be used",
+             {},
+             "The server refuses every client certificate that the authority issued. crl_bad_signature: the list was "
+             "signed by another key; crl_not_yet_valid: it begins later, or the server's clock is wrong; crl_unusable: "
+             "it has a critical extension that OpenSSL does not know.",
+             kNewList});
+  for (const auto& list : verifier.trust.not_found) {
+    verifier.findings.push_back(
+        {Severity::kWarning,
+         "crl_not_found",
+         "A revocation list in ssl_crl_dir is not used",
+         {Printable("file " + list.path + ": " + list.issuer), "OpenSSL looks for " + list.expected_name},
+         "OpenSSL finds a list by its file's name alone: the hash of the issuer's name and a number, without gaps.",
+         Printable(fmt::format("Rename it to {}, or run `openssl rehash` on the directory.", list.expected_name))});
+  }
+}
+
+void AddEndOfList(const tls::ListInForce& list, sys_seconds now, Findings& findings) {
+  if (!list.next_update || *list.next_update - now > kSoon) return;
+  const bool over = *list.next_update <= now;
+  const bool refuses = list.scope == ListScope::kAuthority;
+  const std::string_view why =
+      refuses ? "With an expired list the server refuses every client certificate that this authority issued."
+      : list.scope == ListScope::kUnknownIssuer
+          ? "Its issuer is not in ssl_ca_file. If clients send the issuer's certificate along, the server refuses them "
+            "once the list has expired; otherwise the list is not used."
+          : "Who relies on this list refuses the certificates of its issuer once it has expired.";
+  findings.push_back({over && refuses ? Severity::kCritical : Severity::kWarning,
+                      over ? "crl_expired" : "crl_expiring",
+                      over ? "A certificate revocation list has expired" : "A certificate revocation list expires soon",
+                      {Printable("file " + list.path + ": " + list.issuer), "next update " + Date(*list.next_update)},
+                      std::string(why),
+                      list.scope == ListScope::kConfigured ? "Replace the file by the authority's current list."
+                      : refuses                            ? kNewList
+                                : "Put the authority's current list there, or remove the list if no client has a "
+                                  "certificate of this authority any more."});
+}
+
+}  // namespace
+
+void AddClientCertificates(const Evidence& evidence, Findings& findings) {
+  if (!evidence.certificates) return;
+  const tls::CertificateInventory& inventory = *evidence.certificates;
+  for (const auto& list : inventory.lists) AddEndOfList(list, evidence.now, findings);
+  const auto file = std::ranges::find(inventory.files, "ca", &tls::FileReport::role);
+  if (!inventory.clients || file == inventory.files.end()) return;
+  const Verifier verifier{*inventory.clients, file->path, evidence.now, findings};
+  AddExpiry(verifier);
+  AddPaths(verifier);
+  AddLists(verifier);
+}
+
+}  // namespace pgtls::audit

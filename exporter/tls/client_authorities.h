@@ -1,0 +1,65 @@
+// Would a PostgreSQL server accept client certificates of the authorities in its ssl_ca_file, and until when? OpenSSL
+// itself decides: it verifies a certificate of each authority, that does not exist, as the server verifies a client's.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "exporter/tls/revocation_lists.h"
+
+namespace pgtls::tls {
+
+// What the server verifies a client with.
+struct ClientVerification {
+  std::vector<std::string> authorities;  // DER, of ssl_ca_file
+  std::vector<std::string> others;       // DER, of ssl_crl_file: OpenSSL trusts certificates there, too
+  // ssl_crl_file or ssl_crl_dir is set: every authority of a path needs its list, the root included.
+  bool checks_revocation = false;
+  std::vector<ListFile> lists;  // of ssl_ca_file, ssl_crl_file and ssl_crl_dir
+};
+
+struct Refusal {
+  // Of a certificate: expired, not_yet_valid, unknown_ca (its issuer is not in the file), invalid_ca, wrong_purpose,
+  // bad_signature, revoked, other. Of a revocation list: crl_missing, crl_expired, crl_not_yet_valid,
+  // crl_bad_signature, crl_unusable.
+  std::string_view reason;
+  std::string name;  // the subject of that certificate, or the issuer of that list
+
+  bool IsOfList() const { return reason.starts_with("crl_"); }
+  friend bool operator==(const Refusal&, const Refusal&) = default;
+};
+
+// The certificates of one subject and key are one authority. A certificate that is no authority's stands for itself: a
+// client can present it.
+struct ClientAuthority {
+  std::string subject;
+  std::string serial;             // of the first of its certificates in the file
+  std::vector<Refusal> refusals;  // now; empty: its client certificates are accepted
+  // When they begin to be refused because a certificate of the path expires, lists apart; in the past where that has
+  // happened. Absent where something else is wrong with the path.
+  std::optional<std::chrono::sys_seconds> not_after;
+};
+
+// A file with more authorities than this is a collection, such as the system's: clients use some of them.
+inline constexpr std::size_t kFewAuthorities = 20;
+
+struct ClientTrust {
+  bool checks_revocation = false;
+  std::vector<ClientAuthority> authorities;
+  // For each of ClientVerification::authorities: false where its end, or beginning, refuses nobody. Another certificate
+  // of the same authority is there; or, in a collection, other authorities are.
+  std::vector<bool> needed;
+  std::vector<ListInForce> lists;  // one for each path and issuer
+  std::vector<ListNotFound> not_found;
+
+  bool IsCollection() const { return authorities.size() > kFewAuthorities; }
+  bool NoneAccepted() const;  // there are authorities, and no client certificate is accepted
+};
+
+// Pure. A hundred authorities take some 50 ms.
+ClientTrust JudgeClientAuthorities(const ClientVerification& verification, std::chrono::sys_seconds now);
+
+}  // namespace pgtls::tls

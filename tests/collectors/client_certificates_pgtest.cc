@@ -1,0 +1,176 @@
+// Which client certificates a server accepts: the collector's verdict beside a real server's answer to real clients.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "collectors/certificates.h"
+#include "exporter/db/target.h"
+#include "exporter/tls/inventory.h"
+#include "tests/collectors/harness.h"
+#include "tests/support/files.h"
+#include "tests/support/postgres_server.h"
+
+namespace pgtls::collectors {
+namespace {
+
+using std::chrono::days;
+using support::Certificate;
+using support::CertificateSpec;
+using support::CrlSpec;
+using support::TestCa;
+using tls::CertificateInventory;
+
+CertificateSpec From(std::chrono::seconds not_before, std::chrono::seconds not_after) {
+  return {.not_before = not_before, .not_after = not_after};
+}
+std::string List(const TestCa& ca, int from, int to) {
+  return ca.Crl(CrlSpec{.revoked = {}, .this_update = days(from), .next_update = days(to), .extensions = {}});
+}
+std::string HashOf(const TestCa& ca) {
+  const support::TempDir files;
+  return support::MustRun({"openssl", "x509", "-noout", "-hash", "-in", files.Write("c", ca.certificate())})
+      .substr(0, 8);
+}
+
+// What a server is set up with. `directory`: file names and contents.
+struct Scenario {
+  std::string name;
+  std::string authorities;
+  std::optional<std::string> list;
+  std::optional<std::vector<std::pair<std::string, std::string>>> directory;
+  std::vector<const TestCa*> issuers;  // one for each authority of the file
+  std::string expected;                // y or n for each
+};
+
+class ClientCertificatesPgTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    server_.RunSqlFile("deploy/sql/monitoring_role.sql");
+    const std::string conninfo = server_.Conninfo(
+        "host=localhost hostaddr=127.0.0.1 sslmode=require sslrootcert=/none sslcert=/none user=tls_exporter");
+    harness_.Connect(conninfo);
+    harness_.target = db::ResolveTarget(conninfo);
+    harness_.peer = db::Peer{IpAddress::Parse("127.0.0.1"), server_.port(), "localhost", "tls_exporter", "postgres"};
+  }
+
+  void Install(const Scenario& scenario) {
+    server_.WriteDataFile("root.crt", scenario.authorities);
+    server_.WriteDataFile("root.crl", scenario.list.value_or(""));
+    server_.Set(scenario.list ? "ssl_crl_file = 'root.crl'" : "ssl_crl_file = ''");
+    const std::string directory = server_.data_dir() + "/crls";
+    support::MustRun({"rm", "-rf", directory});
+    support::MustRun({"install", "-d", "-o", "postgres", directory});
+    for (const auto& [name, text] : scenario.directory.value_or(std::vector<std::pair<std::string, std::string>>())) {
+      server_.WriteDataFile("crls/" + name, text);
+    }
+    server_.Set(scenario.directory ? "ssl_crl_dir = 'crls/'" : "ssl_crl_dir = ''");
+    server_.Reload();
+  }
+
+  std::string Answers(const Scenario& scenario) const {
+    std::string answers;
+    for (const TestCa* const issuer : scenario.issuers) {
+      const Certificate client = issuer->Issue({.common_name = "ann"});
+      const support::TempDir files;
+      const auto refusal = support::Client::WhyNot(
+          server_.Conninfo("sslmode=require sslcert=" + files.Write("c.crt", client.certificate) +
+                           " sslkey=" + files.Write("c.key", client.key)));
+      answers += refusal ? 'n' : 'y';
+    }
+    return answers;
+  }
+
+  std::string Verdicts(config::ReadVia via) {
+    harness_.config.read_via = via;
+    const auto inventory = harness_.Collect().facts.Get<CertificateInventory>();
+    if (!inventory->clients) return "not judged";
+    std::string verdicts;
+    for (const auto& authority : inventory->clients->authorities) verdicts += authority.refusals.empty() ? 'y' : 'n';
+    lists_ = inventory->lists;
+    return verdicts;
+  }
+
+  // Nothing that is reported as over may leave its issuer's clients accepted.
+  void ExpectListsToBeRight(const Scenario& scenario, const std::string& answers) const {
+    for (const auto& list : lists_) {
+      if (!list.next_update || *list.next_update > std::chrono::system_clock::now()) continue;
+      if (list.scope == tls::ListScope::kAuthority) EXPECT_NE(answers.find('n'), std::string::npos) << scenario.name;
+    }
+  }
+
+  TestCa root_{"Root"};
+  TestCa issuing_ = root_.Intermediate("Issuing");
+  TestCa other_{"Other"};
+  support::PostgresServer server_{{.hba = "local all all trust\nhostssl all all 127.0.0.1/32 trust\n",
+                                   .tls = support::ServerTls{other_.IssueForLocalhost(), root_.certificate(), ""}}};
+  Harness harness_{CertificatesCollector()};
+  std::vector<tls::ListInForce> lists_;
+};
+
+TEST_F(ClientCertificatesPgTest, TheServerAnswersAsTheVerdictSays) {
+  const TestCa expired("Gone", From(-days(90), -days(1)));
+  const TestCa renewed = expired.Renewed(From(-days(2), days(90)));
+  const TestCa future("Next", From(days(1), days(90)));
+  const TestCa below_expired = expired.Intermediate("Below");
+  const TestCa impostor("Root");
+  const std::string both = root_.certificate() + issuing_.certificate();
+  const std::vector<const TestCa*> two = {&root_, &issuing_};
+  const std::string hash = HashOf(root_);
+  const std::string old = List(root_, -40, -10);
+  const std::string good = List(root_, -20, 20);
+  using Directory = std::vector<std::pair<std::string, std::string>>;
+  const std::vector<Scenario> scenarios = {
+      {"no lists asked for", both + old, {}, {}, two, "yy"},
+      {"expired and good", expired.certificate() + other_.certificate(), {}, {}, {&expired, &other_}, "ny"},
+      {"renewed", expired.certificate() + renewed.certificate(), {}, {}, {&expired}, "y"},
+      {"below an expired root",
+       expired.certificate() + below_expired.certificate(),
+       {},
+       {},
+       {&expired, &below_expired},
+       "nn"},
+      {"not valid yet", future.certificate(), {}, {}, {&future}, "n"},
+      {"without its root", issuing_.certificate(), {}, {}, {&issuing_}, "n"},
+      {"both lists", both, good + issuing_.Crl(), {}, two, "yy"},
+      {"an old and a new list", both, old + good + issuing_.Crl({}, -days(3)) + issuing_.Crl(), {}, two, "yy"},
+      {"a new and an old list", both, issuing_.Crl() + good + old, {}, two, "yy"},
+      {"an intermediate without a list", both, good, {}, two, "yn"},
+      {"a root without a list", both, issuing_.Crl(), {}, two, "nn"},
+      {"an expired list", both, old + issuing_.Crl(), {}, two, "nn"},
+      {"a list that has not begun", both, List(root_, 1, 20) + issuing_.Crl(), {}, two, "nn"},
+      {"a list by another key", both, impostor.Crl() + issuing_.Crl(), {}, two, "nn"},
+      {"a list of nobody", both, good + issuing_.Crl() + List(other_, -40, -10), {}, two, "yy"},
+      {"a list among the authorities", both + issuing_.Crl(), good, {}, two, "yy"},
+      {"an empty directory", both, {}, Directory{}, two, "nn"},
+      {"r0 and r1", root_.certificate(), {}, Directory{{hash + ".r0", old}, {hash + ".r1", good}}, {&root_}, "y"},
+      {"a gap", root_.certificate(), {}, Directory{{hash + ".r0", old}, {hash + ".r2", good}}, {&root_}, "n"},
+      {"no r0", root_.certificate(), {}, Directory{{hash + ".r1", good}}, {&root_}, "n"},
+      {"another hash", root_.certificate(), {}, Directory{{"0123abcd.r0", good}}, {&root_}, "n"},
+      {"no hash", root_.certificate(), {}, Directory{{"root.crl", good}}, {&root_}, "n"},
+      {"a broken r0", root_.certificate(), {}, Directory{{hash + ".r0", "?"}, {hash + ".r1", good}}, {&root_}, "n"},
+      {"both settings", both, issuing_.Crl(), Directory{{hash + ".r0", good}}, two, "yy"},
+      {"both settings, one over", both, old + issuing_.Crl(), Directory{{hash + ".r0", good}}, two, "yy"},
+  };
+  for (const Scenario& scenario : scenarios) {
+    Install(scenario);
+    const std::string answers = Answers(scenario);
+    EXPECT_EQ(answers, scenario.expected) << scenario.name << ", of the server";
+    EXPECT_EQ(Verdicts(config::ReadVia::kSql), answers) << scenario.name << ", through SQL";
+    ExpectListsToBeRight(scenario, answers);
+    EXPECT_EQ(Verdicts(config::ReadVia::kLocal), answers) << scenario.name << ", here";
+    ExpectListsToBeRight(scenario, answers);
+  }
+}
+
+TEST_F(ClientCertificatesPgTest, WhereNoneIsVerifiedNothingIsSaid) {
+  Install({"", root_.certificate(), List(root_, -40, -10), {}, {}, ""});
+  EXPECT_EQ(Verdicts(config::ReadVia::kSql), "n");
+  server_.Set("ssl_ca_file = ''");
+  server_.Reload();
+  EXPECT_EQ(Verdicts(config::ReadVia::kSql), "not judged");
+  const auto output = harness_.Collect();
+  EXPECT_TRUE(output.facts.Get<CertificateInventory>()->lists.empty());
+  EXPECT_TRUE(output.incomplete.empty());
+}
+
+}  // namespace
+}  // namespace pgtls::collectors
