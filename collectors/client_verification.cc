@@ -7,13 +7,14 @@
 namespace pgtls::collectors {
 namespace {
 
-std::optional<std::string> Setting(const FileSettings& settings, std::string_view name) {
+std::optional<std::string> KnownSetting(const FileSettings& settings, std::string_view name) {
   const auto found = settings.find(name);
   return found == settings.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::string Absolute(const std::string& path, const FileSettings& settings) {
-  return path.empty() || path.starts_with('/') ? path : Setting(settings, "data_directory").value_or("") + "/" + path;
+  return path.empty() || path.starts_with('/') ? path
+                                               : KnownSetting(settings, "data_directory").value_or("") + "/" + path;
 }
 
 tls::ListFile ListsOf(const tls::FileReport& file, bool hashed) {
@@ -64,11 +65,11 @@ std::string AddLists(const std::vector<tls::FileReport>& files, const std::strin
 
 ClientFiles ClientFilesOf(const std::vector<tls::FileReport>& files, const FileSettings& settings) {
   ClientFiles result;
-  const auto ca_file = Setting(settings, "ssl_ca_file");
-  if (Setting(settings, "ssl") == "off" || ca_file == "") return result;
+  const auto ca_file = KnownSetting(settings, "ssl_ca_file");
+  if (KnownSetting(settings, "ssl") == "off" || ca_file == "") return result;
   const auto ca = std::ranges::find(files, "ca", &tls::FileReport::role);
-  const auto crl_file = Setting(settings, "ssl_crl_file");
-  const auto crl_dir = Setting(settings, "ssl_crl_dir");
+  const auto crl_file = KnownSetting(settings, "ssl_crl_file");
+  const auto crl_dir = KnownSetting(settings, "ssl_crl_dir");
   if (ca_file && crl_file && crl_dir && ca != files.end()) {
     tls::ClientVerification verification;
     verification.checks_revocation = !crl_file->empty() || !crl_dir->empty();

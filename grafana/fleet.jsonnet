@@ -246,6 +246,16 @@ p.dashboard(
           unit='reqps',
           width=6,
         ),
+        p.series(
+          'Overload',
+          'Whether the exporter stretches intervals, how many collections it allows at once, and how many were late a second.',
+          [
+            p.range(p.exporter('pg_tls_exporter_overloaded'), '{{instance}} overloaded'),
+            p.range(p.exporter('pg_tls_exporter_concurrent_collections_limit'), '{{instance}} at once'),
+            p.range('rate(%s[$__rate_interval])' % p.exporter('pg_tls_exporter_delayed_collections_total'), '{{instance}} late a second'),
+          ],
+          width=24,
+        ),
       ],
     },
   ],

@@ -98,6 +98,43 @@ local of = p.of;
         width=6,
         height=6,
       ),
+      p.table(
+        'Authorities of client certificates',
+        'Whether the server accepts client certificates that each authority issued, why not, and until when.',
+        [
+          p.instant('min by (path, subject, serial) (%s)' % of('pg_tls_client_ca_accepted')),
+          p.instant('max by (path, subject, serial, reason) (%s)' % of('pg_tls_client_ca_refused_info')),
+          p.instant('min by (path, subject, serial) (%s) - time()' % of('pg_tls_client_ca_not_after_timestamp_seconds')),
+        ],
+        [
+          { label: 'subject', name: 'authority' },
+          { value: 'A', name: 'accepted', mappings: p.yes_is_good },
+          { label: 'reason', name: 'reason' },
+          { value: 'C', name: 'expires in', unit: 'dtdurations', thresholds: p.days_left },
+          { label: 'path', name: 'path' },
+        ],
+        width=12,
+        height=6,
+      ),
+      p.table(
+        'Chain of the served certificate',
+        'The earliest end on its path, the anchor included.',
+        [p.instant('%s - time()' % of('pg_tls_certificate_chain_not_after_timestamp_seconds'))],
+        [
+          { label: 'source', name: 'source' },
+          { value: 'A', name: 'ends in', unit: 'dtdurations', thresholds: p.days_left },
+        ],
+        width=6,
+        height=6,
+      ),
+      p.table(
+        'Lists without their authority',
+        'Revocation lists of authorities that are not in ssl_ca_file.',
+        [p.instant(of('pg_tls_crl_unknown_issuer_info') + ' == 1')],
+        [{ label: 'issuer', name: 'issuer' }, { label: 'path', name: 'path' }],
+        width=6,
+        height=6,
+      ),
     ],
   },
 ]

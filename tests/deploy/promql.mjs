@@ -50,5 +50,7 @@ export function problems(expression, known) {
 export function labelsOf(expression, known) {
   const all = new Set();
   for (const { metric } of parsePromql(expression).selectors) for (const label of known.get(metric)?.labels ?? []) all.add(label);
+  // What label_replace() adds: its last four arguments are label, replacement, source, regular expression.
+  for (const [, label] of expression.matchAll(/"(\w+)",\s*"[^"]*",\s*"\w*",\s*"[^"]*"\s*\)/g)) all.add(label);
   return all;
 }

@@ -349,8 +349,8 @@ TEST(CheckCertificates, JudgesFilesAndTheKey) {
                      {"/data/soon.crl", "CN=other", std::nullopt}};
   inventory.files = {ca, {"server", "/data/server.crt", "missing", {}}, {"ca", "/x", "permission_denied", {}}};
   EXPECT_THAT(SnapshotBuilder().Publish(inventory).Ids(),
-              ElementsAre("critical ca_expiring", "critical crl_expired", "critical key_mode", "critical key_owner",
-                          "critical key_mismatch", "critical next_start_missing", "warning served_not_file",
+              ElementsAre("critical ca_expiring", "critical key_mode", "critical key_owner", "critical key_mismatch",
+                          "critical next_start_missing", "critical crl_expired", "warning served_not_file",
                           "warning crl_expiring", "fine certificate_valid"));
   inventory.served_matches_file = true;
   inventory.files.clear();
