@@ -37,7 +37,15 @@ ssl = on
 fsync = off
 CONF
 }
-server() { as_postgres "$bin/pg_ctl" "$@" -D "$data" -s -w -l "$work/postgres.log"; }
+# SQL shows whole seconds: a pg_hba.conf that is written in the second of its load may have been written after it.
+next_second() {
+  local now=$EPOCHSECONDS
+  while ((EPOCHSECONDS == now)); do sleep 0.05; done
+}
+server() {
+  [[ $1 == stop ]] || next_second
+  as_postgres "$bin/pg_ctl" "$@" -D "$data" -s -w -l "$work/postgres.log"
+}
 create_monitoring_role() {
   PGOPTIONS='-c client_min_messages=warning' psql -X -q -v ON_ERROR_STOP=1 -h "$work" -U postgres -f deploy/sql/monitoring_role.sql
 }
