@@ -135,6 +135,14 @@ std::vector<Cause> WhyNotFull(const EndpointFacts& endpoint) {
   return causes;
 }
 
+// libpq binds a SCRAM login to a digest that the certificate's signature names, and these name none: it gives up with
+// "could not find digest for NID UNDEF", whatever the sslmode. The signature is the issuer's, not of the server's key.
+bool HasNoBindingDigest(const Evidence& evidence) {
+  if (!evidence.certificates || evidence.certificates->served.empty()) return false;
+  const std::string& signature = evidence.certificates->served.front().signature_algorithm;
+  return signature == "ED25519" || signature == "ED448";
+}
+
 // Which sslmode protects a client that connects from here as this user.
 void AddModes(const EndpointFacts& endpoint, const Evidence& evidence, Findings& findings) {
   std::vector<std::string> lines;
@@ -153,6 +161,16 @@ void AddModes(const EndpointFacts& endpoint, const Evidence& evidence, Findings&
   }
   // What is not known is an incomplete part of the collector, and no finding about the server.
   if (!known) return;
+  if (encrypted_by_force && HasNoBindingDigest(evidence)) {
+    lines.push_back("served: signed with " + evidence.certificates->served.front().signature_algorithm);
+    findings.push_back({Severity::kWarning, "scram_impossible", "Clients cannot log in over TLS with a SCRAM password",
+                        std::move(lines),
+                        "Channel binding needs a digest, and this signature names none: libpq ends the login with "
+                        "'could not find digest for NID UNDEF'.",
+                        "Have the certificate in ssl_cert_file signed with an RSA or EC key; until then clients need "
+                        "channel_binding=disable."});
+    return;
+  }
   if (full) {
     findings.push_back({Severity::kFine, "client_protection", "sslmode=verify-full connects and protects a client here",
                         std::move(lines), "", ""});

@@ -34,10 +34,11 @@ class PoolerTest : public testing::TestWithParam<Pool> {
     server_.Execute("CREATE ROLE app LOGIN");
     pooler_.emplace(server_, support::PgBouncerOptions{.pool_mode = GetParam().mode, .pool_size = GetParam().size});
   }
-  void Watch(const std::vector<std::pair<std::string, std::string>>& more = {}) {
+  void Watch(const std::vector<std::pair<std::string, std::string>>& more = {}, bool impatient = false) {
     std::vector<std::pair<std::string, std::string>> servers = {{"pool", pooler_->Conninfo("user=tls_exporter")}};
     servers.insert(servers.end(), more.begin(), more.end());
-    exporter_.emplace(std::vector<std::string>{"--config.file=" + files_.Write("config.yml", Config(servers))});
+    exporter_.emplace(std::vector<std::string>{
+        "--config.file=" + files_.Write("config.yml", impatient ? Impatient(Config(servers)) : Config(servers))});
   }
   // Everything that needs SQL has succeeded after this moment.
   std::string WaitForNewResults() {
@@ -125,7 +126,7 @@ TEST_P(PoolerTest, LeavesNothingToOthers) {
     // The only server connection is another's: nothing can be asked, and that is said.
     Client holder(pooler_->Conninfo("user=tls_exporter"));
     holder.Query("SELECT 1");  // it gets the server connection with its first query
-    Watch();
+    Watch({}, true);
     exporter_->WaitForLine("pg_tls_up{server=\"pool\"} 0");
     EXPECT_THAT(exporter_->Log(), HasSubstr("or a pooler has no server connection left"));
     return;

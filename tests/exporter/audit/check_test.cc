@@ -255,6 +255,24 @@ TEST(CheckWire, TellsWhichModeProtectsAClient) {
   EXPECT_THAT(judge({}, {}), IsEmpty());
 }
 
+// A signature that names no digest: libpq ends each SCRAM login, so that no mode gets further than authentication.
+TEST(CheckWire, TellsThatScramHasNoDigestToBindTo) {
+  const auto judge = [](const std::string& signature) {
+    tls::EndpointFacts endpoint = Endpoint();
+    endpoint.sslmodes[3] = endpoint.sslmodes[5] = {true, true};
+    tls::CertificateInventory inventory;
+    inventory.served = {{.subject = "CN=db1", .key_algorithm = "RSA", .signature_algorithm = signature}};
+    return SnapshotBuilder().Publish(endpoint).Publish(inventory).Ids();
+  };
+  for (const char* signature : {"ED25519", "ED448"}) {
+    EXPECT_THAT(judge(signature), testing::Contains("warning scram_impossible")) << signature;
+    EXPECT_THAT(judge(signature), Not(testing::Contains("fine client_protection"))) << signature;
+  }
+  for (const char* signature : {"sha256WithRSAEncryption", "ecdsa-with-SHA256", "rsassaPss"}) {
+    EXPECT_THAT(judge(signature), testing::Contains("fine client_protection")) << signature;
+  }
+}
+
 tls::CertificateFacts Certificate(seconds left) {
   tls::CertificateFacts facts;
   facts.subject = "CN=db";
