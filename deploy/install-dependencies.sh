@@ -13,8 +13,8 @@ build='ca-certificates clang-19 lld-19 cmake ninja-build pkg-config libc6-dev li
 demo='postgresql-15 postgresql-client-15 openssl curl procps util-linux socat'
 prometheus='prometheus prometheus-alertmanager iproute2'
 test='clang-tidy-19 clang-format-19 libclang-rt-19-dev libgtest-dev libgmock-dev krb5-kdc krb5-admin-server krb5-user
-  sslscan python3 python3-jsonschema shellcheck git jsonnet systemd groff-base chromium fonts-dejavu-core'
-bench='libbenchmark-dev wrk prometheus-postgres-exporter pgbouncer gnuplot-nox'
+  pgbouncer sslscan python3 python3-jsonschema shellcheck git jsonnet systemd groff-base chromium fonts-dejavu-core'
+bench='libbenchmark-dev wrk prometheus-postgres-exporter gnuplot-nox'
 package='dpkg-dev file'
 
 case $kind in
@@ -74,7 +74,7 @@ install() {
 install >/dev/null 2>&1 || { $as_root apt-get update -q && install; }
 # Debian enables these for the next boot.
 command -v systemctl >/dev/null || exit 0
-for service in prometheus prometheus-alertmanager; do
+for service in prometheus prometheus-alertmanager pgbouncer; do
   case " $missing " in
     *" $service "*) $as_root systemctl disable --quiet $service.service ;;
   esac
