@@ -1,4 +1,4 @@
-// Puts what is known of a server's next start together, and in agreement with what is said of its files.
+// Combines what is known of a server's next start, and keeps it consistent with the reports on its files.
 #pragma once
 
 #include "collectors/start_answers.h"

@@ -168,7 +168,7 @@ class Reader {
   const ServerPlace& place_;
   tls::StartInput input_;
   std::optional<tls::ServerUser> user_;
-  tls::FileAccess access_;  // of the file looked at last
+  tls::FileAccess access_;  // of the last file checked
   std::vector<tls::StartUnknown> unknown_;
   StartJudgement result_;
 };

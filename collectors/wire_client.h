@@ -28,7 +28,7 @@ struct WireClient {
   // libpq's files: sslrootcert, sslcrl, sslcert, sslkey, or their defaults in ~/.postgresql.
   tls::RootCertificate root = tls::RootCertificate::kNone;
   std::string root_file;                                // empty: there is none
-  bool root_is_default = false;                         // nobody named it
+  bool root_is_default = false;                         // not named by any setting
   std::shared_ptr<const tls::TrustStore> trust;         // with kLoaded
   std::string certificate_file;                         // of the client; empty: there is none
   std::shared_ptr<const tls::ClientIdentity> identity;  // null: no client certificate

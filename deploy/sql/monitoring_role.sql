@@ -12,7 +12,7 @@
 -- password hashes of pg_authid.
 
 BEGIN;
--- Whatever search_path whoever runs this has: no operator or function of another schema takes part.
+-- Independent of the caller's search_path: no operator or function of another schema is used.
 SET LOCAL search_path = pg_catalog, pg_temp;
 
 -- ---- The role

@@ -148,7 +148,7 @@ void AddNotInForce(const tls::CertificateInventory& inventory, Findings& finding
                       ReloadRemedy(inventory)});
 }
 
-// No client's verification depends on it: its end matters to nobody, but some software does not find another path.
+// No client's verification depends on it: its expiry has no effect, but some software does not find another path.
 void AddUnneeded(const CertificateFacts& certificate, const Place& place, sys_seconds now, Findings& findings) {
   if (!certificate.not_after || *certificate.not_after > now) return;
   findings.push_back({Severity::kNote,
