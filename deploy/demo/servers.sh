@@ -36,6 +36,7 @@ install_certificate() {
   install -m 600 ${owner:+-o $owner} "$run/$1.key" "$2/server.key"
   install -m 644 ${owner:+-o $owner} "$run/$1.crt" "$2/server.crt"
 }
+is_a_second_old() { [[ -z $(find "$1" -newermt '-1 second') ]]; }
 # start_server NAME: listens on $port_of[NAME], with the socket in its own directory
 declare -A port_of
 start_server() {
@@ -71,6 +72,8 @@ host    shop warehouse     $remote_address/32 scram-sha-256
 END
   fi
   data_directories+=("$data")
+  # Rules that are changed in the second of their load may have been changed after it: what is in force would be unknown.
+  wait_for 10 "a second after pg_hba.conf" is_a_second_old "$data/pg_hba.conf"
   as_server "$bin/pg_ctl" start -D "$data" -l "$run/$name/log" -w -s
   sql "$name" postgres -f - <deploy/sql/monitoring_role.sql
   sql "$name" postgres -f - <<END

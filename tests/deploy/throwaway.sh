@@ -37,13 +37,12 @@ ssl = on
 fsync = off
 CONF
 }
-# SQL shows whole seconds: a pg_hba.conf that is written in the second of its load may have been written after it.
-next_second() {
-  local now=$EPOCHSECONDS
-  while ((EPOCHSECONDS == now)); do sleep 0.05; done
+# Rules that are changed in the second of their load may have been changed after it: what is in force would be unknown.
+let_a_second_pass() {
+  until [[ -z $(find "$data/pg_hba.conf" -newermt '-1 second') ]]; do sleep 0.05; done
 }
 server() {
-  [[ $1 == stop ]] || next_second
+  [[ $1 == stop ]] || let_a_second_pass
   as_postgres "$bin/pg_ctl" "$@" -D "$data" -s -w -l "$work/postgres.log"
 }
 create_monitoring_role() {
