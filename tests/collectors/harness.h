@@ -134,6 +134,7 @@ class Harness {
     connection_ = co_await connector_.Connect(options, std::chrono::seconds(30));
     co_await connection_->SetUp(After(std::chrono::seconds(60)));
     login_->Known(connection_->backend_pid());
+    login_->Known(connection_->backend());
   }
 
   asio::io_context loop_;
