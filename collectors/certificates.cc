@@ -264,6 +264,10 @@ class Collector : public sampling::Collector {
     std::shared_ptr<const tls::TrustStore> trust;
     co_await CollectServed(context, output, *inventory, trust);
     const FileSettings settings = co_await CollectFiles(context, output, *inventory);
+    for (auto& file : inventory->files) {
+      file.of_list_directory = file.role == "crl" && settings.contains("ssl_crl_file") &&
+                               file.path != AbsolutePath(settings, "ssl_crl_file");
+    }
     // Behind a pooler's port the server may be anywhere.
     const bool pooled = context.session != nullptr && context.session->pooled();
     std::function<FilesRead()> read = [patterns = context.config.files,

@@ -196,13 +196,27 @@ std::string RenewFile(const tls::FileReport& file) {
   return "Replace the certificate in " + path + ", and let the program that uses it read it again.";
 }
 
+// Each connection opens it anew.
+void AddListDirectory(const tls::FileReport& file, Findings& findings) {
+  findings.push_back({Severity::kWarning,
+                      "crl_dir_unusable",
+                      "A revocation list, or the directory of them, cannot be used",
+                      {Printable("file " + file.path + ": " + file.problem), "ssl_crl_dir"},
+                      "The server starts and reloads without it, and refuses every client certificate whose authority "
+                      "has no other list.",
+                      ListDirectoryRemedy(file.problem, file.path)});
+}
+
 // `told`: its problem is a finding already. `clients_judged`: the certificates of ssl_ca_file are
 // AddClientCertificates' matter.
 void AddFile(const tls::FileReport& file, bool in_force, bool told, bool clients_judged, sys_seconds now,
              Findings& findings) {
   const std::string where = "file " + file.path;
   const bool of_server = file.role != "extra";
-  if (!file.problem.empty() && file.problem != "permission_denied" && !told) {
+  const bool unusable = !file.problem.empty() && file.problem != "permission_denied" && !told;
+  if (unusable && file.of_list_directory) {
+    AddListDirectory(file, findings);
+  } else if (unusable) {
     findings.push_back(
         {of_server ? Severity::kCritical : Severity::kWarning,
          "certificate_file_unusable",

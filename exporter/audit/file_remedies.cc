@@ -9,7 +9,7 @@ namespace pgtls::audit {
 std::string_view SettingOfRole(std::string_view role) {
   if (role == "server") return "ssl_cert_file";
   if (role == "ca") return "ssl_ca_file";
-  if (role == "crl") return "ssl_crl_file or ssl_crl_dir";
+  if (role == "crl") return "ssl_crl_file";
   return role == "extra" ? "collectors.certificates.files" : "";
 }
 
@@ -47,6 +47,33 @@ std::string FileRemedy(std::string_view role, std::string_view problem, const st
         "`openssl "
         "storeutl -noout {}` shows how far it can be read.{}",
         file, reload);
+  }
+  return "";
+}
+
+std::string ListDirectoryRemedy(std::string_view problem, const std::string& path) {
+  const std::string file = Printable(path);
+  if (problem == "missing") {
+    return fmt::format(
+        "Create {} and put the authorities' lists into it under the names that `openssl rehash` gives them, or correct "
+        "ssl_crl_dir and SELECT pg_reload_conf();",
+        file);
+  }
+  if (problem == "permission_denied") {
+    return fmt::format(
+        "Let the server's OS user read {0} and enter its directories: `namei -l {0}` shows which one "
+        "refuses.",
+        file);
+  }
+  if (problem == "unreadable") {
+    return fmt::format("`ls -ld {}` shows what is there: ssl_crl_dir names a directory, and lists are regular files.",
+                       file);
+  }
+  if (problem == "no_crl" || problem == "malformed") {
+    return fmt::format(
+        "Replace {} by the authority's current list in PEM format ('-----BEGIN X509 CRL-----'), and "
+        "nothing else. The next connection reads it.",
+        file);
   }
   return "";
 }

@@ -10,5 +10,7 @@ namespace pgtls::audit {
 std::string_view SettingOfRole(std::string_view role);
 // Of tls::FileReport::problem. Empty for another text.
 std::string FileRemedy(std::string_view role, std::string_view problem, const std::string& path);
+// The same of ssl_crl_dir and the files in it.
+std::string ListDirectoryRemedy(std::string_view problem, const std::string& path);
 
 }  // namespace pgtls::audit

@@ -20,6 +20,7 @@ struct FileReport {
   CertificateFile content;
   // Of problem permission_denied: is it the server that may not read the file? Absent: not known, or not the server's.
   std::optional<bool> server_may_read = std::nullopt;
+  bool of_list_directory = false;  // role "crl": ssl_crl_dir, or a file in it. No start and no reload reads them
 };
 
 // As PostgreSQL will judge them at its next start. Absent: the exporter cannot look.

@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "exporter/base/error.h"
+#include "exporter/tls/inventory.h"
 #include "tests/collectors/harness.h"
 #include "tests/collectors/unprivileged.h"
 #include "tests/collectors/wire_peer.h"
@@ -132,6 +133,18 @@ class CertificatesTest : public testing::Test {
       if (part.starts_with("next_start") == of_start) text += part + ":" + reason + " ";
     }
     return text;
+  }
+
+  // The paths of ssl_crl_dir and of what is in it.
+  std::vector<std::string> ListDirectory() {
+    std::vector<std::string> paths;
+    const auto inventory = harness_.Collect().facts.Get<tls::CertificateInventory>();
+    for (const auto& file : inventory->files) {
+      if (!file.of_list_directory) continue;
+      paths.push_back(file.path.starts_with(data_.path()) ? "/data" + file.path.substr(data_.path().size())
+                                                          : file.path);
+    }
+    return paths;
   }
 
   // "1", "0" or "-", and why.
@@ -305,6 +318,7 @@ TEST_F(CertificatesTest, ADirectoryOfListsThatCannotBeReadIsTold) {
     EXPECT_THAT(page, HasSubstr("pg_tls_certificate_file_readable{server=\"db\",role=\"crl\",path=\"/data/" +
                                 directory + "\"} 0\n"));
     EXPECT_THAT(page, HasSubstr("path=\"/data/" + directory + "\",reason=\"" + reason + "\"} 1\n"));
+    EXPECT_THAT(ListDirectory(), testing::ElementsAre("/data/" + directory));
   };
   lost("none", "missing");
   ASSERT_EQ(symlink("loop", (data_.path() + "/loop").c_str()), 0);
@@ -316,8 +330,10 @@ TEST_F(CertificatesTest, ADirectoryOfListsThatCannotBeReadIsTold) {
 
 TEST_F(CertificatesTest, ADirectoryOfListsThatTheServerCannotReadIsTold) {
   const std::string good = Hex(ca_.Crl());
+  AddSetting("ssl_crl_file", "/data/ca.crl");
   ViaSql({{"crl_dir", "/data/crls", "missing", std::nullopt}, {"crl", "/data/ca.crl", std::nullopt, good}});
   EXPECT_EQ(Incomplete(), "files:missing ");
+  EXPECT_THAT(ListDirectory(), testing::ElementsAre("/data/crls"));
   const std::string page = Page();
   EXPECT_EQ(Families(page, "pg_tls_certificate_file_readable{server=\"db\",role=\"crl"),
             "pg_tls_certificate_file_readable{server=\"db\",role=\"crl\",path=\"/data/ca.crl\"} 1\n"

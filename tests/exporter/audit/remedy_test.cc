@@ -398,6 +398,25 @@ TEST(Remedies, EveryProblemOfAFileHasItsOwn) {
   }
 }
 
+// PostgreSQL starts without a list directory: only what ssl_crl_file names must be there.
+TEST(Remedies, EveryProblemOfAListDirectoryHasItsOwn) {
+  std::set<std::string> texts;
+  for (const char* problem : {"missing", "unreadable", "no_crl"}) {
+    tls::CertificateInventory inventory;
+    inventory.files = {{.role = "crl", .path = "/data/crls", .problem = problem, .of_list_directory = true}};
+    const Findings findings = SnapshotBuilder().Publish(inventory).Check();
+    ASSERT_EQ(findings.size(), 1U);
+    EXPECT_EQ(findings[0].id, "crl_dir_unusable");
+    EXPECT_EQ(findings[0].severity, Severity::kWarning);
+    EXPECT_THAT(findings[0].evidence, ElementsAre("file /data/crls: " + std::string(problem), "ssl_crl_dir"));
+    EXPECT_THAT(findings[0].why, testing::AllOf(HasSubstr("starts"), HasSubstr("refuses every client")));
+    EXPECT_THAT(findings[0].remedy, HasSubstr("/data/crls"));
+    EXPECT_TRUE(texts.insert(findings[0].remedy).second) << problem;
+  }
+  EXPECT_THAT(ListDirectoryRemedy("malformed", "/data/crls/1a2b3c4d.r0"), HasSubstr("X509 CRL"));
+  EXPECT_THAT(ListDirectoryRemedy("permission_denied", "/data/crls"), HasSubstr("namei -l /data/crls"));
+}
+
 TEST(Remedies, EveryAlertHasOne) {
   for (int alert = 0; alert < 256; ++alert) EXPECT_FALSE(LoginRemedy(ProblemOfAlert(alert)).empty()) << alert;
 }
