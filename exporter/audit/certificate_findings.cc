@@ -297,18 +297,6 @@ void AddCertificates(const Evidence& evidence, Findings& findings) {
   AddNextStart(inventory, evidence.hba != nullptr && !evidence.hba->file->errors.empty(), findings);
   AddPassphrase(inventory, findings);
   if (inventory.key) AddKey(*inventory.key, inventory.next_start.has_value(), findings);
-  // Over SQL the server tells whether it can read the key, and nothing else.
-  const bool only_readable =
-      inventory.key && inventory.key->readable && !inventory.key->mode && !inventory.key->matches_certificate;
-  if ((!inventory.key || only_readable) && !inventory.served.empty()) {
-    findings.push_back({Severity::kNote,
-                        "key_not_looked_at",
-                        "The private key file cannot be checked from here",
-                        {},
-                        "Whether the server will accept it at its next start (mode, owner, certificate) is not known.",
-                        "Run the exporter on the server's machine as the server's OS user, over the Unix socket or "
-                        "with read_via: local."});
-  }
 }
 
 }  // namespace pgtls::audit

@@ -376,9 +376,14 @@ TEST(CheckCertificates, JudgesFilesAndTheKey) {
   inventory.key = tls::KeyReport{"/data/server.key", true, true, true};
   inventory.next_start.reset();
   EXPECT_THAT(SnapshotBuilder().Publish(inventory).Ids(), ElementsAre("fine certificate_valid", "fine key"));
+  // What is not known of the key is a part of the collector's.
   inventory.key.reset();
-  EXPECT_THAT(SnapshotBuilder().Publish(inventory).Ids(),
-              ElementsAre("note key_not_looked_at", "fine certificate_valid"));
+  EXPECT_THAT(SnapshotBuilder().Publish(inventory).Ids(), ElementsAre("fine certificate_valid"));
+  inventory.key = tls::KeyReport{.path = "/data/server.key", .readable = true};
+  EXPECT_THAT(SnapshotBuilder().Publish(inventory)
+                  .Change("certificates", [](auto& result) { result.incomplete = {{"next_start_key", "sql"}}; })
+                  .Ids(),
+              ElementsAre("note not_looked_at", "fine certificate_valid"));
 }
 
 Finding FindingOf(const SnapshotBuilder& builder, std::string_view id) {
