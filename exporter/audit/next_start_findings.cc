@@ -32,6 +32,10 @@ struct Reason {
   std::string_view reason, id, title, remedy;
 };
 // {0}: the path. {1}: the setting.
+constexpr Reason kNotSet = {"", "missing", "next_start_missing", "is not set",
+                            "Set {1} to the path of the file (ALTER SYSTEM SET {1} = '…';), or ssl to off, then SELECT "
+                            "pg_reload_conf();"};
+constexpr Reason kUndeclared = {"", "", "next_start_other", "stops the next start", kNoRemedy};
 constexpr std::array kReasons = {
     Reason{"", "missing", "next_start_missing", "does not exist", "Put the file back to {0}, or correct {1}."},
     Reason{
@@ -45,12 +49,13 @@ constexpr std::array kReasons = {
            "Put the pair that belongs together into ssl_cert_file and ssl_key_file, then SELECT pg_reload_conf();"},
     Reason{"key", "malformed", "next_start_malformed", "has no usable private key",
            "Restore the key in PEM format (openssl pkey -in {0} -noout must succeed). A file that was cut short or is "
-           "empty "
-           "comes from a full disk or an interrupted renewal."},
+           "empty comes from a full disk or an interrupted renewal."},
     Reason{"key", "other", "next_start_key", "cannot be loaded at a start",
            "If the key is encrypted, set ssl_passphrase_command, or store the key without a passphrase (openssl pkey). "
-           "{0} "
-           "must be a regular file."},
+           "{0} must be a regular file."},
+    Reason{"crl", "no_certificate", "next_start_no_certificate", "has no list that PostgreSQL reads",
+           "Write it in PEM format with lines BEGIN X509 CRL (openssl crl -in FILE -inform DER -out {0} converts DER), "
+           "or reset {1} if no list is wanted."},
     Reason{
         "", "no_certificate", "next_start_no_certificate", "has no certificate that PostgreSQL reads",
         "Write it in PEM format with lines BEGIN CERTIFICATE (openssl x509 -in FILE -inform DER -out {0} converts DER; "
@@ -60,28 +65,39 @@ constexpr std::array kReasons = {
            "pg_reload_conf();"},
     Reason{"hba", "other", "next_start_hba", "has no entries",
            "Write at least one rule into {0}, or correct the include directives in it."},
+    Reason{"dh", "malformed", "next_start_malformed", "has no usable DH parameters",
+           "Write new ones (openssl dhparam -out {0} 2048), or reset {1}: PostgreSQL has its own."},
+    Reason{"dh", "key_too_small", "next_start_key_too_small", "has parameters that OpenSSL refuses as too small",
+           "Write larger ones (openssl dhparam -out {0} 2048), or reset {1}: PostgreSQL has its own."},
     Reason{"", "malformed", "next_start_malformed", "is damaged",
-           "Restore {0}. Files that were joined need a line end between them: END CERTIFICATE and BEGIN CERTIFICATE "
-           "must not "
-           "be on one line."},
+           "Restore {0}. Files that were joined need a line end between them: the END line of one block and the BEGIN "
+           "line of the next must not be on one line."},
     Reason{"", "key_too_small", "next_start_key_too_small", "has a key that OpenSSL refuses as too small",
-           "Use RSA 2048 or EC P-256 or larger for the certificate and its chain, and DH parameters of 2048 bits."},
+           "Use RSA 2048 or EC P-256 or larger for the certificate and its chain."},
     Reason{"setting", "other", "next_start_setting", "has a value that is refused",
            "Correct {0} in postgresql.conf (or ALTER SYSTEM RESET {0};), then SELECT pg_reload_conf(); and check the "
-           "server "
-           "log. SELECT * FROM pg_file_settings WHERE error IS NOT NULL; shows errors in the files."},
+           "server log. SELECT * FROM pg_file_settings WHERE error IS NOT NULL; shows errors in the files."},
     Reason{
-        "", "other", "next_start_other", "cannot be loaded",
+        "server", "other", "next_start_other", "cannot be loaded",
         "{0} must be a regular file (no directory, no FIFO, no loop of links), and OpenSSL must accept its signature "
-        "(SHA-256 or better)."},
+        "(SHA-256 or better) and know the algorithm of its key."},
+    Reason{"", "other", "next_start_other", "cannot be loaded",
+           "{0} must be a regular file: no directory, no FIFO, no loop of links."},
 };
 
-const Reason* Find(const tls::StartFailure& failure) {
+const Reason& ReasonOf(const tls::StartFailure& failure) {
+  if (failure.path.empty() && failure.reason == "missing") return kNotSet;
   const auto fits = [&](const Reason& one) {
     return one.reason == failure.reason && (one.role.empty() || one.role == failure.role);
   };
   const auto found = std::ranges::find_if(kReasons, fits);
-  return found == kReasons.end() ? nullptr : &*found;
+  return found == kReasons.end() ? kUndeclared : *found;
+}
+
+// A role that is not known stands for itself.
+Role RoleOf(const tls::StartFailure& failure) {
+  const auto found = std::ranges::find(kRoles, failure.role, &Role::role);
+  return found == kRoles.end() ? Role{failure.role, failure.role, failure.role} : *found;
 }
 
 }  // namespace
@@ -91,16 +107,15 @@ void AddNextStart(const tls::CertificateInventory& inventory, bool hba_errors_kn
   for (const tls::StartFailure& failure : inventory.next_start->failures) {
     // The rules have a finding of their own, with the line.
     if (failure.role == "hba" && failure.reason == "malformed" && hba_errors_known) continue;
-    const auto role = std::ranges::find(kRoles, failure.role, &Role::role);
-    const Reason* const reason = Find(failure);
-    if (role == kRoles.end() || reason == nullptr) continue;
-    const std::string path = Printable(failure.path.empty() ? std::string(role->setting) : failure.path);
+    const Role role = RoleOf(failure);
+    const Reason& reason = ReasonOf(failure);
+    const std::string path = Printable(failure.path);
     findings.push_back({Severity::kCritical,
-                        reason->id,
-                        fmt::format("{} {}", role->what, reason->title),
-                        {fmt::format("{}: {} ({})", role->setting, path, failure.reason)},
+                        reason.id,
+                        fmt::format("{} {}", role.what, reason.title),
+                        {fmt::format("{}: {} ({})", role.setting, path.empty() ? "not set" : path, failure.reason)},
                         kWhy,
-                        fmt::format(fmt::runtime(reason->remedy), path, role->setting)});
+                        fmt::format(fmt::runtime(reason.remedy), path, role.setting)});
   }
   if (inventory.next_start->ok() == true) {
     findings.push_back({Severity::kFine,

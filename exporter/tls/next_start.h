@@ -2,8 +2,10 @@
 // (src/backend/libpq/be-secure-openssl.c), on the bytes of the files and the settings as that start will find them.
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace pgtls::tls {
@@ -37,11 +39,56 @@ struct StartInput {
 };
 
 struct StartFailure {
-  std::string role;    // server, key, ca, crl, dh, setting
-  std::string path;    // of the file; the setting's name
+  std::string role;    // server, key, ca, crl, dh, hba, setting
+  std::string path;    // of the file, empty where the setting is; of role setting: the setting's name
   std::string reason;  // of pg_tls_next_start_failure_info
   friend bool operator==(const StartFailure&, const StartFailure&) = default;
 };
+
+// Every role with each of its reasons.
+struct StartFailureKind {
+  std::string_view role, reason;
+};
+inline constexpr StartFailureKind kStartFailureKinds[] = {
+    {"server", "missing"},
+    {"server", "permission_denied"},
+    {"server", "no_certificate"},
+    {"server", "malformed"},
+    {"server", "other"},
+    {"server", "key_too_small"},
+    {"key", "missing"},
+    {"key", "permission_denied"},
+    {"key", "mode"},
+    {"key", "owner"},
+    {"key", "malformed"},
+    {"key", "key_mismatch"},
+    {"key", "other"},
+    {"ca", "missing"},
+    {"ca", "permission_denied"},
+    {"ca", "no_certificate"},
+    {"ca", "malformed"},
+    {"ca", "other"},
+    {"crl", "missing"},
+    {"crl", "permission_denied"},
+    {"crl", "no_certificate"},
+    {"crl", "malformed"},
+    {"crl", "other"},
+    {"dh", "missing"},
+    {"dh", "permission_denied"},
+    {"dh", "malformed"},
+    {"dh", "key_too_small"},
+    {"dh", "other"},
+    {"hba", "missing"},
+    {"hba", "permission_denied"},
+    {"hba", "malformed"},
+    {"hba", "other"},
+    {"setting", "other"},
+};
+inline bool IsDeclared(const StartFailure& failure) {
+  return std::ranges::any_of(kStartFailureKinds, [&](const StartFailureKind& kind) {
+    return kind.role == failure.role && kind.reason == failure.reason;
+  });
+}
 
 // A part that cannot be decided from here.
 struct StartUnknown {

@@ -17,6 +17,7 @@
 #include "exporter/metrics/sink.h"
 #include "exporter/sampling/collector.h"
 #include "exporter/sampling/own_connection.h"
+#include "exporter/tls/inventory.h"
 
 namespace pgtls::collectors {
 
@@ -66,7 +67,8 @@ class Harness {
     config = server.collector(type.name);
   }
 
-  // One collection. What it throws comes out. A missing part that the collector does not declare fails the test.
+  // One collection. What it throws comes out. A missing part, or a failure of
+  // the next start, that is not declared fails the test.
   sampling::Output Collect() {
     sampling::Output output(server.name);
     sampling::Context context{.server = server,
@@ -87,6 +89,7 @@ class Harness {
       EXPECT_TRUE(declared != nullptr && declared->RemedyFor(reason) != nullptr)
           << "declare what to do about " << part << ": " << reason << " in collectors/" << type_.name << "_parts.h";
     }
+    if (const auto certificates = output.facts.Get<tls::CertificateInventory>()) ExpectDeclared(*certificates);
     return output;
   }
   // One collection as it stands on the page.
@@ -120,6 +123,12 @@ class Harness {
   std::optional<Digest> basis;  // of the result that stands
 
  private:
+  static void ExpectDeclared(const tls::CertificateInventory& certificates) {
+    if (!certificates.next_start) return;
+    for (const tls::StartFailure& failure : certificates.next_start->failures) {
+      EXPECT_TRUE(tls::IsDeclared(failure)) << "add to kStartFailureKinds: " << failure.role << " " << failure.reason;
+    }
+  }
   void Run(asio::awaitable<void> work) {
     auto future = asio::co_spawn(loop_, std::move(work), asio::use_future);
     loop_.restart();

@@ -417,6 +417,66 @@ TEST(Remedies, EveryProblemOfAListDirectoryHasItsOwn) {
   EXPECT_THAT(ListDirectoryRemedy("permission_denied", "/data/crls"), HasSubstr("namei -l /data/crls"));
 }
 
+Finding NextStartFinding(const tls::StartFailure& failure) {
+  tls::CertificateInventory inventory;
+  inventory.next_start = tls::NextStart{{failure}, {}};
+  const Findings findings = SnapshotBuilder().Publish(inventory).Check();
+  EXPECT_EQ(findings.size(), 1U);
+  return findings.at(0);
+}
+
+// What the remedy for a reason why the next start fails must name. One for "role reason" comes before one for "reason".
+const char* NextStartMustName(const tls::StartFailureKind& kind) {
+  static const std::map<std::string, const char*, std::less<>> words = {
+      {"missing", "Put the file back to /x"},
+      {"permission_denied", "namei -l /x"},
+      {"mode", "chmod 0600 /x"},
+      {"owner", "chown /x"},
+      {"key_mismatch", "ssl_cert_file and ssl_key_file"},
+      {"no_certificate", "openssl x509"},
+      {"crl no_certificate", "openssl crl"},
+      {"malformed", "line end"},
+      {"key malformed", "openssl pkey"},
+      {"dh malformed", "openssl dhparam -out /x.*ssl_dh_params_file"},
+      {"hba malformed", "pg_hba_file_rules"},
+      {"key_too_small", "RSA 2048"},
+      {"dh key_too_small", "openssl dhparam -out /x.*ssl_dh_params_file"},
+      {"other", "regular file"},
+      {"server other", "SHA-256"},
+      {"key other", "ssl_passphrase_command"},
+      {"hba other", "one rule into /x"},
+      {"setting other", "ALTER SYSTEM RESET /x"},
+  };
+  auto found = words.find(std::string(kind.role) + " " + std::string(kind.reason));
+  if (found == words.end()) found = words.find(kind.reason);
+  return found == words.end() ? nullptr : found->second;
+}
+
+TEST(Remedies, EveryReasonWhyTheNextStartFailsHasItsOwn) {
+  std::set<std::string> titles;
+  for (const auto& [role, reason] : tls::kStartFailureKinds) {
+    SCOPED_TRACE(std::string(role) + " " + std::string(reason));
+    const Finding finding = NextStartFinding({std::string(role), "/x", std::string(reason)});
+    EXPECT_EQ(finding.severity, Severity::kCritical);
+    EXPECT_TRUE(titles.insert(finding.title).second) << "the title of another reason";
+    EXPECT_THAT(finding.evidence, ElementsAre(testing::EndsWith(": /x (" + std::string(reason) + ")")));
+    EXPECT_THAT(finding.why, HasSubstr("next start fails"));
+    EXPECT_NE(finding.remedy, kNoRemedy);
+    const char* const words = NextStartMustName({role, reason});
+    ASSERT_NE(words, nullptr) << "add what a remedy for this reason names";
+    EXPECT_THAT(finding.remedy, ContainsRegex(words));
+  }
+  // A file that no setting names is put nowhere.
+  EXPECT_THAT(NextStartFinding({"key", "", "missing"}).remedy, HasSubstr("ALTER SYSTEM SET ssl_key_file"));
+}
+
+TEST(Remedies, AFailureOfTheNextStartThatIsNotDeclaredIsShownAllTheSame) {
+  const Finding finding = NextStartFinding({"nothing", "/x", "strange"});
+  EXPECT_EQ(finding.severity, Severity::kCritical);
+  EXPECT_EQ(finding.remedy, kNoRemedy);
+  EXPECT_THAT(finding.evidence, ElementsAre("nothing: /x (strange)"));
+}
+
 TEST(Remedies, EveryAlertHasOne) {
   for (int alert = 0; alert < 256; ++alert) EXPECT_FALSE(LoginRemedy(ProblemOfAlert(alert)).empty()) << alert;
 }
