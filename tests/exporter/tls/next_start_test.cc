@@ -1,4 +1,4 @@
-// What PostgreSQL's calls say of bytes and settings. Real servers: tests/collectors/next_start_pgtest.cc.
+// What PostgreSQL's calls say of bytes and settings. Real servers: tests/collectors/next_start_*_pgtest.cc.
 #include "exporter/tls/next_start.h"
 
 #include <gtest/gtest.h>
