@@ -12,11 +12,24 @@ function(pgtls_library name)
   endif()
 endfunction()
 
+include(GoogleTest)
+# pgtls_test_entries(hba_test hba unit [VARIABLE=value]): an entry of ctest for each test of this program, hba.Suite.Test.
+function(pgtls_test_entries target prefix label)
+  gtest_discover_tests(${target} TEST_PREFIX ${prefix}. TEST_LIST ${prefix}_tests WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+                       DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${label} TIMEOUT 600 ENVIRONMENT "${ARGN}")
+endfunction()
+# pgtls_pgtest_entries(hba_pgtest hba pg): the same for each major version of PostgreSQL, hba14.Suite.Test to hba18.Suite.Test.
+function(pgtls_pgtest_entries target prefix label)
+  foreach(major 14 15 16 17 18)
+    pgtls_test_entries(${target} ${prefix}${major} ${label} PGTLS_TEST_MAJOR=${major})
+  endforeach()
+endfunction()
+
 # pgtls_tests(hba DEPS pgtls_hba [THREADS]): the tests of this folder, by the suffix of the file.
 #   *_test.cc    hermetic, label unit
-#   *_pgtest.cc  against real PostgreSQL servers, label pg; one ctest entry for each major version
+#   *_pgtest.cc  against real PostgreSQL servers, label pg, once for each major version
 #   *_fuzz.cc    one libFuzzer target a file (PGTLS_FUZZ), run over its corpus testdata/<name>_corpus
-# THREADS: the unit tests cross threads and also belong to the thread sanitizer's run (label tsan).
+# THREADS: the unit tests cross threads and also belong to the thread sanitizer's run (there with the label tsan).
 function(pgtls_tests name)
   cmake_parse_arguments(arg "THREADS" "" "DEPS" ${ARGN})
   file(GLOB unit CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_test.cc)
@@ -25,23 +38,21 @@ function(pgtls_tests name)
   if(unit)
     add_executable(${name}_test ${unit})
     target_link_libraries(${name}_test PRIVATE ${arg_DEPS} GTest::gmock GTest::gtest_main)
-    add_test(NAME ${name}_test COMMAND ${name}_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-    set(labels unit)
     add_dependencies(unit_tests ${name}_test)
+    set(label unit)
     if(arg_THREADS)
-      list(APPEND labels tsan)
       add_dependencies(tsan_tests ${name}_test)
+      if(PGTLS_SANITIZE MATCHES thread)
+        set(label tsan)
+      endif()
     endif()
-    set_tests_properties(${name}_test PROPERTIES LABELS "${labels}" TIMEOUT 300)
+    pgtls_test_entries(${name}_test ${name} ${label})
   endif()
   if(pg)
     add_executable(${name}_pgtest ${pg})
     target_link_libraries(${name}_pgtest PRIVATE ${arg_DEPS} pgtls_support GTest::gmock GTest::gtest_main)
     add_dependencies(pg_tests ${name}_pgtest)
-    foreach(major 14 15 16 17 18)
-      add_test(NAME ${name}_pgtest_${major} COMMAND ${name}_pgtest WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-      set_tests_properties(${name}_pgtest_${major} PROPERTIES LABELS pg TIMEOUT 1800 ENVIRONMENT PGTLS_TEST_MAJOR=${major})
-    endforeach()
+    pgtls_pgtest_entries(${name}_pgtest ${name} pg)
   endif()
   if(PGTLS_FUZZ)
     foreach(file ${fuzz})

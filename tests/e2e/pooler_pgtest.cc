@@ -26,6 +26,7 @@ struct Pool {
   std::string mode;
   int size;
 };
+void PrintTo(const Pool& pool, std::ostream* out) { *out << pool.mode << " pooling, " << pool.size; }
 
 class PoolerTest : public testing::TestWithParam<Pool> {
  protected:
