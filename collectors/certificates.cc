@@ -8,6 +8,7 @@
 #include <string>
 
 #include "collectors/certificate_files.h"
+#include "collectors/certificate_samples.h"
 #include "collectors/certificates_parts.h"
 #include "collectors/client_verification.h"
 #include "collectors/next_start.h"
@@ -21,9 +22,6 @@
 namespace pgtls::collectors {
 namespace {
 
-using metrics::Desc;
-using metrics::Sink;
-using metrics::Type;
 using tls::CertificateInventory;
 
 // ---- SQL
@@ -42,82 +40,6 @@ constexpr std::array kKeySql = {sampling::VersionedSql{140000, R"(
 SELECT path, problem
 FROM tls_exporter.private_key_file()
 )"}};
-
-// ---- Descriptors
-
-constexpr Desc kNotAfter = {"pg_tls_certificate_not_after_timestamp_seconds",
-                            Type::kGauge,
-                            "End of the certificate's validity, whether or not it can be verified.",
-                            {"server", "source", "role", "path", "position", "subject"}};
-constexpr Desc kNotBefore = {"pg_tls_certificate_not_before_timestamp_seconds",
-                             Type::kGauge,
-                             "Start of the certificate's validity, whether or not it can be verified.",
-                             {"server", "source", "role", "path", "position", "subject"}};
-constexpr Desc kInfo = {
-    "pg_tls_certificate_info",
-    Type::kGauge,
-    "What the certificate says of itself.",
-    {"server", "source", "role", "path", "position", "subject", "issuer", "serial", "fingerprint_sha256",
-     "key_algorithm", "key_size", "signature_algorithm", "san", "self_signed"}};
-constexpr Desc kReadable = {"pg_tls_certificate_file_readable",
-                            Type::kGauge,
-                            "Whether the whole file could be read as what it should be.",
-                            {"server", "role", "path"}};
-constexpr Desc kFileError = {"pg_tls_certificate_file_error_info",
-                             Type::kGauge,
-                             "Why the file could not be read, or not as a whole.",
-                             {"server", "role", "path", "reason"}};
-constexpr Desc kCrlNextUpdate = {
-    "pg_tls_crl_next_update_timestamp_seconds",
-    Type::kGauge,
-    "When the issuer's certificates begin to be refused, since no revocation list is in force.",
-    {"server", "path", "issuer"}};
-constexpr Desc kChainNotAfter = {"pg_tls_certificate_chain_not_after_timestamp_seconds",
-                                 Type::kGauge,
-                                 "The earliest end on the path from the served certificate to its anchor.",
-                                 {"server", "source", "role", "path"}};
-constexpr Desc kUnneeded = {"pg_tls_certificate_unneeded_info",
-                            Type::kGauge,
-                            "A certificate that no verification depends on: its end matters to no client.",
-                            {"server", "source", "role", "path", "position", "subject"}};
-constexpr Desc kListForSent = {"pg_tls_crl_unknown_issuer_info",
-                               Type::kGauge,
-                               "A revocation list of an authority that is not in ssl_ca_file.",
-                               {"server", "path", "issuer"}};
-constexpr Desc kCaAccepted = {"pg_tls_client_ca_accepted",
-                              Type::kGauge,
-                              "Whether the server accepts client certificates that this authority issued.",
-                              {"server", "path", "subject", "serial"}};
-constexpr Desc kCaRefused = {"pg_tls_client_ca_refused_info",
-                             Type::kGauge,
-                             "Why the server refuses client certificates that this authority issued.",
-                             {"server", "path", "subject", "serial", "reason"}};
-constexpr Desc kCaNotAfter = {"pg_tls_client_ca_not_after_timestamp_seconds",
-                              Type::kGauge,
-                              "When a certificate on the authority's path expires that no other one replaces.",
-                              {"server", "path", "subject", "serial"}};
-constexpr Desc kKeyOk = {"pg_tls_private_key_ok",
-                         Type::kGauge,
-                         "Whether PostgreSQL will accept the private key file at its next start.",
-                         {"server", "path", "check"}};
-constexpr Desc kNextStartOk = {
-    "pg_tls_next_start_ok",
-    Type::kGauge,
-    "Whether the server would start again with its TLS files, TLS settings and pg_hba.conf as they are now.",
-    {"server"}};
-constexpr Desc kNextStartFailure = {"pg_tls_next_start_failure_info",
-                                    Type::kGauge,
-                                    "Why the server would not start again.",
-                                    {"server", "role", "path", "reason"}};
-constexpr Desc kMatches = {"pg_tls_served_certificate_matches_file",
-                           Type::kGauge,
-                           "Whether the certificate on the wire is the one in the server's file.",
-                           {"server"}};
-
-constexpr std::array kDescs = {&kNotAfter,  &kNotBefore,  &kInfo,          &kChainNotAfter, &kUnneeded,
-                               &kReadable,  &kFileError,  &kCrlNextUpdate, &kListForSent,   &kCaAccepted,
-                               &kCaRefused, &kCaNotAfter, &kKeyOk,         &kNextStartOk,   &kNextStartFailure,
-                               &kMatches};
 
 // ---- Reader
 
@@ -182,79 +104,6 @@ std::string_view WhyNothingIsServed(const tls::TlsResult& look) {
   return ToString(FailureReason::kConnection);
 }
 
-// ---- Render
-
-void RenderCertificate(std::string_view source, std::string_view role, std::string_view path, std::size_t position,
-                       const tls::CertificateFacts& facts, bool needed, Sink& sink) {
-  const std::string number = std::to_string(position);
-  const auto time = [&](const Desc& desc, std::optional<std::chrono::sys_seconds> at) {
-    if (at) sink.Add(desc, {source, role, path, number, facts.subject}, metrics::Seconds(at->time_since_epoch()));
-  };
-  time(kNotAfter, facts.not_after);
-  time(kNotBefore, facts.not_before);
-  if (!needed) sink.Add(kUnneeded, {source, role, path, number, facts.subject}, 1);
-  sink.Add(
-      kInfo,
-      {source, role, path, number, facts.subject, facts.issuer, facts.serial, facts.fingerprint_sha256,
-       facts.key_algorithm, facts.key_size, facts.signature_algorithm, facts.san, facts.self_signed ? "true" : "false"},
-      1);
-}
-
-void RenderClients(const CertificateInventory& inventory, Sink& sink) {
-  for (const auto& list : inventory.lists) {
-    if (list.next_update) {
-      sink.Add(kCrlNextUpdate, {list.path, list.issuer}, metrics::Seconds(list.next_update->time_since_epoch()));
-    }
-    if (list.scope != tls::ListScope::kAuthority) sink.Add(kListForSent, {list.path, list.issuer}, 1);
-  }
-  const auto file = std::ranges::find(inventory.files, "ca", &tls::FileReport::role);
-  if (!inventory.clients || file == inventory.files.end()) return;
-  for (const auto& [subject, serial, refusals, not_after] : inventory.clients->authorities) {
-    sink.Add(kCaAccepted, {file->path, subject, serial}, refusals.empty() ? 1 : 0);
-    std::set<std::string_view> reasons;
-    for (const auto& refusal : refusals) reasons.insert(refusal.reason);
-    for (const std::string_view reason : reasons) sink.Add(kCaRefused, {file->path, subject, serial, reason}, 1);
-    if (not_after) {
-      sink.Add(kCaNotAfter, {file->path, subject, serial}, metrics::Seconds(not_after->time_since_epoch()));
-    }
-  }
-}
-
-void Render(const CertificateInventory& inventory, Sink& sink) {
-  for (std::size_t i = 0; i < inventory.served.size(); ++i) {
-    const bool needed = !inventory.served_path || inventory.served_path->needed[i];
-    RenderCertificate("served", "server", "", i, inventory.served[i], needed, sink);
-  }
-  if (inventory.served_path && inventory.served_path->not_after) {
-    sink.Add(kChainNotAfter, {"served", "server", ""},
-             metrics::Seconds(inventory.served_path->not_after->time_since_epoch()));
-  }
-  for (const auto& file : inventory.files) {
-    sink.Add(kReadable, {file.role, file.path}, file.problem.empty() ? 1 : 0);
-    if (!file.problem.empty()) sink.Add(kFileError, {file.role, file.path, file.problem}, 1);
-    for (const auto& [position, facts, needed] : file.content.certificates) {
-      RenderCertificate("file", file.role, file.path, position, facts, needed, sink);
-    }
-  }
-  RenderClients(inventory, sink);
-  if (inventory.key) {
-    const auto check = [&](std::string_view name, std::optional<bool> ok) {
-      if (ok) sink.Add(kKeyOk, {inventory.key->path, name}, *ok ? 1 : 0);
-    };
-    check("mode", inventory.key->mode);
-    check("owner", inventory.key->owner);
-    check("readable", inventory.key->readable);
-    check("matches_certificate", inventory.key->matches_certificate);
-  }
-  if (inventory.next_start) {
-    if (const auto ok = inventory.next_start->ok()) sink.Add(kNextStartOk, {}, *ok ? 1 : 0);
-    std::set<std::vector<std::string>> once;
-    for (const auto& [role, path, reason] : inventory.next_start->failures) once.insert({role, path, reason});
-    for (const auto& labels : once) sink.Add(kNextStartFailure, {labels[0], labels[1], labels[2]}, 1);
-  }
-  if (inventory.served_matches_file) sink.Add(kMatches, {}, *inventory.served_matches_file ? 1 : 0);
-}
-
 // ---- Factory
 
 class Collector : public sampling::Collector {
@@ -287,7 +136,9 @@ class Collector : public sampling::Collector {
       for (auto& crl : file.content.crls) DropBytes(crl.der);
     }
     for (auto& facts : inventory->served) DropBytes(facts.der);
-    Render(*inventory, output.sink);
+    if (RenderCertificates(*inventory, context.config.max_series, output.sink)) {
+      output.incomplete.push_back({"series", "max_series"});
+    }
     output.facts.Publish(std::shared_ptr<const CertificateInventory>(std::move(inventory)));
   }
 
@@ -342,6 +193,14 @@ class Collector : public sampling::Collector {
     for (std::size_t i = 0; i < certificates.size(); ++i) certificates[i].needed = path.needed[i];
   }
 
+  // The configuration may name a file that is the server's: it is the server's then.
+  static void AddLists(std::vector<tls::ListInForce> more, std::vector<tls::ListInForce>& lists) {
+    for (auto& list : more) {
+      const auto same = [&](const auto& one) { return one.path == list.path && one.issuer == list.issuer; };
+      if (std::ranges::none_of(lists, same)) lists.push_back(std::move(list));
+    }
+  }
+
   // OpenSSL's work, and that of the revocation lists: not for the loop.
   static asio::awaitable<void> JudgeClients(sampling::Context& context, const FileSettings& settings,
                                             sampling::Output& output, CertificateInventory& inventory) {
@@ -355,9 +214,8 @@ class Collector : public sampling::Collector {
         judged.first = JudgeClientAuthorities(*clients.verification, now);
         judged.second = judged.first->lists;
       }
-      std::ranges::move(LatestLists(clients.other_lists, now, tls::ListScope::kUnknownIssuer),
-                        std::back_inserter(judged.second));
-      std::ranges::move(LatestLists(configured, now, tls::ListScope::kConfigured), std::back_inserter(judged.second));
+      AddLists(LatestLists(clients.other_lists, now, tls::ListScope::kUnknownIssuer), judged.second);
+      AddLists(LatestLists(configured, now, tls::ListScope::kConfigured), judged.second);
       return judged;
     };
     std::tie(inventory.clients, inventory.lists) = co_await context.blocking.Run(std::move(judge));
@@ -450,7 +308,7 @@ class Collector : public sampling::Collector {
 constexpr sampling::CollectorType kType = {"certificates",
                                            "The certificates that are served and those on disk",
                                            sampling::ConnectionKind::kIfConnected,
-                                           kDescs,
+                                           kCertificateDescs,
                                            [] { return std::unique_ptr<sampling::Collector>(new Collector()); },
                                            kCertificatesParts};
 

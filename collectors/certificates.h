@@ -6,8 +6,8 @@
 //
 // Parts that may be incomplete: `served` (no connection, no handshake), `files` (no session, settings not visible,
 // function not installed, a directory of files that cannot be listed), `private_key` (where it is to be read here: not
-// all of it may be seen), `file_contents` (more certificates in a file than are read), `next_start_…` (what is not
-// known of the next start: by file, the settings, pg_hba.conf).
+// all of it may be seen), `file_contents` (more certificates in a file than are read), `series` (more of them than
+// max_series), `next_start_…` (what is not known of the next start: by file, the settings, pg_hba.conf).
 //
 // Facts: tls::CertificateInventory.
 #pragma once

@@ -53,6 +53,11 @@ inline constexpr sampling::Remedy kFileContentsRemedies[] = {
      "The file holds more certificates than are read of one file, and the first ones were checked. Remove from it what "
      "the server does not need, or split it."},
 };
+inline constexpr sampling::Remedy kSeriesRemedies[] = {
+    {"max_series",
+     "There are more certificates, files or revocation lists than have series on /metrics; those that end first have "
+     "them. Raise collectors.certificates.max_series, or name fewer files."},
+};
 
 inline constexpr sampling::Remedy kClientCertificatesRemedies[] = {
     {"insufficient_privilege",
@@ -78,6 +83,7 @@ inline constexpr sampling::DeclaredPart kCertificatesParts[] = {
     {"served", "the certificate that the server presents", kServedRemedies},
     {"files", "the server's certificate files", kFilesRemedies},
     {"private_key", "the server's private key file", kStartFileRemedies},
+    {"series", "every certificate on the page of metrics", kSeriesRemedies},
     {"file_contents", "all certificates of a large file", kFileContentsRemedies},
     {"next_start_server", "whether the next start takes ssl_cert_file", kStartFileRemedies},
     {"next_start_key", "whether the next start takes ssl_key_file", kStartFileRemedies},

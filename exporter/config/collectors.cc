@@ -23,7 +23,7 @@ std::vector<std::pair<std::string, Node>> Keys(const std::string& collector, con
   if (collector == "hba") return node.Map({"enabled", "interval", "timeout", "max_series"});
   if (collector == "endpoint") return node.Map({"enabled", "interval", "timeout", "enforcement_interval"});
   if (collector == "certificates") {
-    return node.Map({"enabled", "interval", "timeout", "read_via", "files", "pkcs12_password_file"});
+    return node.Map({"enabled", "interval", "timeout", "read_via", "files", "pkcs12_password_file", "max_series"});
   }
   return node.Map({"enabled", "interval", "timeout"});
 }

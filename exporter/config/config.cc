@@ -20,7 +20,7 @@ const std::map<std::string, CollectorConfig, std::less<>>& DefaultCollectors() {
       {"settings", {.interval = seconds(60), .timeout = seconds(5)}},
       {"hba", {.interval = seconds(60), .timeout = seconds(10)}},
       {"endpoint", {.interval = minutes(5), .timeout = seconds(30)}},
-      {"certificates", {.interval = minutes(10), .timeout = seconds(30)}},
+      {"certificates", {.interval = minutes(10), .timeout = seconds(30), .max_series = 500}},
   };
   return kDefaults;
 }

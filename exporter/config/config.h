@@ -28,7 +28,7 @@ struct CollectorConfig {
   bool client_addr = false;      // client_addr as a label of pg_tls_connections
   int ipv4_prefix = 32;          // 0 … 32; less than 32 buckets client_addr
   int ipv6_prefix = 128;         // 0 … 128
-  std::size_t max_series = 200;  // per metric and server; also the hba collector's
+  std::size_t max_series = 200;  // per metric and server; also the hba and certificates collectors'
 
   // hba: names that regular expressions are asked about beside the cluster's own. Never in a file: `explain` asks so.
   std::vector<std::string> names;
@@ -115,7 +115,7 @@ struct SecretFile {
 struct Config {
   std::vector<ServerConfig> servers;  // in the file's order, names unique
   std::vector<Module> modules;
-  // Collector settings for /probe and for servers without their own.
+  // Collector settings for /probe and for servers without their own; `files` apart, which one server has.
   std::map<std::string, CollectorConfig, std::less<>> collectors;
   Policy policy;
   std::vector<SecretFile> secret_files;

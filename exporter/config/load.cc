@@ -113,6 +113,19 @@ void ParseServers(const Node& node, Document& document, Config& config) {
   }
 }
 
+// Files of this machine are no server's: those of the section `collectors` are read and exported once.
+void KeepFilesOnce(Config& config) {
+  auto& for_all = config.collectors.at("certificates").files;
+  bool kept = false;
+  for (ServerConfig& server : config.servers) {
+    CollectorConfig& certificates = server.collectors.at("certificates");
+    if (certificates.files != for_all) continue;
+    if (kept || !certificates.enabled) certificates.files.clear();
+    kept = kept || certificates.enabled;
+  }
+  if (kept) for_all.clear();  // else /probe is all that reads them
+}
+
 }  // namespace
 
 Config Parse(const std::string& path, const std::string& content, const ConninfoCheck& check) {
@@ -132,6 +145,7 @@ Config Parse(const std::string& path, const std::string& content, const Conninfo
       for (const auto& [name, module] : value.Map({})) config.modules.push_back(ParseModule(name, module, document));
     }
   }
+  KeepFilesOnce(config);
   config.secret_files = std::move(document.files.secrets);
   if (config.servers.empty() && config.modules.empty())
     root.Fail("no servers (and no modules for /probe) are configured");

@@ -134,6 +134,7 @@ Certificate Make(const CertificateSpec& spec, X509* issuer, EVP_PKEY* issuer_key
   BIGNUM* serial = BN_new();
   BN_rand(serial, 126, BN_RAND_TOP_ONE, BN_RAND_BOTTOM_ANY);
   BN_to_ASN1_INTEGER(serial, X509_get_serialNumber(certificate.get()));
+  if (spec.serial != 0) ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), spec.serial);
   BN_free(serial);
   SetTime(X509_getm_notBefore(certificate.get()), spec.not_before);
   SetTime(X509_getm_notAfter(certificate.get()), spec.not_after);

@@ -24,6 +24,7 @@ struct CertificateSpec {
   bool key_identifiers = true;          // subjectKeyIdentifier and authorityKeyIdentifier
   std::string extended_key_usage;       // "clientAuth"; empty: none
   std::string crl_distribution_points;  // "URI:http://…"; empty: none
+  long serial = 0;                      // 0: a random one
 };
 
 // PEM texts. `chain` is what a server file holds: the certificate, then its intermediates, without the root.

@@ -36,6 +36,7 @@ const std::map<std::string_view, const char*>& MustName() {
       {"error", "server log|pg_stat_ssl"},
       {"insufficient_privilege", "GRANT |monitoring_role\\.sql"},
       {"key_algorithm", "OpenSSL"},
+      {"max_series", "collectors\\.certificates\\.max_series"},
       {"missing", "does not exist|disappeared"},
       {"malformed", "ssl_ca_file"},
       {"no_answer", "server log"},

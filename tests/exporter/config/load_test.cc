@@ -170,6 +170,28 @@ TEST(LoadTest, AServersOwnSettingWinsOverTheGlobalOne) {
   EXPECT_THAT(config.collectors.at("certificates").files, ElementsAre("/a", "/b"));
 }
 
+// The files are this machine's: a fleet of a thousand servers does not read them a thousand times.
+TEST(LoadTest, FilesForAllServersAreReadOnce) {
+  const auto files = [](const std::string& servers) {
+    const Config config = Read("collectors: {certificates: {files: [/a]}}\n" + servers);
+    std::string text;
+    for (const auto& server : config.servers) {
+      text += server.name + ":";
+      for (const std::string& file : server.collector("certificates").files) text += file;
+      text += " ";
+    }
+    for (const std::string& file : config.collectors.at("certificates").files) text += "/probe:" + file;
+    return text;
+  };
+  EXPECT_EQ(files("servers: [{name: a}, {name: b}, {name: c}]"), "a:/a b: c: ");
+  // What a server is given for itself it keeps, be it nothing.
+  EXPECT_EQ(files("servers: [{name: a, collectors: {certificates: {files: [/x]}}}, {name: b}, {name: c}]"),
+            "a:/x b:/a c: ");
+  EXPECT_EQ(files("servers: [{name: a, collectors: {certificates: {files: []}}}, {name: b}]"), "a: b:/a ");
+  EXPECT_EQ(files("servers: [{name: a, collectors: {certificates: {enabled: false}}}, {name: b}]"), "a: b:/a ");
+  EXPECT_EQ(files("modules: {m: {collectors: [certificates], allowed_targets: ['h:*']}}"), "/probe:/a");
+}
+
 TEST(LoadTest, ReadsEveryUnitOfDurations) {
   const std::pair<const char*, milliseconds> cases[] = {
       {"500ms", milliseconds(500)}, {"15s", seconds(15)},      {"5m", minutes(5)},          {"1h", hours(1)},

@@ -1,0 +1,177 @@
+#include "collectors/certificate_samples.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+#include <tuple>
+#include <vector>
+
+namespace pgtls::collectors {
+namespace {
+
+using metrics::Desc;
+using metrics::Sink;
+using std::chrono::sys_seconds;
+using tls::CertificateInventory;
+
+// The first `most` of `all` in the order of `rank`, where all are elements of one array, in its order.
+template <typename T, typename Rank>
+std::vector<const T*> First(std::vector<const T*> all, std::size_t most, Rank rank) {
+  if (all.size() <= most) return all;
+  std::ranges::sort(all, {}, [&](const T* one) { return std::pair(rank(*one), one); });
+  all.resize(most);
+  return all;
+}
+
+class Renderer {
+ public:
+  Renderer(std::size_t max_series, Sink& sink) : max_series_(max_series), sink_(sink) {}
+
+  void Served(const CertificateInventory& inventory) {
+    const std::size_t shown = std::min(inventory.served.size(), kMostServedCertificates);
+    for (std::size_t i = 0; i < shown; ++i) {
+      const bool needed = !inventory.served_path || inventory.served_path->needed[i];
+      Certificate("served", "server", "", i, inventory.served[i], needed);
+    }
+    omitted_certificates_ += inventory.served.size() - shown;
+    if (inventory.served_path && inventory.served_path->not_after) {
+      sink_.Add(kChainNotAfter, {"served", "server", ""},
+                metrics::Seconds(inventory.served_path->not_after->time_since_epoch()));
+    }
+  }
+
+  void Files(const CertificateInventory& inventory) {
+    std::vector<const tls::FileReport*> files;
+    std::vector<Placed> certificates;
+    for (const auto& file : inventory.files) {
+      files.push_back(&file);
+      for (const auto& entry : file.content.certificates) certificates.push_back({&file, &entry});
+    }
+    std::vector<const Placed*> placed;
+    for (const Placed& one : certificates) placed.push_back(&one);
+    // Those of the server before those of the configuration.
+    const auto of_file = First(files, max_series_, [](const tls::FileReport& file) {
+      return std::tuple(file.role == "extra", file.problem.empty());
+    });
+    const auto of_certificate = First(placed, max_series_, [](const Placed& one) {
+      return std::tuple(one.file->role != "server", !one.entry->needed,
+                        one.entry->facts.not_after.value_or(sys_seconds::max()));
+    });
+    for (const auto* file : of_file) {
+      sink_.Add(kReadable, {file->role, file->path}, file->problem.empty() ? 1 : 0);
+      if (!file->problem.empty()) sink_.Add(kFileError, {file->role, file->path, file->problem}, 1);
+    }
+    for (const auto* one : of_certificate) {
+      const auto& [position, facts, needed] = *one->entry;
+      Certificate("file", one->file->role, one->file->path, position, facts, needed);
+    }
+    omitted_files_ += files.size() - of_file.size();
+    omitted_certificates_ += placed.size() - of_certificate.size();
+  }
+
+  void Lists(const CertificateInventory& inventory) {
+    std::vector<const tls::ListInForce*> lists;
+    for (const auto& list : inventory.lists) lists.push_back(&list);
+    const auto shown = First(lists, max_series_, [](const tls::ListInForce& list) {
+      return std::tuple(list.scope, list.next_update.value_or(sys_seconds::max()));
+    });
+    for (const auto* list : shown) {
+      if (list->next_update) {
+        sink_.Add(kCrlNextUpdate, {list->path, list->issuer}, metrics::Seconds(list->next_update->time_since_epoch()));
+      }
+      if (list->scope != tls::ListScope::kAuthority) sink_.Add(kListForSent, {list->path, list->issuer}, 1);
+    }
+    omitted_lists_ += lists.size() - shown.size();
+  }
+
+  // Returns whether there is anything.
+  bool Omitted() {
+    for (const auto& [kind, count] :
+         {std::pair{"certificate", omitted_certificates_}, {"file", omitted_files_}, {"crl", omitted_lists_}}) {
+      if (count > 0) sink_.Add(kOmitted, {kind}, static_cast<double>(count));
+    }
+    return omitted_certificates_ + omitted_files_ + omitted_lists_ > 0;
+  }
+
+ private:
+  struct Placed {
+    const tls::FileReport* file;
+    const tls::CertificateFile::Entry* entry;
+  };
+
+  void Certificate(std::string_view source, std::string_view role, std::string_view path, std::size_t position,
+                   const tls::CertificateFacts& facts, bool needed) {
+    const std::string number = std::to_string(position);
+    const auto time = [&](const Desc& desc, std::optional<std::chrono::sys_seconds> at) {
+      if (at) sink_.Add(desc, {source, role, path, number, facts.subject}, metrics::Seconds(at->time_since_epoch()));
+    };
+    time(kNotAfter, facts.not_after);
+    time(kNotBefore, facts.not_before);
+    if (!needed) sink_.Add(kUnneeded, {source, role, path, number, facts.subject}, 1);
+    sink_.Add(kInfo,
+              {source, role, path, number, facts.subject, facts.issuer, facts.serial, facts.fingerprint_sha256,
+               facts.key_algorithm, facts.key_size, facts.signature_algorithm, facts.san,
+               facts.self_signed ? "true" : "false"},
+              1);
+  }
+
+  std::size_t max_series_;
+  Sink& sink_;
+  std::size_t omitted_certificates_ = 0;
+  std::size_t omitted_files_ = 0;
+  std::size_t omitted_lists_ = 0;
+};
+
+void RenderClients(const CertificateInventory& inventory, Sink& sink) {
+  const auto file = std::ranges::find(inventory.files, "ca", &tls::FileReport::role);
+  if (!inventory.clients || file == inventory.files.end()) return;
+  // Two may share subject and serial, and the first sample of a label set stays.
+  std::vector<const tls::ClientAuthority*> refused_first;
+  for (const auto& authority : inventory.clients->authorities) refused_first.push_back(&authority);
+  std::ranges::sort(refused_first, {}, [](const auto* one) { return std::pair(one->refusals.empty(), one); });
+  for (const auto* authority : refused_first) {
+    const auto& [subject, serial, refusals, not_after] = *authority;
+    sink.Add(kCaAccepted, {file->path, subject, serial}, refusals.empty() ? 1 : 0);
+    std::set<std::string_view> reasons;
+    for (const auto& refusal : refusals) reasons.insert(refusal.reason);
+    for (const std::string_view reason : reasons) sink.Add(kCaRefused, {file->path, subject, serial, reason}, 1);
+    if (not_after) {
+      sink.Add(kCaNotAfter, {file->path, subject, serial}, metrics::Seconds(not_after->time_since_epoch()));
+    }
+  }
+}
+
+void RenderKey(const CertificateInventory& inventory, Sink& sink) {
+  if (!inventory.key) return;
+  const auto check = [&](std::string_view name, std::optional<bool> ok) {
+    if (ok) sink.Add(kKeyOk, {inventory.key->path, name}, *ok ? 1 : 0);
+  };
+  check("mode", inventory.key->mode);
+  check("owner", inventory.key->owner);
+  check("readable", inventory.key->readable);
+  check("matches_certificate", inventory.key->matches_certificate);
+}
+
+void RenderNextStart(const CertificateInventory& inventory, Sink& sink) {
+  if (!inventory.next_start) return;
+  if (const auto ok = inventory.next_start->ok()) sink.Add(kNextStartOk, {}, *ok ? 1 : 0);
+  std::set<std::vector<std::string>> once;
+  for (const auto& [role, path, reason] : inventory.next_start->failures) once.insert({role, path, reason});
+  for (const auto& labels : once) sink.Add(kNextStartFailure, {labels[0], labels[1], labels[2]}, 1);
+}
+
+}  // namespace
+
+bool RenderCertificates(const CertificateInventory& inventory, std::size_t max_series, Sink& sink) {
+  Renderer renderer(max_series, sink);
+  renderer.Served(inventory);
+  renderer.Files(inventory);
+  renderer.Lists(inventory);
+  RenderClients(inventory, sink);
+  RenderKey(inventory, sink);
+  RenderNextStart(inventory, sink);
+  if (inventory.served_matches_file) sink.Add(kMatches, {}, *inventory.served_matches_file ? 1 : 0);
+  return renderer.Omitted();
+}
+
+}  // namespace pgtls::collectors
