@@ -100,7 +100,10 @@ tls::FileReport ReportOf(std::string role, std::string path, std::string status,
   if (!report.problem.empty()) return report;
   report.content = tls::ParseCertificateFile(bytes, pkcs12_password);
   const bool empty = report.content.certificates.empty() && (report.role == "server" || report.content.crls.empty());
-  if (report.content.malformed > 0) {
+  if (!report.content.pkcs12_problem.empty()) {
+    // PostgreSQL reads none, whatever its password.
+    report.problem = report.role == "extra" ? report.content.pkcs12_problem : "no_certificate";
+  } else if (report.content.malformed > 0) {
     report.problem = "malformed";
   } else if (report.role == "crl" ? report.content.crls.empty() : empty) {
     report.problem = report.role == "crl" ? "no_crl" : "no_certificate";

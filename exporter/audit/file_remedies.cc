@@ -48,6 +48,18 @@ std::string FileRemedy(std::string_view role, std::string_view problem, const st
         "storeutl -noout {}` shows how far it can be read.{}",
         file, reload);
   }
+  if (problem == "wrong_password") {
+    return fmt::format(
+        "Put the password of {} into the file that collectors.certificates.pkcs12_password_file names, which the "
+        "exporter's OS user must be able to read: one for all PKCS#12 files.",
+        file);
+  }
+  if (problem == "unsupported_encryption") {
+    return fmt::format(
+        "Write {0} anew with an encryption that OpenSSL still has: openssl pkcs12 -legacy -in {0} -nodes | openssl "
+        "pkcs12 -export -out NEW.p12",
+        file);
+  }
   return "";
 }
 

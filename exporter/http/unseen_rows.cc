@@ -41,7 +41,9 @@ void AddServer(const ServerFacts& facts, const Add& add) {
   if (!facts.certificates) return;
   for (const auto& file : facts.certificates->files) {
     if (!file.problem.empty()) add("file " + file.path, file.problem);
-    if (file.content.malformed > 0) add("file " + file.path, Counted(file.content.malformed, "malformed block"));
+    const bool named = !file.content.pkcs12_problem.empty();
+    if (file.content.malformed > 0 && !named)
+      add("file " + file.path, Counted(file.content.malformed, "malformed block"));
     if (file.content.truncated) add("file " + file.path, "too many certificates: the first ones were read");
   }
 }

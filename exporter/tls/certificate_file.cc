@@ -2,6 +2,8 @@
 
 #include <openssl/pem.h>
 
+#include <algorithm>
+
 #include "exporter/tls/pkcs12.h"
 
 namespace pgtls::tls {
@@ -32,27 +34,43 @@ class Parser {
     }
   }
 
+  // One certificate or list after the other. Editors and transfers leave a line end behind them, which OpenSSL ignores.
   bool Der(std::string_view bytes) {
-    if (X509Ptr certificate = DecodeCertificate(bytes)) {
-      Add(certificate.get());
-      return true;
+    constexpr std::string_view kPadding("\0\t\n\r ", 5);
+    bool any = false;
+    while (!bytes.empty() && DerObject(bytes)) {
+      any = true;
+      bytes.remove_prefix(std::min(bytes.find_first_not_of(kPadding), bytes.size()));
     }
-    const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
-    if (const X509CrlPtr crl{d2i_X509_CRL(nullptr, &data, static_cast<long>(bytes.size()))}) {
-      file_.crls.push_back(FactsOf(crl.get()));
-      return true;
-    }
-    return false;
+    if (any && !bytes.empty()) ++file_.malformed;
+    return any;
   }
 
   bool Pkcs12(std::string_view bytes, const std::optional<std::string>& password, long max_iterations) {
     const Pkcs12Certificates found = ReadPkcs12(bytes, password, max_iterations);
     for (const X509Ptr& certificate : found.certificates) Add(certificate.get());
     file_.malformed += found.opened ? 0 : 1;
+    file_.pkcs12_problem = found.problem;
     return found.is_pkcs12;
   }
 
  private:
+  // Takes the object at the start of `bytes` off them.
+  bool DerObject(std::string_view& bytes) {
+    const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
+    const auto* end = data;
+    if (const X509Ptr read{d2i_X509(nullptr, &end, static_cast<long>(bytes.size()))}) {
+      const X509Ptr certificate = DecodeCertificate(bytes.substr(0, static_cast<std::size_t>(end - data)));
+      Add(certificate.get());
+    } else if (const X509CrlPtr crl{d2i_X509_CRL(nullptr, &(end = data), static_cast<long>(bytes.size()))}) {
+      file_.crls.push_back(FactsOf(crl.get()));
+    } else {
+      return false;
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(end - data));
+    return true;
+  }
+
   // Returns where the search for the next block goes on.
   std::size_t Block(std::string_view bytes, std::size_t begin, std::string_view label) {
     const bool certificate = IsCertificate(label);

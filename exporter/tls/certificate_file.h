@@ -30,12 +30,15 @@ struct CertificateFile {
   std::vector<CrlFacts> crls;
   // Blocks that claim to be a certificate or a list and are not, or lack their end. The others stand all the same.
   std::size_t malformed = 0;
+  // Of a PKCS#12 file, which then counts as malformed, too: wrong_password (or none where it needs one),
+  // unsupported_encryption (RC2, or more iterations than allowed). Empty: another fault, or none.
+  std::string_view pkcs12_problem;
   std::size_t other_blocks = 0;  // PEM blocks of other kinds: keys, parameters
   bool truncated = false;
 };
 
-// Private keys are skipped unread. `pkcs12_password`: for a PKCS#12 file; without one, none and the empty password are
-// tried. PKCS#12 can take seconds: call it where blocking does not hurt.
+// Private keys are skipped unread. `pkcs12_password`: for a PKCS#12 file; none and the empty password are tried as
+// well. PKCS#12 can take seconds: call it where blocking does not hurt.
 CertificateFile ParseCertificateFile(std::string_view bytes, const std::optional<std::string>& pkcs12_password,
                                      long max_pkcs12_iterations = kMaxPkcs12Iterations);
 

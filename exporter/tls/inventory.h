@@ -16,7 +16,9 @@ namespace pgtls::tls {
 struct FileReport {
   std::string role;     // "server", "ca", "crl" (of the server's settings), "extra" (configured)
   std::string path;     // absolute
-  std::string problem;  // empty: none; missing, permission_denied, unreadable, no_certificate, no_crl, malformed
+  // Empty: none; missing, permission_denied, unreadable, no_certificate, no_crl, malformed; of role extra also
+  // wrong_password, unsupported_encryption.
+  std::string problem;
   CertificateFile content;
   // Of problem permission_denied: is it the server that may not read the file? Absent: not known, or not the server's.
   std::optional<bool> server_may_read = std::nullopt;

@@ -1,7 +1,9 @@
 #include "exporter/tls/pkcs12.h"
 
 #include <openssl/asn1t.h>
+#include <openssl/evperr.h>
 #include <openssl/pkcs7.h>
+#include <openssl/proverr.h>
 
 #include <algorithm>
 
@@ -43,6 +45,16 @@ std::optional<long> Iterations(const X509_ALGOR* algorithm) {
   return kdf == nullptr ? std::nullopt : Number(kdf->iter);
 }
 
+constexpr std::string_view kWrongPassword = "wrong_password";
+constexpr std::string_view kUnsupported = "unsupported_encryption";
+
+// RC2, RC4, DES and the like are in OpenSSL's legacy provider, which is not loaded.
+bool IsUnsupported(unsigned long error) {
+  const int reason = ERR_GET_REASON(error);
+  return reason == ERR_R_UNSUPPORTED || (ERR_GET_LIB(error) == ERR_LIB_EVP && (reason == EVP_R_UNKNOWN_PBE_ALGORITHM ||
+                                                                               reason == EVP_R_UNSUPPORTED_ALGORITHM));
+}
+
 class Reader {
  public:
   explicit Reader(long max_iterations) : iterations_left_(max_iterations) {}
@@ -56,11 +68,17 @@ class Reader {
     const ASN1_INTEGER* iterations = nullptr;
     PKCS12_get0_mac(nullptr, nullptr, nullptr, &iterations, bundle);
     const long count = iterations == nullptr ? 1 : Number(iterations).value_or(iterations_left_);
-    for (const char* candidate : {password ? password->c_str() : nullptr, password ? password->c_str() : ""}) {
+    // One password is configured for all files, and some files need none.
+    std::vector<const char*> candidates = {nullptr, ""};
+    if (password) candidates.insert(candidates.begin(), password->c_str());
+    for (const char* candidate : candidates) {
       if (!Spend(count)) return false;
       password_ = candidate;
+      ERR_clear_error();
       if (PKCS12_verify_mac(bundle, candidate, -1) == 1) return true;
+      if (IsUnsupported(ERR_peek_error())) problem_ = kUnsupported;
     }
+    if (problem_.empty()) problem_ = kWrongPassword;
     return false;
   }
 
@@ -70,7 +88,9 @@ class Reader {
       bags.reset(PKCS12_unpack_p7data(safe));
     } else if (PKCS7_type_is_encrypted(safe) && safe->d.encrypted != nullptr) {
       const auto count = Iterations(safe->d.encrypted->enc_data->algorithm);
+      ERR_clear_error();
       if (count && Spend(*count)) bags.reset(PKCS12_unpack_p7encdata(safe, password_, -1));
+      if (bags == nullptr && count) NoteError(ERR_peek_error());
     }
     if (bags == nullptr) {
       broken_ = true;
@@ -91,19 +111,33 @@ class Reader {
   }
 
   bool broken() const { return broken_; }
+  std::string_view problem() const { return problem_; }
   std::vector<X509Ptr> TakeCertificates() {
     std::ranges::move(others_, std::back_inserter(with_key_));
     return std::move(with_key_);
   }
 
  private:
+  // Why a safe could not be decrypted, whose integrity was checked where there is a check.
+  void NoteError(unsigned long error) {
+    if (IsUnsupported(error)) {
+      problem_ = kUnsupported;
+    } else if (ERR_GET_LIB(error) == ERR_LIB_PROV && ERR_GET_REASON(error) == PROV_R_BAD_DECRYPT) {
+      problem_ = kWrongPassword;
+    }
+  }
+
   bool Spend(long iterations) {
-    if (iterations > iterations_left_) return false;
+    if (iterations > iterations_left_) {
+      problem_ = kUnsupported;
+      return false;
+    }
     iterations_left_ -= iterations;
     return true;
   }
 
   long iterations_left_;
+  std::string_view problem_;
   const char* password_ = nullptr;
   bool broken_ = false;
   std::vector<X509Ptr> with_key_;
@@ -120,10 +154,12 @@ Pkcs12Certificates ReadPkcs12(std::string_view bytes, const std::optional<std::s
   if (!result.is_pkcs12) return result;
   Reader reader(max_iterations);
   result.opened = reader.Open(bundle.get(), password);
+  result.problem = reader.problem();
   if (!result.opened) return result;
   const SafesPtr safes(PKCS12_unpack_authsafes(bundle.get()));
   for (int i = 0; i < sk_PKCS7_num(safes.get()); ++i) reader.ReadSafe(sk_PKCS7_value(safes.get(), i));
   result.opened = safes != nullptr && !reader.broken();
+  result.problem = reader.problem();
   result.certificates = reader.TakeCertificates();
   return result;
 }

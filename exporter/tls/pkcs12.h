@@ -11,13 +11,14 @@
 namespace pgtls::tls {
 
 struct Pkcs12Certificates {
-  bool is_pkcs12 = false;  // else nothing else is set
-  bool opened = true;      // false: wrong password, more iterations than allowed, or something in it is broken
+  bool is_pkcs12 = false;    // else nothing else is set
+  bool opened = true;        // false: something in it could not be opened
+  std::string_view problem;  // where that is so: wrong_password, unsupported_encryption; else empty
   // Those that belong to a key first, then the file's order. Whole even where a part of the file could not be opened.
   std::vector<X509Ptr> certificates;
 };
 
-// Without a password, none and the empty one are tried. A sum of iterations beyond the limit is not begun.
+// None and the empty password are tried as well. A sum of iterations beyond the limit is not begun.
 Pkcs12Certificates ReadPkcs12(std::string_view bytes, const std::optional<std::string>& password, long max_iterations);
 
 }  // namespace pgtls::tls

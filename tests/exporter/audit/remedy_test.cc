@@ -399,6 +399,18 @@ TEST(Remedies, EveryProblemOfAFileHasItsOwn) {
   }
 }
 
+TEST(Remedies, APkcs12FileThatCannotBeOpenedHasItsOwn) {
+  const std::pair<const char*, const char*> problems[] = {{"wrong_password", "pkcs12_password_file"},
+                                                          {"unsupported_encryption", "openssl pkcs12 -legacy"}};
+  for (const auto& [problem, word] : problems) {
+    tls::CertificateInventory inventory;
+    inventory.files = {{"extra", "/data/x.p12", problem, {}}};
+    const Findings findings = SnapshotBuilder().Publish(inventory).Check();
+    ASSERT_EQ(findings.size(), 1U);
+    EXPECT_THAT(findings[0].remedy, testing::AllOf(HasSubstr(word), HasSubstr("/data/x.p12")));
+  }
+}
+
 // PostgreSQL starts without a list directory: only what ssl_crl_file names must be there.
 TEST(Remedies, EveryProblemOfAListDirectoryHasItsOwn) {
   std::set<std::string> texts;

@@ -73,6 +73,23 @@ TEST(CertificateFileTest, Der) {
   EXPECT_TRUE(ParseCertificateFile(der.substr(0, 100), {}).certificates.empty());
 }
 
+TEST(CertificateFileTest, DerWithSomethingBehindIt) {
+  const std::string der = Piped({"openssl", "x509", "-outform", "DER"}, Pem("der"));
+  for (const char* padding : {"\n", "\r\n", "\n\n", " "}) {
+    const CertificateFile file = ParseCertificateFile(der + padding, {});
+    EXPECT_EQ(Subjects(file), "0:CN=der ");
+    EXPECT_EQ(file.malformed, 0u);
+  }
+  EXPECT_EQ(Subjects(ParseCertificateFile(der + std::string(3, '\0'), {})), "0:CN=der ");
+  // Whatever else is there may hold a certificate that ends sooner.
+  EXPECT_EQ(Subjects(ParseCertificateFile(der + Piped({"openssl", "x509", "-outform", "DER"}, Pem("two")), {})),
+            "0:CN=der 1:CN=two ");
+  EXPECT_EQ(ParseCertificateFile(der + "text", {}).malformed, 1u);
+  EXPECT_EQ(ParseCertificateFile(der + der.substr(0, 100), {}).malformed, 1u);
+  const std::string crl = Piped({"openssl", "crl", "-outform", "DER"}, support::TestCa("CA").Crl());
+  EXPECT_EQ(ParseCertificateFile(crl + "\n", {}).crls.size(), 1u);
+}
+
 TEST(CertificateFileTest, TrustedCertificate) {
   EXPECT_EQ(Subjects(ParseCertificateFile(Piped({"openssl", "x509", "-trustout"}, Pem("t")), {})), "0:CN=t ");
 }
@@ -94,9 +111,40 @@ TEST(CertificateFileTest, Pkcs12) {
   const support::Certificate leaf = ca.Issue({.common_name = "leaf"});
   const std::string bundle = Pkcs12(leaf, ca.certificate(), "secret");
   EXPECT_EQ(Subjects(ParseCertificateFile(bundle, "secret")), "0:CN=leaf 1:CN=CA ");
+  for (const auto& password : {std::optional<std::string>("wrong"), std::optional<std::string>()}) {
+    EXPECT_EQ(ParseCertificateFile(bundle, password).malformed, 1u);
+    EXPECT_EQ(ParseCertificateFile(bundle, password).pkcs12_problem, "wrong_password");
+  }
+  EXPECT_EQ(ParseCertificateFile(bundle.substr(0, bundle.size() / 2), "secret").pkcs12_problem, "");
+  // A file without a password stands beside others that have the configured one.
+  const std::string open = Pkcs12(leaf, "", "");
+  EXPECT_EQ(Subjects(ParseCertificateFile(open, {})), "0:CN=leaf ");
+  EXPECT_EQ(Subjects(ParseCertificateFile(open, "secret")), "0:CN=leaf ");
+}
+
+TEST(CertificateFileTest, Pkcs12WithoutAnIntegrityCheck) {
+  const support::TempDir dir;
+  const support::Certificate leaf = support::SelfSigned({.common_name = "leaf"});
+  const std::string input = dir.Write("in.pem", leaf.key + leaf.certificate);
+  support::MustRun({"openssl", "pkcs12", "-export", "-nomac", "-certpbe", "AES-256-CBC", "-in", input, "-out",
+                    dir.path() + "/x.p12", "-passout", "pass:secret"});
+  const std::string bundle = support::ReadFile(dir.path() + "/x.p12");
+  EXPECT_EQ(Subjects(ParseCertificateFile(bundle, "secret")), "0:CN=leaf ");
   EXPECT_EQ(ParseCertificateFile(bundle, "wrong").malformed, 1u);
-  EXPECT_EQ(ParseCertificateFile(bundle, {}).malformed, 1u);
-  EXPECT_EQ(Subjects(ParseCertificateFile(Pkcs12(leaf, "", ""), {})), "0:CN=leaf ");
+}
+
+// As Java and Windows wrote them for twenty years: RC2 with 40 bits, which OpenSSL 3 has in its legacy provider alone.
+TEST(CertificateFileTest, Pkcs12WithRc2) {
+  const support::TempDir dir;
+  const support::Certificate leaf = support::SelfSigned({.common_name = "leaf"});
+  const std::string input = dir.Write("in.pem", leaf.key + leaf.certificate);
+  support::MustRun({"openssl", "pkcs12", "-export", "-legacy", "-in", input, "-out", dir.path() + "/x.p12", "-passout",
+                    "pass:secret"});
+  const std::string bundle = support::ReadFile(dir.path() + "/x.p12");
+  const CertificateFile file = ParseCertificateFile(bundle, "secret");
+  EXPECT_TRUE(file.certificates.empty());
+  EXPECT_EQ(file.pkcs12_problem, "unsupported_encryption");
+  EXPECT_EQ(ParseCertificateFile(bundle, "wrong").pkcs12_problem, "wrong_password");
 }
 
 TEST(CertificateFileTest, Pkcs12OfOldWriters) {
@@ -114,6 +162,7 @@ TEST(CertificateFileTest, Pkcs12WithTooManyIterationsIsNotOpened) {
   EXPECT_EQ(Subjects(ParseCertificateFile(bundle, "secret", 4096)), "0:CN=leaf ");
   EXPECT_EQ(ParseCertificateFile(bundle, "secret", 4095).malformed, 1u);
   EXPECT_EQ(ParseCertificateFile(bundle, "secret", 2047).malformed, 1u);
+  EXPECT_EQ(ParseCertificateFile(bundle, "secret", 2047).pkcs12_problem, "unsupported_encryption");
 }
 
 TEST(CertificateFileTest, NothingInIt) {
