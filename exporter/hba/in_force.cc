@@ -35,12 +35,14 @@ InForceView InForceTracker::Look(const FileView& view) {
   shown_->load_time = view.load_time;
   const bool loadable = view.rules.loadable();
   const ByTimes times = JudgeTimes(view);
-  // Unchanged since the load; or, where the times do not tell that, shown the same before and after it, or proven
-  // earlier for this load.
+  const bool proven = loaded_ && loaded_->load_time == view.load_time && *loaded_->rules == view.rules;
   bool untouched = !times.touched && !shown_->came_after_load;
-  if (!view.changed || times.doubt != Doubt::kNone) {
-    const bool proven = loaded_ && loaded_->load_time == view.load_time && *loaded_->rules == view.rules;
+  if (!view.changed) {
+    // Without times the best evidence is that the file looked the same before and after the load.
     untouched = untouched && (shown_->since < view.load_time || proven);
+  } else if (times.doubt != Doubt::kNone) {
+    // Equal looks prove nothing here: another file may have been loaded between them, and replaced afterwards.
+    untouched = untouched && proven;
   }
   if (loadable && untouched) {
     loaded_ = Loaded{shown_->rules, view.load_time};

@@ -40,8 +40,9 @@ struct InForceView {
   Doubt doubt = Doubt::kNone;
 };
 
-// Remembers the last rules that were proven to be loaded. What the times leave open is decided by what was shown at
-// other looks, or not at all. Not thread-safe.
+// Remembers the last rules that were proven to be loaded. What visible times leave open stays open until the next load,
+// unless these rules were proven for the same load before. Without times, a file that looked the same before and after
+// a load counts as loaded. Not thread-safe.
 class InForceTracker {
  public:
   InForceView Look(const FileView& view);

@@ -145,6 +145,28 @@ TEST(InForceTracker, SeesALinkThatWasSwitchedBack) {
   EXPECT_EQ(view.rules, nullptr);
 }
 
+// The same, where only the directory of the link, or the whole second of the load, shows that something changed.
+TEST(InForceTracker, EqualLooksDoNotProveWhatWasLoadedBetweenThem) {
+  const auto looked_before = [] {
+    InForceTracker tracker;
+    EXPECT_EQ(tracker.Look({kStrict, 110, 100, 50, 60}).pending, false);
+    return tracker;
+  };
+  InForceTracker tracker = looked_before();
+  InForceView view = tracker.Look({kStrict, 310, 200, 50, 205});
+  EXPECT_EQ(view.pending, std::nullopt);
+  EXPECT_EQ(view.doubt, Doubt::kPath);
+  EXPECT_EQ(view.rules, nullptr);
+  // The next load settles it.
+  EXPECT_EQ(tracker.Look({kStrict, 510, 400, 50, 205}).pending, false);
+
+  tracker = looked_before();
+  view = tracker.Look({kStrict, 310, 200.3, 200, 60});
+  EXPECT_EQ(view.pending, std::nullopt);
+  EXPECT_EQ(view.doubt, Doubt::kSameSecond);
+  EXPECT_EQ(view.rules, nullptr);
+}
+
 TEST(InForceTracker, DoesNotKnowTheRulesBehindARefusedFileAfterALoadThatItDidNotSee) {
   InForceTracker tracker;
   tracker.Look({kOpen, 110, 100, 50});
