@@ -127,9 +127,13 @@ class Server : public std::enable_shared_from_this<Server> {
   Work WorkOf(const Slot& slot, bool once) const;
   // The one that is due on this lane and runs before the others; null where none is. `done`: not one of these.
   Slot* NextSlot(LaneKind kind, bool once, const std::set<const Slot*>& done);
-  // Waits for the permit to run `slot`. False where another collector of its lane is due first meanwhile. A result that
-  // is older than three intervals is replaced by a failure.
-  asio::awaitable<bool> WaitForPermit(Admission::Permit& permit, Slot& slot, bool once);
+  // Waits for the permit to run `slot`. False where another collector of its lane, but for those in `done`, is due and
+  // runs first meanwhile. Drops what becomes outdated on the lane.
+  asio::awaitable<bool> WaitForPermit(Admission::Permit& permit, const Slot& slot, bool once,
+                                      const std::set<const Slot*>& done);
+  // A result that is older than three intervals is replaced by a failure.
+  void DropOutdated(LaneKind kind);
+  static Deadline OutdatedAt(const Slot& slot);
   Deadline NextDue(LaneKind kind) const;
   // From a first run on.
   std::chrono::milliseconds SecondRun(const Slot& slot) const;

@@ -42,28 +42,43 @@ Server::Slot* Server::NextSlot(LaneKind kind, bool once, const std::set<const Sl
   return next;
 }
 
-asio::awaitable<bool> Server::WaitForPermit(Admission::Permit& permit, Slot& slot, bool once) {
+void Server::DropOutdated(LaneKind kind) {
+  const Deadline now = steady_clock::now();
+  for (Slot& slot : slots_) {
+    if (NeedsSql(*slot.type) != (kind == LaneKind::kSession) || OutdatedAt(slot) > now) continue;
+    // Not logged: overload is one event, and none of each server.
+    auto result = std::make_shared<CollectorResult>();
+    result->failure = Failure{FailureReason::kTimeout, "overload: not collected for three intervals"};
+    slot.state.result = std::move(result);
+    Publish();
+  }
+}
+
+Deadline Server::OutdatedAt(const Slot& slot) {
+  const bool known = slot.enabled && slot.state.result && !slot.state.result->failure;
+  return known && slot.due != Deadline::min() ? slot.due + 2 * slot.state.interval : Deadline::max();
+}
+
+asio::awaitable<bool> Server::WaitForPermit(Admission::Permit& permit, const Slot& slot, bool once,
+                                            const std::set<const Slot*>& done) {
+  const LaneKind kind = NeedsSql(*slot.type) ? LaneKind::kSession : LaneKind::kWire;
   for (;;) {
     Deadline next = Deadline::max();
+    Deadline outdated = Deadline::max();
     for (const Slot& other : slots_) {
-      const bool same_lane = NeedsSql(*other.type) == NeedsSql(*slot.type);
-      if (once || !other.enabled || !same_lane || WorkOf(other, once).urgency >= permit.urgency()) continue;
-      next = std::min(next, other.due);
+      if (once || !other.enabled || NeedsSql(*other.type) != NeedsSql(*slot.type)) continue;
+      outdated = std::min(outdated, OutdatedAt(other));
+      const bool more_urgent = WorkOf(other, once).urgency < permit.urgency() && !done.contains(&other);
+      const Deadline due = std::max(other.due, steady_clock::now());
+      // Not where this one is served first all the same, since it is overdue: the permit would be asked for without
+      // end.
+      if (more_urgent && IsBefore(WorkOf(other, once), WorkOf(slot, once), due)) next = std::min(next, other.due);
     }
-    const bool known = slot.state.result && !slot.state.result->failure && !once;
-    const Deadline outdated = known ? slot.due + 2 * slot.state.interval : Deadline::max();
-    LaneOf(NeedsSql(*slot.type) ? LaneKind::kSession : LaneKind::kWire).heartbeat.Expect(Deadline::max());
+    LaneOf(kind).heartbeat.Expect(Deadline::max());
     const bool granted = co_await permit.Wait(std::min(next, outdated));
     if (granted) co_return true;
-    const Deadline now = steady_clock::now();
-    if (outdated <= now) {
-      // Not logged: overload is one event, and none of each server.
-      auto result = std::make_shared<CollectorResult>();
-      result->failure = Failure{FailureReason::kTimeout, "overload: not collected for three intervals"};
-      slot.state.result = std::move(result);
-      Publish();
-    }
-    if (next <= now) co_return false;
+    if (!once) DropOutdated(kind);
+    if (next <= steady_clock::now()) co_return false;
   }
 }
 

@@ -88,7 +88,7 @@ asio::awaitable<std::optional<Failure>> Server::RunDueSlots(bool once) {
     if (const Work work = WorkOf(*slot, once); !permit || permit->urgency() != work.urgency) {
       permit.reset();
       permit.emplace(runtime_.admission, config_->name, work);
-      const bool granted = co_await WaitForPermit(*permit, *slot, once);
+      const bool granted = co_await WaitForPermit(*permit, *slot, once, done);
       if (!granted || !IsDue(*slot, LaneKind::kSession, once)) {
         permit.reset();
         continue;
@@ -160,7 +160,7 @@ asio::awaitable<void> Server::RunDueOnWire(bool once) {
     Slot* const slot = NextSlot(LaneKind::kWire, once, {});
     if (slot == nullptr) co_return;
     Admission::Permit permit(runtime_.admission, config_->name, WorkOf(*slot, once));
-    const bool granted = co_await WaitForPermit(permit, *slot, once);
+    const bool granted = co_await WaitForPermit(permit, *slot, once, {});
     if (!granted || !IsDue(*slot, LaneKind::kWire, once)) continue;
     const bool asks_sql = slot->type->connection == ConnectionKind::kIfConnected;
     const auto connection = asks_sql && connection_ && connection_->usable() ? connection_ : nullptr;

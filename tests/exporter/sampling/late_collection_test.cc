@@ -2,10 +2,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 
 #include "exporter/sampling/admission.h"
 #include "tests/exporter/sampling/fakes.h"
+#include "tests/support/files.h"
 
 namespace pgtls::sampling {
 namespace {
@@ -45,6 +49,54 @@ TEST_F(LateCollectionTest, WhatIsKnownIsDroppedAfterThreeIntervalsAndComesBack) 
   other.reset();
   ASSERT_TRUE(RunUntil([&] { return !ResultOf("endpoint")->failure; }));
   EXPECT_EQ(g_fakes[kEndpoint].runs, 2);
+}
+
+class LateLaneTest : public testing::SamplingTest {
+ protected:
+  LateLaneTest() { runtime_.admission = &admission_; }
+  Admission admission_{loop_, {.least = 1, .initial = 1, .most = 1}};
+};
+
+TEST_F(LateLaneTest, WhatWaitsBehindTheCollectorThatWaitsForAPermitIsDroppedToo) {
+  auto config = Config("db");
+  for (const char* collector : {"endpoint", "certificates"}) config.collectors[collector].interval = milliseconds(100);
+  std::optional<Admission::Permit> other;
+  g_fakes[testing::kCertificates].collect = [&](Context& /*context*/, Output& /*output*/) -> asio::awaitable<void> {
+    if (!other) other.emplace(&admission_, "other", Work{Urgency::kFirstSessions, {}, milliseconds(100), false});
+    co_return;
+  };
+  Start(config);
+  ASSERT_TRUE(RunUntil([&] { return ResultOf("endpoint") && ResultOf("certificates"); }));
+  ASSERT_TRUE(RunUntil([&] { return ResultOf("endpoint")->failure && ResultOf("certificates")->failure; }));
+  EXPECT_EQ(g_fakes[kEndpoint].runs + g_fakes[testing::kCertificates].runs, 2);
+}
+
+class OverdueTest : public testing::SamplingTest {
+ protected:
+  OverdueTest() : SamplingTest({&testing::kSessionsType, &testing::kSettingsType}) { runtime_.admission = &admission_; }
+  Admission admission_{loop_, {.least = 1, .initial = 1, .most = 1}};
+};
+
+// Settings that are overdue are asked before sessions, so sessions that are due do not take their place in the queue.
+TEST_F(OverdueTest, WaitsWithoutRunningForAPermitBeforeWhatIsMoreUrgent) {
+  auto config = Config("db", "host=127.0.0.1 port=" + std::to_string(support::FreePort()));
+  config.collectors["settings"].interval = milliseconds(0);
+  Start(config);
+  std::shared_ptr<const CollectorResult> last;
+  int attempts = 0;
+  // From then on a server that is down is no more urgent than others.
+  ASSERT_TRUE(RunUntil([&] {
+    if (ResultOf("sessions") != std::exchange(last, ResultOf("sessions"))) ++attempts;
+    return attempts == 3;
+  }));
+  Admission::Permit other(&admission_, "other", Work{Urgency::kFirstSessions, {}, milliseconds(100), false});
+  bool granted = false;
+  asio::co_spawn(loop_, other.Wait(Deadline::max()), [&](const std::exception_ptr&, bool got) { granted = got; });
+  ASSERT_TRUE(RunUntil([&] { return granted; }));
+  loop_.restart();
+  int steps = 0;
+  while (steps < 1000 && loop_.poll_one() > 0) ++steps;
+  EXPECT_LT(steps, 1000) << "the lane asks for its permit again and again";
 }
 
 }  // namespace
