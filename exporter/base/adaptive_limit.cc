@@ -15,7 +15,10 @@ void AdaptiveLimit::Add(const std::string& server, Answer answer, Time asked, Ti
     quick_ = 0;
     limit_ = std::min(limit_ + 1, bounds_.most);
   }
-  if (now - window_.start >= std::chrono::seconds(1) && window_.servers() >= Window::kLeastServers) Judge(now);
+  const Time::duration age = now - window_.start;
+  const bool judged = age >= std::chrono::seconds(1) && window_.servers() >= Window::kLeastServers;
+  // Too few servers may be left for a window that is full: the others died, or were removed.
+  if (judged || (overloaded_ && age >= Window::kLongest)) Judge(now);
 }
 
 void AdaptiveLimit::Judge(Time now) {

@@ -34,9 +34,10 @@ class AdaptiveLimit {
   bool overloaded() const { return overloaded_; }
 
  private:
-  // Judged once it is a second old and has this many servers.
+  // Judged once it is a second old and has this many servers; during overload also after the longest time.
   struct Window {
     static constexpr std::size_t kLeastServers = 8;
+    static constexpr std::chrono::seconds kLongest{10};
     Time start;
     std::set<std::string> in_time, late, silent;
     std::size_t servers() const { return in_time.size() + late.size() + silent.size(); }

@@ -29,6 +29,13 @@ inline Failure AsFailure(const std::exception& error) {
           login != nullptr ? login->problem() : db::LoginProblem::kUnknown};
 }
 
+// Whether the server answered, if only with an error. A host that is silent or not found is no answer, however long it
+// took to find out.
+inline bool IsAnswer(const Failure& failure) {
+  return failure.reason != FailureReason::kTimeout && failure.login != db::LoginProblem::kUnreachable &&
+         failure.login != db::LoginProblem::kNameNotResolved;
+}
+
 // One run of one collector. A failed run has no samples and no facts.
 struct CollectorResult {
   metrics::SharedSamples samples;  // null: a failed run; the last run's, where nothing changed

@@ -97,7 +97,7 @@ asio::awaitable<std::optional<Failure>> Server::RunDueSlots(bool once) {
     const auto started = steady_clock::now();
     auto failure = co_await EnsureConnected();
     if (failure) {
-      permit->Report(steady_clock::now() - started, SessionTimeout(), failure->reason != FailureReason::kTimeout);
+      permit->Report(steady_clock::now() - started, SessionTimeout(), IsAnswer(*failure));
       co_return failure;
     }
     const std::shared_ptr<db::Connection> connection = connection_;
@@ -107,11 +107,9 @@ asio::awaitable<std::optional<Failure>> Server::RunDueSlots(bool once) {
     db::Session* session = connection.get();
     if (is_fresh) session = &fresh;
     auto result = co_await RunSlot(*slot, session, once);
-    if (result) {
-      permit->Report(steady_clock::now() - started, config_->collector(slot->type->name).timeout, !TimedOut(*result));
-    }
     const bool usable = connection->usable();
     const bool silent = connection->silent();
+    if (result) permit->Report(steady_clock::now() - started, config_->collector(slot->type->name).timeout, !silent);
     const bool same_place = connection == connection_;
     if (same_place && connection->pooled()) {
       login_->Known(connection->backend());

@@ -104,5 +104,16 @@ TEST_F(AdaptiveLimitTest, OneLateServerIsNoOverload) {
   EXPECT_FALSE(limit_.overloaded());
 }
 
+// A reload of the configuration, or an outage, may leave fewer servers than a full window has.
+TEST_F(AdaptiveLimitTest, OverloadEndsAlsoWhereFewServersAreLeft) {
+  Round(0, 20, Answer::kLate);
+  ASSERT_TRUE(limit_.overloaded());
+  for (int i = 0; i < 20; ++i) Round(0, 3, Answer::kQuick);
+  EXPECT_FALSE(limit_.overloaded());
+  const std::size_t limit = limit_.limit();
+  for (int i = 0; i < 20; ++i) Round(0, 3, Answer::kQuick);
+  EXPECT_GT(limit_.limit(), limit);
+}
+
 }  // namespace
 }  // namespace pgtls

@@ -86,5 +86,34 @@ TEST_F(FleetOrderPgTest, SessionsDoNotWaitBehindTheSettingsOfTheirOwnServer) {
   EXPECT_EQ(ran_.at(1).first, "sessions");
 }
 
+class LateAnswersPgTest : public testing::SamplingTest {
+ protected:
+  LateAnswersPgTest() : SamplingTest({&testing::kSessionsType}) { runtime_.admission = &admission_; }
+  void TearDown() override {
+    for (const auto& server : servers_) server->Stop();
+    testing::SamplingTest::TearDown();
+  }
+  support::PostgresServer postgres_;
+  Admission admission_{loop_};
+  std::vector<std::shared_ptr<Server>> servers_;
+};
+
+// The server's own error, that a query took too long, is an answer; only a silent server says nothing about the load.
+TEST_F(LateAnswersPgTest, QueriesThatServersCancelAreLateAnswers) {
+  g_fakes[kSessions].collect = [](Context& context, Output& /*output*/) -> asio::awaitable<void> {
+    co_await context.session->Query({"sleep", "SELECT pg_sleep(60)"}, {}, context.deadline);
+  };
+  for (int i = 0; i < 10; ++i) {
+    auto config = Config("db" + std::to_string(i), postgres_.Conninfo());
+    config.collectors["sessions"].interval = milliseconds(300);
+    config.collectors["sessions"].timeout = milliseconds(1000);
+    servers_.push_back(std::make_shared<Server>(std::make_shared<const config::ServerConfig>(config), runtime_));
+    servers_.back()->Start();
+  }
+  ASSERT_TRUE(RunUntil([&] { return admission_.answers_are_late(); }));
+  EXPECT_LT(admission_.figures().limit, Admission::kBounds.initial);
+  for (const auto& server : servers_) EXPECT_EQ(server->Snapshot()->up, true);
+}
+
 }  // namespace
 }  // namespace pgtls::sampling

@@ -51,6 +51,19 @@ TEST_F(LateCollectionTest, WhatIsKnownIsDroppedAfterThreeIntervalsAndComesBack) 
   EXPECT_EQ(g_fakes[kEndpoint].runs, 2);
 }
 
+TEST(AnswerTest, AHostThatIsSilentOrNotFoundIsNoAnswer) {
+  EXPECT_FALSE(IsAnswer({FailureReason::kTimeout, ""}));
+  // libpq gives a silent host up after three seconds, most of a timeout of five.
+  EXPECT_FALSE(IsAnswer(AsFailure(db::ReadConnectError(
+      "connection to server at \"192.0.2.1\", port 5432 failed: Connection timed out\n\tIs the server running?\n",
+      false))));
+  EXPECT_FALSE(IsAnswer(AsFailure(db::ReadConnectError(
+      "could not translate host name \"db\" to address: Temporary failure in name resolution\n", false))));
+  EXPECT_TRUE(IsAnswer(AsFailure(
+      db::ReadConnectError("connection to server at \"192.0.2.1\", port 5432 failed: Connection refused\n", false))));
+  EXPECT_TRUE(IsAnswer({FailureReason::kAuthentication, "", db::LoginProblem::kPasswordWrong}));
+}
+
 class LateLaneTest : public testing::SamplingTest {
  protected:
   LateLaneTest() { runtime_.admission = &admission_; }
