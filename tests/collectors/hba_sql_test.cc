@@ -1,0 +1,43 @@
+// The hba collector asks as a superuser what the functions of monitoring_role.sql ask for its role: the texts stand in
+// both, and must be the same.
+#include "collectors/hba_sql.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+
+#include "tests/support/files.h"
+
+namespace pgtls::collectors {
+namespace {
+
+// Without indentation and empty lines.
+std::string Lines(std::string_view text) {
+  std::string lines;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    const std::size_t begin = line.find_first_not_of(' ');
+    if (begin != std::string_view::npos) lines += std::string(line.substr(begin)) + '\n';
+  }
+  return lines;
+}
+
+std::string BodyOf(const std::string& function) {
+  const std::string file = support::ReadFile("deploy/sql/monitoring_role.sql");
+  const std::size_t create = file.find("CREATE FUNCTION tls_exporter." + function + "(");
+  const std::size_t begin = file.find("$$", create);
+  const std::size_t end = file.find("$$", begin + 2);
+  if (create == std::string::npos || end == std::string::npos) return "there is no such function";
+  return Lines(std::string_view(file).substr(begin + 2, end - begin - 2));
+}
+
+TEST(HbaSqlTest, TheRolesFunctionsAskTheSameAsASuperuser) {
+  EXPECT_EQ(BodyOf("hba_rules"), Lines(kHbaRulesSql.front().sql));
+  EXPECT_EQ(BodyOf("hba_files"), Lines(kHbaFilesSql.front().sql));
+}
+
+}  // namespace
+}  // namespace pgtls::collectors
