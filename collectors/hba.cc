@@ -214,7 +214,7 @@ void RenderConnections(const Judged& judged, std::size_t max_series, Caps& caps,
     for (std::size_t i = 0; i < open->count; ++i)
       by_rule.Add({file, line, std::string(ToString(connection.encryption))});
     if (!IsPlaintext(connection)) continue;
-    const std::string address = connection.address->Unmapped().ToString();
+    const std::string address = connection.address_known ? connection.address->Unmapped().ToString() : "";
     for (std::size_t i = 0; i < open->count; ++i) {
       plaintext.Add({file, line, connection.database, connection.user, address});
     }

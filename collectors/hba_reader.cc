@@ -154,7 +154,9 @@ std::vector<hba::OpenConnections> ReadConnections(const db::Result& rows, const 
     open.connection.database = Text(rows, row, database);
     // An address that cannot be read is still none of the Unix socket's.
     if (!rows.Bool(row, unix_socket).value_or(false)) {
-      open.connection.address = IpAddress::Parse(Text(rows, row, address)).value_or(IpAddress::V4(0));
+      const auto known = IpAddress::Parse(Text(rows, row, address));
+      open.connection.address = known.value_or(IpAddress::V4(0));
+      open.connection.address_known = known.has_value();
     }
     if (rows.RequireBool(row, gss)) open.connection.encryption = hba::Encryption::kGss;
     if (rows.RequireBool(row, ssl)) open.connection.encryption = hba::Encryption::kTls;

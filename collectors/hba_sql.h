@@ -183,18 +183,22 @@ WHERE convert_from(convert_to(n.name, getdatabaseencoding()), e.name)
 
 // Open connections that pg_hba cannot tell apart, but for this very session and those that authenticate still. Those
 // that may be the exporter's, by their pid ($1) or since they are younger than a login of its own ($2, seconds), stand
-// alone.
+// alone. pg_stat_ssl and pg_stat_gssapi leave out a client whose address the server cannot print (client_port is null
+// then); the function below them has it, and is called for such a client alone.
 inline constexpr std::array kHbaConnectionsSql = {sampling::VersionedSql{140000, R"(
 SELECT a.usename, a.datname, CASE WHEN a.client_port <> -1 THEN host(a.client_addr) END AS address,
-       a.client_port = -1 AS unix_socket, s.ssl, coalesce(g.encrypted, false) AS gss,
+       a.client_port = -1 AS unix_socket, coalesce(s.ssl, f.ssl) AS ssl,
+       coalesce(g.encrypted, f.gss_enc, false) AS gss,
        a.backend_type = 'walsender' AND a.datname IS NULL AS replication,
-       s.client_serial IS NOT NULL AS client_certificate,
+       coalesce(s.client_serial, f.ssl_client_serial) IS NOT NULL AS client_certificate,
        CASE WHEN m.own THEN a.pid END AS pid,
        CASE WHEN m.own THEN (extract(epoch FROM a.backend_start) * 1000000)::int8 END AS backend_start_us,
        (extract(epoch FROM statement_timestamp()) * 1000000)::int8 AS now_us, count(*) AS connections
 FROM pg_stat_activity a
-JOIN pg_stat_ssl s ON s.pid = a.pid
+LEFT JOIN pg_stat_ssl s ON s.pid = a.pid
 LEFT JOIN pg_stat_gssapi g ON g.pid = a.pid
+LEFT JOIN LATERAL (SELECT ssl, ssl_client_serial, gss_enc FROM pg_stat_get_activity(a.pid)
+                   WHERE s.pid IS NULL OFFSET 0) f ON true
 CROSS JOIN LATERAL (SELECT a.pid = ANY ($1::int4[])
                     OR a.backend_start > statement_timestamp() - make_interval(secs => $2::float8) AS own) m
 WHERE a.backend_type IN ('client backend', 'walsender') AND a.state IS DISTINCT FROM 'starting'

@@ -81,10 +81,15 @@ bool MaskMatches(const AddressMatch& rule, const IpAddress& address) {
   return true;
 }
 
+Match OriginMatches(const Rule& rule, const Connection& connection) {
+  if (!connection.address || rule.address.kind == AddressMatch::Kind::kAll) return Match::kYes;
+  return connection.address_known ? AddressMatches(rule.address, *connection.address) : Match::kMay;
+}
+
 // The type and the address of the rule leave it in question.
 bool ReachesNames(const Rule& rule, const Connection& connection) {
   return TypeMatches(rule.type, !connection.address, connection.encryption) &&
-         (!connection.address || AddressMatches(rule.address, *connection.address) != Match::kNo);
+         OriginMatches(rule, connection) != Match::kNo;
 }
 
 }  // namespace
@@ -129,8 +134,7 @@ Match AddressMatches(const AddressMatch& rule, const IpAddress& address) {
 
 Match RuleMatches(const Rule& rule, const Connection& connection, const Catalog& catalog, const RegexAnswers& regexes) {
   if (!ReachesNames(rule, connection)) return Match::kNo;
-  Match match = Match::kYes;
-  if (connection.address) match = AddressMatches(rule.address, *connection.address);
+  Match match = OriginMatches(rule, connection);
   match = std::min(match, DatabasesMatch(rule, connection, catalog, regexes));
   if (match != Match::kNo) match = std::min(match, UsersMatch(rule, connection, catalog, regexes));
   return match;

@@ -23,6 +23,8 @@ struct Connection {
   // Physical replication: `database` is of no account. A walsender with a database is an ordinary connection.
   bool replication = false;
   bool client_certificate = false;  // presents one that the server can verify
+  // False: over TCP from an address that the server cannot print; `address` stands for any.
+  bool address_known = true;
 };
 
 // What the server's settings allow, whatever the rules say. Absent: not known.

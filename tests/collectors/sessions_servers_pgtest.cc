@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "collectors/hba.h"
 #include "collectors/sessions.h"
 #include "tests/collectors/harness.h"
 #include "tests/support/golden.h"
@@ -90,7 +91,8 @@ int getnameinfo(const struct sockaddr* restrict address, socklen_t size, char* r
   support::MustRun({"clang-19", "-shared", "-fPIC", "-o", library, source, "-ldl"});
   std::filesystem::permissions(library, std::filesystem::perms(0755));
   const support::TestCa ca;
-  PostgresServer server({.tls = support::ServerTls{.server = ca.IssueForLocalhost()},
+  PostgresServer server({.hba = "local all all trust\nhost all all all trust\n",
+                         .tls = support::ServerTls{.server = ca.IssueForLocalhost()},
                          .listen_addresses = "*",
                          .environment = {{"LD_PRELOAD", library}}});
   server.RunSqlFile(kRoleFile);
@@ -117,6 +119,22 @@ int getnameinfo(const struct sockaddr* restrict address, socklen_t size, char* r
             "application_name=\"\",network=\"remote\",allowed=\"false\"} 1\n");
   EXPECT_THAT(page, HasSubstr("pg_tls_oldest_unencrypted_connection_start_timestamp_seconds"));
   EXPECT_THAT(page, HasSubstr("pg_tls_cipher_connections{server=\"db\",version=\"TLSv1.3\""));
+
+  Harness hba(HbaCollector());
+  hba.Connect(server.Conninfo("user=tls_exporter sslmode=require"));
+  const std::string rules = hba.CollectPage();
+  const std::string where = "{server=\"db\",file=\"" + server.data_dir() + "/pg_hba.conf\",line=\"2\",";
+  EXPECT_THAT(rules, HasSubstr("pg_tls_hba_rule_connections" + where + "encryption=\"none\"} 1\n"));
+  EXPECT_THAT(rules, HasSubstr("pg_tls_hba_rule_connections" + where + "encryption=\"tls\"} 3\n"));
+  EXPECT_EQ(Families(rules, "pg_tls_hba_plaintext_connections{"),
+            "pg_tls_hba_plaintext_connections" + where + "database=\"postgres\",user=\"app\",client_addr=\"\"} 1\n");
+  // From a net the rule of it may be this one or the next.
+  server.SetHba("local all all trust\nhost all all 127.0.0.0/8 trust\nhost all all all trust\n");
+  server.Reload();
+  hba.Connect(server.Conninfo("user=tls_exporter sslmode=require"));
+  EXPECT_EQ(Families(hba.CollectPage(), "pg_tls_hba_plaintext_connections{"),
+            "pg_tls_hba_plaintext_connections{server=\"db\",file=\"\",line=\"\",database=\"postgres\",user=\"app\","
+            "client_addr=\"\"} 1\n");
 }
 
 // The function below the views is called for no session that they show: what it costs grows with the square otherwise.
