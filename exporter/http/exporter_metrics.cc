@@ -6,6 +6,7 @@
 
 #include <array>
 
+#include "exporter/base/log.h"
 #include "exporter/metrics/process.h"
 
 #ifndef PGTLS_VERSION
@@ -47,8 +48,12 @@ constexpr Desc kLimit = {"pg_tls_exporter_concurrent_collections_limit",
                          Type::kGauge,
                          "Collections that may be in progress at once; adapts to how the servers answer.",
                          {}};
-constexpr std::array<const Desc*, 7> kDescs = {&kBuildInfo,  &kReloadSuccessful, &kReloadTime, &kRequests,
-                                               &kOverloaded, &kDelayed,          &kLimit};
+constexpr Desc kDroppedLines = {"pg_tls_exporter_log_lines_dropped_total",
+                                Type::kCounter,
+                                "Log lines that were dropped since nothing read standard error.",
+                                {}};
+constexpr std::array<const Desc*, 8> kDescs = {&kBuildInfo,  &kReloadSuccessful, &kReloadTime, &kRequests,
+                                               &kOverloaded, &kDelayed,          &kLimit,      &kDroppedLines};
 
 constexpr std::string_view kCompiler = __VERSION__;
 
@@ -90,6 +95,7 @@ metrics::SharedSamples RenderExporter(const ReloadStatus& reload, const RequestC
     sink.Add(kDelayed, {}, static_cast<double>(load->delayed));
     sink.Add(kLimit, {}, static_cast<double>(load->limit));
   }
+  sink.Add(kDroppedLines, {}, static_cast<double>(log::DroppedLines()));
   metrics::AddProcess(sink);
   return sink.Render();
 }

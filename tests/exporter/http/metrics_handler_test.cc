@@ -2,10 +2,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <memory>
+#include <string>
 
+#include "exporter/base/log.h"
 #include "exporter/http/exporter_metrics.h"
 #include "exporter/http/metrics_page.h"
 #include "exporter/http/pages.h"
@@ -136,6 +140,27 @@ TEST(ExporterMetricsTest, ShowsTheLoadWhereThereIsALimit) {
   EXPECT_THAT(text, HasSubstr("pg_tls_exporter_overloaded 1\n"));
   EXPECT_THAT(text, HasSubstr("pg_tls_exporter_delayed_collections_total 7\n"));
   EXPECT_THAT(text, HasSubstr("pg_tls_exporter_concurrent_collections_limit 16\n"));
+}
+
+TEST(ExporterMetricsTest, CountsLogLinesThatNobodyReads) {
+  signal(SIGPIPE, SIG_IGN);
+  std::array<int, 2> ends{};
+  ASSERT_EQ(pipe(ends.data()), 0);
+  const int saved = dup(STDERR_FILENO);
+  dup2(ends[1], STDERR_FILENO);
+  close(ends[1]);
+  std::string text;
+  {
+    const log::Background background;
+    // Two megabytes: more than the pipe and the queue hold.
+    for (int i = 0; i < 2500; ++i) log::Error("a line", {{"filler", std::string(900, 'x')}});
+    text = Rendered({}, {});
+    close(ends[0]);  // ends the write that waits
+  }
+  dup2(saved, STDERR_FILENO);
+  close(saved);
+  EXPECT_GT(log::DroppedLines(), 0U);
+  EXPECT_THAT(text, HasSubstr("pg_tls_exporter_log_lines_dropped_total " + std::to_string(log::DroppedLines()) + "\n"));
 }
 
 TEST(ExporterMetricsTest, CountsRequests) {
