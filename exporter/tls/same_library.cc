@@ -8,6 +8,7 @@
 #include <optional>
 #include <sstream>
 #include <string>
+#include <utility>
 
 namespace pgtls::tls {
 namespace {
@@ -31,6 +32,13 @@ std::optional<Mapped> MappedLibrary(const std::string& process) {
   return std::nullopt;
 }
 
+// Device and inode; nullopt where it cannot be seen.
+std::optional<std::pair<dev_t, ino_t>> FileOf(const std::string& path) {
+  struct stat status{};
+  if (stat(path.c_str(), &status) != 0) return std::nullopt;
+  return std::pair(status.st_dev, status.st_ino);
+}
+
 // OPENSSL_CONF of its environment; nullopt where that cannot be read.
 std::optional<std::string> ConfigurationOf(const std::string& process) {
   std::ifstream in("/proc/" + process + "/environ", std::ios::binary);
@@ -50,10 +58,11 @@ bool UsesOurLibrary(pid_t pid) {
   if (pid <= 0) return false;
   const auto ours = MappedLibrary("self");
   const auto theirs = MappedLibrary(std::to_string(pid));
-  struct stat on_disk{};
-  // An upgrade leaves the old file mapped. The next start loads what is there now.
-  const bool same = ours && theirs && ours->path == theirs->path && stat(ours->path.c_str(), &on_disk) == 0 &&
-                    on_disk.st_ino == ours->inode;
+  // An upgrade leaves the old file mapped, and the next start loads what is there now. In a container the same path
+  // leads to another file.
+  const auto on_disk = ours ? FileOf(ours->path) : std::nullopt;
+  const bool same = ours && theirs && ours->path == theirs->path && on_disk && on_disk->second == ours->inode &&
+                    FileOf("/proc/" + std::to_string(pid) + "/root" + ours->path) == on_disk;
   const auto configuration = ConfigurationOf(std::to_string(pid));
   return same && configuration && configuration == ConfigurationOf("self");
 }
