@@ -116,23 +116,36 @@ void AddStrength(const CertificateFacts& certificate, const Place& place, Findin
   }
 }
 
+// With a passphrase that only the server's command knows.
+bool KeyIsEncrypted(const tls::CertificateInventory& inventory) {
+  return inventory.next_start &&
+         std::ranges::count(inventory.next_start->unknown, tls::StartUnknown{"key", "passphrase"}) > 0;
+}
+
 std::string Identity(const CertificateFacts& certificate) {
   return fmt::format("{}, serial {}, valid from {} to {}, SHA-256 {}", certificate.subject, certificate.serial,
                      certificate.not_before ? Date(*certificate.not_before) : "?",
                      certificate.not_after ? Date(*certificate.not_after) : "?", certificate.fingerprint_sha256);
 }
 
-// Why a reload would not help, or that it does.
 std::string ReloadRemedy(const tls::CertificateInventory& inventory) {
-  const auto& key = inventory.key;
-  if (key && (key->mode == false || key->owner == false || key->matches_certificate == false)) {
-    return "Fix the private key first (findings key_mode, key_owner, key_mismatch): every reload is refused until "
-           "then. "
-           "After that SELECT pg_reload_conf();";
+  const std::string first = FirstWhatFails(inventory);
+  const bool encrypted = KeyIsEncrypted(inventory);
+  if (first.empty() && encrypted && !inventory.passphrase_at_reload) {
+    return "Restart the server: the key has a passphrase, and with ssl_passphrase_command_supports_reload = off no "
+           "reload loads it.";
   }
-  return "SELECT pg_reload_conf(); If nothing changes, the server log says why it was refused. A key with a passphrase "
-         "is "
-         "reloaded only with ssl_passphrase_command_supports_reload = on; otherwise restart the server.";
+  std::string remedy = first +
+                       "SELECT pg_reload_conf(); If the old certificate is still served, the server log says "
+                       "why the reload failed.";
+  if (encrypted) {
+    remedy += " The key has a passphrase: check that ssl_passphrase_command prints it.";
+  } else if (!inventory.next_start || inventory.next_start->ok() != true) {
+    remedy +=
+        " A key with a passphrase is reloaded only with ssl_passphrase_command_supports_reload = on; otherwise "
+        "restart the server.";
+  }
+  return remedy;
 }
 
 void AddNotInForce(const tls::CertificateInventory& inventory, Findings& findings) {
@@ -237,37 +250,17 @@ void AddFile(const tls::FileReport& file, bool in_force, bool told, bool clients
   }
 }
 
-// `told`: why the next start fails is a finding of AddNextStart.
-void AddKey(const tls::KeyReport& key, bool told, Findings& findings) {
-  const std::vector<std::string> lines = {Printable(key.path)};
-  const std::string why =
-      "A reload is refused because of it, which only the server log says, and the next start of the server fails.";
-  if (!told && key.mode == false) {
-    findings.push_back({Severity::kCritical, "key_mode", "The private key file is accessible to others", lines, why,
-                        Printable("chmod 0600 " + key.path) + " (0640 is allowed where root owns it)"});
-  }
-  if (!told && key.owner == false) {
-    findings.push_back(
-        {Severity::kCritical, "key_owner", "The private key file has the wrong owner", lines, why,
-         Printable("chown it to the server's OS user, or to root with mode 0640 and the server's group: " + key.path)});
-  }
-  if (!told && key.matches_certificate == false) {
-    findings.push_back({Severity::kCritical, "key_mismatch", "The private key does not belong to the certificate",
-                        lines, why,
-                        "Put a certificate and its own key into ssl_cert_file and ssl_key_file (`openssl x509 -in CERT "
-                        "-noout -pubkey` and "
-                        "`openssl pkey -in KEY -pubout` print the same), then SELECT pg_reload_conf();"});
-  }
+// Why the server would not load it is a finding of AddNextStart.
+void AddKey(const tls::KeyReport& key, Findings& findings) {
   if (key.mode == true && key.owner == true && key.readable != false && key.matches_certificate == true) {
-    findings.push_back({Severity::kFine, "key", "The private key file is as the server requires", lines, "", ""});
+    findings.push_back(
+        {Severity::kFine, "key", "The private key file is as the server requires", {Printable(key.path)}, "", ""});
   }
 }
 
-// A reload asks for no passphrase unless it is told to.
+// A reload does not ask for the passphrase unless a setting allows it.
 void AddPassphrase(const tls::CertificateInventory& inventory, Findings& findings) {
-  const bool encrypted = inventory.next_start &&
-                         std::ranges::count(inventory.next_start->unknown, tls::StartUnknown{"key", "passphrase"}) > 0;
-  if (!encrypted || inventory.passphrase_at_reload) return;
+  if (!KeyIsEncrypted(inventory) || inventory.passphrase_at_reload) return;
   findings.push_back(
       {Severity::kWarning,
        "key_passphrase_reload",
@@ -296,7 +289,7 @@ void AddCertificates(const Evidence& evidence, Findings& findings) {
   }
   AddNextStart(inventory, evidence.hba != nullptr && !evidence.hba->file->errors.empty(), findings);
   AddPassphrase(inventory, findings);
-  if (inventory.key) AddKey(*inventory.key, inventory.next_start.has_value(), findings);
+  if (inventory.key) AddKey(*inventory.key, findings);
 }
 
 }  // namespace pgtls::audit

@@ -12,8 +12,8 @@ using Evidence = sampling::KnownFacts;
 // For a part or reason that its collector does not declare; tests hold that there is none.
 inline constexpr std::string_view kNoRemedy = "Check the exporter's log and the server log.";
 
-// What a remedy that refuses unencrypted connections begins with where the server has no TLS: without it nobody could
-// connect. Else empty.
+// What a remedy that refuses unencrypted connections begins with if the server has no TLS: without TLS, no client could
+// connect. Otherwise empty.
 std::string FirstTls(const Evidence& evidence);
 
 void AddSettings(const Evidence& evidence, Findings& findings);

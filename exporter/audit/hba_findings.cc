@@ -26,7 +26,7 @@ std::string Example(const hba::PlaintextPath& path) {
       fmt::format("  for example {}, {}, from {}", user, database, path.address ? path.address->ToString() : ""));
 }
 
-void AddPlaintext(const Posture& posture, Findings& findings) {
+void AddPlaintext(const Posture& posture, const std::string& first, Findings& findings) {
   std::vector<std::string> certain, possible, loopback;
   for (const auto& plaintext : PlaintextRules(posture)) {
     const auto remote = std::ranges::find(plaintext.paths, Network::kRemote, &hba::PlaintextPath::network);
@@ -37,6 +37,7 @@ void AddPlaintext(const Posture& posture, Findings& findings) {
     lines.push_back(Example(remote == plaintext.paths.end() ? plaintext.paths.front() : *remote));
   }
   const std::string remedy =
+      first +
       "Change host to hostssl in these lines, or put this line before them: hostnossl all,replication all all reject "
       "(neither lets in clients with GSS encryption: they need hostgssenc lines of their own, further up). Then " +
       std::string(kReload);
@@ -53,10 +54,10 @@ void AddPlaintext(const Posture& posture, Findings& findings) {
          "Whether these lines apply depends on host names, on the server's own addresses, or on a reload.", remedy});
   }
   if (!loopback.empty()) {
-    findings.push_back({Severity::kNote, "hba_plaintext_loopback",
-                        "pg_hba.conf admits unencrypted connections over loopback", std::move(loopback),
-                        "Loopback does not leave the machine, but a proxy there may have clients elsewhere.",
-                        "Where nobody needs it: hostssl, or the Unix socket."});
+    findings.push_back(
+        {Severity::kNote, "hba_plaintext_loopback", "pg_hba.conf admits unencrypted connections over loopback",
+         std::move(loopback), "Loopback does not leave the machine, but a proxy there may have clients elsewhere.",
+         first + "Change host to hostssl in these lines, or let these clients use the Unix socket. Then " + kReload});
   }
   if (posture.PlaintextAdmitted(Network::kRemote) == false) {
     findings.push_back({Severity::kFine,
@@ -257,7 +258,7 @@ void AddHba(const Evidence& evidence, Findings& findings) {
   if (!evidence.hba) return;
   const Posture& posture = *evidence.hba;
   AddState(posture, findings);
-  AddPlaintext(posture, findings);
+  AddPlaintext(posture, FirstTls(evidence), findings);
   // By what is in force, else by the file; a rule that nobody reaches does no harm.
   const auto& analysis = posture.in_force.rules ? posture.in_force_analysis : posture.file_analysis;
   std::vector<const Rule*> reachable;

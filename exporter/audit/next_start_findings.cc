@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -100,7 +101,24 @@ Role RoleOf(const tls::StartFailure& failure) {
   return found == kRoles.end() ? Role{failure.role, failure.role, failure.role} : *found;
 }
 
+// For a reader. A setting that is empty has no path: then the setting's name.
+std::string PathOf(const tls::StartFailure& failure) {
+  return Printable(failure.path.empty() ? RoleOf(failure).setting : std::string_view(failure.path));
+}
+
 }  // namespace
+
+std::string FirstWhatFails(const tls::CertificateInventory& inventory) {
+  if (!inventory.next_start) return "";
+  std::vector<std::string> files;
+  for (const tls::StartFailure& failure : inventory.next_start->failures) {
+    // A reload loads the rules by themselves.
+    if (failure.role == "hba") continue;
+    files.push_back(fmt::format("{} ({})", PathOf(failure), failure.reason));
+  }
+  if (files.empty()) return "";
+  return fmt::format("First fix {}: until then a reload leaves TLS as it is. Then ", fmt::join(files, ", "));
+}
 
 void AddNextStart(const tls::CertificateInventory& inventory, bool hba_errors_known, Findings& findings) {
   if (!inventory.next_start) return;
@@ -115,7 +133,7 @@ void AddNextStart(const tls::CertificateInventory& inventory, bool hba_errors_kn
                         fmt::format("{} {}", role.what, reason.title),
                         {fmt::format("{}: {} ({})", role.setting, path.empty() ? "not set" : path, failure.reason)},
                         kWhy,
-                        fmt::format(fmt::runtime(reason.remedy), path, role.setting)});
+                        fmt::format(fmt::runtime(reason.remedy), PathOf(failure), role.setting)});
   }
   if (inventory.next_start->ok() == true) {
     findings.push_back({Severity::kFine,

@@ -42,7 +42,7 @@ void AddSessions(const Evidence& evidence, Findings& findings) {
     findings.push_back({Severity::kNote, "plaintext_sessions_loopback", "Loopback connections are not encrypted",
                         std::move(loopback),
                         "Loopback traffic does not leave the machine, but a proxy on it may have clients elsewhere.",
-                        "Let these clients use sslmode=require, or the Unix socket."});
+                        FirstTls(evidence) + "Give these clients sslmode=require, or let them use the Unix socket."});
   }
   if (!allowed.empty()) {
     findings.push_back({Severity::kNote, "plaintext_sessions_allowed", "Unencrypted connections that the policy allows",

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "exporter/audit/findings.h"
+#include "exporter/audit/next_start_findings.h"
 #include "exporter/base/text.h"
 
 namespace pgtls::audit {
@@ -119,7 +120,7 @@ void AddPasswords(const ServerSettings& settings, Findings& findings) {
        "passwords again (\\password) and change md5 to scram-sha-256 in pg_hba.conf."});
 }
 
-void AddPending(const ServerSettings& settings, Findings& findings) {
+void AddPending(const ServerSettings& settings, const Evidence& evidence, Findings& findings) {
   if (!settings.pending_restart.empty()) {
     const bool relevant =
         std::ranges::any_of(settings.pending_restart, [&](const auto& name) { return settings.Get(name).has_value(); });
@@ -130,11 +131,12 @@ void AddPending(const ServerSettings& settings, Findings& findings) {
   }
   if (settings.pending_reload && !settings.pending_reload->empty()) {
     const bool errors = settings.file_errors && !settings.file_errors->empty();
+    const std::string first = evidence.certificates ? FirstWhatFails(*evidence.certificates) : "";
     findings.push_back({Severity::kWarning, "setting_pending_reload", "A changed setting waits for a reload",
                         *settings.pending_reload, "The server still uses the values before the change.",
-                        errors ? "Fix the lines of the finding config_file_errors first: a reload can be refused for "
-                                 "them. Then SELECT pg_reload_conf();"
-                               : "SELECT pg_reload_conf();"});
+                        errors ? "First fix the lines of the finding config_file_errors: they can make a reload fail. "
+                                 "Then SELECT pg_reload_conf();"
+                               : first + "SELECT pg_reload_conf();"});
   }
   if (settings.file_errors && !settings.file_errors->empty()) {
     std::vector<std::string> lines;
@@ -173,7 +175,7 @@ std::string FirstTls(const Evidence& evidence) {
   const bool off = evidence.settings && evidence.settings->Get("ssl") == "off";
   const bool refused = evidence.endpoint && evidence.endpoint->ssl_answer == tls::Answer::kNo;
   return off || refused
-             ? "First switch TLS on at the server: until then, refusing unencrypted connections refuses all. "
+             ? "First enable TLS on the server: without it, a rule that requires TLS refuses every network client. "
              : "";
 }
 
@@ -184,7 +186,7 @@ void AddSettings(const Evidence& evidence, Findings& findings) {
   AddMinimum(settings, findings);
   AddCiphers(settings, findings);
   AddPasswords(settings, findings);
-  AddPending(settings, findings);
+  AddPending(settings, evidence, findings);
   AddStandby(settings, findings);
 }
 

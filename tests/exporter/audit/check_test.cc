@@ -387,14 +387,6 @@ TEST(CheckCertificates, JudgesFilesAndTheKey) {
               ElementsAre("note not_looked_at", "fine certificate_valid"));
 }
 
-Finding FindingOf(const SnapshotBuilder& builder, std::string_view id) {
-  for (const Finding& finding : builder.Check()) {
-    if (finding.id == id) return finding;
-  }
-  ADD_FAILURE() << "no " << id;
-  return {};
-}
-
 TEST(CheckCertificates, ShowsWhichCertificateIsServedAndWhichIsInTheFile) {
   tls::CertificateInventory inventory;
   inventory.served = {Certificate(days(100))};
@@ -406,16 +398,12 @@ TEST(CheckCertificates, ShowsWhichCertificateIsServedAndWhichIsInTheFile) {
   file.content.certificates[0].facts.fingerprint_sha256 = "bbbb";
   inventory.files = {file};
   inventory.served_matches_file = false;
-  inventory.key = tls::KeyReport{.path = "/data/server.key", .mode = true, .owner = true, .matches_certificate = true};
-  const auto finding = [&] { return FindingOf(SnapshotBuilder().Publish(inventory), "served_not_file"); };
+  const auto finding = [&] { return SnapshotBuilder().Publish(inventory).Of("served_not_file"); };
   EXPECT_THAT(finding().evidence,
               ElementsAre("served: CN=db, serial 01, valid from 2027-01-05 08:00:00 UTC to 2027-04-25 08:00:00 UTC, "
                           "SHA-256 aaaa",
                           "/data/server.crt: CN=db, serial 02, valid from 2027-01-05 08:00:00 UTC to 2027-01-15 "
                           "07:59:59 UTC, SHA-256 bbbb"));
-  EXPECT_THAT(finding().remedy, HasSubstr("ssl_passphrase_command_supports_reload"));
-  inventory.key->mode = false;
-  EXPECT_THAT(finding().remedy, testing::StartsWith("Fix the private key first"));
 }
 
 // It does no harm before the next reload.
@@ -427,35 +415,11 @@ TEST(CheckCertificates, AFileThatIsNotInForceIsNotCritical) {
   inventory.files = {file};
   inventory.key.emplace();
   inventory.served_matches_file = false;
-  const Finding finding = FindingOf(SnapshotBuilder().Publish(inventory), "certificate_expired");
+  const Finding finding = SnapshotBuilder().Publish(inventory).Of("certificate_expired");
   EXPECT_EQ(finding.severity, Severity::kWarning);
   EXPECT_THAT(finding.why, HasSubstr("from the next reload or restart on"));
   inventory.served_matches_file.reset();
-  EXPECT_EQ(FindingOf(SnapshotBuilder().Publish(inventory), "certificate_expired").severity, Severity::kCritical);
-}
-
-TEST(CheckSettings, AReloadThatWouldBeRefusedIsNoRemedy) {
-  db::ServerSettings settings = Settings({});
-  settings.pending_reload = {"ssl"};
-  EXPECT_EQ(FindingOf(SnapshotBuilder().Publish(settings), "setting_pending_reload").remedy,
-            "SELECT pg_reload_conf();");
-  settings.file_errors = {{"/data/postgresql.conf", 7, "ssl", "no"}};
-  EXPECT_THAT(FindingOf(SnapshotBuilder().Publish(settings), "setting_pending_reload").remedy,
-              HasSubstr("config_file_errors first"));
-}
-
-TEST(CheckWire, RefusesNoPlaintextBeforeThereIsTls) {
-  tls::EndpointFacts endpoint = Endpoint();
-  endpoint.plaintext_accepted = true;
-  sessions::Summary summary;
-  summary.unencrypted = {{"erp", "app", "10.1.2.3", "psql", sessions::Network::kRemote, false, 3}};
-  const auto remedy = [&](const char* ssl, const char* id) {
-    return FindingOf(SnapshotBuilder().Publish(endpoint).Publish(summary).Publish(Settings({{"ssl", ssl}})), id).remedy;
-  };
-  for (const char* id : {"wire_plaintext_accepted", "plaintext_sessions"}) {
-    EXPECT_THAT(remedy("off", id), testing::StartsWith("First switch TLS on"));
-    EXPECT_THAT(remedy("on", id), Not(HasSubstr("First switch TLS on")));
-  }
+  EXPECT_EQ(SnapshotBuilder().Publish(inventory).Of("certificate_expired").severity, Severity::kCritical);
 }
 
 TEST(CheckCertificates, SaysThatTheNextStartSucceeds) {

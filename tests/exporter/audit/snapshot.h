@@ -1,6 +1,8 @@
 // What the audit is given, by hand.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <memory>
 #include <string>
 #include <utility>
@@ -47,6 +49,13 @@ class SnapshotBuilder {
 
   Findings Check() const {
     return audit::Check({std::make_shared<const sampling::ServerSnapshot>(snapshot_)}, kNow).front().findings;
+  }
+  Finding Of(std::string_view id) const {
+    for (const Finding& finding : Check()) {
+      if (finding.id == id) return finding;
+    }
+    ADD_FAILURE() << "no " << id;
+    return {};
   }
   // "critical ssl_off", in the report's order.
   std::vector<std::string> Ids() const {
