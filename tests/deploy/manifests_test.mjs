@@ -1,11 +1,12 @@
 // The Kubernetes manifests and the compose file by published schemas, and what a careful operator looks for in them.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import Ajv from 'ajv/dist/2019.js';
 import { validate as lintDockerfile } from 'dockerfile-utils';
 import { parse } from 'yaml';
@@ -99,17 +100,20 @@ test('what monitors finds the ports', () => {
   assert.ok(sidecar.spec.template.spec.containers[0].ports.some((port) => port.name === pod.port));
 });
 
-// The labels that Prometheus itself leaves of these by an operator's relabelings.
-function relabeled(relabelings, labels) {
+// The labels that Prometheus itself leaves of each of these by an operator's relabelings. promtool waits for more targets until its
+// timeout, whatever it has found: so all targets of one list are one run, and the runs overlap.
+async function relabeled(relabelings, ...targets) {
   const snake = (key) => key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   const folder = mkdtempSync(join(tmpdir(), 'pgtls-relabel-'));
   try {
     const rules = relabelings.map((rule) => Object.fromEntries(Object.entries(rule).map(([key, value]) => [snake(key), value])));
-    const { __address__: address, ...rest } = { __address__: '192.0.2.1:9743', ...labels };
-    const job = { job_name: 'test', static_configs: [{ targets: [address], labels: rest }], relabel_configs: rules };
+    // Each with an address of its own, by which its result is found.
+    const groups = targets.map(({ __address__: address, ...labels }, i) => ({ targets: [address ?? `192.0.2.${i + 1}:9743`], labels }));
+    const job = { job_name: 'test', static_configs: groups, relabel_configs: rules };
     writeFileSync(join(folder, 'prometheus.yml'), JSON.stringify({ scrape_configs: [job] }));
-    const found = execFileSync('promtool', ['check', 'service-discovery', join(folder, 'prometheus.yml'), 'test'], { encoding: 'utf8' });
-    return Object.fromEntries(Object.entries(JSON.parse(found)[0].labels).filter(([label]) => !label.startsWith('__')));
+    const { stdout } = await promisify(execFile)('promtool', ['check', 'service-discovery', '--timeout=10s', join(folder, 'prometheus.yml'), 'test']);
+    const found = new Map(JSON.parse(stdout).map((result) => [result.discoveredLabels.__address__, result.labels]));
+    return groups.map(({ targets: [address] }) => Object.fromEntries(Object.entries(found.get(address)).filter(([label]) => !label.startsWith('__'))));
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -124,30 +128,33 @@ const pod = (name, address) => ({
   job: 'by-the-operator',
 });
 
+const [service] = find('ServiceMonitor').spec.endpoints;
+const [beside] = sidecarMonitor.spec.podMetricsEndpoints;
+const exporters = relabeled(service.relabelings, pod('pg-tls-exporter-x', '192.0.2.1'), pod('pg-tls-exporter-y', '192.0.2.2'));
+const sidecars = relabeled(beside.relabelings, pod('postgres-0', '192.0.2.1'), pod('postgres-0', '192.0.2.2'), pod('postgres-1', '192.0.2.3'));
+
 // The alerts that are held for a server that cannot be seen are held for its job and instance.
-test('a pod that replaces another has its labels', () => {
-  const [service] = find('ServiceMonitor').spec.endpoints;
-  const before = relabeled(service.relabelings, pod('pg-tls-exporter-x', '192.0.2.1'));
-  assert.deepEqual(relabeled(service.relabelings, pod('pg-tls-exporter-y', '192.0.2.2')), before);
+test('a pod that replaces another has its labels', async () => {
+  const [before, after] = await exporters;
+  assert.deepEqual(after, before);
   assert.match(before.job, /^pg_tls/);
   // One name is for one pod at a time.
   assert.equal(find('Deployment').spec.replicas, 1);
   assert.equal(find('Deployment').spec.strategy.type, 'Recreate');
 
-  const [beside] = sidecarMonitor.spec.podMetricsEndpoints;
-  const first = relabeled(beside.relabelings, pod('postgres-0', '192.0.2.1'));
-  assert.deepEqual(relabeled(beside.relabelings, pod('postgres-0', '192.0.2.2')), first);
+  const [first, again, other] = await sidecars;
+  assert.deepEqual(again, first);
   assert.match(first.job, /^pg_tls/);
   assert.notEqual(first.job, before.job);
-  assert.notEqual(relabeled(beside.relabelings, pod('postgres-1', '192.0.2.1')).instance, first.instance);
+  assert.notEqual(other.instance, first.instance);
 });
 
 // All of them call their server 127.0.0.1:5432.
-test('a sidecar has a server of its own', () => {
-  const [beside] = sidecarMonitor.spec.podMetricsEndpoints;
-  const target = relabeled(beside.relabelings, pod('postgres-0', '192.0.2.1'));
-  assert.equal(relabeled(beside.metricRelabelings, { ...target, server: '127.0.0.1:5432' }).server, 'databases/postgres-0');
-  assert.equal(relabeled(beside.metricRelabelings, target).server, undefined, "the exporter's own metrics have none");
+test('a sidecar has a server of its own', async () => {
+  const [target] = await sidecars;
+  const [ofServer, own] = await relabeled(beside.metricRelabelings, { ...target, server: '127.0.0.1:5432' }, target);
+  assert.equal(ofServer.server, 'databases/postgres-0');
+  assert.equal(own.server, undefined, "the exporter's own metrics have none");
 });
 
 test('the Dockerfile', () => {
