@@ -41,7 +41,7 @@ void CheckModuleConninfo(const Node& node, const std::string& conninfo, const Co
   const std::set<std::string> keywords = CheckConninfo(node, conninfo, check);
   for (const char* key : {"host", "hostaddr", "port", "service"}) {
     if (!keywords.contains(key)) continue;
-    node.Fail(std::string("a module's conninfo must not name ") + key + ": the target of a probe does");
+    node.Fail(std::string("a module's conninfo must not contain ") + key + ": the target of the probe names it");
   }
 }
 
@@ -98,9 +98,10 @@ Module ParseModule(const std::string& name, const Node& node, Document& document
     }
   }
   if (module.allowed_targets.empty()) {
-    node.Fail("allowed_targets is needed: without it every target would be refused (for example ['10.0.0.0/8:5432'])");
+    node.Fail(
+        "allowed_targets is required: without it every target would be refused (for example ['10.0.0.0/8:5432'])");
   }
-  if (module.collectors.empty()) node.Fail("collectors is needed: which ones this module may run");
+  if (module.collectors.empty()) node.Fail("collectors is required: those that this module may run");
   return module;
 }
 

@@ -26,11 +26,11 @@ const sampling::CollectorState* ServerFacts::Collector(std::string_view name) co
 
 std::string ServerFacts::WhyUnknown(std::string_view collector) const {
   const sampling::CollectorState* state = Collector(collector);
-  if (state == nullptr) return "this collector is switched off";
-  if (!state->result) return "not looked at yet";
-  if (state->result->unsupported) return "nothing to see over a Unix socket";
+  if (state == nullptr) return "this collector is disabled";
+  if (!state->result) return "not checked yet";
+  if (state->result->unsupported) return "does not apply to a Unix socket";
   if (state->result->failure) return FailureText(*state->result->failure);
-  if (collector == "sessions" && !sessions) return "nothing was said";
+  if (collector == "sessions" && !sessions) return "no answer";
   const auto age = Age(*state);
   if (IsOld(*state, age)) return fmt::format("last seen {} ago", AgeText(*age));
   return "";

@@ -16,7 +16,7 @@ void AddCollectors(const ServerFacts& facts, Remarks& remarks) {
   const auto& lost = snapshot.connection_failure;
   if (lost) remarks.push_back({Level::kBad, "cannot log in: " + FailureText(*lost)});
   if (facts.Collector("sessions") == nullptr)
-    remarks.push_back({Level::kUnknown, "sessions are not looked at: the collector is switched off"});
+    remarks.push_back({Level::kUnknown, "sessions are not checked: the collector is disabled"});
   std::vector<std::string> parts;
   for (const auto& collector : snapshot.collectors) {
     const auto& result = collector.result;
@@ -30,7 +30,7 @@ void AddCollectors(const ServerFacts& facts, Remarks& remarks) {
   }
   if (parts.empty()) return;
   for (auto& part : parts) std::ranges::replace(part, '_', ' ');
-  remarks.push_back({Level::kNote, fmt::format("not seen: {}", fmt::join(parts, ", "))});
+  remarks.push_back({Level::kNote, fmt::format("not checked: {}", fmt::join(parts, ", "))});
 }
 
 void AddSessions(const ServerFacts& facts, Remarks& remarks) {
@@ -67,6 +67,27 @@ void AddWire(const ServerFacts& facts, Remarks& remarks) {
   }
 }
 
+void AddNextStart(const tls::CertificateInventory& inventory, Remarks& remarks) {
+  if (!inventory.next_start || inventory.next_start->failures.empty()) return;
+  std::vector<std::string> causes;
+  for (const tls::StartFailure& failure : inventory.next_start->failures)
+    causes.push_back(fmt::format("{} ({})", failure.path.empty() ? failure.role : failure.path, failure.reason));
+  remarks.push_back({Level::kBad, fmt::format("the next start of the server fails: {}", fmt::join(causes, ", "))});
+}
+
+void AddClientAuthorities(const tls::CertificateInventory& inventory, Remarks& remarks) {
+  if (!inventory.clients) return;
+  const tls::ClientTrust& clients = *inventory.clients;
+  const auto refused = static_cast<std::size_t>(std::ranges::count_if(
+      clients.authorities, [](const tls::ClientAuthority& authority) { return !authority.refusals.empty(); }));
+  if (clients.NoneAccepted()) {
+    remarks.push_back({Level::kBad, "the server refuses every client certificate"});
+  } else if (refused > 0 && !clients.IsCollection()) {
+    remarks.push_back({Level::kBad, fmt::format("the server refuses the client certificates of {} {}", refused,
+                                                refused == 1 ? "authority" : "authorities")});
+  }
+}
+
 void AddCertificates(const ServerFacts& facts, Remarks& remarks) {
   if (!facts.certificates) return;
   const tls::CertificateInventory& inventory = *facts.certificates;
@@ -81,11 +102,12 @@ void AddCertificates(const ServerFacts& facts, Remarks& remarks) {
                       Counted(static_cast<std::size_t>(std::chrono::floor<std::chrono::days>(left).count()), "day")});
     }
   }
+  if (!inventory.served.empty() && inventory.served[0].not_before && *inventory.served[0].not_before > facts.now)
+    remarks.push_back({Level::kBad, "the certificate is not valid yet"});
   if (inventory.served_matches_file == false)
-    remarks.push_back({Level::kWarning, "another certificate is served than stands in the file"});
-  if (!inventory.key) return;
-  if (inventory.key->mode == false || inventory.key->owner == false || inventory.key->matches_certificate == false)
-    remarks.push_back({Level::kBad, "PostgreSQL will refuse the private key at its next start"});
+    remarks.push_back({Level::kWarning, "the certificate that is served is not the one in its file"});
+  AddNextStart(inventory, remarks);
+  AddClientAuthorities(inventory, remarks);
 }
 
 void AddRules(const ServerFacts& facts, Remarks& remarks) {

@@ -40,12 +40,11 @@ Markup Icon(Level level) {
 }
 
 void Head(const StatusFrame& frame, Level level, Html& html) {
-  html << "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
-          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
-          "<meta name=\"color-scheme\" content=\"light dark\">";
+  html << "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+          "content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">";
   if (frame.refreshes) html << "<meta http-equiv=\"refresh\" content=\"" << kRefreshSeconds << "\">";
-  html << "<title>pg_tls_exporter: who is encrypted</title>" << Icon(level) << "<style>" << StyleSheet()
-       << "</style></head>\n<body>";
+  html << "<title>pg_tls_exporter: encryption of PostgreSQL connections</title>" << Icon(level) << "<style>"
+       << StyleSheet() << "</style></head>\n<body>";
 }
 
 // The query of this very page, but for `refresh`.
@@ -73,9 +72,8 @@ void Header(const StatusView& view, const StatusFrame& frame, Html& html) {
   if (frame.narrowed)
     html << (frame.refreshes ? Markup("<a href=\"./\">All servers</a>")
                              : Markup("<a href=\"./?refresh=off\">All servers</a>"));
-  html << "<a href=\"#servers\">Servers</a><a href=\"#unencrypted\">Unencrypted</a>"
-          "<a href=\"#certificates\">Certificates</a><a href=\"#sslmode\">sslmode</a>"
-          "<a href=\"#unseen\">Not looked at</a>";
+  html << "<a href=\"#servers\">Servers</a><a href=\"#unencrypted\">Unencrypted</a><a "
+          "href=\"#certificates\">Certificates</a><a href=\"#sslmode\">sslmode</a><a href=\"#unseen\">Not checked</a>";
   (html << "<a href=\".").Text(frame.telemetry_path);
   ServersQuery(view, frame, "?", html);
   html << "\">Metrics</a></nav></header>\n";
@@ -103,13 +101,13 @@ void Verdict(const StatusView& view, const StatusFrame& frame, Level level, Html
     html.Text(fmt::format("{} {} neither encrypted nor allowed by the policy.", Counted(open, "open TCP connection"),
                           Are(open)));
   } else if (unknown == view.servers_in_all) {
-    html << "It is not known who is unencrypted: no server’s connections could be read.";
+    html << "It is not known which connections are unencrypted: no server’s connections could be read.";
   } else if (unknown > 0) {
-    html.Text(fmt::format("On {} of {} it is not known who is unencrypted.", unknown,
+    html.Text(fmt::format("On {} of {} it is not known which connections are unencrypted.", unknown,
                           Counted(view.servers_in_all, "server")));
   } else if (view.counts.allowed > 0) {
     html.Text(
-        fmt::format("Every open TCP connection is encrypted, but for {} that the policy allows.", view.counts.allowed));
+        fmt::format("Every open TCP connection is encrypted, except {} that the policy allows.", view.counts.allowed));
   } else {
     html << "Every open TCP connection is encrypted.";
   }
@@ -120,15 +118,14 @@ void Verdict(const StatusView& view, const StatusFrame& frame, Level level, Html
         << "</p>";
   }
   if (open > 0 && unknown > 0) {
-    (html << "<p>").Text(fmt::format("On {} of {} it is not known.", unknown, Counted(view.servers_in_all, "server")))
+    (html << "<p>").Text(fmt::format("On {} of {} this is not known.", unknown, Counted(view.servers_in_all, "server")))
         << "</p>";
   } else if (open == 0 && unknown > 0 && unknown < view.servers_in_all) {
-    html << "<p>On the others no connection was seen that is unencrypted and not allowed.</p>";
+    html << "<p>On the others, no open connection is unencrypted without being allowed.</p>";
   }
   if (open == 0 && unknown == 0 && level >= Level::kWarning && view.servers_in_all > 0)
-    html << "<p>But not all is in order: see the servers below.</p>";
-  if (frame.narrowed)
-    (html << "<p>This is about ").Text(Counted(view.servers_in_all, "server")) << " only, as asked for.</p>";
+    html << "<p>But there are other findings: see the servers below.</p>";
+  if (frame.narrowed) (html << "<p>This page shows ").Text(Counted(view.servers_in_all, "server")) << " only.</p>";
   html << "</div>\n";
 }
 
@@ -146,9 +143,9 @@ std::string ByLevel(const StatusView& view) {
     if (count > 0) parts.push_back(fmt::format("{} {}", count, what));
   };
   const auto of = [&](Level level) { return view.by_level[static_cast<std::size_t>(level)]; };
-  add(of(Level::kBad), "in trouble");
+  add(of(Level::kBad), "failing");
   add(of(Level::kUnknown), "not known");
-  add(of(Level::kWarning), "to look at");
+  add(of(Level::kWarning), "with findings");
   add(of(Level::kNote) + of(Level::kGood), "in order");
   return fmt::format("{}", fmt::join(parts, ", "));
 }
@@ -195,8 +192,8 @@ void Tiles(const StatusView& view, Html& html) {
          fmt::format("{}: {}{}{}", next->server, next->subject, blind.empty() ? "" : "; ", blind), html);
   }
   const std::size_t unseen = view.unseen.rows.size() + view.unseen.left_out;
-  Tile("Not looked at", {unseen == 0 ? Level::kGood : Level::kNote, unseen == 0 ? "nothing" : Counted(unseen, "thing")},
-       unseen == 0 ? "all was seen" : view.unseen.rows.front().what, html);
+  Tile("Not checked", {unseen == 0 ? Level::kGood : Level::kNote, unseen == 0 ? "nothing" : Counted(unseen, "thing")},
+       unseen == 0 ? "everything was checked" : view.unseen.rows.front().what, html);
   html << "</ul>\n";
 }
 
@@ -211,8 +208,7 @@ std::string StatusPage(const StatusView& view, const StatusFrame& frame) {
   Verdict(view, frame, worst, html);
   if (frame.reload_refused) {
     html << "<div class=\"verdict warning\"><p>The last reload of the configuration was refused; the one before stays "
-            "in "
-            "force.</p></div>\n";
+            "in force.</p></div>\n";
   }
   Tiles(view, html);
   ServerTable(view, frame, html);

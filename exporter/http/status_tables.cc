@@ -159,7 +159,7 @@ void ServerTable(const StatusView& view, const StatusFrame& frame, Html& html) {
     html << "<p>No server is configured: nothing is watched.</p>";
     return;
   }
-  section.Head({"Server", "State", "Exporter’s connection", "Open connections", "To look at", "Age of data"});
+  section.Head({"Server", "State", "Exporter’s connection", "Open connections", "Findings", "Age of data"});
   for (const auto& row : view.servers.rows) {
     html << "<tr>";
     {
@@ -190,9 +190,9 @@ void ServerTable(const StatusView& view, const StatusFrame& frame, Html& html) {
       }
     }
     {
-      const Cell cell(html, "To look at");
+      const Cell cell(html, "Findings");
       if (row.remarks.rows.empty()) {
-        html << "<span class=\"quiet\">nothing</span>";
+        html << "<span class=\"quiet\">none</span>";
       } else {
         html << "<ul class=\"remarks\">";
         for (const auto& remark : row.remarks.rows)
@@ -213,7 +213,8 @@ void ServerTable(const StatusView& view, const StatusFrame& frame, Html& html) {
 }
 
 void UnencryptedTable(const StatusView& view, const StatusFrame& frame, Html& html) {
-  Section section(html, "unencrypted", "Unencrypted connections", "TCP, neither TLS nor GSS, open at the last look");
+  Section section(html, "unencrypted", "Unencrypted connections",
+                  "TCP, neither TLS nor GSS, open at the last collection");
   if (!view.unencrypted_rows.rows.empty()) {
     section.Head({"Server", "User", "Client", "Database", "Application", "Policy", "Open", "pg_hba rule"});
     for (const auto& row : view.unencrypted_rows.rows) {
@@ -261,13 +262,13 @@ void UnencryptedTable(const StatusView& view, const StatusFrame& frame, Html& ht
   } else if (view.servers_in_all > 0 && view.sessions_unknown.rows.empty()) {
     html << "<p>None: every open TCP connection is encrypted.</p>";
   } else if (view.servers_in_all > view.sessions_unknown.rows.size() + view.sessions_unknown.left_out) {
-    html << "<p>None was seen where connections could be read.</p>";
+    html << "<p>None on the servers whose connections could be read.</p>";
   }
-  NotKnownOn(view.sessions_unknown, "who is unencrypted", frame, html);
+  NotKnownOn(view.sessions_unknown, "which connections are unencrypted", frame, html);
 }
 
 void CertificateTable(const StatusView& view, const StatusFrame& frame, Html& html) {
-  Section section(html, "certificates", "Certificates", "the soonest end first");
+  Section section(html, "certificates", "Certificates", "earliest expiry first");
   if (!view.certificates.rows.empty()) {
     section.Head({"Time left", "Server", "Subject", "Where", "State"});
     for (const auto& row : view.certificates.rows) {
@@ -332,9 +333,9 @@ void ModeTable(const StatusView& view, const StatusFrame& frame, Html& html) {
 }
 
 void UnseenTable(const StatusView& view, const StatusFrame& frame, Html& html) {
-  Section section(html, "unseen", "Not looked at", "what is not seen is not known to be in order");
+  Section section(html, "unseen", "Not checked", "what is not checked is not known to be in order");
   if (view.unseen.rows.empty()) {
-    html << "<p>Nothing: all that is asked of these servers was seen.</p>";
+    html << "<p>Nothing: everything was checked on these servers.</p>";
     return;
   }
   section.Head({"What", "Why", "Servers"});
@@ -364,7 +365,7 @@ void UnseenTable(const StatusView& view, const StatusFrame& frame, Html& html) {
 
 void CollectorTable(const StatusView& view, const StatusFrame& frame, Html& html) {
   if (view.collectors.rows.empty()) return;
-  Section section(html, "collectors", "Collectors", "when each looked last");
+  Section section(html, "collectors", "Collectors", "when each ran last");
   section.Head({"Server", "Collector", "State", "Last success", "Interval"});
   for (const auto& row : view.collectors.rows) {
     html << "<tr>";

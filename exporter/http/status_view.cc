@@ -179,7 +179,7 @@ void AddUnknown(const ServerFacts& facts, const StatusLimits& limits, StatusView
   if (!sessions.empty()) Add(view.sessions_unknown, {facts.snapshot.name, sessions}, limits.names);
   std::string certificates = facts.WhyUnknown("certificates");
   if (certificates.empty() && (!facts.certificates || facts.certificates->served.empty()))
-    certificates = "no certificate was seen on the wire";
+    certificates = "no certificate was received on the wire";
   if (!certificates.empty()) Add(view.certificates_unknown, {facts.snapshot.name, certificates}, limits.names);
 }
 
@@ -187,12 +187,12 @@ void AddCollectors(const ServerFacts& facts, const StatusLimits& limits, StatusV
   for (const auto& collector : facts.snapshot.collectors) {
     const auto& result = collector.result;
     std::string why = facts.WhyUnknown(collector.name);
-    Remark state{Level::kGood, "looked at"};
+    Remark state{Level::kGood, "complete"};
     if (!why.empty()) {
       const bool unsupported = result && result->unsupported;
       state = {unsupported ? Level::kNote : Level::kUnknown, unsupported ? "does not apply" : "not known"};
     } else if (!result->incomplete.empty()) {
-      state = {Level::kNote, "in part"};
+      state = {Level::kNote, "incomplete"};
       why = "without " + Counted(result->incomplete.size(), "part");
     }
     Add(view.collectors,

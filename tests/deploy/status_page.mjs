@@ -47,7 +47,7 @@ test('says what is so', async () => {
   const bob = unencrypted.find((row) => row.includes('bob'));
   assert.match(bob, /192\.0\.2\.1[\s\S]*remote[\s\S]*agreed[\s\S]*\ballowed[\s\S]*pg_hba\.conf:2: host all all 192\.0\.2\.0\/24 trust/);
   assert.equal(unencrypted.filter((row) => row.includes('not allowed')).length, 2);
-  assert.match(await page.locator('#unencrypted > p').innerText(), /not known who is unencrypted on .*blind.*insufficient_privilege/);
+  assert.match(await page.locator('#unencrypted > p').innerText(), /not known which connections are unencrypted on .*blind.*insufficient_privilege/);
 
   const certificates = await rows(page, 'certificates');
   assert.match(certificates[0], /4 days[\s\S]*served/);
@@ -66,7 +66,7 @@ test('shows hostile names and obeys none', async () => {
   for (const name of [script, image, '<img src=x onerror=alert(1)>', 'back\\u{202e}wards\\x0aline']) {
     assert.ok(text.includes(name), `${name} is not shown in ${text}`);
   }
-  assert.equal(await page.title(), 'pg_tls_exporter: who is encrypted');
+  assert.equal(await page.title(), 'pg_tls_exporter: encryption of PostgreSQL connections');
   assert.equal(await page.locator('script, img, iframe, object, form').count(), 0);
   assert.doesNotMatch(await page.content(), /\u202e/);
   // The browser itself would refuse one that got in.
@@ -77,7 +77,7 @@ test('shows hostile names and obeys none', async () => {
     document.body.append(element);
   }));
   assert.match(refused, /script-src/);
-  assert.equal(await page.title(), 'pg_tls_exporter: who is encrypted');
+  assert.equal(await page.title(), 'pg_tls_exporter: encryption of PostgreSQL connections');
   assert.equal(troubles.length, 1, troubles.join('\n'));
   await context.close();
 });

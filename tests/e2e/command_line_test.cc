@@ -153,7 +153,7 @@ TEST(CommandLine, AModulesConninfoNamesNoServer) {
   for (const char* more : {"host=a", "\\thostaddr=10.0.0.9", "\\nport = 1", "service=s", "hostaddr=''", "host='a'"}) {
     const auto result = run(std::string("user=u ") + more);
     EXPECT_EQ(result.exit_code, 2) << more;
-    EXPECT_THAT(result.err, HasSubstr("config.yml:3:15: modules.m.conninfo: a module's conninfo must not name"))
+    EXPECT_THAT(result.err, HasSubstr("config.yml:3:15: modules.m.conninfo: a module's conninfo must not contain"))
         << more;
   }
   for (const char* conninfo : {"", "user=u password=", "user=u\\\\", "options='-c host=a'", "password=host=a"}) {
@@ -265,7 +265,7 @@ TEST(Http, AnswersAsItShould) {
   const auto status = support::HttpRequest(port, "/");
   EXPECT_EQ(status.status, 200);
   EXPECT_THAT(status.body, HasSubstr("/metrics"));
-  EXPECT_THAT(status.body, HasSubstr("It is not known who is unencrypted"));
+  EXPECT_THAT(status.body, HasSubstr("It is not known which connections are unencrypted"));
   EXPECT_EQ(support::HttpRequest(port, "/?server=127.0.0.1%3A1").status, 200);
   EXPECT_EQ(support::HttpRequest(port, "/?server=nobody").status, 404);
   EXPECT_EQ(support::HttpRequest(port, "/nothing").status, 404);

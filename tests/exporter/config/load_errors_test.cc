@@ -123,7 +123,7 @@ TEST(LoadErrorsTest, Servers) {
       {"servers: [{name: a, endpoint: 'db:'}]", "1:31: servers[0].endpoint: expected host:port"},
       {"servers: [{name: a, endpoint: ':5432'}]", "1:31: servers[0].endpoint: expected host:port"},
       {"servers: [{name: a, endpoint: '::1'}]",
-       "1:31: servers[0].endpoint: an IPv6 address stands in brackets: [::1]:5432"},
+       "1:31: servers[0].endpoint: an IPv6 address must be in brackets: [::1]:5432"},
       {"servers: [{name: a, endpoint: '[::1'}]", "1:31: servers[0].endpoint: expected [address]:port"},
       {"servers: [{name: a, endpoint: '[::1]5432'}]", "1:31: servers[0].endpoint: expected [address]:port"},
   });
@@ -162,13 +162,13 @@ TEST(LoadErrorsTest, Exemptions) {
 TEST(LoadErrorsTest, Modules) {
   const auto error_of = [](const std::string& fields) { return ErrorOf("modules:\n  m: {" + fields + "}"); };
   EXPECT_EQ(error_of("collectors: [hba]"),
-            "2:6: modules.m: allowed_targets is needed: without it every target would be refused (for example "
+            "2:6: modules.m: allowed_targets is required: without it every target would be refused (for example "
             "['10.0.0.0/8:5432'])");
   EXPECT_EQ(error_of("collectors: [hba], allowed_targets: []"),
-            "2:6: modules.m: allowed_targets is needed: without it every target would be refused (for example "
+            "2:6: modules.m: allowed_targets is required: without it every target would be refused (for example "
             "['10.0.0.0/8:5432'])");
   EXPECT_EQ(error_of("allowed_targets: ['a:1']"),
-            "2:6: modules.m: collectors is needed: which ones this module may run");
+            "2:6: modules.m: collectors is required: those that this module may run");
   EXPECT_EQ(error_of("collectors: [nope]"), "2:20: modules.m.collectors[0]: no collector of this name");
   for (const char* target : {"db", "*", ":5432", "db:"}) {
     EXPECT_EQ(error_of(std::string("allowed_targets: ['") + target + "']"),
@@ -177,9 +177,9 @@ TEST(LoadErrorsTest, Modules) {
         << target;
   }
   for (const char* target : {"*:5432", "a*.b:1", "*.a.*:1", "*.:1", "10.0.0.0/33:1", "db/8:1", "**.a:1"}) {
-    EXPECT_EQ(error_of(std::string("allowed_targets: ['") + target + "']"),
-              "2:25: modules.m.allowed_targets[0]: expected a host name, *.domain, an address or a range such as "
-              "10.0.0.0/8")
+    EXPECT_EQ(
+        error_of(std::string("allowed_targets: ['") + target + "']"),
+        "2:25: modules.m.allowed_targets[0]: expected a host name, *.domain, an address or a range such as 10.0.0.0/8")
         << target;
   }
   EXPECT_EQ(error_of("allowed_targets: ['db:0']"),
@@ -187,8 +187,8 @@ TEST(LoadErrorsTest, Modules) {
   // The target supplies the host: a password must never go elsewhere.
   for (const char* key : {"host", "hostaddr", "port", "service"}) {
     EXPECT_EQ(error_of(std::string("conninfo: 'hosts [") + key + "]'"),
-              std::string("2:17: modules.m.conninfo: a module's conninfo must not name ") + key +
-                  ": the target of a probe does")
+              std::string("2:17: modules.m.conninfo: a module's conninfo must not contain ") + key +
+                  ": the target of the probe names it")
         << key;
   }
   EXPECT_EQ(error_of("conninfo: 'no'"), "2:17: modules.m.conninfo: conninfo: no host");
@@ -206,7 +206,7 @@ TEST(LoadErrorsTest, Syntax) {
   EXPECT_THAT(ErrorOf("servers:\n\t- name: a"), testing::StartsWith("2:2: "));
   EXPECT_THAT(ErrorOf("servers: *nowhere"), testing::StartsWith("1:10: "));
   EXPECT_EQ(ErrorOf("servers: [{name: a, conninfo: host=a}]\n---\nservers: []\n"),
-            "2:1: a second YAML document is not read");
+            "2:1: only one YAML document is allowed");
   EXPECT_EQ(ErrorOf("}servers: [{name: a}]"), "1:1: illegal flow end");
   EXPECT_EQ(ErrorOf("---\nservers: [{name: a, conninfo: host=a}]\n...\n"), "");
 }

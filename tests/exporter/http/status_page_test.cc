@@ -68,7 +68,7 @@ TEST(StatusPageTest, WhoIsUnencrypted) {
 TEST(StatusPageTest, AllowedOnesAreNotHidden) {
   ServerBuilder server;
   server.Unencrypted(Group("old", 2, true));
-  EXPECT_THAT(PageOf({server}), AllOf(Not(HasSubstr(kAllClear)), HasSubstr("but for 2 that the policy allows")));
+  EXPECT_THAT(PageOf({server}), AllOf(Not(HasSubstr(kAllClear)), HasSubstr("except 2 that the policy allows")));
 }
 
 TEST(StatusPageTest, ByWhichRule) {
@@ -99,15 +99,15 @@ TEST(StatusPageTest, ABlindServerIsNoAllClear) {
   blind.Fail("sessions", FailureReason::kInsufficientPrivilege, "the role cannot see other sessions");
   const std::string page = PageOf({blind});
   EXPECT_THAT(page, AllOf(Not(HasSubstr(kAllClear)), Not(HasSubstr(kNone))));
-  EXPECT_THAT(page, HasSubstr("It is not known who is unencrypted"));
+  EXPECT_THAT(page, HasSubstr("It is not known which connections are unencrypted"));
   EXPECT_THAT(Section(page, "unencrypted"), AllOf(HasSubstr("not known"), HasSubstr("blind"),
                                                   HasSubstr("insufficient_privilege: the role cannot see")));
   EXPECT_THAT(Section(page, "unseen"), HasSubstr("insufficient_privilege"));
 
   const std::string both = PageOf({ServerBuilder("seen"), blind});
   EXPECT_THAT(both, AllOf(Not(HasSubstr(kAllClear)), Not(HasSubstr(kNone))));
-  EXPECT_THAT(both, HasSubstr("On 1 of 2 servers it is not known who is unencrypted."));
-  EXPECT_THAT(both, HasSubstr("None was seen where connections could be read."));
+  EXPECT_THAT(both, HasSubstr("On 1 of 2 servers it is not known which connections are unencrypted."));
+  EXPECT_THAT(both, HasSubstr("None on the servers whose connections could be read."));
   EXPECT_THAT(both, Not(HasSubstr(">0</b>"))) << "the figure";
 }
 
@@ -172,9 +172,40 @@ TEST(StatusPageTest, CertificatesBySoonestEnd) {
   EXPECT_LT(section.find("CN=new"), section.find("CN=old"));
   EXPECT_THAT(section, HasSubstr("expired, and not needed"));
   EXPECT_THAT(Section(page, "servers"), AllOf(HasSubstr("the certificate has expired"),
-                                              HasSubstr("another certificate is served than stands in the file")));
+                                              HasSubstr("the certificate that is served is not the one in its file")));
   EXPECT_THAT(Section(page, "unseen"), AllOf(HasSubstr("/etc/secret.crt"), HasSubstr("permission_denied")));
-  EXPECT_THAT(page, HasSubstr("But not all is in order")) << "the connections are encrypted, and yet";
+  EXPECT_THAT(page, HasSubstr("But there are other findings")) << "the connections are encrypted, and yet";
+}
+
+TEST(StatusPageTest, WhatFailsLaterOrForClientsIsAFinding) {
+  const auto findings = [](auto change) {
+    ServerBuilder server;
+    server.Edit<tls::CertificateInventory>("certificates", change);
+    const std::string page = PageOf({server});
+    EXPECT_THAT(page, HasSubstr("But there are other findings"));
+    return Section(page, "servers");
+  };
+  EXPECT_THAT(findings([](auto& inventory) {
+                inventory.next_start =
+                    tls::NextStart{{{"ca", "/data/root.crt", "missing"}, {"setting", "ssl_groups", "other"}}, {}};
+              }),
+              HasSubstr("the next start of the server fails: /data/root.crt (missing), ssl_groups (other)"));
+  EXPECT_THAT(findings([](auto& inventory) { inventory.served[0].not_before = kNow + days(1); }),
+              HasSubstr("the certificate is not valid yet"));
+  const tls::ClientAuthority refused{"CN=Clients", "01", {{"crl_missing", "CN=Clients"}}, std::nullopt};
+  EXPECT_THAT(findings([&](auto& inventory) { inventory.clients.emplace().authorities = {refused}; }),
+              HasSubstr("the server refuses every client certificate"));
+  const tls::ClientAuthority accepted{"CN=Others", "02", {}, std::nullopt};
+  EXPECT_THAT(findings([&](auto& inventory) { inventory.clients.emplace().authorities = {refused, accepted}; }),
+              HasSubstr("the server refuses the client certificates of 1 authority"));
+  // Of a collection, clients use some.
+  ServerBuilder server;
+  server.Edit<tls::CertificateInventory>("certificates", [&](auto& inventory) {
+    inventory.clients.emplace().authorities.assign(tls::kFewAuthorities + 1, accepted);
+    inventory.clients->authorities[0] = refused;
+    inventory.next_start.emplace();
+  });
+  EXPECT_THAT(PageOf({server}), Not(HasSubstr("But there are other findings")));
 }
 
 TEST(StatusPageTest, AnUnverifiedCertificateSaysSo) {
@@ -335,7 +366,7 @@ TEST(StatusPageTest, RefreshesUnlessPaused) {
   EXPECT_THAT(page, HasSubstr("<a href=\"./?server=a%20b\">refresh</a>"));
   EXPECT_THAT(page, HasSubstr("<a href=\"./metrics?server=a%20b\">Metrics</a>"));
   EXPECT_THAT(page, HasSubstr("?server=a%20b&amp;refresh=off\""));
-  EXPECT_THAT(page, HasSubstr("This is about 1 server only"));
+  EXPECT_THAT(page, HasSubstr("This page shows 1 server only"));
 }
 
 TEST(StatusPageTest, ARefusedReloadIsSaid) {
