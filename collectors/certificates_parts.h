@@ -74,8 +74,7 @@ inline constexpr sampling::Remedy kClientCertificatesRemedies[] = {
     {"no_crl", "Put the revocation lists of these authorities into ssl_crl_file, or reset it."},
     {"too_many_certificates",
      "ssl_ca_file holds more certificates than are read of one file, and cannot be split: remove from it the "
-     "authorities "
-     "whose clients must not connect."},
+     "authorities whose clients must not connect."},
 };
 
 inline constexpr sampling::DeclaredPart kCertificatesParts[] = {
@@ -85,13 +84,13 @@ inline constexpr sampling::DeclaredPart kCertificatesParts[] = {
     {"private_key", "the server's private key file", kStartFileRemedies},
     {"series", "every certificate on the page of metrics", kSeriesRemedies},
     {"file_contents", "all certificates of a large file", kFileContentsRemedies},
-    {"next_start_server", "whether the next start takes ssl_cert_file", kStartFileRemedies},
-    {"next_start_key", "whether the next start takes ssl_key_file", kStartFileRemedies},
-    {"next_start_ca", "whether the next start takes ssl_ca_file", kStartFileRemedies},
-    {"next_start_crl", "whether the next start takes ssl_crl_file", kStartFileRemedies},
-    {"next_start_dh", "whether the next start takes ssl_dh_params_file", kStartFileRemedies},
-    {"next_start_settings", "whether the next start takes the TLS settings", kStartSettingRemedies},
-    {"next_start_hba", "whether the next start takes pg_hba.conf", kStartHbaRemedies},
+    {"next_start_server", "whether the next start accepts ssl_cert_file", kStartFileRemedies},
+    {"next_start_key", "whether the next start accepts ssl_key_file", kStartFileRemedies},
+    {"next_start_ca", "whether the next start accepts ssl_ca_file", kStartFileRemedies},
+    {"next_start_crl", "whether the next start accepts ssl_crl_file", kStartFileRemedies},
+    {"next_start_dh", "whether the next start accepts ssl_dh_params_file", kStartFileRemedies},
+    {"next_start_settings", "whether the next start accepts the TLS settings", kStartSettingRemedies},
+    {"next_start_hba", "whether the next start accepts pg_hba.conf", kStartHbaRemedies},
 };
 
 }  // namespace pgtls::collectors

@@ -20,8 +20,8 @@ inline constexpr sampling::Remedy kRootRemedies[] = {
      "search permission (x) on its directories."},
     {"unreadable",
      "OpenSSL loads no certificate from the root certificate file (sslrootcert, by default ~/.postgresql/root.crt), so "
-     "that libpq refuses every TLS connection. Replace it by the CA's certificate in PEM format, and check it: openssl "
-     "x509 -in FILE -noout -subject."},
+     "that libpq refuses every TLS connection. Replace it with the CA's certificate in PEM format, and check it: "
+     "openssl x509 -in FILE -noout -subject."},
 };
 
 // It needs no login: the one thing that ends it early is a name that does not resolve.

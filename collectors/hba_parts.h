@@ -32,8 +32,8 @@ inline constexpr sampling::Remedy kHbaRolesRemedies[] = {
 };
 inline constexpr sampling::Remedy kHbaAnalysisRemedies[] = {
     {"too_large",
-     "Simplify pg_hba.conf: merge address ranges, and replace lists of users by groups (+role). "
-     "pg_tls_exporter explain still decides single connections."},
+     "Simplify pg_hba.conf: merge address ranges, and replace lists of users with groups (+role). pg_tls_exporter "
+     "explain still decides single connections."},
 };
 inline constexpr sampling::Remedy kHbaRegexRemedies[] = {
     {"insufficient_privilege", sampling::kRunRoleFile},
@@ -43,16 +43,15 @@ inline constexpr sampling::Remedy kHbaRegexRemedies[] = {
 };
 inline constexpr sampling::Remedy kHbaInForceRemedies[] = {
     {"reload_pending",
-     "Reload the server (SELECT pg_reload_conf();), which puts the file in force. If PostgreSQL refuses the file, fix "
-     "the lines that the finding hba_errors lists first."},
+     "Reload the server (SELECT pg_reload_conf();), which makes the server load the file. If PostgreSQL refuses the "
+     "file, fix the lines that the finding hba_errors lists first."},
     {"changed_with_load",
      "The file changed in the second in which the server loaded it, before the load or after it. Reload the server "
-     "once "
-     "more (SELECT pg_reload_conf();)."},
+     "once more (SELECT pg_reload_conf();)."},
     {"path_changed",
      "A directory on the path to pg_hba.conf changed after the server loaded the file, so that the path may lead to "
-     "another file now (a symbolic link, a renamed directory). Check the file, then reload the server "
-     "(SELECT pg_reload_conf();)."},
+     "another file now (a symbolic link, a renamed directory). Check the file, then reload the server (SELECT "
+     "pg_reload_conf();)."},
 };
 
 inline constexpr sampling::DeclaredPart kHbaParts[] = {

@@ -9,30 +9,25 @@ namespace pgtls::collectors {
 inline constexpr sampling::Remedy kStartFileRemedies[] = {
     {"sql",
      "SQL shows neither the content nor the owner of this file. Run the exporter on the server's machine, over the "
-     "Unix "
-     "socket or with read_via: local."},
+     "Unix socket or with read_via: local."},
     {"contents",
-     "The file has more than blocks of certificates and revocation lists, and only these come out over SQL (or "
-     "tls_exporter.certificate_files() is of an older version: run deploy/sql/monitoring_role.sql again). Split it, or "
-     "run "
-     "the exporter on the server's machine."},
+     "The file contains more than certificates and revocation lists, and only these can be read over SQL. Move the "
+     "rest to another file, or run the exporter on the server's machine. (If an older version installed "
+     "tls_exporter.certificate_files(), run deploy/sql/monitoring_role.sql again.)"},
     {"setting_not_visible",
      "GRANT pg_read_all_settings TO the exporter's role: the path of this file is not visible to it."},
     {"pending_reload",
      "The path was changed, and the server's functions still read the old one. Run SELECT pg_reload_conf();"},
     {"permission_denied",
      "The exporter's OS user may not read the file. Run the exporter as the server's OS user (postgres), which alone "
-     "may "
-     "read a private key."},
+     "may read a private key."},
     {"server_access",
      "Whether the server's OS user may read the file could not be determined: an access control list (getfacl) "
-     "decides, "
-     "its groups are not known here, or a directory on the way is closed to the exporter. Try: sudo -u postgres cat "
-     "FILE."},
+     "decides, its groups are not known here, or the exporter may not search a directory on the path. Test it on the "
+     "server's machine: sudo -u postgres test -r FILE && echo readable."},
     {"data_directory",
      "The owner of data_directory is not visible here. Give the exporter's OS user search permission on the "
-     "directories "
-     "above it."},
+     "directories above it."},
     {"other_file_system",
      "The exporter runs in another container or mount namespace, where this path leads to other files. Mount the "
      "server's directory at the same path, or set read_via: sql."},
@@ -41,21 +36,19 @@ inline constexpr sampling::Remedy kStartFileRemedies[] = {
     {"too_large", "The file is larger than 16 MB. Remove from it what the server does not need."},
     {"device", "The path is a device. Use a regular file."},
     {"passphrase",
-     "The key is encrypted, and only ssl_passphrase_command has its passphrase. Check with the command that "
-     "`openssl pkey -in KEY -noout` accepts what it prints."},
+     "The key is encrypted, and only ssl_passphrase_command has its passphrase. Check that `openssl pkey -in KEY "
+     "-noout` accepts the passphrase that this command prints."},
     {"certificate", "The certificate that the key must match could not be read: see next_start_server."},
     {"key_algorithm",
-     "The exporter's OpenSSL does not know the algorithm of this key. Install the exporter where OpenSSL is as new as "
-     "the "
-     "server's."},
+     "The exporter's OpenSSL does not know the algorithm of this key. Run the exporter on a machine whose OpenSSL is "
+     "as new as the server's."},
     {"security_level",
      "The key or the signature is too weak for the security level that some versions of OpenSSL have by default, and "
-     "the "
-     "server's is not known here. Use RSA 2048, EC P-256 or larger and SHA-256."},
+     "the server's is not known here. Use RSA 2048, EC P-256 or larger and SHA-256."},
     {"openssl_version",
-     "Versions of OpenSSL differ here (a byte order mark at the start of the file, small DH parameters), and the "
-     "server's "
-     "is not known. Write the file anew without it."},
+     "Some versions of OpenSSL refuse this file (a byte order mark at its start, or small DH parameters), and the "
+     "server's version is not known. Remove the byte order mark (sed -i '1s/^\\xEF\\xBB\\xBF//' FILE), or generate "
+     "larger DH parameters (openssl dhparam -out FILE 2048)."},
 };
 inline constexpr sampling::Remedy kStartSettingRemedies[] = {
     {"setting_not_visible", "GRANT pg_read_all_settings TO the exporter's role: this setting is not visible to it."},
@@ -64,8 +57,7 @@ inline constexpr sampling::Remedy kStartSettingRemedies[] = {
      "exporter as the server's OS user on its machine, or use names that every version has."},
     {"insufficient_privilege",
      "The verdict holds for the settings in force, and not for a change in a configuration file that waits for a "
-     "reload. "
-     "Run deploy/sql/monitoring_role.sql as a superuser, which grants access to what the files contain."},
+     "reload. Run deploy/sql/monitoring_role.sql as a superuser, which grants access to what the files contain."},
     {"sni",
      "With ssl_sni on, the certificates are those of pg_hosts.conf, which PostgreSQL does not show. Check them with "
      "`openssl s_client -starttls postgres -servername NAME`."},
@@ -73,12 +65,10 @@ inline constexpr sampling::Remedy kStartSettingRemedies[] = {
 inline constexpr sampling::Remedy kStartHbaRemedies[] = {
     {"insufficient_privilege",
      "Run deploy/sql/monitoring_role.sql as a superuser in the database that the exporter connects to: it grants "
-     "access to "
-     "the rules of pg_hba.conf."},
+     "access to the rules of pg_hba.conf."},
     {"pending_restart",
-     "hba_file was changed and waits for the restart: the rules of the new file are not visible before it. Compare it "
-     "with "
-     "the old one by hand."},
+     "hba_file was changed and waits for the restart: the rules of the new file are not visible before it. Check the "
+     "new file by hand."},
     {"error", "Check the server log for the error of pg_hba_file_rules()."},
 };
 

@@ -53,8 +53,8 @@ std::string FailureRemedy(const sampling::CollectorState& collector, FailureReas
     case FailureReason::kError:
       break;
   }
-  return "Check the server log for the statement that failed with this error. If a pooler or another product is behind "
-         "this address, let the conninfo name PostgreSQL itself.";
+  return "Check the server log for the statement that failed with this error. If a pooler or another product answers "
+         "at this address, let the conninfo name PostgreSQL itself.";
 }
 
 void AddFailure(const sampling::CollectorState& collector, const sampling::Failure& failure, Findings& findings) {
@@ -72,17 +72,16 @@ void AddSilence(const tls::EndpointFacts& endpoint, Findings& findings) {
   const tls::Answer answer = endpoint.ssl_answer.value_or(tls::Answer::kNone);
   if (!endpoint.reachable || answer == tls::Answer::kYes || answer == tls::Answer::kNo) return;
   const bool error = answer == tls::Answer::kError;
-  findings.push_back(
-      {Severity::kWarning,
-       "wire_no_answer",
-       "The server does not answer the request for TLS",
-       {fmt::format("at {}: the answer to SSLRequest is {}", Printable(endpoint.address),
-                    error ? "an error (E)" : "none, or not PostgreSQL's protocol")},
-       kWhyUnknown,
-       error ? "Check the server log: starting up, no free connection slot, or out of memory."
-             : "Check that PostgreSQL, or a pooler that speaks TLS, listens on this port (not a proxy without a server "
-               "behind it, or another service), and check its log.",
-       true});
+  findings.push_back({Severity::kWarning,
+                      "wire_no_answer",
+                      "The server does not answer the request for TLS",
+                      {fmt::format("at {}: the answer to SSLRequest is {}", Printable(endpoint.address),
+                                   error ? "an error (E)" : "none, or not PostgreSQL's protocol")},
+                      kWhyUnknown,
+                      error ? "Check the server log: starting up, no free connection slot, or out of memory."
+                            : "Check that PostgreSQL, or a pooler that speaks TLS, listens on this port (not a proxy "
+                              "without a server behind it, or another service), and check its log.",
+                      true});
 }
 
 }  // namespace
@@ -120,7 +119,7 @@ void AddCoverage(const Evidence& evidence, Findings& findings) {
                           fmt::format("Not checked: the {} collector has nothing to check over a Unix socket", name),
                           {},
                           kWhyUnknown,
-                          "Connect over TCP (host=…) to check what network clients meet.",
+                          "Connect over TCP (host=…) to check what network clients get.",
                           true});
     }
   }
@@ -132,8 +131,7 @@ void AddCoverage(const Evidence& evidence, Findings& findings) {
                         {Printable(evidence.endpoint->address)},
                         kWhyUnknown,
                         "Check that the server listens there (listen_addresses, port), that no firewall is in between, "
-                        "and that `endpoint:` "
-                        "in the configuration, if set, is the address that clients use.",
+                        "and that `endpoint:` in the configuration, if set, is the address that clients use.",
                         true});
   }
 }

@@ -148,10 +148,9 @@ Explanation NoRules(const sampling::ServerSnapshot& server) {
       return {fmt::format("{}: {}\n", server.name, Printable(failure->message)), kError};
     }
   }
-  return {fmt::format(
-              "{}: the exporter's role may not see the rules of pg_hba.conf. Run deploy/sql/monitoring_role.sql as a "
-              "superuser and connect as tls_exporter.\n",
-              server.name),
+  return {fmt::format("{}: the exporter's role may not see the rules of pg_hba.conf. Run "
+                      "deploy/sql/monitoring_role.sql as a superuser and connect as tls_exporter.\n",
+                      server.name),
           kUndecided};
 }
 

@@ -44,8 +44,7 @@ std::string FileRemedy(std::string_view role, std::string_view problem, const st
   if (problem == "malformed") {
     return fmt::format(
         "Replace the file: a block in it is cut off, damaged, or begins on the line on which another one ends. "
-        "`openssl "
-        "storeutl -noout {}` shows how far it can be read.{}",
+        "`openssl storeutl -noout {}` shows how far it can be read.{}",
         file, reload);
   }
   if (problem == "wrong_password") {

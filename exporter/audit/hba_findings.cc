@@ -38,13 +38,14 @@ void AddPlaintext(const Posture& posture, const std::string& first, Findings& fi
   }
   const std::string remedy =
       first +
-      "Change host to hostssl in these lines, or put this line before them: hostnossl all,replication all all reject "
-      "(neither lets in clients with GSS encryption: they need hostgssenc lines of their own, further up). Then " +
+      "Change host to hostssl in these lines, or put this line before them: hostnossl all,replication all all reject. "
+      "(Both refuse clients with GSS encryption as well: these need hostgssenc lines above.) Then " +
       std::string(kReload);
   if (!certain.empty()) {
     findings.push_back({Severity::kCritical, "hba_plaintext_admitted",
                         "pg_hba.conf admits unencrypted connections from other machines", std::move(certain),
-                        "A client that does not insist on TLS, or is kept from it on the way, talks in clear text.",
+                        "A client that does not require TLS, or whose request for TLS is blocked on the network, sends "
+                        "its password and data unencrypted.",
                         remedy});
   }
   if (!possible.empty()) {
@@ -87,17 +88,19 @@ struct Method {
   std::string_view name, id, title, why, remedy;
 };
 constexpr Method kMethods[] = {
-    {"trust", "hba_trust", "pg_hba.conf lets other machines in without any proof (trust)",
-     "Whoever reaches the port is whoever they say they are.", "Change trust to scram-sha-256 in these lines."},
+    {"trust", "hba_trust", "pg_hba.conf admits other machines without authentication (trust)",
+     "Anyone who reaches the port can log in as any user that these lines match.",
+     "Change trust to scram-sha-256 in these lines."},
     {"password", "hba_password", "pg_hba.conf asks for passwords in clear text (password)",
-     "The password itself goes to the server; without TLS everybody on the way reads it.",
+     "The client sends the password itself: without TLS, anyone on the network path can read it.",
      "Change password to scram-sha-256 in these lines."},
-    {"md5", "hba_md5", "pg_hba.conf takes MD5 passwords (md5)",
-     "An MD5 exchange can be broken by who hears it, and the stored hash is as good as the password.",
-     "Set the passwords again under password_encryption = scram-sha-256 and change md5 to scram-sha-256 in these "
-     "lines."},
-    {"ident", "hba_ident", "pg_hba.conf believes the client's ident server (ident)",
-     "The client's machine says who its user is; whoever controls it, or the way, says what they like.",
+    {"md5", "hba_md5", "pg_hba.conf accepts MD5 passwords (md5)",
+     "An eavesdropper can crack an MD5 exchange, and the stored hash can be used in place of the password.",
+     "Set password_encryption = scram-sha-256, set the users' passwords again, and change md5 to scram-sha-256 in "
+     "these lines."},
+    {"ident", "hba_ident", "pg_hba.conf trusts the client's ident server (ident)",
+     "The client's machine reports its user: anyone who controls that machine or the network path can claim to be "
+     "another user.",
      "Change ident to scram-sha-256 in these lines."}};
 
 void AddMethods(const Posture& posture, const std::vector<const Rule*>& reachable, Findings& findings) {
@@ -129,14 +132,14 @@ void AddMethods(const Posture& posture, const std::vector<const Rule*>& reachabl
         {Severity::kWarning, "hba_trust_any_certificate",
          "pg_hba.conf admits any client certificate as any user (trust with clientcert=verify-ca)",
          std::move(any_certificate),
-         "The server verifies the certificate, but not that it belongs to the user: whoever has one may log in "
-         "as a superuser.",
+         "The server verifies the certificate, but does not compare its name with the user: a client with any valid "
+         "certificate can log in as any user that these lines match, superusers included.",
          std::string("Change trust to cert in these lines. Then ") + kReload});
   }
   if (!any && posture.in_force.pending == false) {
     findings.push_back({Severity::kFine,
                         "hba_methods",
-                        "No trust, password, md5 or ident for other machines in pg_hba.conf",
+                        "pg_hba.conf has no trust, password, md5 or ident rule for other machines",
                         {},
                         "",
                         ""});
@@ -162,12 +165,11 @@ void AddClientCertificates(const Posture& posture, const std::vector<const Rule*
   if (!refused.empty()) {
     findings.push_back(
         {Severity::kWarning, "hba_no_client_ca",
-         "Rules of pg_hba.conf refuse every client: they ask for a certificate, and ssl_ca_file is empty",
+         "Rules of pg_hba.conf refuse every client: they require a certificate, and ssl_ca_file is empty",
          std::move(refused),
-         "Without ssl_ca_file the server can verify no client certificate. Each connection by these rules "
-         "ends with 'client certificates can only be checked if a root certificate store is available'.",
-         std::string("Set ssl_ca_file to a file with the authority that issues the clients' certificates. "
-                     "Then ") +
+         "Without ssl_ca_file the server can verify no client certificate. Each connection by these rules ends with "
+         "'client certificates can only be checked if a root certificate store is available'.",
+         std::string("Set ssl_ca_file to a file with the authority that issues the clients' certificates. Then ") +
              kReload});
   }
   if (!named.empty()) {
@@ -176,7 +178,7 @@ void AddClientCertificates(const Posture& posture, const std::vector<const Rule*
                         std::move(named),
                         "A certificate with another name is refused after the password, with the same message as for a "
                         "wrong password; only the server's log names the certificate.",
-                        "Issue each user a certificate with this name. Where one certificate serves several users: "
+                        "Issue each user a certificate with this name. If several users share a certificate, use "
                         "clientcert=verify-ca."});
   }
 }
@@ -194,10 +196,11 @@ void AddWideOpen(const Posture& posture, const std::vector<const Rule*>& reachab
     clear = clear || !Encrypts(*rule);
   }
   if (lines.empty()) return;
-  findings.push_back({clear ? Severity::kWarning : Severity::kNote, "hba_open_to_all",
-                      "pg_hba.conf admits every user to every database from everywhere", std::move(lines),
-                      "Superusers too can try their passwords from any address that reaches the port.",
-                      std::string("Name the databases, users and networks that need it. Then ") + kReload});
+  findings.push_back(
+      {clear ? Severity::kWarning : Severity::kNote, "hba_open_to_all",
+       "pg_hba.conf admits every user to every database from everywhere", std::move(lines),
+       "Passwords can be guessed from any address that reaches the port, those of superusers included.",
+       std::string("Restrict these lines to the databases, users and networks that need access. Then ") + kReload});
 }
 
 void AddUnreachable(const Posture& posture, Findings& findings) {
@@ -211,13 +214,12 @@ void AddUnreachable(const Posture& posture, Findings& findings) {
   if (!late.empty()) {
     findings.push_back({Severity::kNote, "hba_shadowed", "Rules of pg_hba.conf that no connection can reach",
                         std::move(late),
-                        "Rules before them take every connection that they are for, so they have no effect.",
-                        "Move them up, or remove them."});
+                        "Earlier rules match every connection that they match, so they have no effect.",
+                        "Move them above the rules that match first, or remove them."});
   }
   if (!nobody.empty()) {
     findings.push_back({Severity::kNote, "hba_for_nobody", "Rules of pg_hba.conf for groups that do not exist",
-                        std::move(nobody),
-                        "No role is a member of these groups, so the rules match no connection, wherever they stand.",
+                        std::move(nobody), "No role is a member of these groups, so the rules match no connection.",
                         "Create the role, correct its name after the +, or remove the line."});
   }
 }
@@ -231,23 +233,24 @@ void AddState(const Posture& posture, Findings& findings) {
     }
     findings.push_back({Severity::kCritical, "hba_errors", "PostgreSQL refuses pg_hba.conf as it stands",
                         std::move(lines),
-                        "The rules before the change stay in force, silently, and the next start of the server fails.",
+                        "The server keeps the previous rules, which only its log reports, and its next start fails.",
                         std::string("Correct these lines (an empty file needs an entry), then ") + kReload});
   } else if (posture.in_force.pending == true) {
     findings.push_back({Severity::kWarning,
                         "hba_pending_reload",
                         "A change of pg_hba.conf waits for a reload",
                         {},
-                        "Connections are judged by the rules before the change.",
+                        "The server still applies the rules from before the change.",
                         kReload});
   }
   AddUnreachable(posture, findings);
   if (posture.file->assumed()) {
     findings.push_back({Severity::kNote,
                         "hba_assumed",
-                        "Words of pg_hba.conf were taken for keywords",
+                        "Words in pg_hba.conf were read as keywords",
                         {},
-                        "Whether \"all\" or \"+x\" stands in quotes, and so is a name, only the line's own text tells.",
+                        "In quotes, a word such as all or +x is a name and not a keyword. Only the text of the line "
+                        "shows quotes, and the exporter's role cannot read it.",
                         "Run deploy/sql/monitoring_role.sql as a superuser and connect as tls_exporter."});
   }
 }

@@ -27,9 +27,8 @@ std::string_view RemedyFor(FailureReason reason) {
     case FailureReason::kTls:
       return "Check sslmode, sslrootcert, sslcert and sslkey in the conninfo, and the server log.";
     case FailureReason::kError:
-      return "Check the server log for the statement that failed at the begin of the session. If a pooler is behind "
-             "this "
-             "address, let the conninfo name PostgreSQL itself.";
+      return "Check the server log for the statement that failed at the start of the session. If a pooler answers at "
+             "this address, let the conninfo name PostgreSQL itself.";
     case FailureReason::kConnection:
       break;
   }
@@ -83,15 +82,13 @@ std::string_view LoginRemedy(db::LoginProblem problem) {
       return "Correct the option that the message names, in the conninfo or in libpq's environment (PGHOST, PGPORT …).";
     case kNameNotResolved:
       return "Correct the host name in the conninfo, or let this machine resolve it: `getent hosts NAME` must print "
-             "its "
-             "address.";
+             "its address.";
     case kRefused:
       return "Check that the server runs and listens there: `port` and `listen_addresses` in postgresql.conf, a port "
              "that a container publishes, a firewall that rejects. `pg_isready -h HOST -p PORT` tests it.";
     case kUnreachable:
       return "Check the address, the route and the firewall between this machine and the server: `pg_isready -h HOST "
-             "-p "
-             "PORT` must answer. Packets are dropped, or the host is down.";
+             "-p PORT` must answer. Packets are dropped, or the host is down.";
     case kSocketMissing:
       return "Check that the server runs on this machine, and that `host` names a directory of its "
              "unix_socket_directories and `port` its port (in a container: that the directory is shared).";
@@ -99,10 +96,10 @@ std::string_view LoginRemedy(db::LoginProblem problem) {
       return "Let the exporter's OS user use the socket: unix_socket_permissions and unix_socket_group, and search "
              "permission (x) on its directory.";
     case kClosed:
-      return "Check the server log: a backend that ended, a restart, or something in between (proxy, load balancer "
-             "without a server, firewall) that closes connections.";
+      return "Check the server log: a backend that ended, a restart, or a proxy, a firewall or a load balancer without "
+             "a server behind it that closes connections.";
     case kNotPostgres:
-      return "Correct host and port: they lead to something else than PostgreSQL or a pooler.";
+      return "Correct host and port: what listens there is neither PostgreSQL nor a pooler.";
     case kErrorBeforeTls:
       return "Check the server log: starting up, no free connection slot, or out of memory. If a proxy is in between, "
              "check whether its own server is there.";
@@ -111,14 +108,14 @@ std::string_view LoginRemedy(db::LoginProblem problem) {
              "as asked for.";
     case kServerWithoutTls:
       return "For this login: put sslmode=prefer into the conninfo; the exporter's own connection is then unencrypted. "
-             "For the server: put certificate and key where ssl_cert_file and ssl_key_file say, then ALTER SYSTEM SET "
-             "ssl = on; SELECT pg_reload_conf(); (PgBouncer: client_tls_sslmode). If ssl is on already, the server log "
-             "says why the files were not loaded.";
+             "For the server: install a certificate and its key at the paths that ssl_cert_file and ssl_key_file name, "
+             "then ALTER SYSTEM SET ssl = on; SELECT pg_reload_conf(); (PgBouncer: client_tls_sslmode). If ssl is on "
+             "already, the server log says why the files were not loaded.";
     case kRootMissing:
-      return "Put the CA's certificate where sslrootcert says (by default ~/.postgresql/root.crt of the exporter's OS "
-             "user), or correct sslrootcert.";
+      return "Install the CA's certificate at the path that sslrootcert names (by default ~/.postgresql/root.crt of "
+             "the exporter's OS user), or correct sslrootcert.";
     case kRootUnusable:
-      return "Replace the file that sslrootcert names (by default ~/.postgresql/root.crt) by the CA's certificate in "
+      return "Replace the file that sslrootcert names (by default ~/.postgresql/root.crt) with the CA's certificate in "
              "PEM format, readable by the exporter's OS user. `openssl x509 -in FILE -noout -subject` tests it.";
     case kNotVerified:
       return "Compare the issuer of the server's certificate with the root certificate file: put the CA that signed it "
@@ -126,31 +123,29 @@ std::string_view LoginRemedy(db::LoginProblem problem) {
              "certificate must be renewed. `openssl s_client -starttls postgres -connect HOST:PORT -CAfile ROOT` says "
              "which.";
     case kHostMismatch:
-      return "Use one of the certificate's names as `host` in the conninfo (with hostaddr for the address, if need "
-             "be), "
-             "or issue a certificate whose subjectAltName has this host. sslmode=verify-ca leaves the name unchecked.";
+      return "Use one of the certificate's names as `host` in the conninfo (and hostaddr for the address, if the name "
+             "does not resolve to it), or issue a certificate whose subjectAltName has this host. sslmode=verify-ca "
+             "leaves the name unchecked.";
     case kClientCertificateUnusable:
       return "Let sslcert name the client's certificate in PEM format, readable by the exporter's OS user. `openssl "
-             "x509 "
-             "-in FILE -noout -subject` tests it.";
+             "x509 -in FILE -noout -subject` tests it.";
     case kClientKeyMissing:
-      return "Put the key where sslkey says (by default ~/.postgresql/postgresql.key), or move the certificate "
-             "(sslcert, ~/.postgresql/postgresql.crt) away if none is wanted.";
+      return "Install the key at the path that sslkey names (by default ~/.postgresql/postgresql.key). If the exporter "
+             "needs no client certificate, remove the certificate (sslcert, by default ~/.postgresql/postgresql.crt).";
     case kClientKeyMode:
       return "chmod 0600 the file that sslkey names, and let the exporter's OS user own it (root may, with mode 0640).";
     case kClientKeyPassphrase:
       return "Put the passphrase into the conninfo as sslpassword, or store the key without one: openssl pkey -in KEY "
              "-out NEWKEY.";
     case kClientKeyUnusable:
-      return "Replace the file that sslkey names by the key of the client certificate, in PEM format, readable by the "
-             "exporter's OS user. `openssl pkey -in FILE -noout` tests it.";
+      return "Replace the file that sslkey names with the key of the client certificate, in PEM format, readable by "
+             "the exporter's OS user. `openssl pkey -in FILE -noout` tests it.";
     case kClientKeyMismatch:
       return "Let sslcert and sslkey name a certificate and its own key: `openssl x509 -in CERT -noout -pubkey` and "
              "`openssl pkey -in KEY -pubout` must print the same.";
     case kClientCaUnknown:
       return "Add the CA that signed the client certificate (sslcert) to the server's ssl_ca_file and reload the "
-             "server, or use a certificate of a CA that is in it. A certificate that is not wanted is not sent with "
-             "sslcert=/nonexistent.";
+             "server, or use a certificate of a CA that is in it. To send no certificate, set sslcert=/nonexistent.";
     case kClientCertificateRequired:
       return "Give the exporter a client certificate (sslcert, sslkey) of a CA in the server's ssl_ca_file.";
     case kClientCertificateExpired:
@@ -160,25 +155,21 @@ std::string_view LoginRemedy(db::LoginProblem problem) {
              "ssl_crl_file or ssl_crl_dir.";
     case kClientCertificateRefused:
       return "Check the client certificate that sslcert names against the server's ssl_ca_file (`openssl verify "
-             "-CAfile "
-             "CA -purpose sslclient FILE`); the server log has the reason.";
+             "-CAfile CA -purpose sslclient FILE`); the server log has the reason.";
     case kTlsVersion:
       return "Let the ranges overlap: ssl_min_protocol_version and ssl_max_protocol_version of the conninfo (libpq's "
              "minimum is TLSv1.2), MinProtocol of this machine's openssl.cnf, and the settings of the same names on "
-             "the "
-             "server.";
+             "the server.";
     case kTlsCipher:
       return "Let both sides have a cipher suite in common that fits the certificate's key: ssl_ciphers (and "
-             "ssl_groups "
-             "or ssl_ecdh_curve) on the server, CipherString of this machine's openssl.cnf. A TLS proxy may also "
-             "require a client certificate (sslcert).";
+             "ssl_groups or ssl_ecdh_curve) on the server, CipherString of this machine's openssl.cnf. A TLS proxy may "
+             "also require a client certificate (sslcert).";
     case kTlsTooWeak:
       return "Issue a server certificate with a larger key (RSA 2048, EC P-256) and SHA-256, or use better DH "
              "parameters (ssl_dh_params_file). Lowering SECLEVEL in openssl.cnf only hides it.";
     case kTlsName:
       return "Use a host name that the server or TLS proxy has a certificate for (SNI), or add one for this name "
-             "there. "
-             "sslsni=0 sends no name.";
+             "there. sslsni=0 sends no name.";
     case kTlsFailed:
       return "Check the server log for its side of the handshake. `openssl s_client -starttls postgres -connect "
              "HOST:PORT` shows where it fails.";
@@ -192,8 +183,8 @@ std::string_view LoginRemedy(db::LoginProblem problem) {
       return "Let password_file name a readable file that holds the password.";
     case kPasswordWrong:
       return "Check user and password. PostgreSQL answers the same for a role that does not exist, has no password or "
-             "one that has expired (VALID UNTIL), for a stored MD5 password under scram-sha-256, and where clientcert="
-             "verify-full finds another name in the certificate: the server log has the reason.";
+             "one that has expired (VALID UNTIL), for a stored MD5 password under scram-sha-256, and where "
+             "clientcert=verify-full finds another name in the certificate: the server log has the reason.";
     case kChannelBinding:
       return "If channel_binding=require is in the conninfo, the server must offer SCRAM over TLS without a proxy that "
              "ends TLS in between. With an Ed25519 or Ed448 server certificate SCRAM has no channel binding in libpq: "
@@ -204,7 +195,7 @@ std::string_view LoginRemedy(db::LoginProblem problem) {
     case kNotAdmitted:
       return "Add a line for this user, database and address to pg_hba.conf (hostssl for an encrypted connection, host "
              "or hostnossl for one without TLS) above any line that rejects it, then SELECT pg_reload_conf(); If the "
-             "line demands a client certificate (cert, clientcert=), configure sslcert and sslkey. `pg_tls_exporter "
+             "line requires a client certificate (cert, clientcert=), configure sslcert and sslkey. `pg_tls_exporter "
              "explain` names the line that decides.";
     case kMethodRefused:
       return "Check the method that pg_hba.conf has for this user: peer and ident compare the OS user, cert the "
@@ -218,7 +209,7 @@ std::string_view LoginRemedy(db::LoginProblem problem) {
              "(or the method cert) out of this line of pg_hba.conf.";
     case kPooler:
       return "Add the exporter's user and database to the pooler (PgBouncer: auth_file or auth_query, [databases], "
-             "ignore_startup_parameters), or let the conninfo name PostgreSQL itself. Its own log has the reason.";
+             "ignore_startup_parameters), or let the conninfo name PostgreSQL itself. The pooler's log has the reason.";
     case kDatabaseMissing:
       return "Correct dbname in the conninfo (by default the user's name); `postgres` exists nearly everywhere.";
     case kDatabaseDenied:
@@ -229,19 +220,18 @@ std::string_view LoginRemedy(db::LoginProblem problem) {
       return "Free connection slots: raise max_connections, reserve some for the exporter (GRANT "
              "pg_use_reserved_connections and reserved_connections, 16 and later), or put a pooler before the clients.";
     case kTooManyOfRole:
-      return "ALTER ROLE … CONNECTION LIMIT for the exporter's role: it needs a handful (one session, and probes), "
-             "times "
-             "the exporters.";
+      return "ALTER ROLE … CONNECTION LIMIT for the exporter's role: it needs a few connections (one session and its "
+             "probes) for each exporter.";
     case kTooManyOfDatabase:
       return "ALTER DATABASE … CONNECTION LIMIT, or put another dbname into the conninfo.";
     case kNotReady:
-      return "Wait: the exporter tries again. A standby needs hot_standby = on; if it stays so, check the server log.";
+      return "Wait: the exporter tries again. A standby needs hot_standby = on; if this does not change, check the "
+             "server log.";
     case kShutDown:
       return "Check the server log: the server was stopped, or an administrator ended the session.";
     case kParameter:
       return "Correct `options` in the conninfo (PGOPTIONS), or ALTER ROLE/DATABASE … RESET the setting that the "
-             "message "
-             "names.";
+             "message names.";
     case kServerError:
       return "Check the server log for this error, which ended the login.";
     case kReloading:

@@ -25,8 +25,8 @@ void AddSsl(const ServerSettings& settings, const Evidence& evidence, Findings& 
                         "TLS is switched off",
                         {"ssl = off"},
                         "Passwords and data of every connection over the network can be read and changed on the way.",
-                        "Put a certificate and its key (mode 0600) where ssl_cert_file and ssl_key_file say, then: "
-                        "ALTER SYSTEM SET ssl = on; SELECT pg_reload_conf();"});
+                        "Install a certificate and its key (mode 0600) at the paths that ssl_cert_file and "
+                        "ssl_key_file name, then: ALTER SYSTEM SET ssl = on; SELECT pg_reload_conf();"});
   } else if (evidence.endpoint && evidence.endpoint->ssl_answer == tls::Answer::kYes) {
     findings.push_back(
         {Severity::kFine, "ssl_on", "TLS is switched on, and the server answers with it", {"ssl = on"}, "", ""});
@@ -91,7 +91,7 @@ void AddCiphers(const ServerSettings& settings, Findings& findings) {
                         "medium_ciphers",
                         "Cipher suites of medium strength are allowed",
                         {line},
-                        "What MEDIUM means is up to the server's OpenSSL; older ones put RC4 and 3DES there.",
+                        "The server's OpenSSL defines MEDIUM; older versions include RC4 and 3DES in it.",
                         remedy});
   } else {
     findings.push_back({Severity::kFine, "ciphers", "No weak cipher suites in ssl_ciphers", {line}, "", ""});
@@ -116,8 +116,8 @@ void AddPasswords(const ServerSettings& settings, Findings& findings) {
        "New passwords are stored as MD5",
        {"password_encryption = " + Printable(*encryption)},
        "Anybody who reads an MD5 password hash can log in with it, and MD5 passwords are deprecated in PostgreSQL 18.",
-       "ALTER SYSTEM SET password_encryption = 'scram-sha-256'; SELECT pg_reload_conf(); Then set the "
-       "passwords again (\\password) and change md5 to scram-sha-256 in pg_hba.conf."});
+       "ALTER SYSTEM SET password_encryption = 'scram-sha-256'; SELECT pg_reload_conf(); Then set the passwords again "
+       "(\\password) and change md5 to scram-sha-256 in pg_hba.conf."});
 }
 
 void AddPending(const ServerSettings& settings, const Evidence& evidence, Findings& findings) {
@@ -145,7 +145,7 @@ void AddPending(const ServerSettings& settings, const Evidence& evidence, Findin
     }
     findings.push_back(
         {Severity::kWarning, "config_file_errors", "Lines of the configuration files cannot be applied",
-         std::move(lines), "One bad line can make a reload fail as a whole, and the next start too.",
+         std::move(lines), "A single invalid line can make the whole reload fail, and the next start.",
          "Fix these lines, then SELECT pg_reload_conf(); (a setting that needs a restart is listed here too)."});
   }
 }

@@ -41,15 +41,14 @@ void AddAnswer(const EndpointFacts& endpoint, const Evidence& evidence, Findings
     if (ssl) lines.push_back("ssl = " + Printable(*ssl));
     findings.push_back(
         {Severity::kCritical, "wire_no_tls", "The server refuses TLS", std::move(lines),
-         "Every connection to this address goes unencrypted, or fails. The setting ssl does not show it: after a "
-         "reload "
+         "Every connection to this address is unencrypted, or fails. The setting ssl does not show it: after a reload "
          "with a bad certificate or key it stays on, while TLS is off.",
          ssl ? "Check the server log for the reason, fix ssl_cert_file and ssl_key_file, then SELECT pg_reload_conf(); "
                "If a pooler answers at this address, switch TLS on there (PgBouncer: client_tls_sslmode)."
-             : "Put a certificate and its key where ssl_cert_file and ssl_key_file say, then ALTER SYSTEM SET ssl = "
-               "on; "
-               "SELECT pg_reload_conf(); If ssl is on already, the server log says why the files were not loaded. If a "
-               "pooler answers at this address, switch TLS on there (PgBouncer: client_tls_sslmode)."});
+             : "Install a certificate and its key at the paths that ssl_cert_file and ssl_key_file name, then ALTER "
+               "SYSTEM SET ssl = on; SELECT pg_reload_conf(); If ssl is on already, the server log says why the files "
+               "were not loaded. If a pooler answers at this address, switch TLS on there (PgBouncer: "
+               "client_tls_sslmode)."});
   }
   if (endpoint.ssl_answer == Answer::kYes && endpoint.handshake == false) {
     Cause cause = Joined({at}, WhyTlsFails(evidence));
@@ -74,7 +73,7 @@ void AddPlaintext(const EndpointFacts& endpoint, const Evidence& evidence, Findi
        "wire_plaintext_accepted",
        "An unencrypted connection from here gets to authentication",
        {at},
-       "It was tried: only the client's own sslmode protects its password and data on the network.",
+       "The exporter tried it: only the client's own sslmode protects its password and data on the network.",
        FirstTls(evidence) +
            "Put 'hostnossl all,replication all all reject' at the top of pg_hba.conf (after hostgssenc lines, if "
            "clients use GSS encryption, which it matches too), then SELECT pg_reload_conf();"});

@@ -31,28 +31,23 @@ constexpr Entry kChainRemedies[] = {
      "Check the clock of this machine, and of the one that issued the certificate. If both are right, put the previous "
      "certificate back into ssl_cert_file and SELECT pg_reload_conf(); until this one is valid."},
     {"self_signed",
-     "Give clients this very certificate as sslrootcert, or let a CA sign the server's certificate and give clients "
-     "the "
-     "CA's certificate."},
+     "Give clients this certificate itself as sslrootcert, or let a CA sign the server's certificate and give clients "
+     "the CA's certificate."},
     {"unknown_ca",
      "Add the CA that issued the chain to the root certificate file (sslrootcert), or the intermediate certificates "
-     "that "
-     "are missing to the server's ssl_cert_file, behind its own, then SELECT pg_reload_conf();"},
+     "that are missing to the server's ssl_cert_file, behind its own, then SELECT pg_reload_conf();"},
     {"revoked",
      "Issue a new certificate with a new key, put both into ssl_cert_file and ssl_key_file, SELECT pg_reload_conf(); "
-     "and "
-     "find out why the CA revoked this one."},
+     "and find out why the CA revoked this one."},
     {"crl_missing",
-     "Clients have a revocation list (sslcrl, sslcrldir, by default ~/.postgresql/root.crl), and then need one of "
-     "every "
-     "CA in the chain, intermediates included: add the missing list, or remove the file."},
+     "Clients have a revocation list (sslcrl, sslcrldir, by default ~/.postgresql/root.crl), and then need the list of "
+     "every CA in the chain, intermediates included: add the missing list, or remove the file."},
     {"crl_expired",
      "Fetch the CA's current revocation list into the clients' sslcrl or sslcrldir (by default "
      "~/.postgresql/root.crl)."},
     {"too_weak",
      "Issue the certificates of the chain again with a key of RSA 2048 or EC P-256 at least, and SHA-256: this "
-     "machine's "
-     "OpenSSL (SECLEVEL in openssl.cnf) accepts nothing weaker."},
+     "machine's OpenSSL (SECLEVEL in openssl.cnf) accepts nothing weaker."},
     {"wrong_purpose",
      "Issue the server's certificate with extendedKeyUsage = serverAuth: this one is for another purpose (a client's, "
      "or a CA's)."},
@@ -69,7 +64,7 @@ constexpr Entry kChainRemedies[] = {
      "-connect HOST:PORT -showcerts` shows what it sends."},
     {"other",
      "`openssl s_client -starttls postgres -connect HOST:PORT -CAfile ROOT` prints OpenSSL's own error ('Verify return "
-     "code'). Issue the certificate again without what it names."},
+     "code'). Issue the certificate again without the property that it names."},
 };
 
 constexpr Entry kHostNameRemedies[] = {
@@ -82,8 +77,7 @@ constexpr Entry kHostNameRemedies[] = {
      "address alone is not enough for libpq."},
     {"malformed_name",
      "Issue the certificate again: a name in its subjectAltName holds a null byte, or an address of a wrong length, "
-     "which "
-     "libpq refuses as an attack."},
+     "which libpq refuses as an attack."},
     {"no_certificate",
      "Check ssl_cert_file: the server sent no certificate that can be decoded. `openssl s_client -starttls postgres "
      "-connect HOST:PORT -showcerts` shows what it sends."},
@@ -175,10 +169,10 @@ Cause WhyNotVerified(const Evidence& evidence) {
     cause.remedy += fmt::format("{}: {}", error, ChainRemedy(error));
   }
   if (endpoint.client.root_is_default) {
-    cause.remedy += Printable(fmt::format(
-        " If {} is not meant for this server, name another root with sslrootcert: libpq uses it unasked, with "
-        "sslmode=require too.",
-        endpoint.client.root_file));
+    cause.remedy +=
+        Printable(fmt::format(" If {} is not meant for this server, name another root with sslrootcert: libpq uses it "
+                              "unasked, with sslmode=require too.",
+                              endpoint.client.root_file));
   }
   return cause;
 }
@@ -203,11 +197,10 @@ std::vector<Cause> WhyTlsFails(const Evidence& evidence) {
   const tls::ClientTls& client = endpoint.client;
   std::vector<Cause> causes;
   if (endpoint.ssl_answer == Answer::kNo) {
-    return {
-        Of("the answer to SSLRequest is N: the server has no TLS",
-           "Put a certificate and its key where ssl_cert_file and ssl_key_file say, then ALTER SYSTEM SET ssl = on; "
-           "SELECT pg_reload_conf(); (PgBouncer: client_tls_sslmode = require, with its own certificate). If ssl is "
-           "on already, the server log says why the files were not loaded.")};
+    return {Of("the answer to SSLRequest is N: the server has no TLS",
+               "Install a certificate and its key at the paths that ssl_cert_file and ssl_key_file name, then ALTER "
+               "SYSTEM SET ssl = on; SELECT pg_reload_conf(); (PgBouncer: client_tls_sslmode = require, with its own "
+               "certificate). If ssl is on already, the server log says why the files were not loaded.")};
   }
   if (endpoint.ssl_answer == Answer::kError) return {Of(kErrorBeforeTls, "")};
   if (!client.usable) {

@@ -15,7 +15,7 @@ constexpr const char* kSeeHelp = "; --help lists the options";
 
 constexpr const char* kFooter =
     "With neither --config.file nor --dsn the servers are taken from DATA_SOURCE_NAME, else from libpq's environment\n"
-    "(PGHOST, PGUSER, PGSSLMODE, PGSERVICE, PGPASSFILE ...). Nothing listens wider than 127.0.0.1 unless told so.";
+    "(PGHOST, PGUSER, PGSSLMODE, PGSERVICE, PGPASSFILE ...). By default it listens on 127.0.0.1 only.";
 
 void AddSource(CLI::App& app, CommandLine& line) {
   app.add_option("--config.file", line.config_file, "Configuration file (YAML)");
@@ -33,7 +33,7 @@ void AddLogging(CLI::App& app, CommandLine& line) {
   app.add_option("--log.level", line.log_level, "Only log lines of this severity or above")
       ->transform(CLI::CheckedTransformer(kLevels))
       ->option_text("debug|info|warn|error");
-  app.add_option("--log.format", line.log_format, "How log lines look")
+  app.add_option("--log.format", line.log_format, "Format of the log")
       ->transform(CLI::CheckedTransformer(kFormats))
       ->option_text("logfmt|json");
 }
@@ -62,7 +62,7 @@ void AddServe(CLI::App& app, CommandLine& line) {
 void AddExplain(CLI::App& app, CommandLine& line) {
   ExplainOptions& explain = line.explain;
   app.add_option("--user", explain.user, "Role that connects")->required();
-  app.add_option("--database", explain.database, "Database it asks for")->required();
+  app.add_option("--database", explain.database, "Database to connect to")->required();
   app.add_option("--address", explain.address, "Client address; without it, a Unix socket");
   app.add_option("--encryption", explain.encryption, "How the connection is encrypted")
       ->check(CLI::IsMember({"none", "tls", "gss"}))
@@ -147,7 +147,7 @@ ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments, co
   CLI::App& check = subcommand("check", "Audit servers: findings, reasons, remedies", Command::kCheck);
   AddSource(check, line);
   AddCollectors(check, line);
-  check.add_option("--format", format, "How the report looks")
+  check.add_option("--format", format, "Format of the report")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
   CLI::App& explain = subcommand("explain", "Which pg_hba rule decides about a connection", Command::kExplain);

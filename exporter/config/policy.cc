@@ -25,7 +25,7 @@ std::pair<std::string, std::string> SplitHostPort(const Node& node, const std::s
   }
   const auto colon = text.find(':');
   if (colon == std::string::npos) return {text, ""};
-  if (text.find(':', colon + 1) != std::string::npos) node.Fail("an IPv6 address stands in brackets: [::1]:5432");
+  if (text.find(':', colon + 1) != std::string::npos) node.Fail("an IPv6 address must be in brackets: [::1]:5432");
   return {text.substr(0, colon), text.substr(colon + 1)};
 }
 

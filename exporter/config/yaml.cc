@@ -48,7 +48,7 @@ void RefuseSecondDocument(const std::string& file, const std::string& content) {
   Documents documents;
   const bool second = parser.HandleNextDocument(documents) && parser.HandleNextDocument(documents);
   if (!second) return;
-  throw ConfigError(file, documents.start.line + 1, documents.start.column + 1, "a second YAML document is not read");
+  throw ConfigError(file, documents.start.line + 1, documents.start.column + 1, "only one YAML document is allowed");
 }
 
 }  // namespace

@@ -97,7 +97,7 @@ asio::awaitable<std::vector<Answer>> Connection::QueryAll(std::vector<Request> r
   const bool granted = co_await turn_.Acquire(socket_.get_executor(), deadline);
   if (!granted) {
     silent_ = last_heard_ < asked;
-    throw TimeoutError("turn of " + what + ": no answer in time");
+    throw TimeoutError(what + ": the connection was busy until the timeout");
   }
   const SlotHolder turn(turn_);
   if (!usable()) throw DbError(FailureReason::kConnection, "", "the connection is closed");

@@ -110,11 +110,11 @@ void Gate::TakeOver(Outcome outcome) {
   auto& [config, state] = outcome.reading;
   if (config && (config->tls == nullptr) != (config_->tls == nullptr)) {
     config = nullptr;
-    outcome.failure = path_ + ": tls_server_config came or went; that takes a restart";
+    outcome.failure = path_ + ": tls_server_config was added or removed, which requires a restart";
   }
   if (!config) {
     if (outcome.failure != failure_) {
-      log::Error("web configuration cannot be used, the last good one stays", {{"err", outcome.failure}});
+      log::Error("the web configuration cannot be used; the previous one stays in force", {{"err", outcome.failure}});
     }
     failure_ = std::move(outcome.failure);
     return;

@@ -95,7 +95,7 @@ asio::awaitable<void> RunWithin(std::shared_ptr<sampling::Server> server, Deadli
   } catch (const TimeoutError&) {
     late = true;
   }
-  if (late) server->FailUnfinished({FailureReason::kTimeout, "the scrape's time was over"});
+  if (late) server->FailUnfinished({FailureReason::kTimeout, "the scrape timeout was reached"});
 }
 
 using Addresses = std::vector<std::string>;
@@ -126,7 +126,8 @@ Response Probe(const ProbeSource& source, const Request& request) {
   const std::string* text = Single(request, "target");
   const std::string* module_name = Single(request, "module");
   if (config->modules.empty()) return Refusal(404, "/probe is off: no modules are configured");
-  if (text == nullptr || module_name == nullptr) return Refusal(400, "one target and one module parameter are needed");
+  if (text == nullptr || module_name == nullptr)
+    return Refusal(400, "one target and one module parameter are required");
   const auto module = std::find_if(config->modules.begin(), config->modules.end(),
                                    [&](const auto& candidate) { return candidate.name == *module_name; });
   if (module == config->modules.end()) return Refusal(400, "no module named '" + Printable(*module_name, 100) + "'");

@@ -189,9 +189,11 @@ void TlsContextBuilder::UseKey(std::string_view pem) {
     return -1;
   };
   const tls::EvpPkeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, refuse, &asked));
-  if (!key && asked) throw TlsError("the private key is encrypted: a service has nobody to ask for its passphrase");
+  if (!key && asked)
+    throw TlsError(
+        "the private key is encrypted, and a service cannot prompt for its passphrase: store it without one");
   if (!key) throw TlsError("the private key cannot be read: " + tls::TakeOpensslError());
-  Check(SSL_CTX_use_PrivateKey(context_.get(), key.get()), "the private key does not fit the certificate");
+  Check(SSL_CTX_use_PrivateKey(context_.get(), key.get()), "the private key does not belong to the certificate");
 }
 
 void TlsContextBuilder::UseClientCa(std::string_view pem) {

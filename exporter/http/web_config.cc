@@ -67,7 +67,7 @@ class TlsReader {
     if (key == "prefer_server_cipher_suites") prefer_server_order_ = node.Bool();
     if (key == "client_allowed_sans") {
       for (const Node& name : node.List()) allowed_sans_.push_back(name.Text());
-      if (allowed_sans_.empty()) node.Fail("an empty list would let nobody in");
+      if (allowed_sans_.empty()) node.Fail("an empty list would admit no client");
     }
     if (key == "cipher_suites") {
       suites_given_ = !node.List().empty();
@@ -105,7 +105,7 @@ class TlsReader {
     const bool verifies = auth_ == ClientAuth::kVerifyIfGiven || auth_ == ClientAuth::kRequireAndVerify;
     const bool requires_one = auth_ == ClientAuth::kRequireAny || auth_ == ClientAuth::kRequireAndVerify;
     if (client_ca_ && auth_ == ClientAuth::kNone) {
-      client_ca_->node.Fail("a client CA without client_auth_type: nobody would be asked for a certificate");
+      client_ca_->node.Fail("a client CA without client_auth_type: no client would be asked for a certificate");
     }
     if (verifies && !client_ca_) section.Fail("client_auth_type verifies certificates, so client_ca_file is needed");
     if (!allowed_sans_.empty() && !requires_one) {
@@ -178,7 +178,7 @@ Headers ReadHttp(const Node& section) {
 
 std::map<std::string, std::string, std::less<>> ReadUsers(const Node& section) {
   std::map<std::string, std::string, std::less<>> users;
-  if (section.IsNull()) section.Fail("no users: leave basic_auth_users out to let everyone in");
+  if (section.IsNull()) section.Fail("no users: remove basic_auth_users to allow access without authentication");
   for (const auto& [name, node] : section.Map({})) {
     if (name.contains(':')) node.Fail("a user name cannot hold a colon");
     std::string hash = node.Text();
@@ -186,7 +186,7 @@ std::map<std::string, std::string, std::less<>> ReadUsers(const Node& section) {
     users.emplace(name, std::move(hash));
   }
   // Nobody listed is not the same as nobody asked for.
-  if (users.empty()) section.Fail("no users: leave basic_auth_users out to let everyone in");
+  if (users.empty()) section.Fail("no users: remove basic_auth_users to allow access without authentication");
   return users;
 }
 

@@ -151,7 +151,7 @@ TEST_F(WebConfigTest, RefusesTlsThatWouldNotBe) {
   EXPECT_THAT(ErrorOf("tls_server_config: {cert_file: server.crt, key_file: server.crt}\n"),
               HasSubstr("cannot be read"));
   dir_.Write("other.key", ca_.IssueForLocalhost().key);
-  EXPECT_THAT(ErrorOf("tls_server_config: {cert_file: server.crt, key_file: other.key}\n"), HasSubstr("does not fit"));
+  EXPECT_THAT(ErrorOf("tls_server_config: {cert_file: server.crt, key_file: other.key}\n"), HasSubstr("does not belong"));
   EXPECT_THAT(TlsErrorOf("  min_version: TLS13\n  max_version: TLS12\n"), HasSubstr("above max_version"));
   EXPECT_THAT(TlsErrorOf("  cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]\n"), HasSubstr("unknown cipher suite"));
   EXPECT_THAT(TlsErrorOf("  curve_preferences: [CurveP224]\n"), HasSubstr("unknown curve"));
@@ -165,7 +165,7 @@ TEST_F(WebConfigTest, RefusesClientAuthThatWouldNotBe) {
   EXPECT_THAT(TlsErrorOf("  client_auth_type: Maybe\n"), HasSubstr("unknown client_auth_type"));
   EXPECT_THAT(TlsErrorOf("  client_allowed_sans: [a]\n"), HasSubstr("client_allowed_sans needs"));
   EXPECT_THAT(TlsErrorOf("  client_auth_type: RequireAnyClientCert\n  client_allowed_sans: []\n"),
-              HasSubstr("nobody in"));
+              HasSubstr("admit no client"));
   EXPECT_EQ(TlsErrorOf("  client_auth_type: RequireClientCert\n"), "");
 }
 
