@@ -2,10 +2,15 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <optional>
+#include <system_error>
 
 #include "exporter/app.h"
 #include "exporter/base/error.h"
+#include "exporter/base/file.h"
 #include "exporter/base/log.h"
+#include "exporter/base/text.h"
+#include "exporter/base/uri.h"
 #include "exporter/config/load.h"
 #include "exporter/db/data_source.h"
 #include "exporter/db/keywords.h"
@@ -38,9 +43,8 @@ void NameSocketsByPort(std::vector<Source>& sources) {
 
 // `where` is the option or variable that holds the list. One connection sees all databases of a server, so a second
 // entry of the same server would only count everything twice.
-config::Config ForSources(const std::string& where, const std::string& text) {
+config::Config ForSources(const std::string& where, const std::vector<std::string>& list) {
   std::vector<Source> sources;
-  const std::vector<std::string> list = db::SplitDataSources(text);
   for (std::size_t i = 0; i < list.size(); ++i) {
     const std::string place = list.size() == 1 ? where : where + ", entry " + std::to_string(i + 1);
     try {
@@ -69,28 +73,63 @@ config::Config ForSources(const std::string& where, const std::string& text) {
   return config::ForServers(servers);
 }
 
-std::string Variable(const char* name) {
+std::string Variable(const std::string& name) {
   // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing in this process writes the environment once there are threads
-  const char* value = std::getenv(name);
+  const char* value = std::getenv(name.c_str());
   return value != nullptr ? value : "";
 }
 
-// postgres_exporter reads these where DATA_SOURCE_NAME is not set. Without a word, libpq's default server would be
-// watched in place of theirs.
-void RefuseDataSourceParts() {
-  for (const char* name : {"DATA_SOURCE_URI", "DATA_SOURCE_URI_FILE"}) {
-    if (Variable(name).empty()) continue;
-    throw ConfigError(std::string(name) +
-                      " is not supported: set DATA_SOURCE_NAME=postgresql://USER@HOST:PORT/DATABASE and PGPASSFILE, or "
-                      "use --config.file with conninfo and password_file");
+// The value of this variable, or the content of the file that the variable with `_FILE` names, which wins.
+std::string VariableOrFile(const std::string& name) {
+  const std::string file = Variable(name + "_FILE");
+  if (file.empty()) return Variable(name);
+  constexpr std::size_t kMaxBytes = 4096;
+  try {
+    return OneLine(ReadFile(file, kMaxBytes));
+  } catch (const std::system_error& error) {
+    // Without the path: it may be a secret that belongs into the other variable.
+    throw UnavailableError(name + "_FILE: cannot read the file: " + error.code().message());
+  } catch (const Error&) {
+    throw ConfigError(name + "_FILE: not a regular file of at most 4,096 bytes");
   }
+}
+
+// The one server of DATA_SOURCE_URI, as postgres_exporter has it: HOST:PORT/DATABASE?OPTION=VALUE, with the user and
+// the password in variables or files of their own.
+std::optional<config::Config> FromDataSourceUri() {
+  const std::string uri = VariableOrFile("DATA_SOURCE_URI");
+  const std::string password_file = Variable("DATA_SOURCE_PASS_FILE");
+  if (uri.empty()) {
+    for (const char* name :
+         {"DATA_SOURCE_USER", "DATA_SOURCE_USER_FILE", "DATA_SOURCE_PASS", "DATA_SOURCE_PASS_FILE"}) {
+      if (!Variable(name).empty())
+        throw ConfigError(std::string(name) + " needs DATA_SOURCE_URI=HOST:PORT/DATABASE beside it");
+    }
+    return std::nullopt;
+  }
+  const std::string authority = uri.substr(0, uri.find_first_of("/?"));
+  if (uri.contains("://") || authority.contains('@')) {
+    throw ConfigError(
+        "DATA_SOURCE_URI has the form HOST:PORT/DATABASE: without postgresql://, and with the user in DATA_SOURCE_USER "
+        "and the password in DATA_SOURCE_PASS_FILE (or use DATA_SOURCE_NAME for a whole connection string)");
+  }
+  std::string login = PercentEncoded(VariableOrFile("DATA_SOURCE_USER"));
+  const std::string password = password_file.empty() ? Variable("DATA_SOURCE_PASS") : "";
+  if (!password.empty()) login += ":" + PercentEncoded(password);
+  if (!login.empty()) login += "@";
+  config::Config config = ForSources("DATA_SOURCE_URI", {"postgresql://" + login + uri});
+  if (!password_file.empty()) {
+    config.servers.at(0).password_file = password_file;
+    config.secret_files.push_back({"DATA_SOURCE_PASS_FILE", password_file});
+  }
+  return config;
 }
 
 config::Config FromEnvironment() {
   const std::string data_source = Variable("DATA_SOURCE_NAME");
-  if (!data_source.empty()) return ForSources("DATA_SOURCE_NAME", data_source);
-  RefuseDataSourceParts();
-  return ForSources("libpq's environment", "");
+  if (!data_source.empty()) return ForSources("DATA_SOURCE_NAME", db::SplitDataSources(data_source));
+  if (auto config = FromDataSourceUri()) return *std::move(config);
+  return ForSources("libpq's environment", {""});
 }
 
 }  // namespace
@@ -103,7 +142,7 @@ config::Config LoadConfig(const config::CommandLine& line) {
       return db::Keywords(conninfo);
     });
   } else {
-    config = line.dsn ? ForSources("--dsn", *line.dsn) : FromEnvironment();
+    config = line.dsn ? ForSources("--dsn", db::SplitDataSources(*line.dsn)) : FromEnvironment();
   }
   if (line.command != config::Command::kConfigCheck) {
     for (const auto& file : config.secret_files) {

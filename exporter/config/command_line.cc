@@ -14,8 +14,8 @@ namespace {
 constexpr const char* kSeeHelp = "; --help lists the options";
 
 constexpr const char* kFooter =
-    "With neither --config.file nor --dsn the servers are taken from DATA_SOURCE_NAME, else from libpq's environment\n"
-    "(PGHOST, PGUSER, PGSSLMODE, PGSERVICE, PGPASSFILE ...). By default it listens on 127.0.0.1 only.";
+    "With neither --config.file nor --dsn the servers are taken from DATA_SOURCE_NAME or DATA_SOURCE_URI, else from\n"
+    "libpq's environment (PGHOST, PGUSER, PGSSLMODE, PGSERVICE, PGPASSFILE ...). It listens on 127.0.0.1 by default.";
 
 void AddSource(CLI::App& app, CommandLine& line) {
   app.add_option("--config.file", line.config_file, "Configuration file (YAML)");

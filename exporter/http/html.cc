@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "exporter/base/text.h"
+#include "exporter/base/uri.h"
 
 namespace pgtls::http {
 namespace {
@@ -84,14 +85,7 @@ Html& Html::Name(std::string_view text, std::size_t max_bytes) {
 }
 
 Html& Html::QueryValue(std::string_view text) {
-  constexpr std::string_view kUnreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-  for (const char c : text) {
-    if (kUnreserved.find(c) != std::string_view::npos) {
-      text_ += c;
-    } else {
-      fmt::format_to(std::back_inserter(text_), "%{:02X}", static_cast<std::uint8_t>(c));
-    }
-  }
+  text_ += PercentEncoded(text);
   return *this;
 }
 

@@ -79,6 +79,19 @@ TEST_F(ConnectionsTest, DataSourceNameInUriForm) {
   EXPECT_EQ(page.find("secret"), std::string::npos);
 }
 
+TEST_F(ConnectionsTest, DataSourceUriAndItsParts) {
+  const std::map<std::string, std::string> server = {{"DATA_SOURCE_URI", "localhost:" + port_ + "/postgres"},
+                                                     {"DATA_SOURCE_USER", "tls_exporter"}};
+  for (const auto& [name, value] : {std::pair<std::string, std::string>("DATA_SOURCE_PASS", "it's \\ secret"),
+                                    {"DATA_SOURCE_PASS_FILE", files_.Write("password", "it's \\ secret\n")}}) {
+    auto environment = server;
+    environment.emplace(name, value);
+    const std::string page = Collect({}, environment);
+    EXPECT_TRUE(HasLine(page, UpLine("1"))) << name << log_;
+    EXPECT_THAT(page + log_, testing::Not(HasSubstr("secret"))) << name;
+  }
+}
+
 TEST_F(ConnectionsTest, ThePasswordFileOfAConfiguration) {
   files_.Write("password", "it's \\ secret\n");
   std::string text = Config({{"db", "host=localhost port=" + port_ + " dbname=postgres user=tls_exporter"}});

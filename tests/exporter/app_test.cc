@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 
 #include "exporter/base/error.h"
 #include "tests/support/files.h"
@@ -20,7 +21,9 @@ using testing::StartsWith;
 class AppTest : public testing::Test {
  protected:
   void SetUp() override {
-    for (const char* name : {"DATA_SOURCE_NAME", "PGHOST", "PGPORT", "PGSERVICE", "PGSSLMODE", "PGUSER"})
+    for (const char* name :
+         {"DATA_SOURCE_NAME", "DATA_SOURCE_URI", "DATA_SOURCE_URI_FILE", "DATA_SOURCE_USER", "DATA_SOURCE_USER_FILE",
+          "DATA_SOURCE_PASS", "DATA_SOURCE_PASS_FILE", "PGHOST", "PGPORT", "PGSERVICE", "PGSSLMODE", "PGUSER"})
       unsetenv(name);
   }
   void TearDown() override { SetUp(); }
@@ -194,12 +197,47 @@ TEST_F(AppTest, AListThatCannotBeUsedShowsNoSecret) {
     EXPECT_THAT(message, StartsWith("DATA_SOURCE_NAME")) << list;
     EXPECT_THAT(message, Not(HasSubstr("SECRET"))) << list;
   }
-  for (const char* variable : {"DATA_SOURCE_URI", "DATA_SOURCE_URI_FILE"}) {
-    const std::string message = error(variable, "u:SECRET@h:5432/postgres");
-    EXPECT_THAT(message, StartsWith(variable));
-    EXPECT_THAT(message, HasSubstr("DATA_SOURCE_NAME"));
+  for (const char* uri : {"u:SECRET@h:5432/postgres", "postgresql://u:SECRET@h/postgres"}) {
+    const std::string message = error("DATA_SOURCE_URI", uri);
+    EXPECT_THAT(message, StartsWith("DATA_SOURCE_URI has the form HOST:PORT/DATABASE")) << uri;
     EXPECT_THAT(message, Not(HasSubstr("SECRET")));
+    EXPECT_THAT(error("DATA_SOURCE_URI_FILE", uri), Not(HasSubstr("SECRET")));
   }
+  EXPECT_THAT(error("DATA_SOURCE_PASS", "SECRET"), StartsWith("DATA_SOURCE_PASS needs DATA_SOURCE_URI="));
+  setenv("DATA_SOURCE_PASS", "SECRET", 1);
+  EXPECT_THAT(error("DATA_SOURCE_URI", "h/postgres?nosuch=1"),
+              testing::AllOf(StartsWith("DATA_SOURCE_URI: conninfo: "), Not(HasSubstr("SECRET"))));
+}
+
+TEST_F(AppTest, AServerInPartsAsPostgresExporterTakesThem) {
+  const auto conninfo = [](const std::map<std::string, std::string>& variables) {
+    for (const auto& [name, value] : variables) setenv(name.c_str(), value.c_str(), 1);
+    const auto servers = LoadConfig(Line({})).servers;
+    for (const auto& [name, value] : variables) unsetenv(name.c_str());
+    return servers.size() == 1 ? servers[0].conninfo + "|" + servers[0].password_file : "not one server";
+  };
+  EXPECT_EQ(conninfo({{"DATA_SOURCE_URI", "db:1/postgres?sslmode=disable"}}),
+            "postgresql://db:1/postgres?sslmode=disable|");
+  EXPECT_EQ(
+      conninfo({{"DATA_SOURCE_URI", "db:1"}, {"DATA_SOURCE_USER", "a@b"}, {"DATA_SOURCE_PASS", "p: /?#%,host=x"}}),
+      "postgresql://a%40b:p%3A%20%2F%3F%23%25%2Chost%3Dx@db:1|");
+  EXPECT_EQ(conninfo({{"DATA_SOURCE_URI", "/postgres?host=/run/postgresql"}, {"DATA_SOURCE_USER", "a"}}),
+            "postgresql://a@/postgres?host=/run/postgresql|");
+  EXPECT_EQ(conninfo({{"DATA_SOURCE_URI", "a:1,b:2/postgres"}}), "postgresql://a:1,b:2/postgres|");
+  // Files win, and the password's is read again at every connect.
+  EXPECT_EQ(conninfo({{"DATA_SOURCE_URI", "other"},
+                      {"DATA_SOURCE_URI_FILE", dir_.Write("uri", "db/postgres\n")},
+                      {"DATA_SOURCE_USER", "other"},
+                      {"DATA_SOURCE_USER_FILE", dir_.Write("user", " a\n")},
+                      {"DATA_SOURCE_PASS", "other"},
+                      {"DATA_SOURCE_PASS_FILE", "/run/secrets/password"}}),
+            "postgresql://a@db/postgres|/run/secrets/password");
+  EXPECT_EQ(conninfo({{"DATA_SOURCE_NAME", "host=named"}, {"DATA_SOURCE_URI", "db"}, {"DATA_SOURCE_USER", "a"}}),
+            "host=named|");
+  // A file may appear later: the service tries again.
+  setenv("DATA_SOURCE_URI", "db", 1);
+  setenv("DATA_SOURCE_USER_FILE", "/nonexistent", 1);
+  EXPECT_THROW(LoadConfig(Line({})), UnavailableError);
 }
 
 TEST_F(AppTest, SwitchesCountForEveryServer) {
