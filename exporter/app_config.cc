@@ -57,6 +57,8 @@ config::Config ForSources(const std::string& where, const std::vector<std::strin
         log::Warn("the same server is given twice; one connection sees all of its databases, the first entry is used",
                   {{"source", place}, {"server", source.name}});
       }
+    } catch (const UnavailableError& error) {
+      throw UnavailableError(place + ": " + error.what());
     } catch (const ConfigError& error) {
       throw ConfigError(place + ": " + error.what());
     }

@@ -26,6 +26,8 @@ std::string DirectoryOf(const std::string& path) {
 std::set<std::string> CheckConninfo(const Node& node, const std::string& conninfo, const ConninfoCheck& check) {
   try {
     return check(conninfo);
+  } catch (const UnavailableError& error) {
+    node.FailForNow(error.what());
   } catch (const ConfigError& error) {
     node.Fail(error.what());
   }

@@ -1,10 +1,13 @@
 #include "exporter/db/target.h"
 
+#include <unistd.h>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
 
 #include "exporter/base/error.h"
@@ -115,6 +118,12 @@ ConnHandle Merged(const std::string& conninfo, const char* impossible) {
   return ConnHandle(PQconnectStartParams(keywords.data(), values.data(), 1));
 }
 
+// libpq complains about the file that PGSERVICEFILE names, and it is not there: it may be on a mount that is late.
+bool LacksServiceFile(const std::string& complaint) {
+  const char* const file = std::getenv("PGSERVICEFILE");  // NOLINT(concurrency-mt-unsafe): nothing writes it
+  return file != nullptr && complaint.contains(file) && access(file, F_OK) != 0;
+}
+
 }  // namespace
 
 const std::string& Target::option(std::string_view name) const {
@@ -152,6 +161,7 @@ Target ResolveTarget(const std::string& conninfo) {
   const ConnHandle conn = Merged(conninfo, "channel_binding");
   const std::string complaint = ComplaintAfterMerge(conn, "channel_binding");
   const ConninfoHandle merged(conn ? PQconninfo(conn.get()) : nullptr);
+  if (LacksServiceFile(complaint)) throw UnavailableError("conninfo: " + WithoutSecrets(complaint, conninfo));
   if (!complaint.empty() || !merged) throw ConfigError("conninfo: " + WithoutSecrets(complaint, conninfo));
   Target target;
   for (const PQconninfoOption* option = merged.get(); option->keyword != nullptr; ++option) {

@@ -21,9 +21,9 @@ using testing::StartsWith;
 class AppTest : public testing::Test {
  protected:
   void SetUp() override {
-    for (const char* name :
-         {"DATA_SOURCE_NAME", "DATA_SOURCE_URI", "DATA_SOURCE_URI_FILE", "DATA_SOURCE_USER", "DATA_SOURCE_USER_FILE",
-          "DATA_SOURCE_PASS", "DATA_SOURCE_PASS_FILE", "PGHOST", "PGPORT", "PGSERVICE", "PGSSLMODE", "PGUSER"})
+    for (const char* name : {"DATA_SOURCE_NAME", "DATA_SOURCE_URI", "DATA_SOURCE_URI_FILE", "DATA_SOURCE_USER",
+                             "DATA_SOURCE_USER_FILE", "DATA_SOURCE_PASS", "DATA_SOURCE_PASS_FILE", "PGHOST", "PGPORT",
+                             "PGSERVICE", "PGSERVICEFILE", "PGSSLMODE", "PGUSER"})
       unsetenv(name);
   }
   void TearDown() override { SetUp(); }
@@ -98,6 +98,14 @@ TEST_F(AppTest, WhatTimeMayCureIsOneForTheService) {
   EXPECT_THAT(err_, testing::EndsWith("\npg_tls_exporter: /nonexistent.yml: No such file or directory\n"));
   EXPECT_EQ(Run({"config-check", "--config.file=/nonexistent.yml"}), 2);
   EXPECT_EQ(Run({"check", "--config.file=/nonexistent.yml"}), 2);
+  setenv("PGSERVICEFILE", "/nonexistent/services", 1);
+  const std::string file = dir_.Write("c.yml", "servers: [{name: a, conninfo: service=shop}]");
+  for (const std::string& source : {std::string("--dsn=service=shop"), "--config.file=" + file}) {
+    EXPECT_EQ(Run({source}), 1) << source;
+    EXPECT_THAT(err_, HasSubstr("service file \"/nonexistent/services\" not found"));
+  }
+  setenv("PGSERVICEFILE", dir_.Write("services", "[other]\nhost=h\n").c_str(), 1);
+  EXPECT_EQ(Run({"--dsn=service=shop"}), 2);
 }
 
 TEST_F(AppTest, AnErrorIsJsonWhereTheLogIs) {
