@@ -2,13 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <map>
-#include <regex>
 #include <set>
-#include <sstream>
 
 #include "exporter/audit/file_remedies.h"
 #include "exporter/audit/wire_remedies.h"
@@ -492,36 +488,6 @@ TEST(Remedies, AFailureOfTheNextStartThatIsNotDeclaredIsShownAllTheSame) {
 
 TEST(Remedies, EveryAlertHasOne) {
   for (int alert = 0; alert < 256; ++alert) EXPECT_FALSE(LoginRemedy(ProblemOfAlert(alert)).empty()) << alert;
-}
-
-// The collectors' own sources, so that a part for which no test exists is found as well.
-TEST(Remedies, WhatTheSourcesReportIsDeclared) {
-  std::set<std::string> declared;
-  for (const sampling::CollectorType* type : collectors::All()) {
-    for (const sampling::DeclaredPart& part : type->parts) {
-      declared.insert(std::string(part.name));
-      for (const auto& remedy : part.remedies)
-        declared.insert(std::string(part.name) + " " + std::string(remedy.reason));
-    }
-  }
-  const std::regex report(
-      R"re((?:incomplete\.(?:push|emplace)_back\(\{?|parts\.push_back\(\{|Deny\(|Miss\(|add\()"(\w+)"(?:,\s*"(\w+)")?)re");
-  int reports = 0;
-  for (const auto& file : std::filesystem::directory_iterator("collectors")) {
-    if (file.path().extension() != ".cc") continue;
-    std::stringstream text;
-    text << std::ifstream(file.path()).rdbuf();
-    const std::string source = text.str();
-    for (auto match = std::sregex_iterator(source.begin(), source.end(), report); match != std::sregex_iterator();
-         ++match) {
-      ++reports;
-      const std::string part = (*match)[1];
-      const std::string reason = (*match)[2];
-      EXPECT_TRUE(declared.contains(reason.empty() ? part : part + " " + reason))
-          << file.path() << ": " << part << " " << reason;
-    }
-  }
-  EXPECT_GE(reports, 15) << "the expression fits the sources no longer";
 }
 
 }  // namespace
