@@ -25,10 +25,35 @@ function(pgtls_pgtest_entries target prefix label)
   endforeach()
 endfunction()
 
+# pgtls_fuzz_target(token_fuzz.cc "pgtls_hba"): with PGTLS_FUZZ it looks for new inputs (label fuzz); with the address
+# sanitizer alone it reads its corpus once, so that it cannot rot (label unit).
+function(pgtls_fuzz_target file libraries)
+  get_filename_component(target ${file} NAME_WE)
+  string(REGEX REPLACE "_fuzz$" "" subject ${target})
+  set(corpus ${CMAKE_CURRENT_SOURCE_DIR}/testdata/${subject}_corpus)
+  if(PGTLS_FUZZ)
+    set(label fuzz)
+    set(new_inputs ${CMAKE_CURRENT_BINARY_DIR}/${target}_new)
+    file(MAKE_DIRECTORY ${new_inputs})
+    set(arguments -seed=1 -runs=20000 -max_len=4096 -timeout=20 ${new_inputs} ${corpus})
+  elseif(PGTLS_SANITIZE MATCHES address)
+    set(label unit)
+    set(arguments -runs=0 ${corpus})
+  else()
+    return()
+  endif()
+  add_executable(${target} ${file})
+  target_link_libraries(${target} PRIVATE ${libraries})
+  target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+  add_dependencies(${label}_tests ${target})
+  add_test(NAME ${target} COMMAND ${target} ${arguments})
+  set_tests_properties(${target} PROPERTIES LABELS ${label} TIMEOUT 900)
+endfunction()
+
 # pgtls_tests(hba DEPS pgtls_hba [THREADS]): the tests of this folder, by the suffix of the file.
 #   *_test.cc    hermetic, label unit
 #   *_pgtest.cc  against real PostgreSQL servers, label pg, once for each major version
-#   *_fuzz.cc    one libFuzzer target a file (PGTLS_FUZZ), run over its corpus testdata/<name>_corpus
+#   *_fuzz.cc    one libFuzzer target a file, with the corpus testdata/<name>_corpus: see pgtls_fuzz_target
 # THREADS: the unit tests cross threads and also belong to the thread sanitizer's run (there with the label tsan).
 function(pgtls_tests name)
   cmake_parse_arguments(arg "THREADS" "" "DEPS" ${ARGN})
@@ -54,19 +79,7 @@ function(pgtls_tests name)
     add_dependencies(pg_tests ${name}_pgtest)
     pgtls_pgtest_entries(${name}_pgtest ${name} pg)
   endif()
-  if(PGTLS_FUZZ)
-    foreach(file ${fuzz})
-      get_filename_component(target ${file} NAME_WE)
-      add_executable(${target} ${file})
-      target_link_libraries(${target} PRIVATE ${arg_DEPS})
-      target_link_options(${target} PRIVATE -fsanitize=fuzzer)
-      add_dependencies(fuzz_tests ${target})
-      string(REGEX REPLACE "_fuzz$" "" subject ${target})
-      add_test(NAME ${target}
-               COMMAND ${target} -seed=1 -runs=20000 -max_len=4096 -timeout=20 ${CMAKE_CURRENT_BINARY_DIR}/${target}_new
-                       ${CMAKE_CURRENT_SOURCE_DIR}/testdata/${subject}_corpus)
-      file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/${target}_new)
-      set_tests_properties(${target} PROPERTIES LABELS fuzz TIMEOUT 900)
-    endforeach()
-  endif()
+  foreach(file ${fuzz})
+    pgtls_fuzz_target(${file} "${arg_DEPS}")
+  endforeach()
 endfunction()

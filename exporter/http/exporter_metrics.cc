@@ -3,15 +3,12 @@
 #include <fmt/format.h>
 #include <libpq-fe.h>
 #include <openssl/crypto.h>
+#include <pgtls/build_info.h>
 
 #include <array>
 
 #include "exporter/base/log.h"
 #include "exporter/metrics/process.h"
-
-#ifndef PGTLS_VERSION
-#error "the build sets PGTLS_VERSION and PGTLS_REVISION"
-#endif
 
 namespace pgtls::http {
 namespace {

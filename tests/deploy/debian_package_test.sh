@@ -43,6 +43,12 @@ for file in bin/pg_tls_exporter lib/systemd/system/pg_tls_exporter.service share
   inside test -s "/usr/$file" || fail "no /usr/$file"
 done
 
+# Position-independent, nothing writable that is resolved at start, guarded stacks and copies.
+elf=$(readelf -hldsW "$root/usr/bin/pg_tls_exporter")
+for sign in 'DYN (Position-Independent' GNU_RELRO 'Flags: NOW' __stack_chk_fail@ __memcpy_chk@; do
+  [[ $elf == *"$sign"* ]] || fail "the program was built without: $sign"
+done
+
 # As the unit starts it. There is no server in there: the page says so.
 chroot "$root" setpriv --reuid=tls_exporter --regid=tls_exporter --clear-groups \
   /usr/bin/pg_tls_exporter --config.file=/etc/pg_tls_exporter/config.yml --web.listen-address=127.0.0.1:0 2>"$work/exporter.log" &

@@ -12,8 +12,9 @@ namespace tls = pgtls::tls;
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   const tls::CertificateFile file = tls::ParseCertificateFile(bytes, "secret", 3000);
-  for (const auto& [position, facts] : file.certificates) {
-    if (position >= tls::kMaxCertificatesPerFile || facts.san.size() > 1024) std::abort();
+  for (const tls::CertificateFile::Entry& entry : file.certificates) {
+    const tls::CertificateFacts& facts = entry.facts;
+    if (entry.position >= tls::kMaxCertificatesPerFile || facts.san.size() > 1024) std::abort();
     const auto again = tls::ParseCertificate(facts.der);
     if (!again || again->fingerprint_sha256 != facts.fingerprint_sha256) std::abort();
     tls::VerifyHostName(facts.der, "db.example.com");
