@@ -77,7 +77,7 @@ TEST(CommandLine, APasswordFileMayComeLater) {
   const Exporter exporter({"--config.file=" + file});
   exporter.WaitForLine(
       R"(pg_tls_collector_failure_info{server="late",collector="sessions",reason="authentication"} 1)");
-  EXPECT_THAT(exporter.Log(), HasSubstr("c.yml:4:18: servers[0].password_file"));
+  EXPECT_TRUE(exporter.WaitForLog("c.yml:4:18: servers[0].password_file")) << exporter.Log();
   dir.Write("later", "secret\n");
   const auto changed = [](const std::string& page) {
     return HasLine(page, R"(pg_tls_collector_failure_info{server="late",collector="sessions",reason="connection"} 1)");
@@ -219,7 +219,7 @@ TEST(Service, TakesAllTheFilesThatItMayOpen) {
   const std::size_t at = page.find(name);
   ASSERT_NE(at, std::string::npos) << page;
   EXPECT_EQ(std::stod(page.substr(at + name.size())), static_cast<double>(own.rlim_max));
-  EXPECT_THAT(exporter.Log(), HasSubstr("raised the limit of open files"));
+  EXPECT_TRUE(exporter.WaitForLog("raised the limit of open files")) << exporter.Log();
 }
 
 TEST(Service, AServerThatHangsHoldsUpNeitherTheEndNorTheOthers) {
@@ -325,7 +325,7 @@ TEST(CommandLine, AListOfDsns) {
   const std::string page = exporter.Page();
   EXPECT_TRUE(HasLine(page, "pg_tls_up{server=\"127.0.0.1:1\"} 0")) << page;
   EXPECT_TRUE(HasLine(page, "pg_tls_up{server=\"127.0.0.1:2\"} 0")) << page;
-  EXPECT_THAT(exporter.Log(), HasSubstr("the same server is given twice"));
+  EXPECT_TRUE(exporter.WaitForLog("the same server is given twice")) << exporter.Log();
   EXPECT_THAT(exporter.Log() + page, testing::Not(HasSubstr("SECRET")));
   const auto refused =
       RunExporter({"check"}, {{"DATA_SOURCE_NAME", "postgresql://a@h/postgres;postgresql://b:SECRETB@h/other"}});

@@ -146,7 +146,7 @@ TEST_F(ConnectionsTest, SslinfoAnswersWhereItIsThere) {
   const Exporter exporter(
       {"--dsn=host=localhost port=" + port_ + " dbname=postgres user=tls_exporter passfile=" + passfile_});
   exporter.WaitForLine(UpLine("1"));
-  EXPECT_THAT(exporter.Log(), HasSubstr(available ? "ssl_is_used=true" : "ssl_is_used=unknown"));
+  EXPECT_TRUE(exporter.WaitForLog(available ? "ssl_is_used=true" : "ssl_is_used=unknown")) << exporter.Log();
 }
 
 TEST_F(ConnectionsTest, ReloadAddsAndRemovesServersAndKeepsTheGoodConfiguration) {
@@ -163,7 +163,7 @@ TEST_F(ConnectionsTest, ReloadAddsAndRemovesServersAndKeepsTheGoodConfiguration)
   exporter.process().Signal(SIGHUP);
   page = exporter.WaitForLine("pg_tls_exporter_config_last_reload_successful 0");
   EXPECT_TRUE(HasLine(page, "pg_tls_up{server=\"two\"} 1")) << page;
-  EXPECT_THAT(exporter.Log(), HasSubstr(file + ":1:25"));
+  EXPECT_TRUE(exporter.WaitForLog(file + ":1:25")) << exporter.Log();
   files_.Write("config.yml", Config({{"two", conninfo}}));
   exporter.process().Signal(SIGHUP);
   exporter.WaitForLine("pg_tls_exporter_config_last_reload_successful 1");

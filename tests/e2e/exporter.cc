@@ -6,6 +6,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "tests/support/files.h"
 #include "tests/support/http_client.h"
 
 namespace pgtls::e2e {
@@ -80,6 +81,10 @@ std::string Exporter::WaitForLine(const std::string& line, std::chrono::millisec
   } catch (const std::runtime_error& error) {
     throw std::runtime_error("not on the page: " + line + "\n" + error.what());
   }
+}
+
+bool Exporter::WaitForLog(const std::string& text) const {
+  return support::WaitUntil([&] { return Log().contains(text); });
 }
 
 void Exporter::WaitUntilReady() const {

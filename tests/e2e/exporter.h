@@ -28,6 +28,8 @@ class Exporter {
   int port() const { return port_; }
   support::Process& process() { return process_; }
   std::string Log() const { return process_.Err(); }
+  // A thread of its own writes the log, after what a line tells of can be seen elsewhere. False: it never came.
+  bool WaitForLog(const std::string& text) const;
 
   // The text of /metrics; every page is checked to have nothing that Prometheus would refuse (twice the same series).
   std::string Page() const;

@@ -143,7 +143,7 @@ TEST_F(FaultsTest, PrivilegeTakenAway) {
   const std::string page = exporter_->WaitForLine(FailureLine("insufficient_privilege"));
   EXPECT_TRUE(HasLine(page, kUp)) << page;  // it answers; it is blind
   EXPECT_EQ(support::Families(page, "pg_tls_unencrypted_connections").find("server=\"db\""), std::string::npos) << page;
-  EXPECT_THAT(exporter_->Log(), HasSubstr("GRANT pg_read_all_stats TO tls_exporter"));
+  EXPECT_TRUE(exporter_->WaitForLog("GRANT pg_read_all_stats TO tls_exporter")) << exporter_->Log();
   db_.Execute("GRANT pg_monitor TO tls_exporter");
   ExpectRecovered("1");
 }

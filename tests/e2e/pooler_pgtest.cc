@@ -81,7 +81,7 @@ TEST_P(PoolerTest, WorksAndCountsNoSessionOfItsOwn) {
   EXPECT_THAT(page, HasSubstr("pg_tls_hba_rules{server=\"pool\""));
   EXPECT_THAT(page, Not(HasSubstr("user=\"tls_exporter\""))) << page;
   EXPECT_THAT(page, Not(HasSubstr("pg_tls_served_certificate_matches_file{server=\"pool\"}")));
-  EXPECT_THAT(exporter_->Log(), HasSubstr("pooled=true"));
+  EXPECT_TRUE(exporter_->WaitForLog("pooled=true")) << exporter_->Log();
 }
 
 TEST_P(PoolerTest, RecoversFromTheEndOfItsServerConnections) {
@@ -129,7 +129,7 @@ TEST_P(PoolerTest, LeavesNothingToOthers) {
     holder.Query("SELECT 1");  // it gets the server connection with its first query
     Watch({}, true);
     exporter_->WaitForLine("pg_tls_up{server=\"pool\"} 0");
-    EXPECT_THAT(exporter_->Log(), HasSubstr("or a pooler has no server connection left"));
+    EXPECT_TRUE(exporter_->WaitForLog("or a pooler has no server connection left")) << exporter_->Log();
     return;
   }
   Watch();

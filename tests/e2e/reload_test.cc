@@ -59,7 +59,7 @@ TEST_F(ReloadTest, OverHttpSaysHowItWent) {
   const auto refused = Reload(exporter);
   EXPECT_EQ(refused.status, 500);
   EXPECT_THAT(refused.body, HasSubstr(file_ + ":3:5: "));
-  EXPECT_THAT(exporter.Log(), HasSubstr(file_ + ":3:5: "));
+  EXPECT_TRUE(exporter.WaitForLog(file_ + ":3:5: ")) << exporter.Log();
   EXPECT_TRUE(HasLine(exporter.Page(), kRefused));
   EXPECT_THAT(support::HttpGet(exporter.port(), "/sd"), HasSubstr("second"));
 

@@ -1,5 +1,4 @@
 // Standard streams that are of no use: a pipe that nobody reads, a descriptor that is closed.
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <csignal>
@@ -12,7 +11,6 @@ namespace pgtls::e2e {
 namespace {
 
 using support::TempDir;
-using testing::HasSubstr;
 
 // Standard error becomes a full pipe whose other end this very process has, and never reads.
 constexpr const char* kFullPipe = R"(
@@ -60,7 +58,7 @@ TEST(Streams, TheLastLinesAreWritten) {
   Exporter exporter({"--dsn=host=127.0.0.1 port=1"});
   exporter.process().Signal(SIGTERM);
   EXPECT_EQ(exporter.process().Wait(), 0);
-  EXPECT_THAT(exporter.Log(), HasSubstr("msg=\"stopping\" signal=SIGTERM\n"));
+  EXPECT_TRUE(exporter.WaitForLog("msg=\"stopping\" signal=SIGTERM\n")) << exporter.Log();
 }
 
 TEST(Streams, AClosedOneIsNoOtherFile) {
