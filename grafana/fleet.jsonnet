@@ -191,9 +191,12 @@ p.dashboard(
           unit='none',
         ),
         p.series(
-          'Folded connections',
-          'Connections whose names and addresses were folded into __other__ by the cap on series. Their numbers stay exact.',
-          [p.range('topk(20, sum by (server, metric) (%s))' % of('pg_tls_folded_connections'), '{{server}} {{metric}}')],
+          'Beyond the cap on series',
+          'Connections whose names and addresses were folded into __other__ (their numbers stay exact), and certificates, files and revocation lists that were left out.',
+          [
+            p.range('topk(20, sum by (server, metric) (%s))' % of('pg_tls_folded_connections'), '{{server}} {{metric}}'),
+            p.range('topk(20, sum by (server, kind) (%s))' % of('pg_tls_certificate_series_omitted'), '{{server}} {{kind}} left out'),
+          ],
         ),
       ],
     },
@@ -248,11 +251,12 @@ p.dashboard(
         ),
         p.series(
           'Overload',
-          'Whether the exporter stretches intervals, how many collections it allows at once, and how many were late a second.',
+          'Whether the exporter stretches intervals, how many collections it allows at once, and how many were late a second. Log lines are dropped where nothing reads stderr fast enough.',
           [
             p.range(p.exporter('pg_tls_exporter_overloaded'), '{{instance}} overloaded'),
             p.range(p.exporter('pg_tls_exporter_concurrent_collections_limit'), '{{instance}} at once'),
             p.range('rate(%s[$__rate_interval])' % p.exporter('pg_tls_exporter_delayed_collections_total'), '{{instance}} late a second'),
+            p.range('rate(%s[$__rate_interval])' % p.exporter('pg_tls_exporter_log_lines_dropped_total'), '{{instance}} log lines dropped a second'),
           ],
           width=24,
         ),
