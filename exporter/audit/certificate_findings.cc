@@ -35,9 +35,9 @@ struct Place {
 
 std::string Why(const Place& place) {
   if (place.is_leaf)
-    return "Clients that verify the server cannot connect; PostgreSQL keeps serving it without a warning.";
+    return "Clients that verify the server refuse it outside this time; PostgreSQL serves it without a warning.";
   if (!place.in_force) return "The server does not use this file yet: it will from the next reload or restart on.";
-  return "Certificates that it signed are not accepted any more.";
+  return "Certificates that it signed are refused outside this time.";
 }
 
 // A file that is not in force does no harm yet.

@@ -162,7 +162,7 @@ void AddEndOfList(const tls::ListInForce& list, sys_seconds now, Findings& findi
                       over ? "A certificate revocation list has expired" : "A certificate revocation list expires soon",
                       {Printable("file " + list.path + ": " + list.issuer), "next update " + Date(*list.next_update)},
                       std::string(why),
-                      list.scope == ListScope::kConfigured ? "Replace the file by the authority's current list."
+                      list.scope == ListScope::kConfigured ? "Replace the file with the authority's current list."
                       : refuses                            ? kNewList
                                 : "Put the authority's current list there, or remove the list if no client has a "
                                   "certificate of this authority any more."});

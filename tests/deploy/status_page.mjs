@@ -33,7 +33,7 @@ test('says what is so', async () => {
   const { context, page, response, troubles } = await visit(open);
   assert.equal(response.status(), 200);
   assert.match(await page.locator('.verdict').first().innerText(),
-    /2 open TCP connections are neither encrypted nor allowed.*\n*.*2 from other machines.*\n*.*On 2 of 3 servers it is not known/s);
+    /2 open TCP connections are neither encrypted nor allowed.*\n*.*2 from other machines.*\n*.*On 2 of 3 servers this is not known/s);
   const servers = await rows(page, 'servers');
   assert.equal(servers.length, 3);
   const of = (name) => servers.find((row) => row.startsWith(name));
