@@ -26,8 +26,8 @@
 #include "exporter/catalogue.h"
 #include "exporter/config/load.h"
 #include "exporter/db/connector.h"
-#include "exporter/http/exporter_metrics.h"
-#include "exporter/http/metrics_page.h"
+#include "exporter/exposition/metrics_page.h"
+#include "exporter/exposition/self_metrics.h"
 #include "exporter/output.h"
 #include "exporter/sampling/once.h"
 #include "exporter/tls/openssl.h"
@@ -93,11 +93,12 @@ int ConfigCheck(const config::CommandLine& line) {
 
 int Collect(const config::CommandLine& line) {
   const auto servers = Once(LoadConfig(line));
-  http::ReloadStatus reload;
+  exposition::ReloadStatus reload;
   reload.Set(true);
   const auto order = std::make_shared<const metrics::FamilyOrder>(Catalogue());
   // Without process_* and HTTP counters: in node_exporter's textfile directory they would collide with its own.
-  const http::Body page = http::MetricsPage(order, servers, http::RenderExporter(reload, nullptr), http::PageFilter{});
+  const http::Body page =
+      exposition::MetricsPage(order, servers, exposition::RenderExporter(reload, nullptr), exposition::PageFilter{});
   const auto source = page.Pieces();
   const Pieces pieces = [&] { return source->Next(); };
   if (line.output.empty()) {
@@ -189,7 +190,7 @@ int RunApp(int argc, char** argv) {
   const bool kept = tls::KeepRecordBuffers();
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   config::HideDsn(argc, argv);
-  const config::ParsedCommandLine parsed = config::ParseCommandLine(arguments, http::VersionText());
+  const config::ParsedCommandLine parsed = config::ParseCommandLine(arguments, exposition::VersionText());
   try {
     if (parsed.command_line) return End(Run(*parsed.command_line, kept));
     log::Configure(log::Level::kInfo, parsed.log_format);

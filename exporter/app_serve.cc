@@ -18,14 +18,14 @@
 #include "exporter/base/text.h"
 #include "exporter/catalogue.h"
 #include "exporter/db/connector.h"
-#include "exporter/http/discovery.h"
-#include "exporter/http/exporter_metrics.h"
-#include "exporter/http/metrics_handler.h"
-#include "exporter/http/pages.h"
-#include "exporter/http/probe_handler.h"
-#include "exporter/http/server.h"
-#include "exporter/http/status_page.h"
+#include "exporter/exposition/self_metrics.h"
+#include "exporter/front/server.h"
+#include "exporter/routes/discovery.h"
+#include "exporter/routes/metrics_handler.h"
+#include "exporter/routes/probe_handler.h"
+#include "exporter/routes/ready.h"
 #include "exporter/sampling/fleet.h"
+#include "exporter/status/page.h"
 
 namespace pgtls {
 namespace {
@@ -93,12 +93,12 @@ class Service {
   Heartbeat loop_heartbeat_;
   bool ending_ = false;  // on the loop: SIGTERM or SIGINT has come
   std::atomic<bool> ready_{false};
-  http::ReloadStatus reload_;
+  exposition::ReloadStatus reload_;
   std::shared_ptr<http::RequestCounter> requests_;
   std::atomic<bool> stopping_{false};
   std::mutex config_mutex_;
   std::shared_ptr<const config::Config> config_;  // for the web's threads
-  std::unique_ptr<http::Server> web_;
+  std::unique_ptr<front::Server> web_;
 };
 
 void Service::Adopt(sampling::ResolvedConfig resolved) {
@@ -135,38 +135,38 @@ std::vector<http::Route> Service::Routes() {
     const std::lock_guard lock(config_mutex_);
     return config_;
   };
-  http::MetricsSource metrics;
+  routes::MetricsSource metrics;
   metrics.order = order_;
   metrics.servers = [this] { return fleet_.Snapshots(); };
-  metrics.exporter = [this] { return http::RenderExporter(reload_, requests_.get(), admission_.figures()); };
-  http::StatusSource status;
+  metrics.exporter = [this] { return exposition::RenderExporter(reload_, requests_.get(), admission_.figures()); };
+  status::StatusSource status;
   status.servers = metrics.servers;
   status.reload_refused = [this] { return !reload_.Get().successful; };
   status.telemetry_path = line_.telemetry_path;
-  status.version = http::VersionText();
-  http::ProbeSource probe{order_, config, runtime_, kProbes, stopping_};
+  status.version = exposition::VersionText();
+  routes::ProbeSource probe{order_, config, runtime_, kProbes, stopping_};
   const auto names = [config] {
     std::vector<std::string> result;
     for (const auto& server : config()->servers) result.push_back(server.name);
     return result;
   };
   return {
-      {line_.telemetry_path, {"GET"}, http::MetricsHandler(std::move(metrics)), "metrics"},
-      {"/probe", {"GET"}, http::ProbeHandler(std::move(probe)), "probe"},
-      {"/sd", {"GET"}, http::DiscoveryHandler(names, line_.telemetry_path), "sd"},
-      {"/-/healthy", {"GET"}, [this](const http::Request&) { return http::HealthyPage(Problem()); }, "healthy"},
-      {"/-/ready", {"GET"}, [this](const http::Request&) { return http::ReadyPage(IsReady()); }, "ready"},
+      {line_.telemetry_path, {"GET"}, routes::MetricsHandler(std::move(metrics)), "metrics"},
+      {"/probe", {"GET"}, routes::ProbeHandler(std::move(probe)), "probe"},
+      {"/sd", {"GET"}, routes::DiscoveryHandler(names, line_.telemetry_path), "sd"},
+      {"/-/healthy", {"GET"}, [this](const http::Request&) { return routes::HealthyPage(Problem()); }, "healthy"},
+      {"/-/ready", {"GET"}, [this](const http::Request&) { return routes::ReadyPage(IsReady()); }, "ready"},
       {"/-/reload", {"POST"}, [this](const http::Request&) { return ReloadNow(); }, "reload"},
-      {"/", {"GET"}, http::StatusHandler(std::move(status)), "status"},
+      {"/", {"GET"}, status::StatusHandler(std::move(status)), "status"},
   };
 }
 
 void Service::StartWeb() {
-  http::ServerOptions options;
+  front::ServerOptions options;
   if (!line_.listen_addresses.empty()) options.listen_addresses = line_.listen_addresses;
   options.web_config_file = line_.web_config_file;
   options.workers = kProbes + kHttpWorkers;
-  web_ = std::make_unique<http::Server>(options, Routes(), requests_);
+  web_ = std::make_unique<front::Server>(options, Routes(), requests_);
 }
 
 // On a worker's thread; the reload itself runs on the loop.
@@ -253,7 +253,7 @@ int Service::End(bool web_ended) {
 
 int Serve(const config::CommandLine& line) {
   const log::Background background;
-  log::Info("starting", {{"version", http::VersionText()}});
+  log::Info("starting", {{"version", exposition::VersionText()}});
   return std::make_unique<Service>(line)->Run();
 }
 

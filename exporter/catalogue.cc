@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "collectors/registry.h"
-#include "exporter/http/exporter_metrics.h"
+#include "exporter/exposition/self_metrics.h"
 #include "exporter/metrics/process.h"
 #include "exporter/sampling/health.h"
 
@@ -16,7 +16,7 @@ std::vector<const metrics::Desc*> Catalogue() {
   };
   for (const auto* collector : collectors::All()) add(collector->descs);
   add(sampling::HealthDescs());
-  add(http::ExporterDescs());
+  add(exposition::ExporterDescs());
   add(metrics::ProcessDescs());
   return all;
 }

@@ -24,9 +24,16 @@ const Layers& Allowed() {
       {"sessions", {"base", "config", "metrics"}},
       {"sampling", {"base", "config", "db", "hba", "metrics", "sessions", "tls"}},
       {"audit", {"base", "config", "db", "hba", "metrics", "sampling", "sessions", "tls"}},
-      {"http", {"base", "config", "db", "hba", "metrics", "sampling", "sessions", "tls"}},
+      {"http", {"base"}},
+      {"access", {"base", "config", "http", "tls"}},
+      {"front", {"access", "base", "config", "http", "tls"}},
+      {"exposition", {"base", "config", "db", "hba", "http", "metrics", "sampling", "sessions", "tls"}},
+      {"status", {"base", "config", "db", "exposition", "hba", "http", "metrics", "sampling", "sessions", "tls"}},
+      {"routes", {"base", "config", "db", "exposition", "hba", "http", "metrics", "sampling", "sessions", "tls"}},
       {"collectors", {"base", "config", "db", "hba", "metrics", "sampling", "sessions", "tls"}},
-      {"app", {"audit", "base", "collectors", "config", "db", "hba", "http", "metrics", "sampling", "sessions", "tls"}},
+      {"app",
+       {"access", "audit", "base", "collectors", "config", "db", "exposition", "front", "hba", "http", "metrics",
+        "routes", "sampling", "sessions", "status", "tls"}},
       {"main", {"app"}},
   };
   return layers;

@@ -1,6 +1,7 @@
 // A request as handlers see it, and the response that they give back.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -88,12 +89,16 @@ struct Response {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   Headers headers;  // besides those that every response gets; one of the same name replaces the usual one
+  // "'sha256-…'": the one inline style that its Content-Security-Policy allows. Empty: none.
+  std::string style_hash;
   Body body;
 };
 
 // Runs on one of the server's worker threads, several at once. What it throws becomes a 500 without details, and a log
 // line.
 using Handler = std::function<Response(const Request&)>;
+// How long one may take. A response after this is discarded: the client has been disconnected.
+constexpr std::chrono::seconds kLongestHandler{125};
 
 struct Route {
   std::string path;                  // compared as a whole

@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "exporter/http/gzip.h"
-#include "exporter/http/status_style.h"
 
 namespace pgtls::http {
 namespace {
@@ -20,17 +19,17 @@ constexpr std::size_t kPiece = std::size_t{64} * 1024;
 // Below this gzip's own header outweighs what it saves.
 constexpr std::size_t kMinGzip = 256;
 
-// Our pages have one inline style and no scripts; nothing may frame them or be fetched by them.
-const Headers& SecurityHeaders() {
-  static const Headers headers = {
+// Our pages have at most one inline style and no scripts; nothing may frame them or be fetched by them.
+Headers SecurityHeaders(const Response& response) {
+  const std::string style = response.style_hash.empty() ? "" : "style-src " + response.style_hash + "; ";
+  return {
       {"X-Content-Type-Options", "nosniff"},
       {"X-Frame-Options", "deny"},
-      {"Content-Security-Policy", "default-src 'none'; style-src " + StyleHash() +
-                                      "; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+      {"Content-Security-Policy",
+       "default-src 'none'; " + style + "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
       {"Referrer-Policy", "no-referrer"},
       {"Cache-Control", "no-store"},
   };
-  return headers;
 }
 
 bool IsCompressible(const Response& response) {
@@ -60,7 +59,7 @@ std::string Head(const Response& response, const Exchange& exchange, Framing fra
   AddField(head, "Connection", exchange.keep_alive ? "keep-alive" : "close");
   static const Headers none;
   const Headers& site = exchange.site_headers != nullptr ? *exchange.site_headers : none;
-  for (const auto& [name, value] : SecurityHeaders()) {
+  for (const auto& [name, value] : SecurityHeaders(response)) {
     if (FindHeader(response.headers, name) == nullptr && FindHeader(site, name) == nullptr) AddField(head, name, value);
   }
   for (const auto& [name, value] : site) {

@@ -1,0 +1,52 @@
+// The program's HTTP server: start here. Routes in, listening addresses out.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "exporter/front/limits.h"
+#include "exporter/http/message.h"
+#include "exporter/http/request_counter.h"
+
+namespace pgtls::front {
+
+struct ServerOptions {
+  std::vector<std::string> listen_addresses{
+      "127.0.0.1:9743"};        // HOST:PORT; several, IPv4, IPv6, names; port 0 is a free one
+  std::string web_config_file;  // empty: plain HTTP, open to everyone
+  int workers = 8;              // threads for handlers: as many requests at once
+  std::size_t max_connections = 512;
+  // For tests; see FrontLimits.
+  std::chrono::milliseconds head_timeout{10'000};
+  std::chrono::milliseconds idle_timeout{60'000};
+  std::chrono::milliseconds handler_timeout{http::kLongestHandler};
+  std::chrono::milliseconds response_timeout{60'000};
+  std::chrono::milliseconds queue_timeout{10'000};
+};
+
+// Serves from construction to Stop(). Its threads: one for the front, and CivetWeb's.
+class Server {
+ public:
+  // Throws ConfigError (the web configuration, or an address that cannot be used), std::logic_error (two routes for one
+  // path), std::runtime_error. `counter` may be null. Handlers may run before this returns.
+  Server(const ServerOptions& options, std::vector<http::Route> routes, std::shared_ptr<http::RequestCounter> counter);
+  ~Server();  // Stop()
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // One for each listening socket, in the options' order, as "127.0.0.1:9743" or "[::1]:9743" with the real port.
+  const std::vector<std::string>& addresses() const;
+
+  // Cuts clients, waits for handlers that run (they are not told), joins all threads. Idempotent; not from a handler.
+  // False where a thread could not be joined: see Front::Stop().
+  bool Stop();
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace pgtls::front

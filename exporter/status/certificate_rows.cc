@@ -1,0 +1,150 @@
+#include "exporter/status/certificate_rows.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <map>
+#include <tuple>
+
+namespace pgtls::status {
+namespace {
+
+constexpr std::size_t kMaxPlaces = 3;
+
+// What was seen, by pointers into the facts: thousands are sorted, a hundred are shown.
+struct Entry {
+  const ServerFacts* server = nullptr;
+  const tls::CertificateFacts* certificate = nullptr;  // or
+  const tls::ListInForce* crl = nullptr;
+  bool served = false;
+  bool needed = false;                        // verifications depend on it
+  bool leaf = false;                          // the server's own, not an authority's
+  bool of_server_file = false;                // stands first in ssl_cert_file
+  std::vector<const tls::FileReport*> files;  // the first of them
+  std::size_t more_files = 0;
+
+  std::optional<std::chrono::sys_seconds> end() const { return crl ? crl->next_update : certificate->not_after; }
+};
+
+// An end that cannot be read is no end far away.
+bool Sooner(const Entry& a, const Entry& b) {
+  const auto key = [](const Entry& entry) {
+    // What nothing depends on comes last; at equal times what is served comes first.
+    return std::tuple(!entry.needed, entry.end().value_or(std::chrono::sys_seconds::min()), !entry.served,
+                      entry.server);
+  };
+  return key(a) < key(b);
+}
+
+void AddFile(Entry& entry, const tls::FileReport& file) {
+  if (entry.files.size() < kMaxPlaces) {
+    entry.files.push_back(&file);
+  } else {
+    ++entry.more_files;
+  }
+}
+
+std::vector<Entry> EntriesOf(const ServerFacts& server) {
+  std::vector<Entry> entries;
+  if (!server.certificates) return entries;
+  const tls::CertificateInventory& inventory = *server.certificates;
+  std::map<std::string_view, std::size_t> by_fingerprint;
+  const auto entry_for = [&](const tls::CertificateFacts& facts) -> Entry& {
+    const auto [found, fresh] = by_fingerprint.emplace(facts.fingerprint_sha256, entries.size());
+    if (fresh) entries.push_back({.server = &server, .certificate = &facts});
+    return entries[found->second];
+  };
+  for (std::size_t i = 0; i < inventory.served.size(); ++i) {
+    Entry& entry = entry_for(inventory.served[i]);
+    entry.served = true;
+    entry.needed = entry.needed || !inventory.served_path || inventory.served_path->needed[i];
+    entry.leaf = entry.leaf || i == 0;
+  }
+  for (const auto& file : inventory.files) {
+    for (const auto& [position, facts, needed] : file.content.certificates) {
+      Entry& entry = entry_for(facts);
+      entry.needed = entry.needed || needed;
+      AddFile(entry, file);
+      const bool first = file.role == "server" && position == 0;
+      entry.of_server_file = entry.of_server_file || first;
+      entry.leaf = entry.leaf || first || (file.role == "extra" && position == 0);
+    }
+  }
+  for (const auto& list : inventory.lists) entries.push_back({.server = &server, .crl = &list, .needed = true});
+  return entries;
+}
+
+void AddValidity(const Entry& entry, CertificateRow& row) {
+  const auto now = entry.server->now;
+  if (!row.not_after) {
+    // A list without a next update never ends; a certificate always says when.
+    row.level = entry.crl ? Level::kNote : Level::kUnknown;
+    return;
+  }
+  row.level = LevelOfEnd(*row.not_after, now);
+  if (!entry.needed) {
+    row.level = Level::kNote;
+    if (*row.not_after <= now) row.flags.push_back({Level::kNote, "expired, and not needed"});
+    return;
+  }
+  if (entry.crl && entry.crl->scope != tls::ListScope::kAuthority && row.level == Level::kBad) {
+    row.level = Level::kWarning;
+    row.flags.push_back({Level::kNote, "its issuer is not in ssl_ca_file"});
+  }
+  if (*row.not_after <= now) row.flags.push_back({Level::kBad, "expired"});
+  if (entry.certificate && entry.certificate->not_before && *entry.certificate->not_before > now)
+    row.flags.push_back({Level::kBad, "not valid yet"});
+}
+
+// The served certificate is the one that was verified.
+void AddVerification(const Entry& entry, CertificateRow& row) {
+  if (!entry.leaf) return;
+  if (entry.served) {
+    const auto& endpoint = entry.server->endpoint;
+    if (!endpoint || !endpoint->chain_errors) {
+      const bool no_root = endpoint && endpoint->root == tls::RootCertificate::kNone;
+      row.flags.push_back({Level::kUnknown, no_root ? "unverified: no sslrootcert" : "unverified"});
+    } else if (!endpoint->chain_errors->empty()) {
+      row.flags.push_back({ChainLevel(*endpoint->chain_errors),
+                           fmt::format("not verified: {}", fmt::join(*endpoint->chain_errors, ", "))});
+    } else {
+      row.flags.push_back({Level::kGood, "verified"});
+    }
+    if (endpoint && endpoint->hostname_ok == false) row.flags.push_back({Level::kWarning, "not for " + endpoint->host});
+  } else if (entry.of_server_file) {
+    const auto& matches = entry.server->certificates->served_matches_file;
+    row.flags.push_back(matches == false ? Remark{Level::kWarning, "not served"}
+                                         : Remark{Level::kUnknown, "not known to be served"});
+  }
+  if (entry.certificate && entry.certificate->self_signed) row.flags.push_back({Level::kNote, "self-signed"});
+}
+
+CertificateRow RowOf(const Entry& entry) {
+  CertificateRow row;
+  row.server = entry.server->snapshot.name;
+  row.subject = entry.crl ? entry.crl->issuer : entry.certificate->subject;
+  row.kind = entry.crl ? "revocation list" : entry.leaf ? "certificate" : "authority";
+  row.not_after = entry.end();
+  if (entry.served) row.places.emplace_back("served");
+  if (entry.crl) row.places.push_back(entry.crl->path);
+  for (const auto* file : entry.files) row.places.push_back(file->path);
+  if (entry.more_files > 0) row.places.push_back(fmt::format("and {} more", Counted(entry.more_files, "file")));
+  AddValidity(entry, row);
+  AddVerification(entry, row);
+  return row;
+}
+
+}  // namespace
+
+Listed<CertificateRow> CertificateRows(const std::vector<ServerFacts>& servers, std::size_t limit) {
+  Foremost<Entry, decltype(&Sooner)> soonest(limit, &Sooner);
+  for (const auto& server : servers) {
+    for (auto& entry : EntriesOf(server)) soonest.Add(std::move(entry));
+  }
+  Listed<Entry> kept = soonest.Take();
+  Listed<CertificateRow> rows{{}, kept.left_out};
+  for (const auto& entry : kept.rows) rows.rows.push_back(RowOf(entry));
+  return rows;
+}
+
+}  // namespace pgtls::status

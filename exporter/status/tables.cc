@@ -1,0 +1,400 @@
+#include "exporter/status/tables.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <initializer_list>
+
+#include "exporter/status/server_facts.h"
+
+namespace pgtls::status {
+namespace {
+
+// ---- Pieces
+
+void Badge(const Remark& remark, Html& html) {
+  (html << "<span class=\"badge " << ClassOf(remark.level) << "\">").Text(remark.text) << "</span> ";
+}
+
+void ServerLink(const std::string& name, const StatusFrame& frame, Html& html) {
+  (html << "<a href=\"?server=").QueryValue(name);
+  if (!frame.refreshes) html << "&amp;refresh=off";
+  (html << "\">").Name(name) << "</a>";
+}
+
+void Number(std::size_t number, Html& html) { html.Text(std::to_string(number)); }
+
+void TextOrNone(const std::string& text, Html& html) {
+  if (text.empty()) {
+    html << "<span class=\"quiet\">–</span>";
+  } else {
+    html.Name(text);
+  }
+}
+
+// The label stands before the cell where rows are cards.
+class Cell {
+ public:
+  Cell(Html& html, Markup label, Markup kind = "") : html_(html) {
+    html_ << "<td class=\"" << kind << "\" data-label=\"" << label << "\"><div>";
+  }
+  ~Cell() { html_ << "</div></td>"; }
+  Cell(const Cell&) = delete;
+  Cell& operator=(const Cell&) = delete;
+
+ private:
+  Html& html_;
+};
+
+// A section with a heading; its table comes with the first row only.
+class Section {
+ public:
+  Section(Html& html, Markup id, Markup title, Markup about) : html_(html), id_(id) {
+    html_ << "<section id=\"" << id << "\"><div class=\"bar\"><h2 id=\"" << id << "-title\">" << title
+          << "</h2><span class=\"quiet\">" << about << "</span></div>";
+  }
+  ~Section() { html_ << "</section>\n"; }
+  Section(const Section&) = delete;
+  Section& operator=(const Section&) = delete;
+
+  void Head(std::initializer_list<Markup> columns) {
+    html_ << "<table aria-labelledby=\"" << id_ << "-title\"><thead><tr>";
+    for (const Markup column : columns) html_ << "<th scope=\"col\">" << column << "</th>";
+    html_ << "</tr></thead><tbody>\n";
+  }
+  void Foot() { html_ << "</tbody></table>"; }
+
+ private:
+  Html& html_;
+  Markup id_;
+};
+
+void LeftOut(std::size_t count, std::string_view what, const StatusFrame& frame, Html& html) {
+  if (count == 0) return;
+  (html << "<p><strong>").Text(fmt::format("{} not shown", Counted(count, what)))
+      << "</strong>, the least urgent ones."
+      << (frame.narrowed ? Markup("") : Markup(" A server's own page has more; the metrics have all.")) << "</p>\n";
+}
+
+// "Not known on a (why), b (why) and 3 more servers."
+void NotKnownOn(const Listed<UnknownOn>& unknown, Markup what, const StatusFrame& frame, Html& html) {
+  if (unknown.rows.empty()) return;
+  html << "<p><span class=\"badge unknown\">not known</span> " << what << " on ";
+  bool first = true;
+  for (const auto& [server, why] : unknown.rows) {
+    if (!first) html << "; ";
+    first = false;
+    ServerLink(server, frame, html);
+    (html << " (").Text(why) << ")";
+  }
+  if (unknown.left_out > 0) (html << " and ").Text(Counted(unknown.left_out, "more server"));
+  html << ".</p>\n";
+}
+
+void AgeOf(const std::optional<std::chrono::seconds>& age, Html& html) { html.Text(age ? AgeText(*age) : "–"); }
+
+void Counts(const ConnectionCounts& counts, Html& html) {
+  auto part = [&, first = true](std::size_t count, Markup what) mutable {
+    if (count == 0) return;
+    if (!first) html << ", ";
+    first = false;
+    Number(count, html);
+    html << what;
+  };
+  if (counts.unencrypted() > 0) {
+    Badge({counts.remote > 0 ? Level::kBad : Level::kWarning, fmt::format("{} unencrypted", counts.unencrypted())},
+          html);
+  }
+  part(counts.allowed, " unencrypted but allowed");
+  part(counts.tls, " TLS");
+  part(counts.gss, " GSS");
+  part(counts.local, " Unix socket");
+  if (counts.tls + counts.gss + counts.local + counts.allowed + counts.unencrypted() == 0) html << "none";
+}
+
+}  // namespace
+
+// ---- For the page
+
+Markup ClassOf(Level level) {
+  switch (level) {
+    case Level::kGood:
+      return "good";
+    case Level::kNote:
+      return "note";
+    case Level::kWarning:
+      return "warning";
+    case Level::kUnknown:
+      return "unknown";
+    case Level::kBad:
+      return "bad";
+  }
+  return "unknown";
+}
+
+std::string TimeLeft(std::chrono::sys_seconds end, std::chrono::sys_seconds now) {
+  using std::chrono::days;
+  using std::chrono::hours;
+  const auto span = [](std::chrono::seconds time) {
+    if (time < days(2)) return Counted(static_cast<std::size_t>(std::chrono::floor<hours>(time).count()), "hour");
+    return Counted(static_cast<std::size_t>(std::chrono::floor<days>(time).count()), "day");
+  };
+  return end > now ? span(end - now) : fmt::format("expired {} ago", span(now - end));
+}
+
+std::string DateText(std::chrono::sys_seconds time) {
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(time - day);
+  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
+                     clock.minutes().count(), clock.seconds().count());
+}
+
+// ---- Tables
+
+void ServerTable(const StatusView& view, const StatusFrame& frame, Html& html) {
+  Section section(html, "servers", "Servers", "the worst first");
+  if (view.servers.rows.empty()) {
+    html << "<p>No server is configured: nothing is watched.</p>";
+    return;
+  }
+  section.Head({"Server", "State", "Exporter’s connection", "Open connections", "Findings", "Age of data"});
+  for (const auto& row : view.servers.rows) {
+    html << "<tr>";
+    {
+      const Cell cell(html, "Server", "k");
+      ServerLink(row.name, frame, html);
+      if (!row.version.empty()) (html << "<small>PostgreSQL ").Text(row.version) << "</small>";
+    }
+    {
+      const Cell cell(html, "State");
+      Badge(row.state, html);
+    }
+    {
+      const Cell cell(html, "Exporter’s connection");
+      if (!row.own_connection) {
+        html << "<span class=\"quiet\">–</span>";
+      } else if (row.own_connection->level == Level::kGood) {
+        html.Text(row.own_connection->text);
+      } else {
+        Badge(*row.own_connection, html);
+      }
+    }
+    {
+      const Cell cell(html, "Open connections");
+      if (row.counts) {
+        Counts(*row.counts, html);
+      } else {
+        Badge({Level::kUnknown, "not known"}, html);
+      }
+    }
+    {
+      const Cell cell(html, "Findings");
+      if (row.remarks.rows.empty()) {
+        html << "<span class=\"quiet\">none</span>";
+      } else {
+        html << "<ul class=\"remarks\">";
+        for (const auto& remark : row.remarks.rows)
+          (html << "<li class=\"" << ClassOf(remark.level) << "\">").Text(remark.text) << "</li>";
+        if (row.remarks.left_out > 0)
+          (html << "<li>").Text(fmt::format("and {} more", row.remarks.left_out)) << "</li>";
+        html << "</ul>";
+      }
+    }
+    {
+      const Cell cell(html, "Age of data");
+      AgeOf(row.age, html);
+    }
+    html << "</tr>\n";
+  }
+  section.Foot();
+  LeftOut(view.servers.left_out, "server", frame, html);
+}
+
+void UnencryptedTable(const StatusView& view, const StatusFrame& frame, Html& html) {
+  Section section(html, "unencrypted", "Unencrypted connections",
+                  "TCP, neither TLS nor GSS, open at the last collection");
+  if (!view.unencrypted_rows.rows.empty()) {
+    section.Head({"Server", "User", "Client", "Database", "Application", "Policy", "Open", "pg_hba rule"});
+    for (const auto& row : view.unencrypted_rows.rows) {
+      html << "<tr>";
+      {
+        const Cell cell(html, "Server", "k");
+        ServerLink(row.server, frame, html);
+      }
+      {
+        const Cell cell(html, "User");
+        TextOrNone(row.user, html);
+      }
+      {
+        const Cell cell(html, "Client");
+        TextOrNone(row.client_addr, html);
+        html << (row.loopback ? Markup("<small>loopback</small>") : Markup("<small>remote</small>"));
+      }
+      {
+        const Cell cell(html, "Database");
+        TextOrNone(row.database, html);
+      }
+      {
+        const Cell cell(html, "Application");
+        TextOrNone(row.application, html);
+      }
+      {
+        const Cell cell(html, "Policy");
+        Badge(row.allowed    ? Remark{Level::kNote, "allowed"}
+              : row.loopback ? Remark{Level::kWarning, "not allowed"}
+                             : Remark{Level::kBad, "not allowed"},
+              html);
+      }
+      {
+        const Cell cell(html, "Open");
+        Number(row.connections, html);
+      }
+      {
+        const Cell cell(html, "pg_hba rule", "code");
+        TextOrNone(row.rule, html);
+      }
+      html << "</tr>\n";
+    }
+    section.Foot();
+    LeftOut(view.unencrypted_rows.left_out, "group", frame, html);
+  } else if (view.servers_in_all > 0 && view.sessions_unknown.rows.empty()) {
+    html << "<p>None: every open TCP connection is encrypted.</p>";
+  } else if (view.servers_in_all > view.sessions_unknown.rows.size() + view.sessions_unknown.left_out) {
+    html << "<p>None on the servers whose connections could be read.</p>";
+  }
+  NotKnownOn(view.sessions_unknown, "which connections are unencrypted", frame, html);
+}
+
+void CertificateTable(const StatusView& view, const StatusFrame& frame, Html& html) {
+  Section section(html, "certificates", "Certificates", "earliest expiry first");
+  if (!view.certificates.rows.empty()) {
+    section.Head({"Time left", "Server", "Subject", "Where", "State"});
+    for (const auto& row : view.certificates.rows) {
+      html << "<tr>";
+      {
+        const Cell cell(html, "Time left");
+        if (row.not_after) {
+          Badge({row.level, TimeLeft(*row.not_after, view.now)}, html);
+          (html << "<small>").Text(DateText(*row.not_after).substr(0, 10)) << "</small>";
+        } else {
+          Badge({row.level, row.level == Level::kNote ? "no end" : "end not known"}, html);
+        }
+      }
+      {
+        const Cell cell(html, "Server");
+        ServerLink(row.server, frame, html);
+      }
+      {
+        const Cell cell(html, "Subject");
+        html.Name(row.subject);
+        (html << "<small>").Text(row.kind) << "</small>";
+      }
+      {
+        const Cell cell(html, "Where");
+        for (const auto& place : row.places) (html << "<div>").Name(place) << "</div>";
+      }
+      {
+        const Cell cell(html, "State");
+        if (row.flags.empty()) html << "<span class=\"quiet\">–</span>";
+        for (const auto& flag : row.flags) Badge(flag, html);
+      }
+      html << "</tr>\n";
+    }
+    section.Foot();
+    LeftOut(view.certificates.left_out, "certificate", frame, html);
+  }
+  NotKnownOn(view.certificates_unknown, "which certificate is served", frame, html);
+}
+
+void ModeTable(const StatusView& view, const StatusFrame& frame, Html& html) {
+  Section section(html, "sslmode", "What each sslmode gets", "a libpq client with the exporter’s user, from here");
+  if (!view.modes.rows.empty()) {
+    constexpr std::array<Markup, tls::kSslModes.size()> kNames = {"disable", "allow",     "prefer",
+                                                                  "require", "verify-ca", "verify-full"};
+    section.Head({"Server", kNames[0], kNames[1], kNames[2], kNames[3], kNames[4], kNames[5]});
+    for (const auto& row : view.modes.rows) {
+      html << "<tr>";
+      {
+        const Cell cell(html, "Server", "k");
+        ServerLink(row.server, frame, html);
+      }
+      for (std::size_t i = 0; i < row.cells.size(); ++i) {
+        const Cell cell(html, kNames[i]);
+        Badge(row.cells[i], html);
+      }
+      html << "</tr>\n";
+    }
+    section.Foot();
+    LeftOut(view.modes.left_out, "server", frame, html);
+  }
+  NotKnownOn(view.modes_unknown, "what a client gets", frame, html);
+}
+
+void UnseenTable(const StatusView& view, const StatusFrame& frame, Html& html) {
+  Section section(html, "unseen", "Not checked", "what is not checked is not known to be in order");
+  if (view.unseen.rows.empty()) {
+    html << "<p>Nothing: everything was checked on these servers.</p>";
+    return;
+  }
+  section.Head({"What", "Why", "Servers"});
+  for (const auto& row : view.unseen.rows) {
+    html << "<tr>";
+    {
+      const Cell cell(html, "What", "k");
+      html.Name(row.what);
+    }
+    {
+      const Cell cell(html, "Why");
+      if (!row.why.empty()) html.Name(row.why);
+    }
+    {
+      const Cell cell(html, "Servers");
+      for (std::size_t i = 0; i < row.servers.size(); ++i) {
+        if (i > 0) html << ", ";
+        ServerLink(row.servers[i], frame, html);
+      }
+      if (row.more_servers > 0) html.Text(fmt::format(" and {} more", row.more_servers));
+    }
+    html << "</tr>\n";
+  }
+  section.Foot();
+  LeftOut(view.unseen.left_out, "line", frame, html);
+}
+
+void CollectorTable(const StatusView& view, const StatusFrame& frame, Html& html) {
+  if (view.collectors.rows.empty()) return;
+  Section section(html, "collectors", "Collectors", "when each ran last");
+  section.Head({"Server", "Collector", "State", "Last success", "Interval"});
+  for (const auto& row : view.collectors.rows) {
+    html << "<tr>";
+    {
+      const Cell cell(html, "Server", "k");
+      ServerLink(row.server, frame, html);
+    }
+    {
+      const Cell cell(html, "Collector");
+      html.Text(row.name);
+    }
+    {
+      const Cell cell(html, "State");
+      Badge(row.state, html);
+      if (!row.why.empty()) html.Name(row.why);
+    }
+    {
+      const Cell cell(html, "Last success");
+      AgeOf(row.age, html);
+      if (row.age) html << " ago";
+    }
+    {
+      const Cell cell(html, "Interval");
+      html.Text(AgeText(std::chrono::ceil<std::chrono::seconds>(row.interval)));
+    }
+    html << "</tr>\n";
+  }
+  section.Foot();
+  LeftOut(view.collectors.left_out, "collector", frame, html);
+}
+
+}  // namespace pgtls::status

@@ -1,0 +1,26 @@
+// The tables of the status page.
+#pragma once
+
+#include "exporter/status/html.h"
+#include "exporter/status/page.h"
+#include "exporter/status/view.h"
+
+namespace pgtls::status {
+
+inline constexpr std::size_t kLevels = 5;
+// The class that colours it.
+Markup ClassOf(Level level);
+// "8 days", "17 hours", "expired 3 days ago".
+std::string TimeLeft(std::chrono::sys_seconds end, std::chrono::sys_seconds now);
+// "2027-01-15 08:00:00 UTC"
+std::string DateText(std::chrono::sys_seconds time);
+
+// Each a <section>.
+void ServerTable(const StatusView& view, const StatusFrame& frame, Html& html);
+void UnencryptedTable(const StatusView& view, const StatusFrame& frame, Html& html);
+void CertificateTable(const StatusView& view, const StatusFrame& frame, Html& html);
+void ModeTable(const StatusView& view, const StatusFrame& frame, Html& html);
+void UnseenTable(const StatusView& view, const StatusFrame& frame, Html& html);
+void CollectorTable(const StatusView& view, const StatusFrame& frame, Html& html);
+
+}  // namespace pgtls::status

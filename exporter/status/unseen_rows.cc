@@ -1,0 +1,77 @@
+#include "exporter/status/unseen_rows.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "exporter/config/config.h"
+
+namespace pgtls::status {
+namespace {
+
+using Add = std::function<void(const std::string& what, const std::string& why)>;
+
+// "hba: the rules of pg_hba.conf", as `check` calls it too.
+std::string PartText(const sampling::CollectorState& collector, const sampling::IncompletePart& missing) {
+  const sampling::DeclaredPart* const declared =
+      collector.type == nullptr ? nullptr : sampling::FindPart(collector.type->parts, missing.part);
+  if (declared != nullptr) return fmt::format("{}: {}", collector.name, declared->what);
+  std::string text = collector.name + ": " + missing.part;
+  std::ranges::replace(text, '_', ' ');
+  return text;
+}
+
+void AddServer(const ServerFacts& facts, const Add& add) {
+  const auto& lost = facts.snapshot.connection_failure;
+  if (lost) add("everything that needs a login", FailureText(*lost));
+  for (const auto& [name, defaults] : config::DefaultCollectors()) {
+    const auto* collector = facts.Collector(name);
+    const bool said = collector != nullptr && facts.FailedWithConnection(*collector);
+    const std::string why = facts.WhyUnknown(name);
+    if (!why.empty() && !said) add(name, why);
+    if (collector == nullptr || !collector->result) continue;
+    for (const auto& missing : collector->result->incomplete) add(PartText(*collector, missing), missing.reason);
+  }
+  const std::string wire = facts.WhyWireUnknown();
+  if (!wire.empty()) add("the wire", wire);
+  if (!facts.certificates) return;
+  for (const auto& file : facts.certificates->files) {
+    if (!file.problem.empty()) add("file " + file.path, file.problem);
+    const bool named = !file.content.pkcs12_problem.empty();
+    if (file.content.malformed > 0 && !named)
+      add("file " + file.path, Counted(file.content.malformed, "malformed block"));
+    if (file.content.truncated) add("file " + file.path, "too many certificates: the first ones were read");
+  }
+}
+
+}  // namespace
+
+Listed<UnseenRow> UnseenRows(const std::vector<ServerFacts>& servers, std::size_t limit, std::size_t names) {
+  std::map<std::pair<std::string, std::string>, UnseenRow> rows;
+  for (const auto& facts : servers) {
+    AddServer(facts, [&](const std::string& what, const std::string& why) {
+      UnseenRow& row = rows[{what, why}];
+      if (row.servers.size() < names) {
+        row.servers.push_back(facts.snapshot.name);
+      } else {
+        ++row.more_servers;
+      }
+    });
+  }
+  const auto more = [](const UnseenRow& a, const UnseenRow& b) {
+    const auto count = [](const UnseenRow& row) { return row.servers.size() + row.more_servers; };
+    return std::tuple(count(b), std::tie(a.what, a.why)) < std::tuple(count(a), std::tie(b.what, b.why));
+  };
+  Foremost<UnseenRow, decltype(more)> foremost(limit, more);
+  for (auto& [key, row] : rows) {
+    std::tie(row.what, row.why) = key;
+    foremost.Add(std::move(row));
+  }
+  return foremost.Take();
+}
+
+}  // namespace pgtls::status

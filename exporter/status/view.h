@@ -1,0 +1,114 @@
+// What the status page shows, as values: chosen, sorted and bounded, not yet HTML. Texts are data, as they came.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "exporter/sampling/result.h"
+#include "exporter/status/top_n.h"
+#include "exporter/tls/sslmode.h"
+
+namespace pgtls::status {
+
+// In the order of seriousness. Not to know is worse than a weakness that is known, and never good.
+enum class Level { kGood, kNote, kWarning, kUnknown, kBad };
+
+// A state in words.
+struct Remark {
+  Level level = Level::kGood;
+  std::string text;
+};
+
+// Something that could not be seen on this server.
+struct UnknownOn {
+  std::string server;
+  std::string why;
+};
+
+struct ConnectionCounts {
+  std::size_t tls = 0, gss = 0, local = 0;  // local: Unix sockets
+  std::size_t remote = 0, loopback = 0;     // neither TLS nor GSS, and no exemption
+  std::size_t allowed = 0;                  // neither TLS nor GSS, by an exemption of the policy
+  std::size_t unencrypted() const { return remote + loopback; }
+};
+
+struct ServerRow {
+  std::string name;
+  std::string version;  // "15.20", empty where it is not known
+  Level level = Level::kGood;
+  Remark state;                             // up, down …
+  std::optional<Remark> own_connection;     // how the exporter's own connection is protected
+  std::optional<ConnectionCounts> counts;   // absent: not known
+  std::optional<std::chrono::seconds> age;  // of the counts
+  Listed<Remark> remarks;                   // the worst first
+};
+
+struct UnencryptedRow {
+  std::string server, user, client_addr, database, application;
+  bool loopback = false;
+  bool allowed = false;
+  std::size_t connections = 0;
+  std::string rule;  // "pg_hba.conf:14  host all all …"; empty where it is not known
+};
+
+struct CertificateRow {
+  std::string server;
+  std::string subject;
+  std::string kind;                 // "certificate", "authority", "revocation list"
+  std::vector<std::string> places;  // "served", "file /…"
+  std::optional<std::chrono::sys_seconds> not_after;
+  Level level = Level::kGood;  // of the time that is left
+  std::vector<Remark> flags;
+};
+
+struct ModeRow {
+  std::string server;
+  std::array<Remark, tls::kSslModes.size()> cells;
+};
+
+// One collector of a server that the page is about.
+struct CollectorRow {
+  std::string server, name;
+  Remark state;
+  std::string why;  // where it is not good
+  std::optional<std::chrono::seconds> age;
+  std::chrono::milliseconds interval{};
+};
+
+// What could not be looked at, for one reason, on these servers.
+struct UnseenRow {
+  std::string what, why;
+  std::vector<std::string> servers;  // the first of them
+  std::size_t more_servers = 0;
+};
+
+struct StatusView {
+  std::chrono::sys_seconds now;
+  std::size_t servers_in_all = 0, up = 0, down = 0;  // the rest was not tried yet
+  ConnectionCounts counts;                           // on the servers where they are known
+  std::array<std::size_t, 5> by_level{};             // servers, by Level
+  Listed<ServerRow> servers;                         // the worst first
+  Listed<UnencryptedRow> unencrypted_rows;           // not allowed, remote, many connections first
+  Listed<UnknownOn> sessions_unknown;
+  Listed<CertificateRow> certificates;     // the soonest first
+  Listed<UnknownOn> certificates_unknown;  // what is served
+  Listed<ModeRow> modes;
+  Listed<UnknownOn> modes_unknown;
+  Listed<UnseenRow> unseen;
+  Listed<CollectorRow> collectors;  // only where the page is about few servers
+};
+
+struct StatusLimits {
+  std::size_t rows = 100;    // of each table
+  std::size_t names = 20;    // of servers where something is not known
+  std::size_t remarks = 8;   // on a server
+  std::size_t detailed = 1;  // with so many servers or fewer, the collectors are shown too
+};
+
+StatusView ViewOf(const sampling::Snapshots& servers, std::chrono::sys_seconds now, const StatusLimits& limits = {});
+
+}  // namespace pgtls::status
