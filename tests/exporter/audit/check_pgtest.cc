@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <tuple>
+#include <utility>
 
 #include "collectors/registry.h"
 #include "exporter/audit/check.h"
@@ -212,6 +214,43 @@ TEST(CheckPgTest, TellsWhyNoModeProtects) {
   server.Reload();
   EXPECT_THAT(finding("user=tls_user sslmode=require ssl_max_protocol_version=TLSv1.2").remedy,
               testing::HasSubstr("ssl_max_protocol_version"));
+}
+
+// libpq binds a SCRAM login to a digest that the certificate's signature names: what counts is the authority's key, and
+// not the server's. The verdict stands beside a real login.
+TEST(CheckPgTest, TellsWhichCertificatesKeepScramFromWorking) {
+  using support::Client;
+  using support::KeyType;
+  PostgresServer server({.hba = "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n",
+                         .tls = support::ServerTls{.server = support::TestCa().IssueForLocalhost()}});
+  server.RunSqlFile("deploy/sql/monitoring_role.sql");
+  server.Execute("SET password_encryption = 'scram-sha-256'; ALTER ROLE tls_exporter PASSWORD 'geheim'");
+  const std::string conninfo = server.Conninfo("user=tls_exporter password=geheim sslmode=require ");
+  const auto serve = [&](KeyType authority, KeyType key) {
+    const support::TestCa ca("Our CA", {.key = authority});
+    server.SetTls({.server = ca.Issue({.ip_addresses = {"127.0.0.1"}, .key = key})});
+    server.Reload();
+  };
+  for (const auto& [authority, key, signature] : {std::tuple(KeyType::kEd25519, KeyType::kEd25519, "ED25519"),
+                                                  std::tuple(KeyType::kEd25519, KeyType::kRsa2048, "ED25519"),
+                                                  std::tuple(KeyType::kEd448, KeyType::kEc256, "ED448")}) {
+    SCOPED_TRACE(signature);
+    serve(authority, key);
+    EXPECT_THAT(Client::WhyNot(conninfo).value_or("logged in"), testing::HasSubstr("could not find digest for NID"));
+    EXPECT_EQ(Client::WhyNot(conninfo + "channel_binding=disable"), std::nullopt);
+    for (const char* more : {"", "channel_binding=disable"}) {
+      const Finding finding = FindingOf(CheckServer(conninfo + more), "scram_impossible");
+      EXPECT_THAT(finding.evidence, testing::Contains(std::string("served: signed with ") + signature));
+      EXPECT_THAT(finding.remedy, testing::HasSubstr("channel_binding=disable"));
+    }
+  }
+  for (const auto& [authority, key] :
+       {std::pair(KeyType::kRsa2048, KeyType::kEd25519), std::pair(KeyType::kEc256, KeyType::kEd448),
+        std::pair(KeyType::kRsaPss, KeyType::kRsa2048)}) {
+    serve(authority, key);
+    EXPECT_EQ(Client::WhyNot(conninfo + "channel_binding=require"), std::nullopt);
+    EXPECT_THAT(TextReport(CheckServer(conninfo)), testing::Not(testing::HasSubstr("scram_impossible")));
+  }
 }
 
 TEST(ExplainPgTest, AsksTheServerAboutNamesThatDoNotExist) {
