@@ -14,8 +14,8 @@
 namespace pgtls::tls {
 
 struct FileReport {
-  std::string role;     // "server", "ca", "crl" (of the server's settings), "extra" (configured)
-  std::string path;     // absolute
+  std::string role;  // "server", "ca", "crl" (of the server's settings), "extra" (configured)
+  std::string path;  // absolute
   // Empty: none; missing, permission_denied, unreadable, no_certificate, no_crl, malformed; of role extra also
   // wrong_password, unsupported_encryption.
   std::string problem;

@@ -151,7 +151,8 @@ TEST_F(WebConfigTest, RefusesTlsThatWouldNotBe) {
   EXPECT_THAT(ErrorOf("tls_server_config: {cert_file: server.crt, key_file: server.crt}\n"),
               HasSubstr("cannot be read"));
   dir_.Write("other.key", ca_.IssueForLocalhost().key);
-  EXPECT_THAT(ErrorOf("tls_server_config: {cert_file: server.crt, key_file: other.key}\n"), HasSubstr("does not belong"));
+  EXPECT_THAT(ErrorOf("tls_server_config: {cert_file: server.crt, key_file: other.key}\n"),
+              HasSubstr("does not belong"));
   EXPECT_THAT(TlsErrorOf("  min_version: TLS13\n  max_version: TLS12\n"), HasSubstr("above max_version"));
   EXPECT_THAT(TlsErrorOf("  cipher_suites: [TLS_RSA_WITH_RC4_128_SHA]\n"), HasSubstr("unknown cipher suite"));
   EXPECT_THAT(TlsErrorOf("  curve_preferences: [CurveP224]\n"), HasSubstr("unknown curve"));
