@@ -11,6 +11,7 @@
 
 #include "exporter/base/error.h"
 #include "exporter/base/file.h"
+#include "exporter/tls/server_access.h"
 
 namespace pgtls::collectors {
 namespace {
@@ -34,6 +35,16 @@ Read ReadBytes(const std::string& path) {
 tls::FileReport ReadOne(std::string role, std::string path, const std::optional<std::string>& password = std::nullopt) {
   Read read = ReadBytes(path);
   return ReportOf(std::move(role), std::move(path), std::move(read.problem), read.bytes, password);
+}
+
+// A connection opens its lists as the server's user; what only this process may read is none of them.
+tls::FileReport ReadList(const std::string& path, const std::optional<tls::ServerUser>& user) {
+  const tls::FileAccess access = user ? AccessOf(*user, path) : tls::FileAccess();
+  tls::FileReport report = access.problem == "permission_denied"
+                               ? tls::FileReport{.role = "crl", .path = path, .problem = access.problem}
+                               : ReadOne("crl", path);
+  report.server_may_read = access.readable;
+  return report;
 }
 
 // The lists that OpenSSL would look up in a hashed directory: "1a2b3c4d.r0". Throws std::system_error.
@@ -135,7 +146,9 @@ FilesRead ReadServerFiles(const FileSettings& settings, const ServerPlace& place
       AddLostDirectory(path, ProblemOf(error.code()), result);
     }
   });
-  for (const std::string& path : lists) result.files.push_back(ReadOne("crl", path));
+  if (lists.empty()) return result;
+  const auto user = tls::ServerUserOf(Setting(settings, "data_directory"), place.postmaster());
+  for (const std::string& path : lists) result.files.push_back(ReadList(path, user));
   return result;
 }
 

@@ -61,7 +61,8 @@ FilesRead ReadFiles(const std::vector<ServerFileRow>& rows) {
     if (role == "crl_dir") {  // only where it could not be listed
       AddLostDirectory(path, problem, result);
     } else {
-      result.files.push_back(ReportOf(role, path, problem, bytes, std::nullopt));
+      tls::FileReport& report = result.files.emplace_back(ReportOf(role, path, problem, bytes, std::nullopt));
+      if (problem != "unreadable") report.server_may_read = problem.empty();  // the server itself has tried
     }
   }
   return result;

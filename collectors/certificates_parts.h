@@ -66,8 +66,12 @@ inline constexpr sampling::Remedy kClientCertificatesRemedies[] = {
     {"missing",
      "ssl_ca_file or ssl_crl_file names a file that does not exist: correct the setting or install the file."},
     {"permission_denied",
-     "Give the exporter's OS user (through SQL: the server's) read permission on ssl_ca_file, ssl_crl_file and the "
-     "files in ssl_crl_dir."},
+     "Let the server's OS user and the exporter's (through SQL: the server's alone) read ssl_ca_file, ssl_crl_file, "
+     "ssl_crl_dir and the files in it, and enter their directories: `namei -l PATH` shows which one refuses."},
+    {"server_access",
+     "Whether the server's OS user may read a file in ssl_crl_dir could not be determined: an access control list "
+     "(getfacl) decides, its groups are not known here, or the exporter may not search a directory on the path. Let "
+     "the server's OS user own the directory and its files, or set read_via: sql, where the server itself tries."},
     {"unreadable", "Run `ls -l` on ssl_ca_file, ssl_crl_file and ssl_crl_dir: one of them is no regular file."},
     {"malformed", "Replace ssl_ca_file or ssl_crl_file: a block in it is broken, and the server does not load it."},
     {"no_certificate", "Put the certificates of the authorities that issue client certificates into ssl_ca_file."},

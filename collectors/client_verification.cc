@@ -27,9 +27,12 @@ void AddCertificates(const tls::FileReport& file, std::vector<std::string>& ders
   for (const auto& entry : file.content.certificates) ders.push_back(entry.facts.der);
 }
 
-// Nothing is known of what is in it; what is missing or broken is known to be so.
-bool IsUnseen(const tls::FileReport& file) {
-  return file.problem == "permission_denied" || file.problem == "unreadable";
+// Why it is not known what a connection finds in ssl_crl_dir or a file in it. What is missing or broken, or closed to
+// the server, is known to be so.
+std::string WhyUnseen(const tls::FileReport& file, bool in_directory) {
+  if (file.server_may_read == false) return "";
+  if (file.problem == "permission_denied" || file.problem == "unreadable") return file.problem;
+  return in_directory && !file.server_may_read ? "server_access" : "";
 }
 
 std::string WithoutSlashes(std::string path) {
@@ -55,7 +58,7 @@ std::string AddLists(const std::vector<tls::FileReport>& files, const std::strin
     }
     const bool in_directory = IsIn(crl_dir, file.path);
     if (!in_directory && WithoutSlashes(file.path) != crl_dir) continue;
-    if (IsUnseen(file)) return file.problem;
+    if (std::string problem = WhyUnseen(file, in_directory); !problem.empty()) return problem;
     if (in_directory) verification.lists.push_back(ListsOf(file, true));
   }
   return "";

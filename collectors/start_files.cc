@@ -29,10 +29,7 @@ class Reader {
       : answers_(answers), place_(place), input_(StartInputOf(answers, server_version)) {}
 
   StartJudgement Run() {
-    struct stat directory{};
-    if (stat(Setting(answers_.next, "data_directory").c_str(), &directory) == 0) {
-      user_ = tls::ServerUserOf(directory.st_uid, place_.postmaster());
-    }
+    user_ = tls::ServerUserOf(Setting(answers_.next, "data_directory"), place_.postmaster());
     input_.same_library = tls::UsesOurLibrary(place_.postmaster());
     input_.certificate = File("server", "ssl_cert_file");
     input_.key = Key();

@@ -61,9 +61,6 @@ StartJudgement JudgeStartOf(const StartAnswers& answers, const std::vector<Serve
     input.dh_params = Unknown(Setting(answers.next, "ssl_dh_params_file"), "sql");
   }
   judgement.verdict = JudgeNextStart(input);
-  for (const ServerFileRow& row : rows) {
-    if (row.problem == "permission_denied") judgement.server_may_read[row.role] = false;
-  }
   return judgement;
 }
 

@@ -226,7 +226,10 @@ void AddFile(const tls::FileReport& file, bool in_force, bool told, bool clients
              Findings& findings) {
   const std::string where = "file " + file.path;
   const bool of_server = file.role != "extra";
-  const bool unusable = !file.problem.empty() && file.problem != "permission_denied" && !told;
+  // What the exporter may not read is no fault of the server's.
+  const bool denied_to_server = file.of_list_directory && file.server_may_read == false;
+  const bool denied = file.problem == "permission_denied" && !denied_to_server;
+  const bool unusable = !file.problem.empty() && !denied && !told;
   if (unusable && file.of_list_directory) {
     AddListDirectory(file, findings);
   } else if (unusable) {

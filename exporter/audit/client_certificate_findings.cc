@@ -12,7 +12,6 @@ namespace {
 
 using std::chrono::days;
 using std::chrono::sys_seconds;
-using tls::ClientAuthority;
 using tls::ListScope;
 
 constexpr auto kSoon = days(7);
@@ -25,11 +24,16 @@ constexpr const char* kNewAuthority =
 constexpr const char* kNewList =
     "Get the authority's current revocation list, put it into ssl_crl_file and SELECT pg_reload_conf(); or into "
     "ssl_crl_dir under the name that `openssl rehash` gives it, where the next connection finds it.";
+constexpr const char* kClosedList =
+    "A list in ssl_crl_dir is closed to the server (see the finding crl_dir_unusable): let the server's OS user read "
+    "it, "
+    "and the next connection uses it. If the authority's list is another one: ";
 
 // What the file ssl_ca_file says, and where.
 struct Verifier {
   const tls::ClientTrust& trust;
   std::string file;
+  bool lists_closed;  // the server may not read a list in ssl_crl_dir
   sys_seconds now;
   Findings& findings;
 
@@ -126,7 +130,7 @@ void AddLists(const Verifier& verifier) {
              "With ssl_crl_file or ssl_crl_dir set, every authority on a client's path needs its list, the root "
              "included: without it the server refuses every client certificate that it issued, or that an authority "
              "below it issued.",
-             kNewList});
+             (verifier.lists_closed ? kClosedList : std::string()) + kNewList});
   AddGroups(std::move(unusable), verifier,
             {Severity::kCritical,
              "crl_unusable",
@@ -176,7 +180,10 @@ void AddClientCertificates(const Evidence& evidence, Findings& findings) {
   for (const auto& list : inventory.lists) AddEndOfList(list, evidence.now, findings);
   const auto file = std::ranges::find(inventory.files, "ca", &tls::FileReport::role);
   if (!inventory.clients || file == inventory.files.end()) return;
-  const Verifier verifier{*inventory.clients, file->path, evidence.now, findings};
+  const bool lists_closed = std::ranges::any_of(inventory.files, [](const tls::FileReport& list) {
+    return list.of_list_directory && list.problem == "permission_denied" && list.server_may_read == false;
+  });
+  const Verifier verifier{*inventory.clients, file->path, lists_closed, evidence.now, findings};
   AddExpiry(verifier);
   AddPaths(verifier);
   AddLists(verifier);

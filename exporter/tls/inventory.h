@@ -20,7 +20,8 @@ struct FileReport {
   // wrong_password, unsupported_encryption.
   std::string problem;
   CertificateFile content;
-  // Of problem permission_denied: is it the server that may not read the file? Absent: not known, or not the server's.
+  // Can the server read the file? False with problem permission_denied or missing: it cannot. Absent: not known, or not
+  // the server's.
   std::optional<bool> server_may_read = std::nullopt;
   bool of_list_directory = false;  // role "crl": ssl_crl_dir, or a file in it. No start and no reload reads them
 };

@@ -214,6 +214,12 @@ ServerUser ServerUserOf(uid_t uid, pid_t pid) {
   return user;
 }
 
+std::optional<ServerUser> ServerUserOf(const std::string& data_directory, pid_t pid) {
+  struct stat status{};
+  if (stat(data_directory.c_str(), &status) != 0) return std::nullopt;
+  return ServerUserOf(status.st_uid, pid);
+}
+
 FileAccess AccessOf(const ServerUser& user, const std::string& path) { return Walk(user, path).Run(); }
 
 }  // namespace pgtls::tls

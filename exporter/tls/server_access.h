@@ -20,6 +20,8 @@ struct ServerUser {
 
 // The user `uid` with its groups; `pid`: its running server, 0 where there is none to look at. Blocks.
 ServerUser ServerUserOf(uid_t uid, pid_t pid);
+// The owner of its data directory, as whom a server runs. nullopt: the directory is not visible. Blocks.
+std::optional<ServerUser> ServerUserOf(const std::string& data_directory, pid_t pid);
 
 struct FileAccess {
   // Of the path as the server will find it: `missing`, `permission_denied`, `other` (a loop of links); else empty.

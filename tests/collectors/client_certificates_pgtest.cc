@@ -163,6 +163,48 @@ TEST_F(ClientCertificatesPgTest, TheServerAnswersAsTheVerdictSays) {
   }
 }
 
+// The exporter, as root, reads them all; whoever reads for the server is its own user.
+TEST_F(ClientCertificatesPgTest, AListInTheDirectoryCountsWhereTheServerMayReadIt) {
+  const std::string hash = HashOf(root_);
+  const std::string first = server_.data_dir() + "/crls/" + hash + ".r0";
+  const std::string second = server_.data_dir() + "/crls/" + hash + ".r1";
+  const std::string directory = server_.data_dir() + "/crls";
+  const std::string good = List(root_, -20, 20);
+  const Scenario scenario = {"", root_.certificate(), {}, {{{hash + ".r0", good}, {hash + ".r1", good}}}, {&root_}, ""};
+  struct Case {
+    std::string name;
+    std::vector<std::vector<std::string>> commands;
+    std::string answer;
+    std::string over_sql;
+  };
+  const std::string unlisted = "not judged";
+  const std::vector<Case> cases = {
+      {"as they were", {}, "y", "y"},
+      {"one of root's", {{"chown", "root:root", first}, {"chmod", "600", first}}, "n", "n"},
+      {"one that nobody may read", {{"chmod", "0", first}}, "n", "n"},
+      {"a link to one of root's",
+       {{"chown", "root:root", first},
+        {"chmod", "600", first},
+        {"mv", first, directory + "/list"},
+        {"ln", "-s", "list", first}},
+       "n",
+       "n"},
+      {"the second of root's", {{"chown", "root:root", second}, {"chmod", "600", second}}, "y", "y"},
+      {"one of root's group", {{"chown", "root:postgres", first}, {"chmod", "640", first}}, "y", "y"},
+      {"a directory of root's", {{"chown", "root:root", directory}, {"chmod", "700", directory}}, "n", unlisted},
+      {"to be searched, not listed", {{"chown", "root:root", directory}, {"chmod", "711", directory}}, "y", unlisted},
+      {"to be listed, not searched", {{"chown", "root:root", directory}, {"chmod", "744", directory}}, "n", "n"},
+  };
+  for (const Case& one : cases) {
+    Install(scenario);
+    for (const auto& command : one.commands) support::MustRun(command);
+    EXPECT_EQ(Answers(scenario), one.answer) << one.name << ", of the server";
+    EXPECT_EQ(Verdicts(config::ReadVia::kLocal), one.answer) << one.name << ", here";
+    EXPECT_EQ(lists_.empty(), one.answer == "n") << one.name << ", here";
+    EXPECT_EQ(Verdicts(config::ReadVia::kSql), one.over_sql) << one.name << ", through SQL";
+  }
+}
+
 TEST_F(ClientCertificatesPgTest, WhereNoneIsVerifiedNothingIsSaid) {
   Install({"", root_.certificate(), List(root_, -40, -10), {}, {}, ""});
   EXPECT_EQ(Verdicts(config::ReadVia::kSql), "n");

@@ -422,6 +422,19 @@ TEST(Remedies, EveryProblemOfAListDirectoryHasItsOwn) {
     EXPECT_THAT(findings[0].remedy, HasSubstr("/data/crls"));
     EXPECT_TRUE(texts.insert(findings[0].remedy).second) << problem;
   }
+  tls::CertificateInventory inventory;
+  inventory.files = {
+      {.role = "ca", .path = "/data/root.crt", .problem = ""},
+      {.role = "crl", .path = "/data/crls/1a2b3c4d.r0", .problem = "permission_denied", .of_list_directory = true}};
+  EXPECT_THAT(SnapshotBuilder().Publish(inventory).Check(), testing::IsEmpty()) << "closed to the exporter";
+  inventory.files[1].server_may_read = false;
+  const tls::ClientAuthority listless{"CN=a", "01", {{"crl_missing", "CN=a"}}, std::nullopt};
+  inventory.clients = tls::ClientTrust{.authorities = {listless}, .needed = {}, .lists = {}, .not_found = {}};
+  std::map<std::string, std::string> remedies;
+  for (const Finding& finding : SnapshotBuilder().Publish(inventory).Check())
+    remedies[std::string(finding.id)] = finding.remedy;
+  EXPECT_THAT(remedies["crl_dir_unusable"], HasSubstr("namei -l /data/crls/1a2b3c4d.r0"));
+  EXPECT_THAT(remedies["crl_missing"], HasSubstr("crl_dir_unusable"));
   EXPECT_THAT(ListDirectoryRemedy("malformed", "/data/crls/1a2b3c4d.r0"), HasSubstr("X509 CRL"));
   EXPECT_THAT(ListDirectoryRemedy("permission_denied", "/data/crls"), HasSubstr("namei -l /data/crls"));
 }
