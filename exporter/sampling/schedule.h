@@ -19,4 +19,16 @@ Deadline LastBeat(Deadline due, std::chrono::milliseconds interval);
 std::chrono::milliseconds SecondRun(std::chrono::milliseconds interval, std::chrono::milliseconds shortest,
                                     double phase, double chance);
 
+// A server that gave its session lane no connection, or none that lasted.
+struct Trouble {
+  int failures = 1;       // in a row
+  bool silent = false;    // no answer in time
+  bool overload = false;  // most of the servers that are asked answer late
+};
+
+// When it is tried again: after twice as long with each failure, at most after `shortest`, the shortest of its
+// collectors' intervals. A server that is silent has too much to do, and each attempt is more of it: up to a minute. So
+// it is with all of them under overload: up to four intervals. Of that, by `chance` (0 … 1), at least half.
+std::chrono::milliseconds Backoff(const Trouble& trouble, std::chrono::milliseconds shortest, double chance);
+
 }  // namespace pgtls::sampling

@@ -24,13 +24,6 @@ double Spread(double least) {
   return std::uniform_real_distribution<double>(least, 1.0)(random);
 }
 
-// A server in trouble is asked once a minute at least.
-constexpr std::chrono::minutes kLongestBackoff{1};
-
-milliseconds Part(milliseconds duration, double part) {
-  return milliseconds(static_cast<std::int64_t>(static_cast<double>(duration.count()) * part));
-}
-
 void LogMissing(const std::string& server, const std::string& collector, const IncompletePart& missing) {
   constexpr std::string_view kMessage = "a part could not be checked";
   const auto& [part, reason, detail] = missing;
@@ -250,14 +243,11 @@ milliseconds Server::Backoff(const Failure& failure) {
     if (slot.enabled && NeedsSql(*slot.type)) shortest = std::min(shortest, slot.state.interval);
   }
   // To ask whether the server has ended what was left behind costs it nothing.
-  if (closing_->Open() >= kMostLeftBehind) return Part(shortest, Spread(0.5));
+  if (closing_->Open() >= kMostLeftBehind) return std::chrono::duration_cast<milliseconds>(shortest * Spread(0.5));
   ++failures_in_a_row_;
-  // A server that gives no answer in time has too much to do, and each attempt is more of it. So it is with all of them
-  // where most answer late.
+  const bool silent = failure.reason == FailureReason::kTimeout;
   const bool overload = runtime_.admission != nullptr && runtime_.admission->answers_are_late();
-  milliseconds longest = overload ? 4 * shortest : shortest;
-  if (failure.reason == FailureReason::kTimeout) longest = std::max<milliseconds>(longest, kLongestBackoff);
-  return Part(std::min(longest, milliseconds(500) * (1 << std::min(failures_in_a_row_, 10))), Spread(0.5));
+  return sampling::Backoff({failures_in_a_row_, silent, overload}, shortest, Spread(0));
 }
 
 void Server::FailAllOnSession(const Failure& failure) {

@@ -112,5 +112,51 @@ TEST_F(OverdueTest, WaitsWithoutRunningForAPermitBeforeWhatIsMoreUrgent) {
   EXPECT_LT(steps, 1000) << "the lane asks for its permit again and again";
 }
 
+class LateFleetTest : public testing::SamplingTest {
+ protected:
+  LateFleetTest() : SamplingTest({&testing::kSessionsType}) {}
+  void AnswerLate() {
+    for (int i = 0; i < 12; ++i) {
+      now_ += milliseconds(200);
+      Admission::Permit permit(&admission_, "other" + std::to_string(i),
+                               {Urgency::kSessions, now_, milliseconds(100), true});
+      permit.Report(milliseconds(90), milliseconds(100), true);
+    }
+  }
+  Deadline now_{std::chrono::hours(1)};
+  Admission admission_{loop_, Admission::kBounds, [this] { return now_; }};
+};
+
+// Each attempt is more for all of them to do. Two servers that are down, one of them in a fleet that answers late: its
+// shortest wait is twice the other's longest.
+TEST_F(LateFleetTest, AServerThatIsDownIsTriedLessOften) {
+  AnswerLate();
+  ASSERT_TRUE(admission_.answers_are_late());
+  auto config = Config("db", "host=127.0.0.1 port=" + std::to_string(support::FreePort()));
+  config.collectors["sessions"].interval = milliseconds(200);
+  const auto shared = std::make_shared<const config::ServerConfig>(config);
+  Runtime late_runtime = runtime_;
+  late_runtime.admission = &admission_;
+  const auto late = std::make_shared<Server>(shared, late_runtime);
+  struct Attempts {
+    Server& server;
+    std::shared_ptr<const CollectorResult> last;
+    int count = 0;
+    void Look() {
+      const auto result = Find(*server.Snapshot(), "sessions")->result;
+      if (result != std::exchange(last, result)) ++count;
+    }
+  };
+  Start(config);
+  late->Start();
+  Attempts usual{*server_}, rare{*late};
+  ASSERT_TRUE(RunUntil([&] {
+    usual.Look(), rare.Look();
+    return usual.count == 12;
+  }));
+  EXPECT_LT(4 * rare.count, 3 * usual.count);
+  late->Stop();
+}
+
 }  // namespace
 }  // namespace pgtls::sampling

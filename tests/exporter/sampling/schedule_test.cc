@@ -52,5 +52,41 @@ TEST(ScheduleTest, ServersAreSpreadOverTheWholeInterval) {
   EXPECT_GT(SecondRun(milliseconds(1), milliseconds(1), 0, 0), milliseconds(0));
 }
 
+TEST(BackoffTest, DoublesUpToTheShortestInterval) {
+  const auto after = [](int failures) { return Backoff({.failures = failures}, seconds(15), 1); };
+  EXPECT_EQ(after(1), seconds(1));
+  EXPECT_EQ(after(2), seconds(2));
+  EXPECT_EQ(after(4), seconds(8));
+  EXPECT_EQ(after(5), seconds(15));
+  EXPECT_EQ(after(1'000'000), seconds(15));
+}
+
+TEST(BackoffTest, ByChanceHalfOfItAtLeast) {
+  EXPECT_EQ(Backoff({.failures = 2}, seconds(15), 0), seconds(1));
+  EXPECT_EQ(Backoff({.failures = 9}, milliseconds(100), 0.5), milliseconds(75));
+}
+
+TEST(BackoffTest, ASilentServerHasAMinute) {
+  const auto after = [](int failures, milliseconds interval) {
+    return Backoff({.failures = failures, .silent = true}, interval, 1);
+  };
+  EXPECT_EQ(after(1, seconds(15)), seconds(1));
+  EXPECT_EQ(after(6, seconds(15)), seconds(32));
+  EXPECT_EQ(after(7, seconds(15)), seconds(60));
+  EXPECT_EQ(after(100, seconds(15)), seconds(60));
+  EXPECT_EQ(after(9, std::chrono::minutes(3)), std::chrono::minutes(3));
+}
+
+TEST(BackoffTest, UnderOverloadFourIntervals) {
+  const auto after = [](int failures, milliseconds interval, bool silent = false) {
+    return Backoff({.failures = failures, .silent = silent, .overload = true}, interval, 1);
+  };
+  EXPECT_EQ(after(1, seconds(15)), seconds(1)) << "not sooner, and not later for the first time";
+  EXPECT_EQ(after(5, seconds(10)), seconds(16));
+  EXPECT_EQ(after(100, seconds(10)), seconds(40));
+  EXPECT_EQ(after(100, seconds(10), true), seconds(60));
+  EXPECT_EQ(after(100, seconds(20), true), seconds(80));
+}
+
 }  // namespace
 }  // namespace pgtls::sampling
