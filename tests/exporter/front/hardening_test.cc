@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
@@ -244,6 +245,46 @@ TEST_F(HardeningTest, ClientsThatVanishLeaveNothing) {
   ExpectScrape();
   EXPECT_EQ(Threads(), threads);
   EXPECT_TRUE(support::WaitUntil([&] { return Descriptors() == descriptors; }));
+}
+
+// The limit of open files is reached: who waits longest makes room, and the log says so once a minute.
+TEST_F(HardeningTest, WithoutADescriptorLeftOneWhoWaitsGivesWayAndTheLogSaysIt) {
+  options_.max_connections = 2;
+  Start();
+  ::testing::internal::CaptureStderr();
+  std::size_t open = Descriptors();
+  const auto settled = [&] { return support::WaitUntil([&] { return Descriptors() == open; }); };
+  // One is cut for another reason first: a sanitizer that meets a type for the first time needs descriptors.
+  std::vector<std::unique_ptr<Client>> waiting;
+  for (const int more : {2, 2, 1}) {  // both ends are in this process
+    waiting.push_back(Send(""));
+    open += static_cast<std::size_t>(more);
+    EXPECT_TRUE(settled());
+  }
+  EXPECT_EQ(waiting[0]->ReadToEnd(), "");
+  waiting.erase(waiting.begin());
+  --open;
+  rlimit usual{};
+  getrlimit(RLIMIT_NOFILE, &usual);
+  for (const auto& cut : waiting) {
+    // The last descriptor is the new client's own: there is none for the other end.
+    const int last = dup(STDIN_FILENO);
+    close(last);
+    const rlimit low{.rlim_cur = static_cast<rlim_t>(last) + 1, .rlim_max = usual.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &low);
+    const auto client = Send("");
+    EXPECT_EQ(cut->ReadToEnd(), "");
+    setrlimit(RLIMIT_NOFILE, &usual);
+    client->Send("GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    EXPECT_EQ(client->ReadAnswer().body, "page");
+    EXPECT_TRUE(settled()) << "this client's descriptor is there in place of the other end of the one that was cut";
+    --open;
+  }
+  server_->Stop();
+  const std::string log = ::testing::internal::GetCapturedStderr();
+  const std::string message = "connections cannot be accepted";
+  EXPECT_THAT(log, HasSubstr("level=warn msg=\"" + message + "\" err=\"Too many open files\" times=1"));
+  EXPECT_EQ(log.find(message), log.rfind(message)) << log;
 }
 
 TEST_F(HardeningTest, GarbageIsRefused) {
