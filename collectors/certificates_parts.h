@@ -75,6 +75,9 @@ inline constexpr sampling::Remedy kClientCertificatesRemedies[] = {
     {"unreadable", "Run `ls -l` on ssl_ca_file, ssl_crl_file and ssl_crl_dir: one of them is no regular file."},
     {"malformed", "Replace ssl_ca_file or ssl_crl_file: a block in it is broken, and the server does not load it."},
     {"no_certificate", "Put the certificates of the authorities that issue client certificates into ssl_ca_file."},
+    {"not_modelled",
+     "ssl_crl_dir has a colon: OpenSSL takes it for several directories, which are not read here. Put the lists into "
+     "one directory whose path has none."},
     {"no_crl", "Put the revocation lists of these authorities into ssl_crl_file, or reset it."},
     {"too_many_certificates",
      "ssl_ca_file holds more certificates than are read of one file, and cannot be split: remove from it the "

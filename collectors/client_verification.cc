@@ -79,6 +79,8 @@ ClientFiles ClientFilesOf(const std::vector<tls::FileReport>& files, const FileS
     AddCertificates(*ca, verification.authorities);
     verification.lists.push_back(ListsOf(*ca, false));
     result.problem = ca->content.truncated ? "too_many_certificates" : ca->problem;
+    // OpenSSL takes it for several directories.
+    if (result.problem.empty() && crl_dir->contains(':')) result.problem = "not_modelled";
     if (result.problem.empty()) {
       result.problem =
           AddLists(files, Absolute(*crl_file, settings), WithoutSlashes(Absolute(*crl_dir, settings)), verification);

@@ -205,6 +205,21 @@ TEST_F(ClientCertificatesPgTest, AListInTheDirectoryCountsWhereTheServerMayReadI
   }
 }
 
+TEST_F(ClientCertificatesPgTest, OfSeveralDirectoriesNothingIsSaid) {
+  const Scenario scenario = {"", root_.certificate(), {}, {{{HashOf(root_) + ".r0", List(root_, -20, 20)}}}, {&root_},
+                             ""};
+  Install(scenario);
+  server_.Set("ssl_crl_dir = '/none:crls'");
+  server_.Reload();
+  EXPECT_EQ(Answers(scenario), "y");
+  for (const config::ReadVia via : {config::ReadVia::kSql, config::ReadVia::kLocal}) {
+    EXPECT_EQ(Verdicts(via), "not judged");
+    const auto parts = harness_.Collect().incomplete;
+    EXPECT_TRUE(std::ranges::any_of(
+        parts, [](const auto& part) { return part.part == "client_certificates" && part.reason == "not_modelled"; }));
+  }
+}
+
 TEST_F(ClientCertificatesPgTest, WhereNoneIsVerifiedNothingIsSaid) {
   Install({"", root_.certificate(), List(root_, -40, -10), {}, {}, ""});
   EXPECT_EQ(Verdicts(config::ReadVia::kSql), "n");

@@ -38,6 +38,7 @@ const std::map<std::string_view, const char*>& MustName() {
       {"no_answer", "server log"},
       {"no_certificate", "ssl_ca_file"},
       {"no_crl", "ssl_crl_file"},
+      {"not_modelled", "one directory"},
       {"openssl_version", "[Vv]ersion"},
       {"other_file_system", "read_via: sql"},
       {"passphrase", "openssl pkey"},
