@@ -14,12 +14,12 @@
 #include "exporter/base/blocking.h"
 #include "exporter/base/heartbeat.h"
 #include "exporter/base/log.h"
-#include "exporter/base/slots.h"
 #include "exporter/base/text.h"
 #include "exporter/catalogue.h"
 #include "exporter/db/connector.h"
 #include "exporter/exposition/self_metrics.h"
 #include "exporter/front/server.h"
+#include "exporter/reload.h"
 #include "exporter/routes/discovery.h"
 #include "exporter/routes/metrics_handler.h"
 #include "exporter/routes/probe_handler.h"
@@ -36,12 +36,15 @@ constexpr int kProbes = 8;  // at once
 constexpr int kHttpWorkers = 8;
 constexpr std::chrono::minutes kGiveBack{1};
 constexpr std::chrono::seconds kBeat{1};
-constexpr std::chrono::seconds kReloadTimeout{60};  // for reading files, which may be on a dead network file system
 
 class Service {
  public:
   explicit Service(const config::CommandLine& line)
       : line_(line),
+        reloads_(blocking_, reload_,
+                 {.load = [line] { return sampling::Resolve(LoadConfig(line)); },
+                  .adopt = [this](sampling::ResolvedConfig resolved) { Adopt(std::move(resolved)); },
+                  .ending = [this] { return ending_; }}),
         connector_(blocking_, kConcurrentConnects),
         runtime_{loop_, blocking_, connector_, collectors::All(), order_, &admission_},
         fleet_(runtime_),
@@ -74,12 +77,11 @@ class Service {
   bool IsReady();
   std::vector<http::Route> Routes();
   http::Response ReloadNow();
-  asio::awaitable<std::string> Reload();
   void Adopt(sampling::ResolvedConfig resolved);
   int End(bool web_ended);
 
   const config::CommandLine& line_;
-  Slots reloads_{1};  // before the loop, which may end with one that waits for its turn
+  Reloads reloads_;  // before the loop, which may end with one that waits for its turn
   asio::io_context loop_{1};
   BlockingPool blocking_{kBlockingThreads};
   db::Connector connector_;
@@ -175,7 +177,7 @@ http::Response Service::ReloadNow() {
   response.status = 403;
   response.body = "reloading over HTTP is off; --web.enable-lifecycle allows it, SIGHUP always works\n";
   if (!line_.enable_lifecycle) return response;
-  auto done = asio::co_spawn(loop_, Reload(), asio::use_future);
+  auto done = asio::co_spawn(loop_, reloads_.Run(), asio::use_future);
   while (done.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready) {
     if (stopping_) return http::PlainResponse(503);
   }
@@ -197,7 +199,7 @@ void Service::WaitForSignal() {
       loop_.stop();
       return;
     }
-    asio::co_spawn(loop_, Reload(), asio::detached);
+    asio::co_spawn(loop_, reloads_.Run(), asio::detached);
     WaitForSignal();
   });
 }
@@ -211,28 +213,6 @@ void Service::GiveBackMemory() {
     malloc_trim(0);
     GiveBackMemory();
   });
-}
-
-// What was wrong, empty where nothing was. One at a time, in the order of asking, from reading the file on: an older
-// file that takes longer to read must not come after a newer one.
-asio::awaitable<std::string> Service::Reload() {
-  const bool granted = co_await reloads_.Acquire(loop_.get_executor(), Deadline::max());
-  if (!granted) co_return "no turn";  // never: without a deadline it waits
-  const SlotHolder turn(reloads_);
-  std::string problem;
-  try {
-    auto load = blocking_.RunWaiting([line = line_] { return sampling::Resolve(LoadConfig(line)); });
-    auto resolved = co_await Within(After(kReloadTimeout), "reading the configuration", std::move(load));
-    if (ending_) co_return "the exporter is ending";
-    Adopt(std::move(resolved));
-    log::Info("configuration reloaded", {{"servers", std::to_string(fleet_.Snapshots().size())}});
-  } catch (const std::exception& error) {
-    if (ending_) co_return "the exporter is ending";
-    reload_.Set(false);
-    log::Error("the configuration was refused; the one before stays in force", {{"error", error.what()}});
-    problem = error.what();
-  }
-  co_return problem;
 }
 
 int Service::End(bool web_ended) {
