@@ -294,6 +294,9 @@ int Run(const std::string& program, seconds duration, int servers) {
   Row("scrape of all, beside postgres_exporter", page.scrape_ms, other.scrape_ms, "ms", 1.0 / 500);
   Row("CPU per server and collection with its scrape (ours: all collectors), beside postgres_exporter",
       watch->cpu_ms_per_collection + page.cpu_ms / servers, other.cpu_ms_per_server, "ms", 1.0 / 5);
+  std::printf("\n");
+  TableHead("all collectors", "sessions alone");
+  PrintStartUp(program, fleet);
   return EXIT_SUCCESS;
 }
 
