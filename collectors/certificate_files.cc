@@ -88,7 +88,7 @@ std::string Setting(const FileSettings& settings, std::string_view name) {
 }
 
 std::string AbsolutePath(const FileSettings& settings, std::string_view name) {
-  const std::string path = Setting(settings, name);
+  std::string path = Setting(settings, name);
   if (path.starts_with('/')) return path;
   const std::string directory = Setting(settings, "data_directory");
   return directory.empty() ? "" : directory + "/" + path;
