@@ -37,7 +37,7 @@ void LogMissing(const std::string& server, const std::string& collector, const I
 
 }  // namespace
 
-Server::Server(std::shared_ptr<const config::ServerConfig> config, Runtime& runtime)
+Server::Server(const std::shared_ptr<const config::ServerConfig>& config, Runtime& runtime)
     : Server(config, db::ResolveTarget(config->conninfo), runtime) {}
 
 Server::Server(std::shared_ptr<const config::ServerConfig> config, db::Target target, Runtime& runtime)

@@ -49,7 +49,7 @@ class Server : public std::enable_shared_from_this<Server> {
   // `target` is that of config->conninfo.
   Server(std::shared_ptr<const config::ServerConfig> config, db::Target target, Runtime& runtime);
   // Finds the target itself: blocks on files, and throws ConfigError for a conninfo that libpq does not understand.
-  Server(std::shared_ptr<const config::ServerConfig> config, Runtime& runtime);
+  Server(const std::shared_ptr<const config::ServerConfig>& config, Runtime& runtime);
 
   void Start();
   // A collector whose settings or policy changed runs at once, with the new ones. Connection and results stay, unless
