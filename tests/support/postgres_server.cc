@@ -4,10 +4,13 @@
 #include <libpq-fe.h>
 #include <pwd.h>
 #include <spawn.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -45,6 +48,21 @@ void GiveToServer(const std::string& path) {
   if (user == nullptr || chown(path.c_str(), user->pw_uid, user->pw_gid) != 0) {
     throw std::runtime_error("cannot give " + path + " to the user postgres");
   }
+}
+
+// Returns when a connection to this socket was accepted and is gone again. It asks for TLS and no more: it appears in
+// no view and in no log.
+void WaitForAccept(const std::string& path) {
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  constexpr std::array<unsigned char, 8> kSslRequest = {0, 0, 0, 8, 0x04, 0xD2, 0x16, 0x2F};
+  char answer = 0;
+  const bool answered = fd >= 0 && connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+                        send(fd, kSslRequest.data(), kSslRequest.size(), MSG_NOSIGNAL) == kSslRequest.size() &&
+                        recv(fd, &answer, 1, 0) == 1 && shutdown(fd, SHUT_WR) == 0 && recv(fd, &answer, 1, 0) == 0;
+  if (fd >= 0) close(fd);
+  if (!answered) throw std::runtime_error("no answer at " + path);
 }
 
 }  // namespace
@@ -229,8 +247,9 @@ void PostgresServer::Reload() {
   LetATickPass();
   const std::size_t before = LogSize();
   process_->Signal(SIGHUP);
-  // The postmaster accepts no connection between this line and the end of the reload.
+  // The postmaster writes this line, reads everything, and accepts connections again.
   if (!WaitForLog(kReloaded, before)) Fail("the server did not reload");
+  WaitForAccept(dir_ + "/.s.PGSQL." + std::to_string(port_));
 }
 
 std::string PostgresServer::Conninfo(const std::string& more) const {
