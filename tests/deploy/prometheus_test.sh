@@ -90,6 +90,7 @@ declare -A may_be_empty=(
   [pg_tls_next_start_failure_info]='the next start succeeds'
   [pg_tls_client_ca_refused_info]='every authority is accepted'
   [pg_tls_crl_unknown_issuer_info]='there is no revocation list'
+  [pg_tls_certificate_series_omitted]='there are fewer certificates than the cap'
   [pg_tls_setting_pending_restart]='no setting waits'
   [pg_tls_setting_pending_reload]='no setting waits'
   [pg_tls_crl_next_update_timestamp_seconds]='there is no revocation list'
