@@ -11,16 +11,98 @@ namespace {
 
 using metrics::Desc;
 using metrics::Sink;
+using metrics::Type;
 using std::chrono::sys_seconds;
 using tls::CertificateInventory;
 
-// The first `most` of `all` in the order of `rank`, where all are elements of one array, in its order.
+// ---- Descriptors
+
+constexpr Desc kNotAfter = {"pg_tls_certificate_not_after_timestamp_seconds",
+                            Type::kGauge,
+                            "End of the certificate's validity, whether or not it can be verified.",
+                            {"server", "source", "role", "path", "position", "subject"}};
+constexpr Desc kNotBefore = {"pg_tls_certificate_not_before_timestamp_seconds",
+                             Type::kGauge,
+                             "Start of the certificate's validity, whether or not it can be verified.",
+                             {"server", "source", "role", "path", "position", "subject"}};
+constexpr Desc kInfo = {
+    "pg_tls_certificate_info",
+    Type::kGauge,
+    "What the certificate says of itself.",
+    {"server", "source", "role", "path", "position", "subject", "issuer", "serial", "fingerprint_sha256",
+     "key_algorithm", "key_size", "signature_algorithm", "san", "self_signed"}};
+constexpr Desc kReadable = {"pg_tls_certificate_file_readable",
+                            Type::kGauge,
+                            "Whether the whole file could be read as what it should be.",
+                            {"server", "role", "path"}};
+constexpr Desc kFileError = {"pg_tls_certificate_file_error_info",
+                             Type::kGauge,
+                             "Why the file could not be read, or not as a whole.",
+                             {"server", "role", "path", "reason"}};
+constexpr Desc kCrlNextUpdate = {
+    "pg_tls_crl_next_update_timestamp_seconds",
+    Type::kGauge,
+    "When the issuer's certificates begin to be refused, since no revocation list is in force.",
+    {"server", "path", "issuer"}};
+constexpr Desc kChainNotAfter = {"pg_tls_certificate_chain_not_after_timestamp_seconds",
+                                 Type::kGauge,
+                                 "The earliest end on the path from the served certificate to its anchor.",
+                                 {"server", "source", "role", "path"}};
+constexpr Desc kUnneeded = {"pg_tls_certificate_unneeded_info",
+                            Type::kGauge,
+                            "A certificate that no verification depends on: its end matters to no client.",
+                            {"server", "source", "role", "path", "position", "subject"}};
+constexpr Desc kListForSent = {"pg_tls_crl_unknown_issuer_info",
+                               Type::kGauge,
+                               "A revocation list of an authority that is not in ssl_ca_file.",
+                               {"server", "path", "issuer"}};
+constexpr Desc kCaAccepted = {"pg_tls_client_ca_accepted",
+                              Type::kGauge,
+                              "Whether the server accepts client certificates that this authority issued.",
+                              {"server", "path", "subject", "serial"}};
+constexpr Desc kCaRefused = {"pg_tls_client_ca_refused_info",
+                             Type::kGauge,
+                             "Why the server refuses client certificates that this authority issued.",
+                             {"server", "path", "subject", "serial", "reason"}};
+constexpr Desc kCaNotAfter = {"pg_tls_client_ca_not_after_timestamp_seconds",
+                              Type::kGauge,
+                              "When a certificate on the authority's path expires that no other one replaces.",
+                              {"server", "path", "subject", "serial"}};
+constexpr Desc kKeyOk = {"pg_tls_private_key_ok",
+                         Type::kGauge,
+                         "Whether PostgreSQL will accept the private key file at its next start.",
+                         {"server", "path", "check"}};
+constexpr Desc kNextStartOk = {
+    "pg_tls_next_start_ok",
+    Type::kGauge,
+    "Whether the server would start again with its TLS files, TLS settings and pg_hba.conf as they are now.",
+    {"server"}};
+constexpr Desc kNextStartFailure = {"pg_tls_next_start_failure_info",
+                                    Type::kGauge,
+                                    "Why the server would not start again.",
+                                    {"server", "role", "path", "reason"}};
+constexpr Desc kMatches = {"pg_tls_served_certificate_matches_file",
+                           Type::kGauge,
+                           "Whether the certificate on the wire is the one in the server's file.",
+                           {"server"}};
+
+constexpr Desc kOmitted = {
+    "pg_tls_certificate_series_omitted",
+    Type::kGauge,
+    "Certificates, files and revocation lists that collectors.certificates.max_series leaves out.",
+    {"server", "kind"}};
+
+// ---- Render
+
+// The first `most` of `all` in the order of `rank`; equals in their order.
 template <typename T, typename Rank>
-std::vector<const T*> First(std::vector<const T*> all, std::size_t most, Rank rank) {
-  if (all.size() <= most) return all;
-  std::ranges::sort(all, {}, [&](const T* one) { return std::pair(rank(*one), one); });
-  all.resize(most);
-  return all;
+std::vector<const T*> First(const std::vector<T>& all, std::size_t most, Rank rank) {
+  std::vector<const T*> result;
+  for (const T& one : all) result.push_back(&one);
+  if (all.size() <= most) return result;
+  std::ranges::sort(result, {}, [&](const T* one) { return std::pair(rank(*one), one); });
+  result.resize(most);
+  return result;
 }
 
 class Renderer {
@@ -41,16 +123,12 @@ class Renderer {
   }
 
   void Files(const CertificateInventory& inventory) {
-    std::vector<const tls::FileReport*> files;
-    std::vector<Placed> certificates;
+    std::vector<Placed> placed;
     for (const auto& file : inventory.files) {
-      files.push_back(&file);
-      for (const auto& entry : file.content.certificates) certificates.push_back({&file, &entry});
+      for (const auto& entry : file.content.certificates) placed.push_back({&file, &entry});
     }
-    std::vector<const Placed*> placed;
-    for (const Placed& one : certificates) placed.push_back(&one);
     // Those of the server before those of the configuration.
-    const auto of_file = First(files, max_series_, [](const tls::FileReport& file) {
+    const auto of_file = First(inventory.files, max_series_, [](const tls::FileReport& file) {
       return std::tuple(file.role == "extra", file.problem.empty());
     });
     const auto of_certificate = First(placed, max_series_, [](const Placed& one) {
@@ -65,14 +143,12 @@ class Renderer {
       const auto& [position, facts, needed] = *one->entry;
       Certificate("file", one->file->role, one->file->path, position, facts, needed);
     }
-    omitted_files_ += files.size() - of_file.size();
+    omitted_files_ += inventory.files.size() - of_file.size();
     omitted_certificates_ += placed.size() - of_certificate.size();
   }
 
   void Lists(const CertificateInventory& inventory) {
-    std::vector<const tls::ListInForce*> lists;
-    for (const auto& list : inventory.lists) lists.push_back(&list);
-    const auto shown = First(lists, max_series_, [](const tls::ListInForce& list) {
+    const auto shown = First(inventory.lists, max_series_, [](const tls::ListInForce& list) {
       return std::tuple(list.scope, list.next_update.value_or(sys_seconds::max()));
     });
     for (const auto* list : shown) {
@@ -81,7 +157,7 @@ class Renderer {
       }
       if (list->scope != tls::ListScope::kAuthority) sink_.Add(kListForSent, {list->path, list->issuer}, 1);
     }
-    omitted_lists_ += lists.size() - shown.size();
+    omitted_lists_ += inventory.lists.size() - shown.size();
   }
 
   // Returns whether there is anything.
@@ -161,6 +237,11 @@ void RenderNextStart(const CertificateInventory& inventory, Sink& sink) {
 }
 
 }  // namespace
+
+constexpr std::array<const Desc*, 17> kCertificateDescs = {
+    &kNotAfter,         &kNotBefore,   &kInfo,       &kChainNotAfter, &kUnneeded,   &kReadable, &kFileError,
+    &kCrlNextUpdate,    &kListForSent, &kCaAccepted, &kCaRefused,     &kCaNotAfter, &kKeyOk,    &kNextStartOk,
+    &kNextStartFailure, &kMatches,     &kOmitted};
 
 bool RenderCertificates(const CertificateInventory& inventory, std::size_t max_series, Sink& sink) {
   Renderer renderer(max_series, sink);
