@@ -44,14 +44,16 @@ Server::Slot* Server::NextSlot(LaneKind kind, bool once, const std::set<const Sl
 
 void Server::DropOutdated(LaneKind kind) {
   const Deadline now = steady_clock::now();
+  bool dropped = false;
   for (Slot& slot : slots_) {
     if (NeedsSql(*slot.type) != (kind == LaneKind::kSession) || OutdatedAt(slot) > now) continue;
     // Not logged: overload is one event, and none of each server.
     auto result = std::make_shared<CollectorResult>();
     result->failure = Failure{FailureReason::kTimeout, "overload: not collected for three intervals"};
     slot.state.result = std::move(result);
-    Publish();
+    dropped = true;
   }
+  if (dropped) Publish();
 }
 
 Deadline Server::OutdatedAt(const Slot& slot) {
