@@ -89,7 +89,7 @@ std::string VariableOrFile(const std::string& name) {
   try {
     return OneLine(ReadFile(file, kMaxBytes));
   } catch (const std::system_error& error) {
-    // Without the path: it may be a secret that belongs into the other variable.
+    // Without the path: it may be the secret itself, put into the wrong variable.
     throw UnavailableError(name + "_FILE: cannot read the file: " + error.code().message());
   } catch (const Error&) {
     throw ConfigError(name + "_FILE: not a regular file of at most 4,096 bytes");

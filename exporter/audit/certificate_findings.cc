@@ -4,10 +4,10 @@
 #include <charconv>
 #include <cstdlib>
 
-#include "exporter/audit/date.h"
 #include "exporter/audit/file_remedies.h"
 #include "exporter/audit/findings.h"
 #include "exporter/audit/next_start_findings.h"
+#include "exporter/base/date.h"
 #include "exporter/base/text.h"
 
 namespace pgtls::audit {
@@ -209,7 +209,7 @@ std::string RenewFile(const tls::FileReport& file) {
   return "Replace the certificate in " + path + ", and let the program that uses it read it again.";
 }
 
-// Each connection opens it anew.
+// OpenSSL reads the directory at each connection.
 void AddListDirectory(const tls::FileReport& file, Findings& findings) {
   findings.push_back({Severity::kWarning,
                       "crl_dir_unusable",

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <optional>
 
-#include "exporter/audit/date.h"
 #include "exporter/audit/findings.h"
+#include "exporter/base/date.h"
 #include "exporter/base/text.h"
 
 namespace pgtls::audit {
@@ -25,8 +25,7 @@ constexpr const char* kNewList =
     "Get the authority's current revocation list, put it into ssl_crl_file and SELECT pg_reload_conf(); or into "
     "ssl_crl_dir under the name that `openssl rehash` gives it, where the next connection finds it.";
 constexpr const char* kClosedList =
-    "A list in ssl_crl_dir is closed to the server (see the finding crl_dir_unusable): let the server's OS user read "
-    "it, "
+    "The server may not read a list in ssl_crl_dir (see the finding crl_dir_unusable): let its OS user read the file, "
     "and the next connection uses it. If the authority's list is another one: ";
 
 // What the file ssl_ca_file says, and where.

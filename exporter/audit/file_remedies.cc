@@ -55,7 +55,7 @@ std::string FileRemedy(std::string_view role, std::string_view problem, const st
   }
   if (problem == "unsupported_encryption") {
     return fmt::format(
-        "Write {0} anew with an encryption that OpenSSL still has: openssl pkcs12 -legacy -in {0} -nodes | openssl "
+        "Convert {0} to an encryption that OpenSSL still supports: openssl pkcs12 -legacy -in {0} -nodes | openssl "
         "pkcs12 -export -out NEW.p12",
         file);
   }

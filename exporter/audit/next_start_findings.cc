@@ -95,7 +95,7 @@ const Reason& ReasonOf(const tls::StartFailure& failure) {
   return found == kReasons.end() ? kUndeclared : *found;
 }
 
-// A role that is not known stands for itself.
+// An undeclared role is shown by its own name.
 Role RoleOf(const tls::StartFailure& failure) {
   const auto found = std::ranges::find(kRoles, failure.role, &Role::role);
   return found == kRoles.end() ? Role{failure.role, failure.role, failure.role} : *found;

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "exporter/audit/date.h"
+#include "exporter/base/date.h"
 #include "exporter/base/text.h"
 
 namespace pgtls::audit {

@@ -1,4 +1,4 @@
-// A point in time as reports show it.
+// A point in time for a reader.
 #pragma once
 
 #include <fmt/format.h>
@@ -6,7 +6,7 @@
 #include <chrono>
 #include <string>
 
-namespace pgtls::audit {
+namespace pgtls {
 
 // "2027-01-15 08:00:00 UTC".
 inline std::string Date(std::chrono::sys_seconds time) {
@@ -18,4 +18,4 @@ inline std::string Date(std::chrono::sys_seconds time) {
                      clock.minutes().count(), clock.seconds().count());
 }
 
-}  // namespace pgtls::audit
+}  // namespace pgtls

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "exporter/base/date.h"
 #include "exporter/status/html.h"
 #include "exporter/status/server_facts.h"
 #include "exporter/status/style.h"
@@ -58,7 +59,7 @@ void ServersQuery(const StatusView& view, const StatusFrame& frame, Markup first
 }
 
 void Header(const StatusView& view, const StatusFrame& frame, Html& html) {
-  (html << "<header><div class=\"bar\"><h1>pg_tls_exporter</h1><span class=\"quiet\">").Text(DateText(view.now));
+  (html << "<header><div class=\"bar\"><h1>pg_tls_exporter</h1><span class=\"quiet\">").Text(Date(view.now));
   if (frame.refreshes) {
     html << " · refreshes every " << kRefreshSeconds << " s · <a href=\"?refresh=off";
     ServersQuery(view, frame, "&amp;", html);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <initializer_list>
 
+#include "exporter/base/date.h"
 #include "exporter/status/server_facts.h"
 
 namespace pgtls::status {
@@ -142,15 +143,6 @@ std::string TimeLeft(std::chrono::sys_seconds end, std::chrono::sys_seconds now)
   return end > now ? span(end - now) : fmt::format("expired {} ago", span(now - end));
 }
 
-std::string DateText(std::chrono::sys_seconds time) {
-  const auto day = std::chrono::floor<std::chrono::days>(time);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss clock(time - day);
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-                     clock.minutes().count(), clock.seconds().count());
-}
-
 // ---- Tables
 
 void ServerTable(const StatusView& view, const StatusFrame& frame, Html& html) {
@@ -277,7 +269,7 @@ void CertificateTable(const StatusView& view, const StatusFrame& frame, Html& ht
         const Cell cell(html, "Time left");
         if (row.not_after) {
           Badge({row.level, TimeLeft(*row.not_after, view.now)}, html);
-          (html << "<small>").Text(DateText(*row.not_after).substr(0, 10)) << "</small>";
+          (html << "<small>").Text(Date(*row.not_after).substr(0, 10)) << "</small>";
         } else {
           Badge({row.level, row.level == Level::kNote ? "no end" : "end not known"}, html);
         }

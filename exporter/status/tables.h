@@ -12,8 +12,6 @@ inline constexpr std::size_t kLevels = 5;
 Markup ClassOf(Level level);
 // "8 days", "17 hours", "expired 3 days ago".
 std::string TimeLeft(std::chrono::sys_seconds end, std::chrono::sys_seconds now);
-// "2027-01-15 08:00:00 UTC"
-std::string DateText(std::chrono::sys_seconds time);
 
 // Each a <section>.
 void ServerTable(const StatusView& view, const StatusFrame& frame, Html& html);

@@ -41,7 +41,7 @@ TEST_F(CertificatesTest, RevocationListsOfADirectory) {
   EXPECT_THAT(page, Not(HasSubstr("README")));
 }
 
-// The server's expired list is critical, whoever else reads it.
+// The server's expired list is critical, also where the configuration names the file too.
 TEST_F(CertificatesTest, AListOfTheServersThatIsConfiguredTooIsTheServers) {
   const std::string crl = data_.Write("ca.crl", ca_.Crl({}, -std::chrono::days(1)));
   Local({{"ssl_ca_file", data_.Write("ca.crt", ca_.certificate())}, {"ssl_crl_file", crl}});
@@ -89,7 +89,7 @@ TEST_F(CertificatesTest, WhatIsBeyondTheCapIsLeftOutAndCounted) {
             "pg_tls_certificate_series_omitted{server=\"db\",kind=\"file\"} 4\n");
 }
 
-// Whoever answers may send a hundred kilobytes of certificates, others each time.
+// A server may send a hundred kilobytes of certificates, and different ones each time.
 TEST_F(CertificatesTest, OfALongServedChainTheFirstCertificatesAreShown) {
   support::Certificate padded = leaf_;
   for (int i = 0; i < 20; ++i) padded.chain += support::TestCa("Root " + std::to_string(i)).certificate();
@@ -207,7 +207,7 @@ TEST_F(CertificatesTest, WhatAWildcardMatchesBesidesFilesIsIgnored) {
   EXPECT_EQ(Extras(Page()), "pki/ca.crt:1 pki/dangling.crt:0 pki/empty.crt:0 pki/torn.pem:0 ");
   harness_.config.files = {pki + "/*/*.crt"};
   EXPECT_EQ(Extras(Page()), "pki/links/ca.crt:1 ");
-  // Nothing but a directory is nothing: whoever wrote this expects certificates there.
+  // A pattern that matches only a directory matches no file: its author expects certificates there.
   harness_.config.files = {pki + "/etc*"};
   EXPECT_EQ(Extras(Page()), "pki/etc*:0 ");
   // What is named must be what it was named for.
