@@ -71,7 +71,7 @@ class FaultsTest : public testing::Test {
   support::PostgresServer db_{
       {.hba = "local all postgres trust\nhost all tls_exporter 127.0.0.1/32 scram-sha-256\n"
               "host all all 127.0.0.0/8 trust\n",
-       .settings = {"max_connections = 12", "superuser_reserved_connections = 2", "max_wal_senders = 0"}}};
+       .settings = {"max_connections = 15", "superuser_reserved_connections = 5", "max_wal_senders = 0"}}};
   support::PostgresServer other_;
   std::unique_ptr<Exporter> exporter_;
 };
@@ -104,7 +104,9 @@ TEST_F(FaultsTest, FrozenWhileItAnswers) {
 }
 
 TEST_F(FaultsTest, NoConnectionLeft) {
-  const std::string take = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'tls_exporter'";
+  // Waits until the backend is gone: only then is its slot there to be taken.
+  const std::string take =
+      "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'tls_exporter'";
   std::vector<Client> clients;
   const auto fill = [&] {
     try {
