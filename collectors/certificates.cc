@@ -7,17 +7,17 @@
 #include <set>
 #include <string>
 
-#include "collectors/certificate_files.h"
 #include "collectors/certificate_samples.h"
 #include "collectors/certificates_parts.h"
-#include "collectors/client_verification.h"
 #include "collectors/next_start.h"
-#include "collectors/start_answers.h"
-#include "collectors/start_files.h"
-#include "collectors/start_rows.h"
-#include "collectors/wire_client.h"
 #include "exporter/base/error.h"
+#include "exporter/files/certificate_files.h"
+#include "exporter/files/client_verification.h"
+#include "exporter/files/start_answers.h"
+#include "exporter/files/start_files.h"
+#include "exporter/files/start_rows.h"
 #include "exporter/sampling/sql_collector.h"
+#include "exporter/wire/wire_client.h"
 
 namespace pgtls::collectors {
 namespace {
@@ -43,8 +43,8 @@ FROM tls_exporter.private_key_file()
 
 // ---- Reader
 
-std::vector<ServerFileRow> ReadRows(const db::Result& rows) {
-  std::vector<ServerFileRow> result;
+std::vector<files::ServerFileRow> ReadRows(const db::Result& rows) {
+  std::vector<files::ServerFileRow> result;
   for (int row = 0; row < rows.rows(); ++row) {
     result.push_back({std::string(rows.Text(row, rows.Column("role")).value_or("")),
                       std::string(rows.Text(row, rows.Column("path")).value_or("")),
@@ -55,13 +55,13 @@ std::vector<ServerFileRow> ReadRows(const db::Result& rows) {
   return result;
 }
 
-FilesRead ReadFiles(const std::vector<ServerFileRow>& rows) {
-  FilesRead result;
+files::FilesRead ReadFiles(const std::vector<files::ServerFileRow>& rows) {
+  files::FilesRead result;
   for (const auto& [role, path, problem, bytes, whole] : rows) {
     if (role == "crl_dir") {  // only where it could not be listed
-      AddLostDirectory(path, problem, result);
+      files::AddLostDirectory(path, problem, result);
     } else {
-      tls::FileReport& report = result.files.emplace_back(ReportOf(role, path, problem, bytes, std::nullopt));
+      tls::FileReport& report = result.files.emplace_back(files::ReportOf(role, path, problem, bytes, std::nullopt));
       if (problem != "unreadable") report.server_may_read = problem.empty();  // the server itself has tried
     }
   }
@@ -113,18 +113,18 @@ class Collector : public sampling::Collector {
     auto inventory = std::make_shared<CertificateInventory>();
     std::shared_ptr<const tls::TrustStore> trust;
     co_await CollectServed(context, output, *inventory, trust);
-    const FileSettings settings = co_await CollectFiles(context, output, *inventory);
+    const files::FileSettings settings = co_await CollectFiles(context, output, *inventory);
     for (auto& file : inventory->files) {
       file.of_list_directory = file.role == "crl" && settings.contains("ssl_crl_file") &&
-                               file.path != AbsolutePath(settings, "ssl_crl_file");
+                               file.path != files::AbsolutePath(settings, "ssl_crl_file");
     }
     // Behind a pooler's port the server may be anywhere.
     const bool pooled = context.session != nullptr && context.session->pooled();
-    std::function<FilesRead()> read = [patterns = context.config.files,
-                                       password_file = context.config.pkcs12_password_file] {
-      return ReadConfiguredFiles(patterns, password_file);
+    std::function<files::FilesRead()> read = [patterns = context.config.files,
+                                              password_file = context.config.pkcs12_password_file] {
+      return files::ReadConfiguredFiles(patterns, password_file);
     };
-    FilesRead configured = co_await context.blocking.Run(std::move(read));
+    files::FilesRead configured = co_await context.blocking.Run(std::move(read));
     Take(std::move(configured), output, *inventory);
 
     MarkServerFile(trust.get(), *inventory);
@@ -144,7 +144,7 @@ class Collector : public sampling::Collector {
   }
 
  private:
-  static void Take(FilesRead read, sampling::Output& output, CertificateInventory& inventory) {
+  static void Take(files::FilesRead read, sampling::Output& output, CertificateInventory& inventory) {
     // Two settings may name one file, in a relative and an absolute form.
     const auto known = [&inventory](const tls::FileReport& file) {
       return std::ranges::any_of(inventory.files, [&file](const tls::FileReport& other) {
@@ -160,16 +160,16 @@ class Collector : public sampling::Collector {
   static asio::awaitable<void> CollectServed(sampling::Context& context, sampling::Output& output,
                                              CertificateInventory& inventory,
                                              std::shared_ptr<const tls::TrustStore>& trust) {
-    std::optional<WireClient> client;
+    std::optional<wire::WireClient> client;
     std::string reason;
     try {
-      client = co_await MakeWireClient(context);
+      client = co_await wire::MakeWireClient(context);
       if (!client) co_return;  // over a Unix socket nothing is served
     } catch (const Error& error) {
       reason = ToString(error.reason());
     }
     if (client) {
-      const WireLook look = co_await LookAt(*client, Share(context.deadline, 2));
+      const wire::WireLook look = co_await wire::LookAt(*client, wire::Share(context.deadline, 2));
       for (const std::string& der : look.shown.facts.chain) {
         if (auto facts = tls::ParseCertificate(der)) inventory.served.push_back(std::move(*facts));
       }
@@ -203,12 +203,13 @@ class Collector : public sampling::Collector {
   }
 
   // OpenSSL's work, and that of the revocation lists: not for the loop.
-  static asio::awaitable<void> JudgeClients(sampling::Context& context, const FileSettings& settings,
+  static asio::awaitable<void> JudgeClients(sampling::Context& context, const files::FileSettings& settings,
                                             sampling::Output& output, CertificateInventory& inventory) {
     using Judged = std::pair<std::optional<tls::ClientTrust>, std::vector<tls::ListInForce>>;
-    ClientFiles clients = ClientFilesOf(inventory.files, settings);
+    files::ClientFiles clients = files::ClientFilesOf(inventory.files, settings);
     if (!clients.problem.empty()) output.incomplete.push_back({"client_certificates", clients.problem});
-    std::function<Judged()> judge = [clients = std::move(clients), configured = ConfiguredLists(inventory.files)] {
+    std::function<Judged()> judge = [clients = std::move(clients),
+                                     configured = files::ConfiguredLists(inventory.files)] {
       const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
       Judged judged;
       if (clients.verification) {
@@ -226,16 +227,16 @@ class Collector : public sampling::Collector {
   }
 
   // Returns the settings that the files were found by.
-  static asio::awaitable<FileSettings> CollectFiles(sampling::Context& context, sampling::Output& output,
-                                                    CertificateInventory& inventory) {
-    FileSettings settings;
+  static asio::awaitable<files::FileSettings> CollectFiles(sampling::Context& context, sampling::Output& output,
+                                                           CertificateInventory& inventory) {
+    files::FileSettings settings;
     if (context.session == nullptr) {
       output.incomplete.push_back({"files", std::string(ToString(FailureReason::kConnection))});
       co_return settings;
     }
     std::optional<FailureReason> failure;
     try {
-      const StartAnswers answers = co_await AskStart(*context.session, context.deadline);
+      const files::StartAnswers answers = co_await files::AskStart(*context.session, context.deadline);
       settings = answers.current;
       const config::ReadVia via = context.config.read_via;
       const bool own_socket = context.peer && !context.peer->address && !answers.behind_pooler;
@@ -250,7 +251,7 @@ class Collector : public sampling::Collector {
         const std::string denied(ToString(FailureReason::kInsufficientPrivilege));
         output.incomplete.push_back({"files", elsewhere.empty() ? denied : elsewhere});
         // Settings, pg_hba.conf and a server without TLS can be judged without them.
-        Conclude(answers, JudgeStartOf(answers, {}, {}, context.session->server_version()), output, inventory);
+        Conclude(answers, files::JudgeStartOf(answers, {}, {}, context.session->server_version()), output, inventory);
       }
     } catch (const Error& error) {
       failure = error.reason();  // what is served is told all the same
@@ -261,20 +262,21 @@ class Collector : public sampling::Collector {
 
   struct SeenHere {
     std::string problem;
-    FilesRead files;
-    StartJudgement start;
+    files::FilesRead files;
+    files::StartJudgement start;
   };
 
   // Returns why the files of this machine are not the server's.
-  static asio::awaitable<std::string> CollectHere(sampling::Context& context, const StartAnswers& answers,
+  static asio::awaitable<std::string> CollectHere(sampling::Context& context, const files::StartAnswers& answers,
                                                   sampling::Output& output, CertificateInventory& inventory) {
-    const ServerTraits traits = {Setting(answers.current, "data_directory"), Setting(answers.current, "port"),
-                                 answers.start_time,
-                                 context.peer ? context.peer->listener_pid : std::optional<pid_t>()};
+    const files::ServerTraits traits = {files::Setting(answers.current, "data_directory"),
+                                        files::Setting(answers.current, "port"), answers.start_time,
+                                        context.peer ? context.peer->listener_pid : std::optional<pid_t>()};
     std::function<SeenHere()> read = [answers, traits, version = context.session->server_version()] {
-      const ServerPlace place = ServerPlace::Find(traits);
+      const files::ServerPlace place = files::ServerPlace::Find(traits);
       if (!place.problem().empty()) return SeenHere{place.problem(), {}, {}};
-      return SeenHere{"", ReadServerFiles(answers.current, place), JudgeStartHere(answers, place, version)};
+      return SeenHere{"", files::ReadServerFiles(answers.current, place),
+                      files::JudgeStartHere(answers, place, version)};
     };
     SeenHere seen = co_await context.blocking.Run(std::move(read));
     if (!seen.problem.empty()) co_return seen.problem;
@@ -283,7 +285,7 @@ class Collector : public sampling::Collector {
     co_return "";
   }
 
-  static asio::awaitable<void> CollectOverSql(sampling::Context& context, const StartAnswers& answers,
+  static asio::awaitable<void> CollectOverSql(sampling::Context& context, const files::StartAnswers& answers,
                                               sampling::Output& output, CertificateInventory& inventory) {
     db::Session& session = *context.session;
     const int version = session.server_version();
@@ -291,18 +293,18 @@ class Collector : public sampling::Collector {
                                     ? sampling::StatementFor("certificates_files", kFilesSql, version)
                                     : sampling::StatementFor("certificates_old_files", kOldFilesSql, version);
     const db::Result result = co_await session.Query(files, {}, context.deadline);
-    const std::vector<ServerFileRow> rows = ReadRows(result);
-    std::optional<ServerFileRow> key;
+    const std::vector<files::ServerFileRow> rows = ReadRows(result);
+    std::optional<files::ServerFileRow> key;
     if (answers.access.private_key) {
       const db::Statement statement = sampling::StatementFor("certificates_key", kKeySql, version);
       const db::Result row = co_await session.Query(statement, {}, context.deadline);
       if (row.rows() > 0) {
-        key = ServerFileRow{"key", std::string(row.Text(0, row.Column("path")).value_or("")),
-                            std::string(row.Text(0, row.Column("problem")).value_or("")), "", false};
+        key = files::ServerFileRow{"key", std::string(row.Text(0, row.Column("path")).value_or("")),
+                                   std::string(row.Text(0, row.Column("problem")).value_or("")), "", false};
       }
     }
     Take(ReadFiles(rows), output, inventory);
-    Conclude(answers, JudgeStartOf(answers, rows, key, version), output, inventory);
+    Conclude(answers, files::JudgeStartOf(answers, rows, key, version), output, inventory);
   }
 };
 

@@ -9,9 +9,9 @@
 #include <string>
 
 #include "collectors/endpoint_parts.h"
-#include "collectors/enforcement.h"
 #include "exporter/base/log.h"
 #include "exporter/tls/endpoint_facts.h"
+#include "exporter/wire/enforcement.h"
 
 namespace pgtls::collectors {
 namespace {
@@ -150,7 +150,7 @@ std::optional<bool> FinishedOrFailed(const tls::TlsResult& result) {
   return result.handshake == Handshake::kFinished;
 }
 
-void Verify(const WireClient& client, const WireLook& look, EndpointFacts& facts) {
+void Verify(const wire::WireClient& client, const wire::WireLook& look, EndpointFacts& facts) {
   const auto& chain = look.shown.facts.chain;
   if (chain.empty()) return;
   if (client.trust != nullptr) {
@@ -165,8 +165,8 @@ void Verify(const WireClient& client, const WireLook& look, EndpointFacts& facts
   if (facts.certificate) facts.certificate->der.clear();
 }
 
-tls::Observations Observe(const WireClient& client, const WireLook& look, const EndpointFacts& facts,
-                          const Enforcement& enforced) {
+tls::Observations Observe(const wire::WireClient& client, const wire::WireLook& look, const EndpointFacts& facts,
+                          const wire::Enforcement& enforced) {
   tls::Observations seen;
   if (enforced.plaintext) seen.plaintext = StartOf(*enforced.plaintext);
   seen.ssl_answer = facts.ssl_answer;
@@ -187,8 +187,8 @@ tls::Observations Observe(const WireClient& client, const WireLook& look, const 
   return seen;
 }
 
-tls::ClientTls Fate(const WireClient& client, const tls::Observations& seen, const WireLook& look,
-                    const Enforcement& enforced) {
+tls::ClientTls Fate(const wire::WireClient& client, const tls::Observations& seen, const wire::WireLook& look,
+                    const wire::Enforcement& enforced) {
   tls::ClientTls fate = {.usable = client.usable,
                          .versions_usable = client.context != nullptr,
                          .problem = client.problem,
@@ -205,13 +205,13 @@ tls::ClientTls Fate(const WireClient& client, const tls::Observations& seen, con
   return fate;
 }
 
-Picture Judge(const WireClient& client, const WireLook& look, std::optional<Answer> gss,
-              const std::optional<Enforcement>& enforced) {
+Picture Judge(const wire::WireClient& client, const wire::WireLook& look, std::optional<Answer> gss,
+              const std::optional<wire::Enforcement>& enforced) {
   Picture picture{.connect_time = look.shown.connect_time,
                   .negotiate_time = look.shown.negotiate_time,
                   .handshake_time = look.shown.handshake_time};
   EndpointFacts& facts = picture.facts;
-  const WireClient::Place& place = client.places[look.place];
+  const wire::WireClient::Place& place = client.places[look.place];
   facts.host = place.host;
   facts.address = fmt::format("{}:{}", place.target.address.address().to_string(), place.target.address.port());
   facts.reachable = look.as_libpq.reachable;
@@ -240,7 +240,7 @@ Picture Judge(const WireClient& client, const WireLook& look, std::optional<Answ
 }
 
 // The questions that were asked and got no answer: until they are asked again nothing is known.
-std::vector<sampling::IncompletePart> Unanswered(const EndpointFacts& facts, const Enforcement& enforced) {
+std::vector<sampling::IncompletePart> Unanswered(const EndpointFacts& facts, const wire::Enforcement& enforced) {
   std::vector<sampling::IncompletePart> parts;
   const auto add = [&parts](const char* part, bool unanswered) {
     if (unanswered) parts.push_back({part, "no_answer"});
@@ -264,7 +264,7 @@ std::vector<sampling::IncompletePart> Unanswered(const EndpointFacts& facts, con
 class Collector : public sampling::Collector {
  public:
   asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
-    const std::optional<WireClient> client = co_await MakeWireClient(context);
+    const std::optional<wire::WireClient> client = co_await wire::MakeWireClient(context);
     if (!client) {
       output.unsupported = true;
       co_return;
@@ -276,12 +276,12 @@ class Collector : public sampling::Collector {
     }
     if (client->root == tls::RootCertificate::kUnusable) output.incomplete.push_back({"sslrootcert", "unreadable"});
     if (!client->root_problem.empty()) output.incomplete.push_back({"sslrootcert", client->root_problem});
-    const WireLook look = co_await LookAt(*client, Share(context.deadline, 2));
+    const wire::WireLook look = co_await wire::LookAt(*client, wire::Share(context.deadline, 2));
     std::optional<Answer> gss;
     if (look.as_libpq.reachable) {
-      gss = co_await tls::ProbeGss(client->places[look.place].target, Share(context.deadline, 6));
+      gss = co_await tls::ProbeGss(client->places[look.place].target, wire::Share(context.deadline, 6));
       if (IsDue(context, *client, look)) {
-        enforced_ = co_await Enforce(*client, look, context.own_backends, context.deadline);
+        enforced_ = co_await wire::Enforce(*client, look, context.own_backends, context.deadline);
         due_ = After(Jittered(context.config.enforcement_interval));
       }
     }
@@ -293,11 +293,11 @@ class Collector : public sampling::Collector {
   }
 
  private:
-  bool IsDue(const sampling::Context& context, const WireClient& client, const WireLook& look) const {
+  bool IsDue(const sampling::Context& context, const wire::WireClient& client, const wire::WireLook& look) const {
     if (context.once || !enforced_ || std::chrono::steady_clock::now() >= due_) return true;
     const auto answer = look.as_libpq.answer;
     const bool turned = (answer == Answer::kYes || answer == Answer::kNo) && answer != enforced_->answer;
-    return turned || enforced_->applicant != ApplicantOf(client, look);
+    return turned || enforced_->applicant != wire::ApplicantOf(client, look);
   }
 
   static std::chrono::nanoseconds Jittered(std::chrono::milliseconds interval) {
@@ -306,7 +306,7 @@ class Collector : public sampling::Collector {
     return std::chrono::duration_cast<std::chrono::nanoseconds>(interval * factor);
   }
 
-  std::optional<Enforcement> enforced_;
+  std::optional<wire::Enforcement> enforced_;
   Deadline due_;
   std::string problem_;
 };

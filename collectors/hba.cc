@@ -15,8 +15,8 @@
 #include "collectors/hba_parts.h"
 #include "collectors/hba_reader.h"
 #include "exporter/hba/posture.h"
-#include "exporter/sessions/series_cap.h"
-#include "exporter/sessions/tally.h"
+#include "exporter/metrics/series_cap.h"
+#include "exporter/metrics/tally.h"
 
 namespace pgtls::collectors {
 namespace {
@@ -26,9 +26,9 @@ using hba::Network;
 using hba::Posture;
 using hba::Rule;
 using metrics::Desc;
+using metrics::Labels;
 using metrics::Sink;
 using metrics::Type;
-using sessions::Labels;
 
 // ---- SQL: hba_sql.h, hba_reader.h
 
@@ -178,7 +178,7 @@ void RenderPlaintext(const Posture& posture, std::size_t max_series, Sink& sink)
     for (Labels labels : order) {
       if (certain.at(labels) != wanted) continue;
       const bool keeps = kept++ < max_series;
-      if (!keeps) std::ranges::fill(labels, std::string(sessions::kOther));
+      if (!keeps) std::ranges::fill(labels, std::string(metrics::kOther));
       labels.emplace_back(wanted ? "certain" : "possible");
       if (keeps || folded.insert(labels).second) sink.Add(kPlaintextRuleInfo, labels, 1);
     }
@@ -186,27 +186,27 @@ void RenderPlaintext(const Posture& posture, std::size_t max_series, Sink& sink)
 }
 
 Labels FoldRule(const Labels& labels) {
-  return {std::string(sessions::kOther), std::string(sessions::kOther), labels[2]};
+  return {std::string(metrics::kOther), std::string(metrics::kOther), labels[2]};
 }
 
 Labels FoldNames(const Labels& labels) {
   Labels folded = labels;
-  for (const std::size_t name : {2u, 3u, 4u}) folded[name] = sessions::kOther;
+  for (const std::size_t name : {2u, 3u, 4u}) folded[name] = metrics::kOther;
   return folded;
 }
 
 struct Caps {
-  sessions::SeriesCap by_rule, plaintext;
+  metrics::SeriesCap by_rule, plaintext;
 };
 
-void RenderCapped(const Desc& desc, const sessions::SeriesCap::Capped& capped, Sink& sink) {
+void RenderCapped(const Desc& desc, const metrics::SeriesCap::Capped& capped, Sink& sink) {
   for (const auto& [labels, count] : capped.series) sink.Add(desc, labels, static_cast<double>(count));
   sink.Add(kFolded, {desc.name}, static_cast<double>(capped.folded));
 }
 
 void RenderConnections(const Judged& judged, std::size_t max_series, Caps& caps, Sink& sink) {
-  sessions::Tally by_rule;
-  sessions::Tally plaintext;
+  metrics::Tally by_rule;
+  metrics::Tally plaintext;
   for (const auto& [rule, open] : judged.by_rule) {
     const std::string file = rule != nullptr ? rule->file : "";
     const std::string line = rule != nullptr ? std::to_string(rule->line) : "";
@@ -262,7 +262,7 @@ class Collector : public sampling::Collector {
 
     const bool is_local = context.peer && (!context.peer->address || context.peer->address->IsLoopback());
     if (is_local && !reading.files.empty()) {
-      auto looking = context.blocking.Run([files = std::move(reading.files)] { return LookAtHbaFiles(files); });
+      auto looking = context.blocking.Run([files = std::move(reading.files)] { return files::LookAtHbaFiles(files); });
       if (const auto times = co_await std::move(looking)) {
         reading.view.changed = times->changed;
         reading.view.moved = times->moved;

@@ -86,12 +86,12 @@ std::vector<FileRow> ReadRules(const db::Result& rows) {
   return result;
 }
 
-std::vector<HbaFile> ReadFiles(const db::Result& rows) {
+std::vector<files::HbaFile> ReadFiles(const db::Result& rows) {
   const int path = rows.Column("path");
   const int changed = rows.Column("changed");
   const int size = rows.Column("size");
   const int way = rows.Column("way");
-  std::vector<HbaFile> files;
+  std::vector<files::HbaFile> files;
   files.reserve(static_cast<std::size_t>(rows.rows()));
   for (int row = 0; row < rows.rows(); ++row) {
     files.push_back(
@@ -100,9 +100,9 @@ std::vector<HbaFile> ReadFiles(const db::Result& rows) {
   return files;
 }
 
-std::optional<double> LatestChange(const std::vector<HbaFile>& files, bool way) {
+std::optional<double> LatestChange(const std::vector<files::HbaFile>& files, bool way) {
   std::optional<double> latest;
-  for (const HbaFile& file : files) {
+  for (const files::HbaFile& file : files) {
     if (file.way == way && file.changed) latest = std::max(latest.value_or(*file.changed), *file.changed);
   }
   return latest;

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "collectors/hba_answers.h"
-#include "collectors/hba_local.h"
 #include "exporter/base/deadline.h"
 #include "exporter/db/session.h"
+#include "exporter/files/hba_files.h"
 #include "exporter/hba/in_force.h"
 #include "exporter/hba/posture.h"
 #include "exporter/sampling/collector.h"
@@ -16,9 +16,9 @@
 namespace pgtls::collectors {
 
 struct HbaReading {
-  bool has_rules = false;      // else the role may not see any, and all but `incomplete` is empty
-  hba::FileView view;          // with the times that SQL shows
-  std::vector<HbaFile> files;  // empty where they are not visible
+  bool has_rules = false;             // else the role may not see any, and all but `incomplete` is empty
+  hba::FileView view;                 // with the times that SQL shows
+  std::vector<files::HbaFile> files;  // empty where they are not visible
   bool has_raw_text = false;
   hba::Catalog catalog;
   bool catalog_complete = false;  // else the cluster is too large to be judged

@@ -17,11 +17,13 @@ constexpr std::array kRoles = {RoleSetting{"server", "ssl_cert_file"}, RoleSetti
                                RoleSetting{"crl", "ssl_crl_file"}};
 
 // What PostgreSQL says of a file is what is reported of it.
-void Agree(const StartAnswers& answers, const StartJudgement& judgement, tls::CertificateInventory& inventory) {
+void Agree(const files::StartAnswers& answers, const files::StartJudgement& judgement,
+           tls::CertificateInventory& inventory) {
   for (tls::FileReport& file : inventory.files) {
     const auto role = std::ranges::find(kRoles, file.role, &RoleSetting::role);
     if (role == kRoles.end()) continue;
-    if (file.path != AbsolutePath(answers.next, role->setting)) continue;  // a list of ssl_crl_dir; a change that waits
+    if (file.path != files::AbsolutePath(answers.next, role->setting))
+      continue;  // a list of ssl_crl_dir; a change that waits
     const auto may_read = judgement.server_may_read.find(file.role);
     if (may_read != judgement.server_may_read.end()) file.server_may_read = may_read->second;
     const std::string problem = judgement.verdict.ProblemOf(file.role);
@@ -44,7 +46,7 @@ void LeaveToHosts(tls::NextStart& verdict) {
 }
 
 // Also beside a failure: what was known to fail and is out of sight is not repaired.
-void ReportUnknown(const StartAnswers& answers, const tls::NextStart& verdict, sampling::Output& output) {
+void ReportUnknown(const files::StartAnswers& answers, const tls::NextStart& verdict, sampling::Output& output) {
   for (const auto& [role, reason] : verdict.unknown) {
     const bool setting = role.starts_with("ssl_");
     sampling::IncompletePart part = {"next_start_" + (setting ? "settings" : role), reason, setting ? role : ""};
@@ -58,19 +60,19 @@ void ReportUnknown(const StartAnswers& answers, const tls::NextStart& verdict, s
 
 }  // namespace
 
-void Conclude(const StartAnswers& answers, StartJudgement judgement, sampling::Output& output,
+void Conclude(const files::StartAnswers& answers, files::StartJudgement judgement, sampling::Output& output,
               tls::CertificateInventory& inventory) {
   tls::NextStart& verdict = judgement.verdict;
-  if (!IsOn(answers.next, "ssl")) {
+  if (!files::IsOn(answers.next, "ssl")) {
     // Nothing of TLS is loaded, and no file has to be there.
     verdict = {};
     judgement.key.reset();
-    if (!IsOn(answers.current, "ssl")) {
+    if (!files::IsOn(answers.current, "ssl")) {
       std::erase_if(inventory.files,
                     [](const tls::FileReport& file) { return file.role != "extra" && !file.problem.empty(); });
     }
   } else {
-    if (IsOn(answers.next, "ssl_sni") && !judgement.no_hosts) LeaveToHosts(verdict);
+    if (files::IsOn(answers.next, "ssl_sni") && !judgement.no_hosts) LeaveToHosts(verdict);
     Agree(answers, judgement, inventory);
     for (const auto& [role, reason] : verdict.unknown) {
       if (role == "key" && reason != "sql" && reason != "setting_not_visible")

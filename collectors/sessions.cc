@@ -14,24 +14,24 @@
 #include "collectors/sessions_parts.h"
 #include "exporter/base/digest.h"
 #include "exporter/base/error.h"
+#include "exporter/metrics/series_cap.h"
+#include "exporter/metrics/tally.h"
 #include "exporter/sampling/own_connection.h"
 #include "exporter/sampling/sql_collector.h"
 #include "exporter/sessions/address_label.h"
 #include "exporter/sessions/exemptions.h"
-#include "exporter/sessions/series_cap.h"
 #include "exporter/sessions/session.h"
 #include "exporter/sessions/session_counter.h"
 #include "exporter/sessions/summary.h"
-#include "exporter/sessions/tally.h"
 
 namespace pgtls::collectors {
 namespace {
 
 using metrics::Desc;
+using metrics::Labels;
 using metrics::Sink;
 using metrics::Type;
 using sessions::Encryption;
-using sessions::Labels;
 using sessions::Network;
 using sessions::Session;
 
@@ -218,13 +218,13 @@ class Snapshot {
 
 // What outlives a collection: who has a series, and the counters.
 struct State {
-  sessions::SeriesCap connections, unencrypted, ciphers, client_certificates;
+  metrics::SeriesCap connections, unencrypted, ciphers, client_certificates;
   sessions::SessionCounter counter;
 };
 
 // What folding leaves of each metric's labels. An address that is not shown, or that there is none of, stays empty.
 Labels Folded(Labels labels, std::initializer_list<std::size_t> names) {
-  for (const std::size_t name : names) labels[name] = sessions::kOther;
+  for (const std::size_t name : names) labels[name] = metrics::kOther;
   return labels;
 }
 Labels FoldConnections(const Labels& labels) {
@@ -238,7 +238,7 @@ std::string_view ToString(bool allowed) { return allowed ? "true" : "false"; }
 
 // The sessions of one snapshot, counted for each metric.
 struct Counts {
-  sessions::Tally connections, unencrypted, ciphers, client_certificates;
+  metrics::Tally connections, unencrypted, ciphers, client_certificates;
   std::map<std::pair<Network, bool>, std::size_t> unencrypted_by_network = {{{Network::kLoopback, false}, 0},
                                                                             {{Network::kLoopback, true}, 0},
                                                                             {{Network::kRemote, false}, 0},
@@ -291,7 +291,7 @@ Counts Count(const Snapshot& snapshot, const config::CollectorConfig& config, co
   return counts;
 }
 
-void RenderCapped(const Desc& desc, const sessions::SeriesCap::Capped& capped, Sink& sink) {
+void RenderCapped(const Desc& desc, const metrics::SeriesCap::Capped& capped, Sink& sink) {
   for (const auto& [labels, count] : capped.series) sink.Add(desc, labels, static_cast<double>(count));
   sink.Add(kFolded, {desc.name}, static_cast<double>(capped.folded));
 }

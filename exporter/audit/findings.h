@@ -3,11 +3,11 @@
 #pragma once
 
 #include "exporter/audit/finding.h"
-#include "exporter/sampling/known_facts.h"
+#include "exporter/audit/known_facts.h"
 
 namespace pgtls::audit {
 
-using Evidence = sampling::KnownFacts;
+using Evidence = KnownFacts;
 
 // For a part or reason that its collector does not declare; tests hold that there is none.
 inline constexpr std::string_view kNoRemedy = "Check the exporter's log and the server log.";

@@ -60,4 +60,10 @@ std::string ReadPasswordFile(const std::string& path) {
   return password;
 }
 
+std::string ProblemOf(const std::error_code& error) {
+  if (error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory) return "missing";
+  if (error == std::errc::permission_denied || error == std::errc::operation_not_permitted) return "permission_denied";
+  return "unreadable";
+}
+
 }  // namespace pgtls

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <string>
+#include <system_error>
 
 namespace pgtls {
 
@@ -12,5 +13,8 @@ std::string ReadFile(const std::string& path, std::size_t max_bytes);
 
 // A password: the file's content without one trailing line end (LF or CRLF). At most 4,096 bytes.
 std::string ReadPasswordFile(const std::string& path);
+
+// What an errno says of a file or directory: missing, permission_denied, unreadable.
+std::string ProblemOf(const std::error_code& error);
 
 }  // namespace pgtls

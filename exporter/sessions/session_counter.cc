@@ -5,7 +5,7 @@
 #include <string_view>
 #include <tuple>
 
-#include "exporter/sessions/series_cap.h"
+#include "exporter/metrics/series_cap.h"
 
 namespace pgtls::sessions {
 namespace {
@@ -16,7 +16,9 @@ bool IsUnencryptedTcp(Network network, Encryption encryption) {
   return encryption == Encryption::kNone && network != Network::kLocal;
 }
 
-bool IsFolded(const SessionSeries& series) { return series.database == kOther && series.user == kOther; }
+bool IsFolded(const SessionSeries& series) {
+  return series.database == metrics::kOther && series.user == metrics::kOther;
+}
 
 // Two durations, each by one clock: how long the postmaster has been running, and how long ago the collection before
 // was.
@@ -109,7 +111,7 @@ SessionSeries& SessionCounter::Series(const Session& session, Network network, E
   auto at = find(key);
   if (at != series_.end() && key_of(*at) == key) return *at;
   if (!MakeRoom(IsUnencryptedTcp(network, encryption))) {
-    key = Key(kOther, kOther, network, encryption);
+    key = Key(metrics::kOther, metrics::kOther, network, encryption);
     at = find(key);
     if (at != series_.end() && key_of(*at) == key) return *at;
   }

@@ -7,12 +7,12 @@
 #include <string_view>
 #include <vector>
 
-#include "exporter/sampling/known_facts.h"
+#include "exporter/audit/known_facts.h"
 #include "exporter/status/view.h"
 
 namespace pgtls::status {
 
-struct ServerFacts : sampling::KnownFacts {
+struct ServerFacts : audit::KnownFacts {
   using KnownFacts::KnownFacts;
 
   const sampling::CollectorState* Collector(std::string_view name) const;

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "exporter/sessions/series_cap.h"
+#include "exporter/metrics/series_cap.h"
 
 namespace pgtls::sessions {
 namespace {
@@ -39,7 +39,7 @@ void Collect(SessionCounter& counter, std::int64_t now_us, const std::vector<Ses
 // -1: no such series.
 int Sessions(const SessionCounter& counter, std::string_view user = "app", Network network = Network::kRemote,
              Encryption encryption = Encryption::kTls) {
-  const std::string_view database = user == kOther ? user : "db";
+  const std::string_view database = user == metrics::kOther ? user : "db";
   for (const SessionSeries& series : counter.sessions()) {
     const bool same = series.database == database && series.user == user && series.network == network &&
                       series.encryption == encryption;

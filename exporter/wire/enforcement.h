@@ -7,10 +7,10 @@
 #include <string>
 #include <string_view>
 
-#include "collectors/wire_client.h"
 #include "exporter/base/digest.h"
+#include "exporter/wire/wire_client.h"
 
-namespace pgtls::collectors {
+namespace pgtls::wire {
 
 // Whom the server judged, where and with what: what it says to one it need not say to another.
 struct Applicant {
@@ -39,4 +39,4 @@ struct Enforcement {
 asio::awaitable<Enforcement> Enforce(const WireClient& client, const WireLook& look, sampling::OwnBackends& own,
                                      Deadline deadline);
 
-}  // namespace pgtls::collectors
+}  // namespace pgtls::wire

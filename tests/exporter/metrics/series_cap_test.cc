@@ -1,9 +1,9 @@
-#include "exporter/sessions/series_cap.h"
+#include "exporter/metrics/series_cap.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace pgtls::sessions {
+namespace pgtls::metrics {
 namespace {
 
 using testing::ElementsAre;
@@ -89,4 +89,4 @@ TEST(SeriesCap, AZeroCapFoldsAll) {
 }
 
 }  // namespace
-}  // namespace pgtls::sessions
+}  // namespace pgtls::metrics

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace pgtls::collectors {
+namespace pgtls::files {
 
 // A file or directory as the server reports it.
 struct HbaFile {
@@ -26,4 +26,4 @@ struct LocalHbaTimes {
 // size and times must be the same. Reads no content. Blocks.
 std::optional<LocalHbaTimes> LookAtHbaFiles(const std::vector<HbaFile>& files);
 
-}  // namespace pgtls::collectors
+}  // namespace pgtls::files

@@ -11,14 +11,14 @@
 #include "exporter/tls/endpoint_facts.h"
 #include "exporter/tls/inventory.h"
 
-namespace pgtls::sampling {
+namespace pgtls::audit {
 
 // A pointer is null where nothing is known.
 struct KnownFacts {
   // REQUIRES: `server` outlives this.
-  KnownFacts(const ServerSnapshot& server, std::chrono::sys_seconds time);
+  KnownFacts(const sampling::ServerSnapshot& server, std::chrono::sys_seconds time);
 
-  const ServerSnapshot& snapshot;
+  const sampling::ServerSnapshot& snapshot;
   std::chrono::sys_seconds now;
   std::shared_ptr<const db::ServerSettings> settings;
   std::shared_ptr<const sessions::Summary> sessions;
@@ -27,4 +27,4 @@ struct KnownFacts {
   std::shared_ptr<const tls::CertificateInventory> certificates;
 };
 
-}  // namespace pgtls::sampling
+}  // namespace pgtls::audit

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-namespace pgtls::collectors {
+namespace pgtls::files {
 
 // What the server says of itself, and the socket of it.
 struct ServerTraits {
@@ -35,4 +35,4 @@ class ServerPlace {
   pid_t postmaster_ = 0;
 };
 
-}  // namespace pgtls::collectors
+}  // namespace pgtls::files

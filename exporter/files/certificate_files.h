@@ -4,14 +4,13 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <vector>
 
-#include "collectors/server_place.h"
+#include "exporter/files/server_place.h"
 #include "exporter/sampling/collector.h"
 #include "exporter/tls/inventory.h"
 
-namespace pgtls::collectors {
+namespace pgtls::files {
 
 // The settings that name files, by name; missing where the role may not see them.
 using FileSettings = std::map<std::string, std::string, std::less<>>;
@@ -28,9 +27,6 @@ struct FilesRead {
   std::vector<sampling::IncompletePart> incomplete;
 };
 
-// What an errno says of a file or directory: missing, permission_denied, unreadable.
-std::string ProblemOf(const std::error_code& error);
-
 // The server's certificate, CA and CRL files, where the server runs on this machine. Blocks.
 FilesRead ReadServerFiles(const FileSettings& settings, const ServerPlace& place);
 
@@ -46,4 +42,4 @@ void AddLostDirectory(const std::string& path, const std::string& problem, Files
 tls::FileReport ReportOf(std::string role, std::string path, std::string status, const std::string& bytes,
                          const std::optional<std::string>& pkcs12_password);
 
-}  // namespace pgtls::collectors
+}  // namespace pgtls::files

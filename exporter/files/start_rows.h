@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "collectors/start_answers.h"
-#include "collectors/start_files.h"
+#include "exporter/files/start_answers.h"
+#include "exporter/files/start_files.h"
 
-namespace pgtls::collectors {
+namespace pgtls::files {
 
 // A row of tls_exporter.certificate_files().
 struct ServerFileRow {
@@ -23,4 +23,4 @@ struct ServerFileRow {
 StartJudgement JudgeStartOf(const StartAnswers& answers, const std::vector<ServerFileRow>& rows,
                             const std::optional<ServerFileRow>& key, int server_version);
 
-}  // namespace pgtls::collectors
+}  // namespace pgtls::files

@@ -1,4 +1,4 @@
-#include "collectors/certificate_files.h"
+#include "exporter/files/certificate_files.h"
 
 #include <dirent.h>
 #include <glob.h>
@@ -13,7 +13,7 @@
 #include "exporter/base/file.h"
 #include "exporter/tls/server_access.h"
 
-namespace pgtls::collectors {
+namespace pgtls::files {
 namespace {
 
 // The file's bytes, or the problem with it.
@@ -92,12 +92,6 @@ std::string AbsolutePath(const FileSettings& settings, std::string_view name) {
   if (path.starts_with('/')) return path;
   const std::string directory = Setting(settings, "data_directory");
   return directory.empty() ? "" : directory + "/" + path;
-}
-
-std::string ProblemOf(const std::error_code& error) {
-  if (error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory) return "missing";
-  if (error == std::errc::permission_denied || error == std::errc::operation_not_permitted) return "permission_denied";
-  return "unreadable";
 }
 
 void AddLostDirectory(const std::string& path, const std::string& problem, FilesRead& result) {
@@ -190,4 +184,4 @@ FilesRead ReadConfiguredFiles(const std::vector<std::string>& patterns, const st
   return result;
 }
 
-}  // namespace pgtls::collectors
+}  // namespace pgtls::files

@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
-#include "exporter/sessions/tally.h"
+#include "exporter/metrics/tally.h"
 
-namespace pgtls::sessions {
+namespace pgtls::metrics {
 
 // Stands for the names and addresses of what was folded. A role may be called this: it is then counted together with
 // them.
@@ -35,4 +35,4 @@ class SeriesCap {
   std::vector<std::size_t> kept_;
 };
 
-}  // namespace pgtls::sessions
+}  // namespace pgtls::metrics

@@ -6,13 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "collectors/certificate_files.h"
-#include "collectors/server_place.h"
 #include "exporter/base/deadline.h"
 #include "exporter/db/session.h"
+#include "exporter/files/certificate_files.h"
+#include "exporter/files/server_place.h"
 #include "exporter/tls/next_start.h"
 
-namespace pgtls::collectors {
+namespace pgtls::files {
 
 // What this role may ask for. Functions are those of deploy/sql/monitoring_role.sql, believed only where a superuser
 // owns them.
@@ -45,4 +45,4 @@ asio::awaitable<StartAnswers> AskStart(db::Session& session, Deadline deadline);
 // PostgreSQL's reading of a boolean; false for what is none.
 bool IsOn(const FileSettings& settings, std::string_view name);
 
-}  // namespace pgtls::collectors
+}  // namespace pgtls::files

@@ -1,4 +1,4 @@
-#include "collectors/start_files.h"
+#include "exporter/files/start_files.h"
 
 #include <openssl/crypto.h>
 #include <sys/stat.h>
@@ -15,7 +15,7 @@
 #include "exporter/tls/same_library.h"
 #include "exporter/tls/server_access.h"
 
-namespace pgtls::collectors {
+namespace pgtls::files {
 namespace {
 
 using tls::StartFile;
@@ -192,4 +192,4 @@ StartJudgement JudgeStartHere(const StartAnswers& answers, const ServerPlace& pl
   return Reader(answers, place, server_version).Run();
 }
 
-}  // namespace pgtls::collectors
+}  // namespace pgtls::files

@@ -1,10 +1,10 @@
-#include "collectors/client_verification.h"
+#include "exporter/files/client_verification.h"
 
 #include <algorithm>
 
 #include "exporter/base/error.h"
 
-namespace pgtls::collectors {
+namespace pgtls::files {
 namespace {
 
 std::optional<std::string> KnownSetting(const FileSettings& settings, std::string_view name) {
@@ -106,4 +106,4 @@ std::vector<tls::ListFile> ConfiguredLists(const std::vector<tls::FileReport>& f
   return result;
 }
 
-}  // namespace pgtls::collectors
+}  // namespace pgtls::files

@@ -13,7 +13,7 @@
 #include "exporter/tls/sslmode.h"
 #include "exporter/tls/verify.h"
 
-namespace pgtls::collectors {
+namespace pgtls::wire {
 
 struct WireClient {
   struct Place {
@@ -56,4 +56,4 @@ asio::awaitable<WireLook> LookAt(const WireClient& client, Deadline deadline);
 // The point in time at which one of `shares` equal parts of what is left is over.
 Deadline Share(Deadline deadline, int shares);
 
-}  // namespace pgtls::collectors
+}  // namespace pgtls::wire

@@ -1,10 +1,10 @@
-#include "exporter/sessions/series_cap.h"
+#include "exporter/metrics/series_cap.h"
 
 #include <algorithm>
 #include <tuple>
 #include <vector>
 
-namespace pgtls::sessions {
+namespace pgtls::metrics {
 
 SeriesCap::Capped SeriesCap::Apply(const Tally& tally, std::size_t max_series, Fold fold) {
   struct Candidate {
@@ -44,4 +44,4 @@ SeriesCap::Capped SeriesCap::Apply(const Tally& tally, std::size_t max_series, F
   return capped;
 }
 
-}  // namespace pgtls::sessions
+}  // namespace pgtls::metrics

@@ -1,8 +1,8 @@
-#include "collectors/start_rows.h"
+#include "exporter/files/start_rows.h"
 
 #include <algorithm>
 
-namespace pgtls::collectors {
+namespace pgtls::files {
 namespace {
 
 using tls::StartFile;
@@ -64,4 +64,4 @@ StartJudgement JudgeStartOf(const StartAnswers& answers, const std::vector<Serve
   return judgement;
 }
 
-}  // namespace pgtls::collectors
+}  // namespace pgtls::files

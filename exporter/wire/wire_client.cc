@@ -1,4 +1,4 @@
-#include "collectors/wire_client.h"
+#include "exporter/wire/wire_client.h"
 
 #include <fmt/format.h>
 #include <netdb.h>
@@ -11,12 +11,12 @@
 #include <cstdlib>
 #include <utility>
 
-#include "collectors/certificate_files.h"
 #include "exporter/base/error.h"
+#include "exporter/base/file.h"
 #include "exporter/base/text.h"
 #include "exporter/db/pq_handle.h"
 
-namespace pgtls::collectors {
+namespace pgtls::wire {
 namespace {
 
 using asio::ip::tcp;
@@ -226,4 +226,4 @@ asio::awaitable<WireLook> LookAt(const WireClient& client, Deadline deadline) {
   co_return look;
 }
 
-}  // namespace pgtls::collectors
+}  // namespace pgtls::wire

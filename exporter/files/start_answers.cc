@@ -1,4 +1,4 @@
-#include "collectors/start_answers.h"
+#include "exporter/files/start_answers.h"
 
 #include <array>
 #include <map>
@@ -6,7 +6,7 @@
 #include "exporter/base/error.h"
 #include "exporter/sampling/sql_collector.h"
 
-namespace pgtls::collectors {
+namespace pgtls::files {
 namespace {
 
 constexpr std::array kAccessSql = {sampling::VersionedSql{140000, R"(
@@ -204,4 +204,4 @@ asio::awaitable<StartAnswers> AskStart(db::Session& session, Deadline deadline) 
   co_return answers;
 }
 
-}  // namespace pgtls::collectors
+}  // namespace pgtls::files

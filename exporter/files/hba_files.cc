@@ -1,4 +1,4 @@
-#include "collectors/hba_local.h"
+#include "exporter/files/hba_files.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 #include <cmath>
 #include <string_view>
 
-namespace pgtls::collectors {
+namespace pgtls::files {
 namespace {
 
 constexpr int kMaxLinks = 40;  // as Linux: MAXSYMLINKS
@@ -114,4 +114,4 @@ std::optional<LocalHbaTimes> LookAtHbaFiles(const std::vector<HbaFile>& files) {
   return walker.times();
 }
 
-}  // namespace pgtls::collectors
+}  // namespace pgtls::files

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "collectors/certificate_files.h"
+#include "exporter/files/certificate_files.h"
 #include "exporter/tls/client_authorities.h"
 
-namespace pgtls::collectors {
+namespace pgtls::files {
 
 struct ClientFiles {
   // Absent: it verifies none (ssl = off, no ssl_ca_file), or that cannot be known.
@@ -26,4 +26,4 @@ ClientFiles ClientFilesOf(const std::vector<tls::FileReport>& files, const FileS
 // The lists in the files of the configuration.
 std::vector<tls::ListFile> ConfiguredLists(const std::vector<tls::FileReport>& files);
 
-}  // namespace pgtls::collectors
+}  // namespace pgtls::files

@@ -11,7 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
-namespace pgtls::sessions {
+namespace pgtls::metrics {
 
 // The values of a metric's labels, after `server`, in the descriptor's order.
 using Labels = std::vector<std::string>;
@@ -51,4 +51,4 @@ class Tally {
   Counts counts_;
 };
 
-}  // namespace pgtls::sessions
+}  // namespace pgtls::metrics

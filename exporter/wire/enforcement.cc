@@ -1,6 +1,6 @@
-#include "collectors/enforcement.h"
+#include "exporter/wire/enforcement.h"
 
-namespace pgtls::collectors {
+namespace pgtls::wire {
 namespace {
 
 using tls::Answer;
@@ -67,4 +67,4 @@ asio::awaitable<Enforcement> Enforce(const WireClient& client, const WireLook& l
   co_return result;
 }
 
-}  // namespace pgtls::collectors
+}  // namespace pgtls::wire

@@ -1,4 +1,4 @@
-#include "collectors/server_place.h"
+#include "exporter/files/server_place.h"
 
 #include <sys/stat.h>
 
@@ -13,7 +13,7 @@
 #include "exporter/base/error.h"
 #include "exporter/base/file.h"
 
-namespace pgtls::collectors {
+namespace pgtls::files {
 namespace {
 
 constexpr const char* kElsewhere = "other_file_system";
@@ -100,4 +100,4 @@ bool ServerPlace::Holds(const std::string& path) const {
   return true;
 }
 
-}  // namespace pgtls::collectors
+}  // namespace pgtls::files

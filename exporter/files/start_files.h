@@ -5,11 +5,11 @@
 #include <optional>
 #include <string>
 
-#include "collectors/server_place.h"
-#include "collectors/start_answers.h"
+#include "exporter/files/server_place.h"
+#include "exporter/files/start_answers.h"
 #include "exporter/tls/inventory.h"
 
-namespace pgtls::collectors {
+namespace pgtls::files {
 
 struct StartJudgement {
   tls::NextStart verdict;
@@ -25,4 +25,4 @@ StartJudgement JudgeStartHere(const StartAnswers& answers, const ServerPlace& pl
 // The settings of `answers` as the question to OpenSSL, without the files.
 tls::StartInput StartInputOf(const StartAnswers& answers, int server_version);
 
-}  // namespace pgtls::collectors
+}  // namespace pgtls::files

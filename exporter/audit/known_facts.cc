@@ -1,0 +1,15 @@
+#include "exporter/audit/known_facts.h"
+
+namespace pgtls::audit {
+
+KnownFacts::KnownFacts(const sampling::ServerSnapshot& server, std::chrono::sys_seconds time)
+    : snapshot(server), now(time) {
+  const sampling::Facts facts = server.facts();
+  settings = facts.Get<db::ServerSettings>();
+  sessions = facts.Get<sessions::Summary>();
+  hba = facts.Get<hba::Posture>();
+  endpoint = facts.Get<tls::EndpointFacts>();
+  certificates = facts.Get<tls::CertificateInventory>();
+}
+
+}  // namespace pgtls::audit
