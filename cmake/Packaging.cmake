@@ -13,7 +13,8 @@ install(FILES deploy/systemd/pg_tls_exporter.service deploy/systemd/pg_tls_expor
   deploy/systemd/pg_tls_exporter-textfile.timer DESTINATION lib/systemd/system)
 install(FILES deploy/debian/config.yml DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/pg_tls_exporter)
 install(FILES deploy/debian/default DESTINATION ${CMAKE_INSTALL_FULL_SYSCONFDIR}/default RENAME pg_tls_exporter)
-install(FILES README.md CHANGELOG.md DESTINATION ${doc})
+install(FILES README.md CHANGELOG.md CONTRIBUTING.md DESTINATION ${doc})
+install(DIRECTORY docs DESTINATION ${doc})
 install(FILES LICENSE DESTINATION ${doc} RENAME copyright)
 
 set(CPACK_GENERATOR DEB)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The alerts of rules/ as the table in README.md: name, severity, how long the trouble lasts before it fires, and its summary.
+# The alerts of rules/ as the table in docs/alerts.md: name, severity, how long the trouble lasts before it fires, and its summary.
 set -eu
 cd "$(dirname "$0")/rules"
 echo '| alert | severity | after | meaning |'

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Builds and runs the benchmarks; what they print is markdown that the README quotes. Needs a calm machine, and root or sudo for
+# Builds and runs the benchmarks; what they print is Markdown, as in docs/performance.md. Needs a calm machine, and root or sudo for
 # packages that are missing.
 #   tests/bench/run.sh [sessions|fleet|scaling|soak|all] [SECONDS]      (default: sessions)
 # sessions: one server with 1,000 sessions, beside bare libpq and postgres_exporter. SECONDS a measurement, default 30; about ten of them.

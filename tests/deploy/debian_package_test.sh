@@ -43,6 +43,8 @@ for file in bin/pg_tls_exporter lib/systemd/system/pg_tls_exporter.service share
   inside test -s "/usr/$file" || fail "no /usr/$file"
 done
 
+tests/deploy/links.py "$root/usr/share/doc/pg-tls-exporter" docs/configuration.md || fail 'links of the installed documentation (above)'
+
 # Position-independent, nothing writable that is resolved at start, guarded stacks and copies.
 elf=$(readelf -hldsW "$root/usr/bin/pg_tls_exporter")
 for sign in 'DYN (Position-Independent' GNU_RELRO 'Flags: NOW' __stack_chk_fail@ __memcpy_chk@; do

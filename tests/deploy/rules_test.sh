@@ -49,7 +49,7 @@ for alert in $alerts; do
   for part in 'for: ' 'labels: {severity: \(critical\|warning\)}' 'summary: ' 'description: ' "runbook: runbook.md#${alert,,}\$"; do
     grep -q "^ *$part" <<<"$body" || fail "$alert lacks $part"
   done
-  grep -qx "### $alert" "$prometheus"/runbook.md || fail "$alert has no section in runbook.md"
+  grep -qx "### $alert" docs/runbook.md || fail "$alert has no section in runbook.md"
   tested=$(grep -h -A1 "^ *alertname: $alert\$" "$tests"/*_test.yml)
   grep -q 'exp_alerts: \[\]' <<<"$tested" || fail "$alert: no test in which it does not fire"
   grep -q 'exp_alerts:$' <<<"$tested" || fail "$alert: no test in which it fires"
@@ -61,7 +61,7 @@ for alert in $alerts; do
 done
 while read -r section; do
   grep -qx "$section" <<<"$alerts" || fail "runbook.md: $section is no alert"
-done < <(sed -n 's/^### //p' "$prometheus"/runbook.md)
+done < <(sed -n 's/^### //p' docs/runbook.md)
 
 # Who hears what.
 route() {

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Every command of the README, run as it stands there: on a machine of its own (unshare, so as root) whose /etc, name db1 and ports are
-# this test's. A command that no case below knows is a failure: it would be in the README untested.
+# Every command of README.md and docs/, run as it is written there: on a machine of its own (unshare, so as root) whose /etc, name db1 and
+# ports are this test's. A command that no case below knows is a failure: it would be documented and untested.
 #   PGTLS_EXPORTER  the executable under test, in the place of build/release/pg_tls_exporter
 set -euo pipefail
 : "${PGTLS_EXPORTER:?}"
@@ -28,7 +28,7 @@ HBA
 server start
 export PGHOST=$work PGUSER=postgres PGOPTIONS='-c client_min_messages=warning'
 
-# The tree as it is after the README's build.
+# The tree as it is after the build that the README describes.
 mkdir -p "$work/tree/build/release"
 ln -s "$PWD"/* "$work/tree/" 2>/dev/null || true
 rm -f "$work/tree/build/release/pg_tls_exporter"
@@ -46,16 +46,14 @@ expect() {
   [[ $code == "$1" ]] || fail "exit code $code, not $1: $3"
   [[ -z $2 ]] || grep -qF -- "$2" "$work/out.log" || fail "no '$2' in the output of: $3"
 }
-# The service answers where the README says; SIGTERM ends it.
+# serves SERVICE COMMAND: while the service runs, with the README's configuration, the command prints that its server is up; SIGTERM ends it.
 serves() {
-  mkdir -p /etc/pg_tls_exporter
-  sed "s#/run/secrets/[a-z]*#$work/password#" "$work/config.yml" >/etc/pg_tls_exporter/config.yml
-  $1 2>"$work/out.log" &
+  (cd "$work/tree" && exec $1) 2>"$work/out.log" &
   local service=$!
   children=("$service")
   local deadline=$((SECONDS + 60))
-  until curl -sf http://127.0.0.1:9743/metrics | grep -q '^pg_tls_exporter_build_info'; do
-    if ((SECONDS >= deadline)) || ! kill -0 "$service"; then fail "nothing on port 9743: $1"; fi
+  until eval "$2" | grep -q '^pg_tls_up{server="orders"} 1'; do
+    if ((SECONDS >= deadline)) || ! kill -0 "$service"; then fail "the server is not up on port 9743: $1; $2"; fi
   done
   kill "$service"
   wait "$service" || fail "it does not end well: $1"
@@ -72,38 +70,50 @@ run() {
     'deploy/install-dependencies.sh build') expect 0 '' "$1" ;;
     *'pg_tls_exporter collect --dsn='*) expect 0 'pg_tls_up{server="db1:5432"} 1' "$1" ;;
     'pg_tls_exporter collect --config.file='*' --output='*)
-      # The servers of the example do not exist here.
-      command=${1/\/etc\/pg_tls_exporter/$work}
-      expect 1 '' "${command/\/var\/lib\/prometheus\/node-exporter/$work}"
-      grep -q '^pg_tls_up{server="orders"} 0' "$work/pg_tls.prom" || fail "nothing in the file of: $1"
+      expect 0 '' "${1/\/var\/lib\/prometheus\/node-exporter/$work}"
+      grep -q '^pg_tls_up{server="orders"} 1' "$work/pg_tls.prom" || fail "nothing in the file of: $1"
       ;;
     *'pg_tls_exporter check --dsn='*) expect 2 'pg_hba.conf:3: host erp erp 10.1.2.0/24' "$1" ;;
+    'pg_tls_exporter explain --dsn=… --user=U --database=D --address=A --encryption=none')
+      expect 0 'pg_hba.conf:3' "pg_tls_exporter explain --dsn='host=db1 dbname=postgres user=tls_exporter' --user=erp --database=erp --address=10.1.2.3 --encryption=none"
+      ;;
     *'pg_tls_exporter explain --dsn='*) expect 0 'pg_hba.conf:3' "$1" ;;
     'pg_tls_exporter config-check --config.file=F') expect 0 ': ok' "${1/=F/=$work/config.yml}" ;;
+    'pg_tls_exporter config-check --config.file=…') expect 0 ': ok' "${1/=…/=$work/config.yml}" ;;
+    'pg_tls_exporter check --config.file=/etc/'*) expect 2 'pg_hba.conf:3: host erp erp 10.1.2.0/24' "$1" ;;
+    'pg_tls_exporter explain') expect 0 '--encryption' "$1 --help" ;;
     'pg_tls_exporter metrics') expect 0 'pg_tls_unencrypted_connections' "$1" ;;
-    'pg_tls_exporter --config.file=/etc/pg_tls_exporter/config.yml') serves "$1" ;;
+    *'pg_tls_exporter --config.file=/etc/pg_tls_exporter/config.yml') serves "$1" 'curl -sf http://127.0.0.1:9743/metrics' ;;
+    "curl -s 'http://INSTANCE/metrics?server=SERVER'")
+      command=${1/INSTANCE/127.0.0.1:9743}
+      serves 'pg_tls_exporter --config.file=/etc/pg_tls_exporter/config.yml' "${command/SERVER/orders}"
+      ;;
     'cp -r deploy/prometheus/rules /etc/prometheus/pg_tls_rules') expect 0 '' "$1" ;;
     'promtool check config '*' && systemctl reload prometheus') expect 0 SUCCESS "${1% && systemctl*}" ;;
     # Debian has no Grafana to restart.
     *' && systemctl restart grafana-server' | *' /var/lib/grafana/dashboards/pg_tls') ;;
-    *) fail "the README has a command that no test runs: $1" ;;
+    *) fail "a documented command that no test runs: $1" ;;
   esac
 }
 
 touch "$work/password"
-sed -n '/^## Configuration$/,/^| key /p' README.md | sed -n 's/^    //p' | sed "s#/run/secrets/[a-z]*#$work/password#" >"$work/config.yml"
+# The examples of configuration: the whole file, and the README's, which is in force.
+sed -n '/^## The file$/,/^| key /p' docs/configuration.md | sed -n 's/^    //p' | sed "s#/run/secrets/[a-z]*#$work/password#" >"$work/config.yml"
+mkdir -p /etc/pg_tls_exporter
+sed -n '/config.yml`:$/,/and run/p' README.md | sed -n 's/^       //p' | sed "s#/run/secrets/[a-z]*#$work/password#" >/etc/pg_tls_exporter/config.yml
 
 # In blocks, without the comment at their end; and within sentences.
-grep -E '^ {4,}(deploy|tests|build)/|^ {4,}(psql|cmake|curl|cp|mkdir|promtool|prometheus|pg_tls_exporter) ' README.md |
+cat README.md docs/*.md >"$work/pages"
+grep -E '^ {4,}(deploy|tests|build)/|^ {4,}(psql|cmake|curl|cp|mkdir|promtool|prometheus|pg_tls_exporter) ' "$work/pages" |
   sed -E 's/^ +//; s/ +# .*//' >"$work/commands"
 # shellcheck disable=SC2016  # backticks of Markdown
-grep -oE '`(deploy/[a-z-]+\.sh|tests/[a-z/]*run\.sh|pg_tls_exporter [^`]*)[^`]*`' README.md | tr -d '`' >>"$work/commands"
+grep -oE '`(deploy/[a-z-]+\.sh|tests/[a-z/]*run\.sh|pg_tls_exporter [^`]*)[^`]*`' "$work/pages" | tr -d '`' >>"$work/commands"
 count=0
 while read -r command <&3; do
   run "$command"
   count=$((count + 1))
 done 3<"$work/commands"
-((count >= 12)) || fail "only $count commands were found in the README"
+((count >= 12)) || fail "only $count commands were found"
 
 # What the guide to hostssl warns of: `host` admits a client with GSS encryption, `hostnossl` matches it, and `hostssl` would not.
 asks="pg_tls_exporter explain --dsn='host=db1 dbname=postgres user=tls_exporter' --user=erp --database=erp"
