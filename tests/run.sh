@@ -1,49 +1,52 @@
 #!/bin/bash
-# Builds and runs the tests, from a clean checkout too; warnings are errors.
-#   tests/run.sh            everything but fuzz, tidy and package
+# Builds and runs the tests, also from a clean checkout. Warnings are errors.
+#   tests/run.sh            everything except unit, fuzz, tidy and package
 #   tests/run.sh KIND…      some of:
+#     unit    hermetic tests without sanitizers: the quick round while you work
 #     format  clang-format and shellcheck
-#     unit    hermetic tests, address and undefined-behaviour sanitizers
+#     asan    hermetic tests, address and undefined-behaviour sanitizers
 #     pg      tests against real PostgreSQL 14 to 18, the same sanitizers
 #     e2e     the program itself against real servers, the same sanitizers
-#     tsan    the tests that cross threads, thread sanitizer
-#     fuzz    every fuzz target over its corpus and a fixed number of runs: minutes, only when asked for
-#     tidy    clang-tidy, half an hour where it has no verdicts yet: only when asked for
-#     package the Debian package, built and installed in a clean Debian 12; as root, and only when asked for
-#   tests/run.sh one hba 'Tokenize.*'   the tests of one folder that fit GoogleTest's filter (without it: all of them);
-#             those against a real server run on PostgreSQL $PGTLS_TEST_MAJOR, 15 without it
-# Builds go to build/asan, build/tsan, build/fuzz, build/tidy. PGTLS_CACHE holds PostgreSQL servers and clang-tidy's verdicts.
+#     tsan    tests that cross threads, thread sanitizer
+#     fuzz    every fuzz target over its corpus and a fixed number of runs; minutes
+#     tidy    clang-tidy; half an hour the first time, verdicts are cached
+#     package the Debian package, built and installed in a clean Debian 12; needs root
+#   tests/run.sh one FOLDER [FILTER]   the tests of one folder that match GoogleTest's filter, for example: one hba 'Tokenize.*'
+# PGTLS_PRESET        preset that `one` builds: asan (default) or dev
+# PGTLS_TEST_MAJOR    version of PostgreSQL that `one` runs, 14 to 18 (default 15)
+# PGTLS_CACHE         folder for PostgreSQL servers and verdicts of clang-tidy
+# Builds go to build/PRESET. Packages that a kind needs and that are missing are installed: only that needs root or sudo.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-all='format unit pg e2e tsan'
-extra='fuzz tidy package'
+all='format asan pg e2e tsan'
+extra='unit fuzz tidy package'
 jobs=$(nproc)
 export CMAKE_BUILD_PARALLEL_LEVEL=$jobs CTEST_OUTPUT_ON_FAILURE=1 CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$PWD
 
 # build PRESET TARGET…
 build() {
-  local preset=$1
+  local preset=$1 log=build/configure-$1.log
   shift
-  cmake --preset "$preset" >"build-$preset.log" 2>&1 || { cat "build-$preset.log"; rm -f "build-$preset.log"; return 1; }
-  rm -f "build-$preset.log"
+  mkdir -p build
+  cmake --preset "$preset" >"$log" 2>&1 || { cat "$log"; return 1; }
   cmake --build "build/$preset" --target "$@" -- --quiet
 }
 
 # one FOLDER [FILTER]
 one() {
-  local folder=$1 filter=${2:-*} name program ran=
+  local folder=$1 filter=${2:-*} preset=${PGTLS_PRESET:-asan} name program ran=
   deploy/install-dependencies.sh test || return 1
-  cmake --preset asan >/dev/null || return 1
+  cmake --preset "$preset" >/dev/null || return 1
   for name in "${folder}_test" "${folder}_pgtest"; do
-    ninja -C build/asan -t query "$name" >/dev/null 2>&1 || continue
-    build asan "$name" || return 1
-    program=$(find build/asan -name "$name" -type f)
+    ninja -C "build/$preset" -t query "$name" >/dev/null 2>&1 || continue
+    build "$preset" "$name" || return 1
+    program=$(find "build/$preset" -name "$name" -type f)
     "$program" --gtest_filter="$filter" --gtest_list_tests | grep '^  ' >/dev/null || continue
     "$program" --gtest_filter="$filter" || return 1
     ran=yes
   done
-  [[ -n $ran ]] || { echo "run.sh: no C++ test of the folder '$folder' fits '$filter'" >&2; return 2; }
+  [[ -n $ran ]] || { echo "run.sh: no C++ test of the folder '$folder' matches '$filter'" >&2; return 2; }
 }
 if [[ ${1:-} == one && $# -ge 2 && $# -le 3 ]]; then
   one "${@:2}"
@@ -60,7 +63,7 @@ done
 wants() { [[ " $kinds " == *" $1 "* ]]; }
 
 declare -a failed=()
-# step NAME COMMAND…: runs it, says how long it took, goes on after a failure.
+# step NAME COMMAND…: runs it, prints how long it took, goes on after a failure.
 step() {
   local name=$1 start=$SECONDS
   shift
@@ -74,6 +77,15 @@ step() {
   fi
 }
 
+install_missing() {
+  local kind
+  for kind in $kinds; do
+    case $kind in
+      format | unit) deploy/install-dependencies.sh "$kind" || return 1 ;;
+      *) deploy/install-dependencies.sh test || return 1 ;;
+    esac
+  done
+}
 first_party() { find exporter collectors tests deploy \( -name "$1" -o -name "${2:-$1}" \) -type f -print0; }
 format() { first_party '*.cc' '*.h' | xargs -0 clang-format-19 --dry-run -Werror; }
 shell_scripts() { first_party '*.sh' | xargs -0 shellcheck tests/run.sh .ci/run; }
@@ -83,7 +95,7 @@ fetch_servers() {
     tests/support/fetch-postgres.sh $major >/dev/null || return 1
   done
 }
-# run PRESET LABEL: tests against real servers wait most of the time.
+# run PRESET LABEL. Tests against real servers mostly wait, so more of them run at once.
 run() {
   local parallel=$jobs
   [[ $2 == pg || $2 == e2e ]] && parallel=$((jobs * 3))
@@ -91,21 +103,24 @@ run() {
     { tail -n 200 "build/$1/$2.log"; return 1; }
 }
 
-step "install what is missing" deploy/install-dependencies.sh test || exit 1
+step "install missing packages" install_missing || exit 1
 
 if wants format; then
   step "clang-format" format
   step "shellcheck" shell_scripts
 fi
+wants unit && step "build" build dev unit_tests && step "unit tests" run dev unit
+# The kinds with address and undefined-behaviour sanitizers, and the label that ctest has for each.
+declare -A label=([asan]=unit [pg]=pg [e2e]=e2e)
 targets=()
-for kind in unit pg e2e; do
-  wants $kind && targets+=("${kind}_tests")
+for kind in asan pg e2e; do
+  wants $kind && targets+=("${label[$kind]}_tests")
 done
 if ((${#targets[@]})); then
   if wants pg || wants e2e; then step "fetch PostgreSQL servers" fetch_servers; fi
   if step "build with address and undefined-behaviour sanitizers" build asan "${targets[@]}"; then
-    for kind in unit pg e2e; do
-      wants $kind && step "$kind tests" run asan $kind
+    for kind in asan pg e2e; do
+      wants $kind && step "$kind tests" run asan "${label[$kind]}"
     done
   fi
 fi
