@@ -92,9 +92,9 @@ void AddCoverage(const Evidence& evidence, Findings& findings) {
     if (!collector.result || collector.result->unsupported) continue;
     for (const auto& missing : collector.result->incomplete) AddPart(collector, missing, findings);
     const auto& failure = collector.result->failure;
-    const bool said =
-        failure && snapshot.connection_failure && failure->message == snapshot.connection_failure->message;
-    if (failure && !said) AddFailure(collector, *failure, findings);
+    // AddLogin() reports the connection's failure once for all.
+    const bool reported = snapshot.connection_failure && collector.result->failed_with_connection;
+    if (failure && !reported) AddFailure(collector, *failure, findings);
   }
   for (const std::string_view name : {"sessions", "settings", "hba", "endpoint", "certificates"}) {
     bool enabled = false;

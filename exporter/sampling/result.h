@@ -42,6 +42,8 @@ struct CollectorResult {
   Facts facts;
   std::vector<IncompletePart> incomplete;
   std::optional<Failure> failure;
+  // `failure` is that of the server's connection, which all collectors that need SQL share.
+  bool failed_with_connection = false;
   std::optional<Digest> basis;  // Output::basis
   bool unsupported = false;
   std::chrono::nanoseconds duration{};

@@ -259,6 +259,7 @@ void Server::FailAllOnSession(const Failure& failure) {
     if (!slot.enabled || !NeedsSql(*slot.type)) continue;
     auto result = std::make_shared<CollectorResult>();
     result->failure = failure;
+    result->failed_with_connection = true;
     slot.state.result = std::move(result);
     slot.due = After(backoff);
   }

@@ -57,8 +57,7 @@ std::optional<seconds> ServerFacts::Age(const sampling::CollectorState& state) c
 }
 
 bool ServerFacts::FailedWithConnection(const sampling::CollectorState& state) const {
-  const auto& lost = snapshot.connection_failure;
-  return lost && state.result && state.result->failure && state.result->failure->message == lost->message;
+  return snapshot.connection_failure && state.result && state.result->failed_with_connection;
 }
 
 bool ServerFacts::OverUnixSocket() const {

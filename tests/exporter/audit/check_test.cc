@@ -468,10 +468,17 @@ TEST(CheckCoverage, SaysOnceThatNobodyCouldLogIn) {
   builder.snapshot().up = false;
   builder.snapshot().connection_failure = failure;
   for (const char* name : {"sessions", "settings", "hba"}) {
-    builder.Change(name, [&](auto& result) { result.failure = failure; });
+    builder.Change(name, [&](auto& result) {
+      result.failure = failure;
+      result.failed_with_connection = true;
+    });
   }
   EXPECT_THAT(builder.Ids(), ElementsAre("warning no_login"));
   EXPECT_EQ(builder.ExitCode(), 3);
+  SnapshotBuilder wire = builder;
+  wire.Change("endpoint", [&](auto& result) { result.failure = failure; });
+  EXPECT_THAT(wire.Ids(), ElementsAre("warning no_login", "warning collector_failed"))
+      << "its own failure, even if the text is the same";
   tls::EndpointFacts endpoint = Endpoint();
   endpoint.reachable = false;
   EXPECT_THAT(builder.Publish(endpoint).Ids(), Contains("warning endpoint_unreachable"));

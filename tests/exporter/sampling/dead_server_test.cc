@@ -41,9 +41,11 @@ TEST_F(DeadServerTest, IsDownAndTheWireGoesOn) {
   EXPECT_FALSE(snapshot.connection);
   EXPECT_EQ(g_fakes[kSessions].runs + g_fakes[kHba].runs, 0);
   EXPECT_NE(TextOf("endpoint"), "");
+  EXPECT_FALSE(ResultOf("endpoint")->failed_with_connection);
   EXPECT_THAT(Health(), HasSubstr("pg_tls_up{server=\"db\"} 0\n"));
   for (const char* name : {"sessions", "hba"}) {
     EXPECT_EQ(TextOf(name), "");
+    EXPECT_TRUE(ResultOf(name)->failed_with_connection);
     EXPECT_THAT(Health(), HasSubstr(std::string("pg_tls_collector_failure_info{server=\"db\",collector=\"") + name +
                                     "\",reason=\"connection\"} 1\n"));
   }

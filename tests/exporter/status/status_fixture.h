@@ -86,7 +86,10 @@ class ServerBuilder {
     });
   }
   ServerBuilder& Down(const std::string& message) {
-    for (const char* collector : {"sessions", "settings", "hba"}) Fail(collector, FailureReason::kConnection, message);
+    for (const char* collector : {"sessions", "settings", "hba"}) {
+      Fail(collector, FailureReason::kConnection, message);
+      Change(collector, [](auto& result, auto&) { result.failed_with_connection = true; });
+    }
     snapshot_.up = false;
     snapshot_.connection.reset();
     snapshot_.connection_failure = sampling::Failure{FailureReason::kConnection, message};
