@@ -17,44 +17,47 @@ using tls::CertificateInventory;
 
 // ---- Descriptors
 
-constexpr Desc kNotAfter = {"pg_tls_certificate_not_after_timestamp_seconds",
-                            Type::kGauge,
-                            "End of the certificate's validity, whether or not it can be verified.",
-                            {"server", "source", "role", "path", "position", "subject"}};
-constexpr Desc kNotBefore = {"pg_tls_certificate_not_before_timestamp_seconds",
-                             Type::kGauge,
-                             "Start of the certificate's validity, whether or not it can be verified.",
-                             {"server", "source", "role", "path", "position", "subject"}};
+constexpr Desc kNotAfter = {
+    "pg_tls_certificate_not_after_timestamp_seconds",
+    Type::kGauge,
+    "End of the certificate's validity in seconds since the epoch, whether or not the certificate can be verified.",
+    {"server", "source", "role", "path", "position", "subject"}};
+constexpr Desc kNotBefore = {
+    "pg_tls_certificate_not_before_timestamp_seconds",
+    Type::kGauge,
+    "Start of the certificate's validity in seconds since the epoch, whether or not the certificate can be verified.",
+    {"server", "source", "role", "path", "position", "subject"}};
 constexpr Desc kInfo = {
     "pg_tls_certificate_info",
     Type::kGauge,
-    "What the certificate says of itself.",
+    "Contents of the certificate; always 1.",
     {"server", "source", "role", "path", "position", "subject", "issuer", "serial", "fingerprint_sha256",
      "key_algorithm", "key_size", "signature_algorithm", "san", "self_signed"}};
 constexpr Desc kReadable = {"pg_tls_certificate_file_readable",
                             Type::kGauge,
-                            "Whether the whole file could be read as what it should be.",
+                            "Whether the file was read and parsed completely.",
                             {"server", "role", "path"}};
 constexpr Desc kFileError = {"pg_tls_certificate_file_error_info",
                              Type::kGauge,
-                             "Why the file could not be read, or not as a whole.",
+                             "Why the file could not be read or parsed completely; always 1.",
                              {"server", "role", "path", "reason"}};
 constexpr Desc kCrlNextUpdate = {
     "pg_tls_crl_next_update_timestamp_seconds",
     Type::kGauge,
-    "When the issuer's certificates begin to be refused, since no revocation list is in force.",
+    "When the issuer's revocation list ends and its certificates are refused, in seconds since the epoch.",
     {"server", "path", "issuer"}};
-constexpr Desc kChainNotAfter = {"pg_tls_certificate_chain_not_after_timestamp_seconds",
-                                 Type::kGauge,
-                                 "The earliest end on the path from the served certificate to its anchor.",
-                                 {"server", "source", "role", "path"}};
+constexpr Desc kChainNotAfter = {
+    "pg_tls_certificate_chain_not_after_timestamp_seconds",
+    Type::kGauge,
+    "The earliest end of validity on the path from the served certificate to its root, in seconds since the epoch.",
+    {"server", "source", "role", "path"}};
 constexpr Desc kUnneeded = {"pg_tls_certificate_unneeded_info",
                             Type::kGauge,
-                            "A certificate that no verification depends on: its end matters to no client.",
+                            "A certificate that no verification depends on, so its end affects no client; always 1.",
                             {"server", "source", "role", "path", "position", "subject"}};
 constexpr Desc kListForSent = {"pg_tls_crl_unknown_issuer_info",
                                Type::kGauge,
-                               "A revocation list of an authority that is not in ssl_ca_file.",
+                               "A revocation list whose issuer is not in ssl_ca_file; always 1.",
                                {"server", "path", "issuer"}};
 constexpr Desc kCaAccepted = {"pg_tls_client_ca_accepted",
                               Type::kGauge,
@@ -62,11 +65,12 @@ constexpr Desc kCaAccepted = {"pg_tls_client_ca_accepted",
                               {"server", "path", "subject", "serial"}};
 constexpr Desc kCaRefused = {"pg_tls_client_ca_refused_info",
                              Type::kGauge,
-                             "Why the server refuses client certificates that this authority issued.",
+                             "Why the server refuses client certificates that this authority issued; always 1.",
                              {"server", "path", "subject", "serial", "reason"}};
 constexpr Desc kCaNotAfter = {"pg_tls_client_ca_not_after_timestamp_seconds",
                               Type::kGauge,
-                              "When a certificate on the authority's path expires that no other one replaces.",
+                              "When the first certificate on the authority's path expires that no other certificate "
+                              "replaces, in seconds since the epoch.",
                               {"server", "path", "subject", "serial"}};
 constexpr Desc kKeyOk = {"pg_tls_private_key_ok",
                          Type::kGauge,
@@ -75,21 +79,21 @@ constexpr Desc kKeyOk = {"pg_tls_private_key_ok",
 constexpr Desc kNextStartOk = {
     "pg_tls_next_start_ok",
     Type::kGauge,
-    "Whether the server would start again with its TLS files, TLS settings and pg_hba.conf as they are now.",
+    "Whether the server would start again with its current TLS files, TLS settings and pg_hba.conf.",
     {"server"}};
 constexpr Desc kNextStartFailure = {"pg_tls_next_start_failure_info",
                                     Type::kGauge,
-                                    "Why the server would not start again.",
+                                    "Why the server would not start again; always 1.",
                                     {"server", "role", "path", "reason"}};
 constexpr Desc kMatches = {"pg_tls_served_certificate_matches_file",
                            Type::kGauge,
-                           "Whether the certificate on the wire is the one in the server's file.",
+                           "Whether the served certificate is the one in the server's file.",
                            {"server"}};
 
 constexpr Desc kOmitted = {
     "pg_tls_certificate_series_omitted",
     Type::kGauge,
-    "Certificates, files and revocation lists that collectors.certificates.max_series leaves out.",
+    "Certificates, files and revocation lists without series because of collectors.certificates.max_series.",
     {"server", "kind"}};
 
 // ---- Render

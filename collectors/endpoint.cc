@@ -28,48 +28,54 @@ using tls::Handshake;
 
 constexpr Desc kReachable = {
     "pg_tls_endpoint_reachable", Type::kGauge, "Whether a TCP connection to the endpoint succeeded.", {"server"}};
-constexpr Desc kAnswer = {"pg_tls_ssl_request_answer",
-                          Type::kGauge,
-                          "The answer to SSLRequest: 1 for the one of S, N, E and none that it was.",
-                          {"server", "answer"}};
-constexpr Desc kHandshake = {
-    "pg_tls_handshake_success", Type::kGauge, "Whether the TLS handshake finished, verified or not.", {"server"}};
+constexpr Desc kAnswer = {
+    "pg_tls_ssl_request_answer",
+    Type::kGauge,
+    "The server's answer to SSLRequest (S, N, E or none): 1 for the answer received, 0 for the others.",
+    {"server", "answer"}};
+constexpr Desc kHandshake = {"pg_tls_handshake_success",
+                             Type::kGauge,
+                             "Whether the TLS handshake finished, whether or not the certificate was verified.",
+                             {"server"}};
 constexpr Desc kDuration = {"pg_tls_handshake_duration_seconds",
                             Type::kGauge,
-                            "How long the phases of the last handshake took.",
+                            "Duration of the phases of the last TLS handshake.",
                             {"server", "phase"}};
 constexpr Desc kNegotiated = {"pg_tls_negotiated_info",
                               Type::kGauge,
-                              "What the last handshake negotiated.",
+                              "What the last TLS handshake negotiated; always 1.",
                               {"server", "version", "cipher", "group", "alpn"}};
 constexpr Desc kVerified = {"pg_tls_certificate_verified",
                             Type::kGauge,
                             "Whether the served certificate passes libpq's check of the chain and of the host name.",
                             {"server", "check"}};
-constexpr Desc kVerifyError = {"pg_tls_certificate_verify_error_info",
-                               Type::kGauge,
-                               "Why the served certificate does not pass a check of libpq's.",
-                               {"server", "check", "reason"}};
+constexpr Desc kVerifyError = {
+    "pg_tls_certificate_verify_error_info",
+    Type::kGauge,
+    "Why the served certificate fails libpq's check of the chain or of the host name; always 1.",
+    {"server", "check", "reason"}};
 constexpr Desc kCertificateRequested = {"pg_tls_client_certificate_requested",
                                         Type::kGauge,
                                         "Whether the server asked for a client certificate.",
                                         {"server"}};
 constexpr Desc kDirect = {"pg_tls_direct_tls_supported",
                           Type::kGauge,
-                          "Whether TLS without SSLRequest selected the protocol postgresql, as 17 and later does.",
+                          "Whether the server accepts TLS without SSLRequest (PostgreSQL 17 and later).",
                           {"server"}};
 constexpr Desc kGss = {
-    "pg_tls_gss_encryption_offered", Type::kGauge, "Whether the answer to GSSENCRequest was G.", {"server"}};
-constexpr Desc kPlaintext = {"pg_tls_plaintext_accepted",
-                             Type::kGauge,
-                             "Whether a plaintext StartupMessage as this user from here reached authentication.",
-                             {"server"}};
+    "pg_tls_gss_encryption_offered", Type::kGauge, "Whether the server offers GSS encryption.", {"server"}};
+constexpr Desc kPlaintext = {
+    "pg_tls_plaintext_accepted",
+    Type::kGauge,
+    "Whether an unencrypted connection by the exporter's user, from the exporter's address, reaches authentication.",
+    {"server"}};
 constexpr Desc kProtocol = {
-    "pg_tls_protocol_accepted", Type::kGauge, "Whether the server accepts this version of TLS.", {"server", "version"}};
-constexpr Desc kConnects = {"pg_tls_sslmode_connects",
-                            Type::kGauge,
-                            "Whether a libpq client with this sslmode, as this user from here, gets to authentication.",
-                            {"server", "sslmode"}};
+    "pg_tls_protocol_accepted", Type::kGauge, "Whether the server accepts this TLS version.", {"server", "version"}};
+constexpr Desc kConnects = {
+    "pg_tls_sslmode_connects",
+    Type::kGauge,
+    "Whether a libpq client with this sslmode, with the exporter's user and address, reaches authentication.",
+    {"server", "sslmode"}};
 constexpr Desc kEncrypted = {"pg_tls_sslmode_encrypted",
                              Type::kGauge,
                              "Whether the connection of a libpq client with this sslmode is encrypted.",

@@ -9,7 +9,7 @@ namespace pgtls::collectors {
 inline constexpr metrics::Desc kFolded = {
     "pg_tls_folded_connections",
     metrics::Type::kGauge,
-    "Connections (of a counter: sessions) that the cap on series folded into __other__.",
+    "Connections (for a counter: sessions) that the limit on series added to __other__.",
     {"server", "metric"}};
 
 }  // namespace pgtls::collectors

@@ -34,37 +34,38 @@ using metrics::Type;
 
 // ---- Descriptors
 
-constexpr Desc kRules = {
-    "pg_tls_hba_rules", Type::kGauge, "Rules of pg_hba.conf by kind.", {"server", "type", "auth_method"}};
+constexpr Desc kRules = {"pg_tls_hba_rules",
+                         Type::kGauge,
+                         "Rules of pg_hba.conf by type and authentication method.",
+                         {"server", "type", "auth_method"}};
 constexpr Desc kRuleErrors = {
-    "pg_tls_hba_rule_errors", Type::kGauge, "Lines of pg_hba.conf for which PostgreSQL refuses the file.", {"server"}};
+    "pg_tls_hba_rule_errors", Type::kGauge, "Lines of pg_hba.conf that make PostgreSQL refuse the file.", {"server"}};
 constexpr Desc kPlaintextAdmitted = {
     "pg_tls_hba_plaintext_admitted",
     Type::kGauge,
-    "Whether the rules in order may admit a connection over TCP that is not encrypted; absent where it cannot be told.",
+    "Whether the rules of pg_hba.conf may admit an unencrypted TCP connection (1) or not (0); absent if unknown.",
     {"server", "network"}};
 constexpr Desc kPlaintextRuleInfo = {
     "pg_tls_hba_plaintext_rule_info",
     Type::kGauge,
-    "Rules that can still admit a connection that is not encrypted.",
+    "A rule that can admit an unencrypted TCP connection; always 1.",
     {"server", "file", "line", "type", "database", "user", "address", "auth_method", "certainty"}};
 constexpr Desc kShadowedRules = {
     "pg_tls_hba_shadowed_rules", Type::kGauge, "Rules of pg_hba.conf that no connection can reach.", {"server"}};
-constexpr Desc kRuleConnections = {
-    "pg_tls_hba_rule_connections",
-    Type::kGauge,
-    "Open connections by the rule that would admit them now; without file and line where that is no single one.",
-    {"server", "file", "line", "encryption"}};
-constexpr Desc kPlaintextConnections = {
-    "pg_tls_hba_plaintext_connections",
-    Type::kGauge,
-    "Open TCP connections that are not encrypted, by the rule that would admit them now.",
-    {"server", "file", "line", "database", "user", "client_addr"}};
-constexpr Desc kPendingReload = {
-    "pg_tls_hba_pending_reload",
-    Type::kGauge,
-    "Whether pg_hba.conf or a file in it changed after the last load, or cannot be loaded.",
-    {"server"}};
+constexpr Desc kRuleConnections = {"pg_tls_hba_rule_connections",
+                                   Type::kGauge,
+                                   "Open connections by the rule that would admit them now; file and line are empty if "
+                                   "it may be one of several rules.",
+                                   {"server", "file", "line", "encryption"}};
+constexpr Desc kPlaintextConnections = {"pg_tls_hba_plaintext_connections",
+                                        Type::kGauge,
+                                        "Open unencrypted TCP connections by the rule that would admit them now.",
+                                        {"server", "file", "line", "database", "user", "client_addr"}};
+constexpr Desc kPendingReload = {"pg_tls_hba_pending_reload",
+                                 Type::kGauge,
+                                 "Whether pg_hba.conf or a file that it includes changed after the last load or cannot "
+                                 "be loaded (1), or is in force (0).",
+                                 {"server"}};
 
 constexpr std::array kDescs = {&kRules,         &kRuleErrors,      &kPlaintextAdmitted,    &kPlaintextRuleInfo,
                                &kShadowedRules, &kRuleConnections, &kPlaintextConnections, &kPendingReload};

@@ -90,21 +90,21 @@ constexpr int kShowsAuthenticating = 180000;
 
 constexpr Desc kConnections = {"pg_tls_connections",
                                Type::kGauge,
-                               "Open client connections by how they are protected.",
+                               "Open client connections by encryption.",
                                {"server", "database", "user", "client_addr", "network", "backend_type", "encryption"}};
 constexpr Desc kUnencrypted = {
     "pg_tls_unencrypted_connections",
     Type::kGauge,
-    "Open TCP connections with neither TLS nor GSS encryption, by who they are and whether the policy allows them.",
+    "Open TCP connections with neither TLS nor GSS encryption, by client and whether the policy allows them.",
     {"server", "database", "user", "client_addr", "application_name", "network", "allowed"}};
 constexpr Desc kUnencryptedByNetwork = {
     "pg_tls_unencrypted_connections_by_network",
     Type::kGauge,
-    "Open TCP connections with neither TLS nor GSS encryption; present at 0 where there are none.",
+    "Open TCP connections with neither TLS nor GSS encryption; 0 if there are none.",
     {"server", "network", "allowed"}};
 constexpr Desc kAuthenticating = {"pg_tls_authenticating_connections",
                                   Type::kGauge,
-                                  "Connections that have not authenticated yet, as PostgreSQL 18 and later shows them.",
+                                  "Connections that have not authenticated yet; PostgreSQL 18 and later shows them.",
                                   {"server", "network"}};
 constexpr Desc kCiphers = {"pg_tls_cipher_connections",
                            Type::kGauge,
@@ -116,21 +116,21 @@ constexpr Desc kClientCertificates = {"pg_tls_client_certificate_connections",
                                       {"server", "user", "client_dn", "issuer_dn"}};
 constexpr Desc kSessions = {"pg_tls_sessions_total",
                             Type::kCounter,
-                            "Sessions seen that began after the first collection, each counted once.",
+                            "Sessions that began after the first collection and were observed, each counted once.",
                             {"server", "database", "user", "network", "encryption"}};
-constexpr Desc kUnencryptedSessions = {
-    "pg_tls_unencrypted_sessions_total",
-    Type::kCounter,
-    "TCP sessions with neither TLS nor GSS encryption that began after the first collection, each counted once.",
-    {"server", "network", "allowed"}};
-constexpr Desc kOldestUnencrypted = {
-    "pg_tls_oldest_unencrypted_connection_start_timestamp_seconds",
-    Type::kGauge,
-    "Start of the oldest open remote connection that is unencrypted and not allowed by the policy.",
-    {"server"}};
+constexpr Desc kUnencryptedSessions = {"pg_tls_unencrypted_sessions_total",
+                                       Type::kCounter,
+                                       "TCP sessions with neither TLS nor GSS encryption that began after the first "
+                                       "collection and were observed, each counted once.",
+                                       {"server", "network", "allowed"}};
+constexpr Desc kOldestUnencrypted = {"pg_tls_oldest_unencrypted_connection_start_timestamp_seconds",
+                                     Type::kGauge,
+                                     "When the oldest open remote connection began that is unencrypted and not allowed "
+                                     "by the policy, in seconds since the epoch.",
+                                     {"server"}};
 constexpr Desc kExemptionEnd = {"pg_tls_policy_exemption_end_timestamp_seconds",
                                 Type::kGauge,
-                                "When the policy's exemption ends.",
+                                "When the policy's exemption ends, in seconds since the epoch.",
                                 {"server", "exemption"}};
 
 constexpr std::array kDescs = {

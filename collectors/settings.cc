@@ -69,27 +69,29 @@ FROM pg_catalog.pg_stat_wal_receiver WHERE pid IS NOT NULL
 
 constexpr Desc kServerInfo = {"pg_tls_server_info",
                               Type::kGauge,
-                              "The PostgreSQL server and its TLS library.",
+                              "Version of the PostgreSQL server and its TLS library; always 1.",
                               {"server", "server_version", "ssl_library"}};
-constexpr Desc kSslEnabled = {"pg_tls_server_ssl_enabled",
-                              Type::kGauge,
-                              "Whether the setting ssl is on; what the wire answers is pg_tls_ssl_request_answer.",
-                              {"server"}};
+constexpr Desc kSslEnabled = {
+    "pg_tls_server_ssl_enabled",
+    Type::kGauge,
+    "Whether the setting ssl is on (1) or off (0); whether the server really offers TLS is pg_tls_ssl_request_answer.",
+    {"server"}};
 constexpr Desc kSettingInfo = {"pg_tls_setting_info",
                                Type::kGauge,
-                               "Settings that have to do with encryption and authentication.",
+                               "Value of a setting that concerns encryption or authentication; always 1.",
                                {"server", "name", "value"}};
 constexpr Desc kPendingRestart = {"pg_tls_setting_pending_restart",
                                   Type::kGauge,
-                                  "Settings whose change waits for a restart of the server.",
+                                  "A setting whose change needs a restart of the server to take effect; always 1.",
                                   {"server", "name"}};
-constexpr Desc kPendingReload = {"pg_tls_setting_pending_reload",
-                                 Type::kGauge,
-                                 "Settings whose change in the configuration files waits for a reload.",
-                                 {"server", "name"}};
+constexpr Desc kPendingReload = {
+    "pg_tls_setting_pending_reload",
+    Type::kGauge,
+    "A setting whose change in the configuration files needs a reload to take effect; always 1.",
+    {"server", "name"}};
 constexpr Desc kLoadTime = {"pg_tls_config_load_timestamp_seconds",
                             Type::kGauge,
-                            "When the server last read its configuration files.",
+                            "When the server last read its configuration files, in seconds since the epoch.",
                             {"server"}};
 constexpr Desc kFileErrors = {"pg_tls_config_file_errors",
                               Type::kGauge,
@@ -97,7 +99,7 @@ constexpr Desc kFileErrors = {"pg_tls_config_file_errors",
                               {"server"}};
 constexpr Desc kWalReceiverInfo = {"pg_tls_wal_receiver_info",
                                    Type::kGauge,
-                                   "How the link of a standby to its upstream server is protected.",
+                                   "sslmode of a standby's connection to its upstream server; always 1.",
                                    {"server", "sender_host", "sender_port", "sslmode"}};
 
 constexpr std::array kDescs = {&kServerInfo,    &kSslEnabled, &kSettingInfo, &kPendingRestart,

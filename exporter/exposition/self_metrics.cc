@@ -18,7 +18,7 @@ using metrics::Type;
 
 constexpr Desc kBuildInfo = {"pg_tls_exporter_build_info",
                              Type::kGauge,
-                             "What this exporter was built from and runs with; always 1.",
+                             "Versions of the exporter, its compiler, libpq and OpenSSL; always 1.",
                              {"version", "revision", "compiler", "libpq", "openssl"}};
 constexpr Desc kReloadSuccessful = {"pg_tls_exporter_config_last_reload_successful",
                                     Type::kGauge,
@@ -34,20 +34,20 @@ constexpr Desc kRequests = {"pg_tls_exporter_http_requests_total",
                             {"handler", "code"}};
 constexpr Desc kOverloaded = {"pg_tls_exporter_overloaded",
                               Type::kGauge,
-                              "Whether collections wait for each other so long that intervals are half again as long "
-                              "as configured on average (1) or not (0).",
+                              "Whether intervals are on average at least 1.5 times as long as configured because "
+                              "collections wait for each other (1) or not (0).",
                               {}};
 constexpr Desc kDelayed = {"pg_tls_exporter_delayed_collections_total",
                            Type::kCounter,
-                           "Collections that waited for others longer than half of their interval.",
+                           "Collections that waited for other collections longer than half of their interval.",
                            {}};
 constexpr Desc kLimit = {"pg_tls_exporter_concurrent_collections_limit",
                          Type::kGauge,
-                         "Collections that may be in progress at once; adapts to how the servers answer.",
+                         "Limit on concurrent collections; adapts to how fast the servers answer.",
                          {}};
 constexpr Desc kDroppedLines = {"pg_tls_exporter_log_lines_dropped_total",
                                 Type::kCounter,
-                                "Log lines that were dropped since nothing read standard error.",
+                                "Log lines that were dropped because standard error was not read.",
                                 {}};
 constexpr std::array<const Desc*, 8> kDescs = {&kBuildInfo,  &kReloadSuccessful, &kReloadTime, &kRequests,
                                                &kOverloaded, &kDelayed,          &kLimit,      &kDroppedLines};

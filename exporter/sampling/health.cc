@@ -18,7 +18,7 @@ constexpr Desc kUp = {"pg_tls_up",
 constexpr Desc kConnectionInfo = {
     "pg_tls_exporter_connection_info",
     Type::kGauge,
-    "How the exporter's own connection is protected, as the server sees it in pg_stat_ssl; always 1.",
+    "How the exporter's own connection is protected, as the server reports it in pg_stat_ssl; always 1.",
     {"server", "sslmode", "encryption", "version", "cipher"}};
 constexpr Desc kSuccess = {"pg_tls_collector_success",
                            Type::kGauge,
@@ -26,11 +26,11 @@ constexpr Desc kSuccess = {"pg_tls_collector_success",
                            {"server", "collector"}};
 constexpr Desc kFailureInfo = {"pg_tls_collector_failure_info",
                                Type::kGauge,
-                               "Why the collector's last run failed; 1 while it does.",
+                               "Why the collector's last run failed; always 1.",
                                {"server", "collector", "reason"}};
 constexpr Desc kIncompleteInfo = {"pg_tls_collector_incomplete_info",
                                   Type::kGauge,
-                                  "A part that a successful run could not see, and why; always 1.",
+                                  "A part that a successful run could not check, and why; always 1.",
                                   {"server", "collector", "part", "reason"}};
 constexpr Desc kDuration = {"pg_tls_collector_duration_seconds",
                             Type::kGauge,
