@@ -123,7 +123,8 @@ int Check(const config::CommandLine& line) {
 // Rules alone are read, and the server is asked what its regular expressions say of these very names.
 int Explain(const config::CommandLine& line) {
   config::Config config = LoadConfig(line);
-  if (config.servers.size() != 1) throw ConfigError("explain asks one server: --dsn, or a configuration of one");
+  if (config.servers.size() != 1)
+    throw ConfigError("explain needs exactly one server: --dsn, or a configuration file with one server");
   for (auto& [name, collector] : config.servers[0].collectors) collector.enabled = name == "hba";
   config.servers[0].collectors.at("hba").names = {line.explain.user, line.explain.database};
   const audit::Explanation explanation = audit::Explain(*Once(config).front(), line.explain);
@@ -170,7 +171,7 @@ int Dispatch(const config::CommandLine& line) {
 
 int Run(const config::CommandLine& line, bool kept) {
   log::Configure(line.log_level, line.log_format);
-  if (!kept) log::Warn("OpenSSL was in use before its buffers could be kept: TLS will cost more than it must");
+  if (!kept) log::Warn("OpenSSL was in use before its buffers could be replaced: TLS needs more CPU");
   // Each thread would get a heap of its own, and none gives back what another could use: a megabyte for nothing here.
   mallopt(M_ARENA_MAX, 1);
   // The rows of a thousand sessions are some hundred kB for a moment. Given back and asked for again with each

@@ -54,8 +54,9 @@ config::Config ForSources(const std::string& where, const std::vector<std::strin
       if (same == sources.end()) {
         sources.push_back(std::move(source));
       } else {
-        log::Warn("the same server is given twice; one connection sees all of its databases, the first entry is used",
-                  {{"source", place}, {"server", source.name}});
+        log::Warn(
+            "the same server is configured twice; one connection sees all of its databases, the first entry is used",
+            {{"source", place}, {"server", source.name}});
       }
     } catch (const UnavailableError& error) {
       throw UnavailableError(place + ": " + error.what());

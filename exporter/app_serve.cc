@@ -71,7 +71,7 @@ class Service {
   void GiveBackMemory();
   // Shows that the loop runs.
   void Beat();
-  // Why a restart would help; empty: nothing stands still. On any thread.
+  // Why a restart would help; empty: nothing is stuck. On any thread.
   std::string Problem() const;
   // Every server was tried once; from then on for good, whatever a reload adds. On any thread.
   bool IsReady();
@@ -127,9 +127,9 @@ void Service::Beat() {
 }
 
 std::string Service::Problem() const {
-  if (loop_heartbeat_.IsOverdue(Heartbeat::Clock::now())) return "the sampling loop stands still";
+  if (loop_heartbeat_.IsOverdue(Heartbeat::Clock::now())) return "the sampling loop is stuck";
   const auto server = fleet_.Stuck();
-  return server ? "the sampling of server " + Printable(*server) + " stands still" : "";
+  return server ? "the sampling of server " + Printable(*server) + " is stuck" : "";
 }
 
 std::vector<http::Route> Service::Routes() {
@@ -175,7 +175,7 @@ void Service::StartWeb() {
 http::Response Service::ReloadNow() {
   http::Response response;
   response.status = 403;
-  response.body = "reloading over HTTP is off; --web.enable-lifecycle allows it, SIGHUP always works\n";
+  response.body = "reloading over HTTP is disabled; --web.enable-lifecycle enables it, SIGHUP always works\n";
   if (!line_.enable_lifecycle) return response;
   auto done = asio::co_spawn(loop_, reloads_.Run(), asio::use_future);
   while (done.wait_for(std::chrono::milliseconds(100)) != std::future_status::ready) {
@@ -222,7 +222,7 @@ int Service::End(bool web_ended) {
   const bool idle = blocking_.Close() && web_ended;
   if (!idle || !loop_.stopped()) {
     // A resolver hangs, or a step that cannot be cancelled: nothing may be torn down under it.
-    log::Debug("ending with work that hangs");
+    log::Debug("exiting with a blocked worker thread");
     log::Flush();
     _exit(EXIT_SUCCESS);
   }

@@ -29,7 +29,7 @@ asio::awaitable<std::string> Reloads::Run() {
   } catch (const std::exception& error) {
     if (steps_.ending()) co_return "the exporter is ending";
     status_.Set(false);
-    log::Error("the configuration was refused; the one before stays in force", {{"error", error.what()}});
+    log::Error("the configuration was refused; the previous one stays in force", {{"error", error.what()}});
     problem = error.what();
   }
   co_return problem;

@@ -103,7 +103,7 @@ void AddStrength(const CertificateFacts& certificate, const Place& place, Findin
                         fmt::format("{} has a weak key", place.what),
                         {subject, Printable(certificate.key_algorithm + " " + certificate.key_size + " bits")},
                         "A key this short can be broken.",
-                        "Make a new key (RSA 2048 or more, or EC P-256) and a certificate for it."});
+                        "Create a new key (RSA 2048 or more, or EC P-256) and a certificate for it."});
   }
   // The signature of a root is not verified.
   if (WeakSignature(certificate) && !certificate.self_signed) {
@@ -111,7 +111,7 @@ void AddStrength(const CertificateFacts& certificate, const Place& place, Findin
                         "weak_signature",
                         fmt::format("{} has a weak signature", place.what),
                         {subject, Printable(certificate.signature_algorithm)},
-                        "Somebody may make another certificate for which this signature is valid too.",
+                        "An attacker may be able to create another certificate with the same signature.",
                         place.renew});
   }
 }
@@ -135,9 +135,9 @@ std::string ReloadRemedy(const tls::CertificateInventory& inventory) {
     return "Restart the server: the key has a passphrase, and with ssl_passphrase_command_supports_reload = off no "
            "reload loads it.";
   }
-  std::string remedy = first +
-                       "SELECT pg_reload_conf(); If the old certificate is still served, the server log says "
-                       "why the reload failed.";
+  std::string remedy =
+      first +
+      "SELECT pg_reload_conf(); If the old certificate is still served, the server log shows why the reload failed.";
   if (encrypted) {
     remedy += " The key has a passphrase: check that ssl_passphrase_command prints it.";
   } else if (!inventory.next_start || inventory.next_start->ok() != true) {
@@ -155,7 +155,7 @@ void AddNotInForce(const tls::CertificateInventory& inventory, Findings& finding
     lines.push_back(Printable(file.path + ": " + Identity(file.content.certificates.front().facts)));
   }
   findings.push_back({Severity::kWarning, "served_not_file",
-                      "The server serves another certificate than its file holds", std::move(lines),
+                      "The served certificate is not the one in the server's file", std::move(lines),
                       "The file was replaced and not reloaded, or the reload was refused: the old certificate stays in "
                       "use until it expires, and the next restart may fail.",
                       ReloadRemedy(inventory)});
@@ -267,7 +267,7 @@ void AddPassphrase(const tls::CertificateInventory& inventory, Findings& finding
   findings.push_back(
       {Severity::kWarning,
        "key_passphrase_reload",
-       "A reload loads no new certificate",
+       "A reload does not load a new certificate",
        {"ssl_passphrase_command_supports_reload = off, and ssl_key_file is encrypted"},
        "The server keeps the certificate that it has until it is restarted, and one that was renewed in time expires "
        "on the wire.",

@@ -159,7 +159,7 @@ void AddEndOfList(const tls::ListInForce& list, sys_seconds now, Findings& findi
       : list.scope == ListScope::kUnknownIssuer
           ? "Its issuer is not in ssl_ca_file. If clients send the issuer's certificate along, the server refuses them "
             "once the list has expired; otherwise the list is not used."
-          : "Who relies on this list refuses the certificates of its issuer once it has expired.";
+          : "Programs that use this list refuse the certificates of its issuer once it has expired.";
   findings.push_back({over && refuses ? Severity::kCritical : Severity::kWarning,
                       over ? "crl_expired" : "crl_expiring",
                       over ? "A certificate revocation list has expired" : "A certificate revocation list expires soon",

@@ -54,7 +54,7 @@ std::string FailureRemedy(const sampling::CollectorState& collector, FailureReas
       break;
   }
   return "Check the server log for the statement that failed with this error. If a pooler or another product answers "
-         "at this address, let the conninfo name PostgreSQL itself.";
+         "at this address, use PostgreSQL's own address in the conninfo.";
 }
 
 void AddFailure(const sampling::CollectorState& collector, const sampling::Failure& failure, Findings& findings) {
@@ -127,7 +127,7 @@ void AddCoverage(const Evidence& evidence, Findings& findings) {
   if (evidence.endpoint && !evidence.endpoint->reachable) {
     findings.push_back({Severity::kWarning,
                         "endpoint_unreachable",
-                        "No TCP connection to the server from here",
+                        "No TCP connection to the server from this machine",
                         {Printable(evidence.endpoint->address)},
                         kWhyUnknown,
                         "Check that the server listens there (listen_addresses, port), that no firewall is in between, "

@@ -55,9 +55,9 @@ std::string Why(Verdict::Refusal refusal) {
     case Verdict::Refusal::kNone:
       break;
     case Verdict::Refusal::kNoClientCertificate:
-      return ": the rule asks for a client certificate";
+      return ": the rule requires a client certificate";
     case Verdict::Refusal::kNoClientCa:
-      return ": the rule asks for a client certificate, and the server can verify none, since ssl_ca_file is empty";
+      return ": the rule requires a client certificate, and the server cannot verify any, because ssl_ca_file is empty";
   }
   return "";
 }
@@ -86,8 +86,8 @@ Explanation Judge(const RuleSet& set, const Connection& connection, const Postur
   Explanation result;
   if (verdict.tls_is_off) {
     return {
-        "no rule: ssl = off, so the server takes no TLS connection (a client with sslmode=require fails, one with "
-        "sslmode=prefer goes on without TLS)\nrejected\n",
+        "no rule: ssl = off, so the server accepts no TLS connection (a client with sslmode=require fails, one with "
+        "sslmode=prefer continues without TLS)\nrejected\n",
         kRejected};
   }
   for (const std::size_t may : verdict.may_match) {
@@ -119,7 +119,7 @@ Explanation Judge(const RuleSet& set, const Connection& connection, const Postur
   if (verdict.outcome != Verdict::Outcome::kRejected) result.text += CertificateNames(set, verdict);
   if (verdict.assumed) {
     result.text +=
-        "assumed: words such as all and +x are keywords; only the line's own text tells (run "
+        "assumed: words such as all and +x are keywords; only the text of the line shows it (run "
         "deploy/sql/monitoring_role.sql)\n";
   }
   return result;
@@ -131,7 +131,7 @@ const char* WhyUnknown(hba::InForceView::Doubt doubt) {
     case Doubt::kNone:
       break;
     case Doubt::kSameSecond:
-      return "the file changed in the second of its last load, and may be another since";
+      return "the file changed in the second of its last load, and may have changed after it";
     case Doubt::kPath:
       return "a directory on the path to the file changed after the last load, and the path may lead to another file";
   }
@@ -165,7 +165,8 @@ Explanation Explain(const sampling::ServerSnapshot& server, const config::Explai
   if (posture->file->loadable() && in_force.pending != true && !in_doubt) {
     Explanation result = Judge(*posture->file, connection, *posture);
     if (!in_force.pending)
-      result.text += "assumed: the file has not changed since the server loaded it; its time is not visible\n";
+      result.text +=
+          "assumed: the file has not changed since the server loaded it; its modification time is not visible\n";
     return result;
   }
 

@@ -231,14 +231,13 @@ void AddState(const Posture& posture, Findings& findings) {
     for (const auto& error : posture.file->errors) {
       lines.push_back(Printable(ErrorText(error)));
     }
-    findings.push_back({Severity::kCritical, "hba_errors", "PostgreSQL refuses pg_hba.conf as it stands",
-                        std::move(lines),
+    findings.push_back({Severity::kCritical, "hba_errors", "PostgreSQL refuses pg_hba.conf", std::move(lines),
                         "The server keeps the previous rules, which only its log reports, and its next start fails.",
                         std::string("Correct these lines (an empty file needs an entry), then ") + kReload});
   } else if (posture.in_force.pending == true) {
     findings.push_back({Severity::kWarning,
                         "hba_pending_reload",
-                        "A change of pg_hba.conf waits for a reload",
+                        "A change to pg_hba.conf needs a reload",
                         {},
                         "The server still applies the rules from before the change.",
                         kReload});

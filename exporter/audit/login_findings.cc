@@ -28,7 +28,7 @@ std::string_view RemedyFor(FailureReason reason) {
       return "Check sslmode, sslrootcert, sslcert and sslkey in the conninfo, and the server log.";
     case FailureReason::kError:
       return "Check the server log for the statement that failed at the start of the session. If a pooler answers at "
-             "this address, let the conninfo name PostgreSQL itself.";
+             "this address, use PostgreSQL's own address in the conninfo.";
     case FailureReason::kConnection:
       break;
   }
@@ -110,7 +110,7 @@ std::string_view LoginRemedy(db::LoginProblem problem) {
       return "For this login: put sslmode=prefer into the conninfo; the exporter's own connection is then unencrypted. "
              "For the server: install a certificate and its key at the paths that ssl_cert_file and ssl_key_file name, "
              "then ALTER SYSTEM SET ssl = on; SELECT pg_reload_conf(); (PgBouncer: client_tls_sslmode). If ssl is on "
-             "already, the server log says why the files were not loaded.";
+             "already, the server log shows why the files were not loaded.";
     case kRootMissing:
       return "Install the CA's certificate at the path that sslrootcert names (by default ~/.postgresql/root.crt of "
              "the exporter's OS user), or correct sslrootcert.";
@@ -209,7 +209,8 @@ std::string_view LoginRemedy(db::LoginProblem problem) {
              "(or the method cert) out of this line of pg_hba.conf.";
     case kPooler:
       return "Add the exporter's user and database to the pooler (PgBouncer: auth_file or auth_query, [databases], "
-             "ignore_startup_parameters), or let the conninfo name PostgreSQL itself. The pooler's log has the reason.";
+             "ignore_startup_parameters), or use PostgreSQL's own address in the conninfo. The pooler's log has the "
+             "reason.";
     case kDatabaseMissing:
       return "Correct dbname in the conninfo (by default the user's name); `postgres` exists nearly everywhere.";
     case kDatabaseDenied:

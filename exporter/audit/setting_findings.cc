@@ -20,16 +20,16 @@ void AddSsl(const ServerSettings& settings, const Evidence& evidence, Findings& 
   if (!ssl) return;
   if (*ssl == "off") {
     const bool tcp = !settings.Get("listen_addresses").value_or("*").empty();
-    findings.push_back({tcp ? Severity::kCritical : Severity::kNote,
-                        "ssl_off",
-                        "TLS is switched off",
-                        {"ssl = off"},
-                        "Passwords and data of every connection over the network can be read and changed on the way.",
-                        "Install a certificate and its key (mode 0600) at the paths that ssl_cert_file and "
-                        "ssl_key_file name, then: ALTER SYSTEM SET ssl = on; SELECT pg_reload_conf();"});
-  } else if (evidence.endpoint && evidence.endpoint->ssl_answer == tls::Answer::kYes) {
     findings.push_back(
-        {Severity::kFine, "ssl_on", "TLS is switched on, and the server answers with it", {"ssl = on"}, "", ""});
+        {tcp ? Severity::kCritical : Severity::kNote,
+         "ssl_off",
+         "TLS is off",
+         {"ssl = off"},
+         "Passwords and data of every connection over the network can be read and changed on the network path.",
+         "Install a certificate and its key (mode 0600) at the paths that ssl_cert_file and "
+         "ssl_key_file name, then: ALTER SYSTEM SET ssl = on; SELECT pg_reload_conf();"});
+  } else if (evidence.endpoint && evidence.endpoint->ssl_answer == tls::Answer::kYes) {
+    findings.push_back({Severity::kFine, "ssl_on", "TLS is on, and the server offers it", {"ssl = on"}, "", ""});
   }
 }
 
@@ -39,7 +39,7 @@ void AddMinimum(const ServerSettings& settings, Findings& findings) {
   if (*minimum == "TLSv1.2" || *minimum == "TLSv1.3") {
     findings.push_back({Severity::kFine,
                         "tls_minimum",
-                        "Old TLS versions are switched off",
+                        "TLS 1.0 and 1.1 are disabled",
                         {"ssl_min_protocol_version = " + *minimum},
                         "",
                         ""});
@@ -115,7 +115,7 @@ void AddPasswords(const ServerSettings& settings, Findings& findings) {
        "password_encryption_md5",
        "New passwords are stored as MD5",
        {"password_encryption = " + Printable(*encryption)},
-       "Anybody who reads an MD5 password hash can log in with it, and MD5 passwords are deprecated in PostgreSQL 18.",
+       "Anyone who reads an MD5 password hash can log in with it, and MD5 passwords are deprecated in PostgreSQL 18.",
        "ALTER SYSTEM SET password_encryption = 'scram-sha-256'; SELECT pg_reload_conf(); Then set the passwords again "
        "(\\password) and change md5 to scram-sha-256 in pg_hba.conf."});
 }
@@ -125,14 +125,14 @@ void AddPending(const ServerSettings& settings, const Evidence& evidence, Findin
     const bool relevant =
         std::ranges::any_of(settings.pending_restart, [&](const auto& name) { return settings.Get(name).has_value(); });
     findings.push_back({relevant ? Severity::kWarning : Severity::kNote, "setting_pending_restart",
-                        "A changed setting waits for a restart", settings.pending_restart,
+                        "A changed setting needs a restart", settings.pending_restart,
                         "The server still uses the value before the change.",
                         "Restart the server: pg_ctl restart, or systemctl restart postgresql."});
   }
   if (settings.pending_reload && !settings.pending_reload->empty()) {
     const bool errors = settings.file_errors && !settings.file_errors->empty();
     const std::string first = evidence.certificates ? FirstWhatFails(*evidence.certificates) : "";
-    findings.push_back({Severity::kWarning, "setting_pending_reload", "A changed setting waits for a reload",
+    findings.push_back({Severity::kWarning, "setting_pending_reload", "A changed setting needs a reload",
                         *settings.pending_reload, "The server still uses the values before the change.",
                         errors ? "First fix the lines of the finding config_file_errors: they can make a reload fail. "
                                  "Then SELECT pg_reload_conf();"

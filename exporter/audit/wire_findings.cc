@@ -44,10 +44,10 @@ void AddAnswer(const EndpointFacts& endpoint, const Evidence& evidence, Findings
          "Every connection to this address is unencrypted, or fails. The setting ssl does not show it: after a reload "
          "with a bad certificate or key it stays on, while TLS is off.",
          ssl ? "Check the server log for the reason, fix ssl_cert_file and ssl_key_file, then SELECT pg_reload_conf(); "
-               "If a pooler answers at this address, switch TLS on there (PgBouncer: client_tls_sslmode)."
+               "If a pooler answers at this address, enable TLS there (PgBouncer: client_tls_sslmode)."
              : "Install a certificate and its key at the paths that ssl_cert_file and ssl_key_file name, then ALTER "
-               "SYSTEM SET ssl = on; SELECT pg_reload_conf(); If ssl is on already, the server log says why the files "
-               "were not loaded. If a pooler answers at this address, switch TLS on there (PgBouncer: "
+               "SYSTEM SET ssl = on; SELECT pg_reload_conf(); If ssl is on already, the server log shows why the files "
+               "were not loaded. If a pooler answers at this address, enable TLS there (PgBouncer: "
                "client_tls_sslmode)."});
   }
   if (endpoint.ssl_answer == Answer::kYes && endpoint.handshake == false) {
@@ -63,15 +63,19 @@ void AddPlaintext(const EndpointFacts& endpoint, const Evidence& evidence, Findi
   if (!endpoint.plaintext_accepted) return;
   const std::string at = "at " + Printable(endpoint.address) + ", as this exporter's user and database";
   if (!*endpoint.plaintext_accepted) {
-    findings.push_back(
-        {Severity::kFine, "wire_plaintext_refused", "An unencrypted connection from here is refused", {at}, "", ""});
+    findings.push_back({Severity::kFine,
+                        "wire_plaintext_refused",
+                        "An unencrypted connection from this machine is refused",
+                        {at},
+                        "",
+                        ""});
     return;
   }
   const bool loopback = IsLoopback(endpoint);
   findings.push_back(
       {loopback ? Severity::kWarning : Severity::kCritical,
        "wire_plaintext_accepted",
-       "An unencrypted connection from here gets to authentication",
+       "An unencrypted connection from this machine reaches authentication",
        {at},
        "The exporter tried it: only the client's own sslmode protects its password and data on the network.",
        FirstTls(evidence) +

@@ -171,7 +171,7 @@ Cause WhyNotVerified(const Evidence& evidence) {
   if (endpoint.client.root_is_default) {
     cause.remedy +=
         Printable(fmt::format(" If {} is not meant for this server, name another root with sslrootcert: libpq uses it "
-                              "unasked, with sslmode=require too.",
+                              "by default, with sslmode=require too.",
                               endpoint.client.root_file));
   }
   return cause;
@@ -200,7 +200,7 @@ std::vector<Cause> WhyTlsFails(const Evidence& evidence) {
     return {Of("the answer to SSLRequest is N: the server has no TLS",
                "Install a certificate and its key at the paths that ssl_cert_file and ssl_key_file name, then ALTER "
                "SYSTEM SET ssl = on; SELECT pg_reload_conf(); (PgBouncer: client_tls_sslmode = require, with its own "
-               "certificate). If ssl is on already, the server log says why the files were not loaded.")};
+               "certificate). If ssl is on already, the server log shows why the files were not loaded.")};
   }
   if (endpoint.ssl_answer == Answer::kError) return {Of(kErrorBeforeTls, "")};
   if (!client.usable) {
@@ -221,8 +221,8 @@ std::vector<Cause> WhyTlsFails(const Evidence& evidence) {
   } else if (client.admission == Admission::kError) {
     causes.push_back(
         Of("over TLS the server answers the StartupMessage with an error that is not pg_hba.conf's",
-           "Check the server log (too many connections, starting up). A pooler says so for a user or database that it "
-           "does not know: add the exporter's to it, or let `endpoint:` name PostgreSQL."));
+           "Check the server log (too many connections, starting up). A pooler gives this answer for a user or "
+           "database that it does not know: add the exporter's to it, or set `endpoint:` to PostgreSQL's address."));
   }
   if (!causes.empty() && !client.certificate_file.empty() && client.alert) {
     causes.back().evidence.push_back(Printable("client certificate: " + client.certificate_file));

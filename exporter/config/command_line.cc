@@ -44,8 +44,7 @@ void AddCollectors(CLI::App& app, CommandLine& line) {
         "--collector." + name, [&line, key = name] { line.collectors[key] = true; },
         "Run the " + name + " collector (default)");
     app.add_flag_callback(
-        "--no-collector." + name, [&line, key = name] { line.collectors[key] = false; },
-        "Do not run it, on any server");
+        "--no-collector." + name, [&line, key = name] { line.collectors[key] = false; }, "Disable it on every server");
   }
 }
 
@@ -55,7 +54,8 @@ void AddServe(CLI::App& app, CommandLine& line) {
       ->allow_extra_args(false);
   app.add_option("--web.config.file", line.web_config_file,
                  "TLS and authentication, in the format of Prometheus' exporter-toolkit");
-  app.add_option("--web.telemetry-path", line.telemetry_path, "Where the metrics are")->capture_default_str();
+  app.add_option("--web.telemetry-path", line.telemetry_path, "Path under which the metrics are exposed")
+      ->capture_default_str();
   app.add_flag("--web.enable-lifecycle", line.enable_lifecycle, "Allow POST /-/reload");
 }
 
@@ -78,7 +78,7 @@ void CheckTelemetryPath(const std::string& path) {
   const auto fail = [&](const std::string& why) {
     throw CLI::ValidationError("--web.telemetry-path=" + Printable(path, 100) + ": " + why);
   };
-  if (!path.starts_with('/')) fail("a path begins with /");
+  if (!path.starts_with('/')) fail("a path must begin with /");
   for (const std::string_view own : kOwnPaths) {
     if (path == own) fail("this path is the exporter's own; choose another, for example /metrics");
   }
@@ -142,15 +142,15 @@ ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments, co
   config_check.add_option("--config.file", line.config_file, "Configuration file (YAML)")->required();
   CLI::App& collect = subcommand("collect", "Collect everything once and print it", Command::kCollect);
   AddSource(collect, line);
-  collect.add_option("--output", line.output, "Write to this file, which is replaced as a whole [standard output]");
+  collect.add_option("--output", line.output, "File to write; it is replaced as a whole [standard output]");
   AddCollectors(collect, line);
-  CLI::App& check = subcommand("check", "Audit servers: findings, reasons, remedies", Command::kCheck);
+  CLI::App& check = subcommand("check", "Audit the servers: findings, reasons, remedies", Command::kCheck);
   AddSource(check, line);
   AddCollectors(check, line);
   check.add_option("--format", format, "Format of the report")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
-  CLI::App& explain = subcommand("explain", "Which pg_hba rule decides about a connection", Command::kExplain);
+  CLI::App& explain = subcommand("explain", "Print the pg_hba rule that decides about a connection", Command::kExplain);
   AddSource(explain, line);
   AddExplain(explain, line);
   CLI::App& metrics = subcommand("metrics", "Print the catalogue of metrics", Command::kMetrics);

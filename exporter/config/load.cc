@@ -91,7 +91,7 @@ Module ParseModule(const std::string& name, const Node& node, Document& document
     if (key == "collectors") {
       for (const Node& collector : value.List()) {
         const std::string text = collector.Text();
-        if (!DefaultCollectors().contains(text)) collector.Fail("no collector of this name");
+        if (!DefaultCollectors().contains(text)) collector.Fail("there is no collector of this name");
         module.collectors.push_back(text);
       }
     }
@@ -111,7 +111,7 @@ void ParseServers(const Node& node, Document& document, Config& config) {
   std::set<std::string> names;
   for (const Node& item : node.List()) {
     ServerConfig server = ParseServer(item, document, config);
-    if (!names.insert(server.name).second) item.Fail("the name '" + server.name + "' is given twice");
+    if (!names.insert(server.name).second) item.Fail("the name '" + server.name + "' is used twice");
     config.servers.push_back(std::move(server));
   }
 }

@@ -48,7 +48,7 @@ std::chrono::sys_days ParseDay(const Node& node) {
       if (date.ok()) return date;
     }
   }
-  node.Fail("expected a day as YYYY-MM-DD");
+  node.Fail("expected a date as YYYY-MM-DD");
 }
 
 Exemption ParseExemption(const Node& node) {
@@ -83,7 +83,7 @@ Policy ParsePolicy(const Node& node) {
   for (const auto& [key, value] : node.Map({"allow_unencrypted"})) {
     for (const Node& item : value.List()) {
       Exemption exemption = ParseExemption(item);
-      if (!names.insert(exemption.name).second) item.Fail("the name '" + exemption.name + "' is given twice");
+      if (!names.insert(exemption.name).second) item.Fail("the name '" + exemption.name + "' is used twice");
       policy.allow_unencrypted.push_back(std::move(exemption));
     }
   }

@@ -74,7 +74,7 @@ std::vector<std::pair<std::string, Node>> Node::Map(std::initializer_list<std::s
     if (known.size() != 0 && std::find(known.begin(), known.end(), word) == known.end()) {
       key.Fail(fmt::format("unknown key '{}'; known are: {}", Printable(word, 60), fmt::join(known, ", ")));
     }
-    if (!seen.insert(word).second) key.Fail(fmt::format("key '{}' is given twice", Printable(word, 60)));
+    if (!seen.insert(word).second) key.Fail(fmt::format("key '{}' is used twice", Printable(word, 60)));
     pairs.emplace_back(word, Node(*file_, pair.second, name_.empty() ? word : name_ + "." + word));
   }
   return pairs;
@@ -88,7 +88,7 @@ std::vector<Node> Node::List() const {
 }
 
 std::string Node::TextOrEmpty() const {
-  if (!node_.IsScalar()) Fail("expected a text");
+  if (!node_.IsScalar()) Fail("expected a string");
   if (node_.Scalar().find('\0') != std::string::npos) Fail("a NUL character is not allowed");
   return node_.Scalar();
 }

@@ -92,13 +92,13 @@ void Admission::NoteDelay(const Work& work, Deadline::duration wait) {
   Publish();
   if (overloaded_) {
     log::Warn(
-        "overload: collections wait for each other, and intervals are longer than configured; watch fewer "
-        "servers with one exporter, configure longer intervals, or give it or the servers more CPU",
+        "overload: collections wait for each other, and intervals are longer than configured; monitor fewer servers "
+        "with one exporter, configure longer intervals, or give it or the servers more CPU",
         {{"interval_ratio", fmt::format("{:.1f}", stretch_)},
          {"waiting", std::to_string(queue_.size())},
          {"concurrent_collections_limit", std::to_string(limit_.limit())}});
   } else {
-    log::Info("overload has ended: collections run at their intervals", {});
+    log::Info("overload has ended: collections run at their configured intervals", {});
   }
 }
 

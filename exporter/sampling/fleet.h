@@ -38,7 +38,7 @@ class Fleet {
   bool TriedOnce() const;
   // Apply() was called.
   bool started() const;
-  // The first server of which a lane stands still where it should not. A slow or dead database, or a long queue of
+  // The first server of which a lane is stuck where it should not. A slow or dead database, or a long queue of
   // connects, is no such reason.
   std::optional<std::string> Stuck(Deadline now = std::chrono::steady_clock::now()) const;
 

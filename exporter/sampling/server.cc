@@ -160,10 +160,11 @@ asio::awaitable<void> Server::RunLane(LaneKind kind) {
       failure = "unknown";
     }
     const auto pause = milliseconds(500) * (1 << std::min(failures++, 7));
-    log::Error("a lane failed; it goes on after a pause", {{"server", config_->name},
-                                                           {"lane", kind == LaneKind::kSession ? "session" : "wire"},
-                                                           {"error", failure},
-                                                           {"pause", fmt::format("{}ms", pause.count())}});
+    log::Error("a lane failed; it is started again after a pause",
+               {{"server", config_->name},
+                {"lane", kind == LaneKind::kSession ? "session" : "wire"},
+                {"error", failure},
+                {"pause", fmt::format("{}ms", pause.count())}});
     FailLane(kind, {FailureReason::kError, failure});
     LaneOf(kind).heartbeat.Expect(After(pause));
     asio::steady_timer timer(runtime_.loop, pause);

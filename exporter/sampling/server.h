@@ -65,7 +65,7 @@ class Server : public std::enable_shared_from_this<Server> {
   void FailUnfinished(const Failure& failure);
 
   SharedSnapshot Snapshot() const;
-  // A lane stands still where it should not, however slow or dead the database is. On any thread.
+  // A lane is stuck where it should not, however slow or dead the database is. On any thread.
   bool IsStuck(Deadline now) const;
   const config::ServerConfig& config() const { return *config_; }
 

@@ -124,7 +124,7 @@ asio::awaitable<std::optional<Failure>> Server::RunDueSlots(bool once) {
         co_return Failure{FailureReason::kError, "the server reloads its configuration without pause",
                           db::LoginProblem::kReloading};
       }
-      log::Debug("the server reloaded its configuration: connecting anew", {{"server", config_->name}});
+      log::Debug("the server reloaded its configuration: reconnecting", {{"server", config_->name}});
       start_over();
       continue;
     }
@@ -299,7 +299,7 @@ asio::awaitable<void> Server::RequireFewLeftBehind() {
                       kMostLeftBehind);
       // Once: the reason is that of the failures before, which the log has.
       const bool logged = connection_failure_ && connection_failure_->message == text;
-      if (!logged) log::Warn("a server hangs", {{"server", config_->name}, {"error", text}});
+      if (!logged) log::Warn("a server does not answer", {{"server", config_->name}, {"error", text}});
       throw TimeoutError(text);
     }
     asio::steady_timer pause(co_await asio::this_coro::executor, kPause);

@@ -208,8 +208,8 @@ std::string StatusPage(const StatusView& view, const StatusFrame& frame) {
   html << "<main>";
   Verdict(view, frame, worst, html);
   if (frame.reload_refused) {
-    html << "<div class=\"verdict warning\"><p>The last reload of the configuration was refused; the one before stays "
-            "in force.</p></div>\n";
+    html << "<div class=\"verdict warning\"><p>The last reload of the configuration was refused; the previous one "
+            "stays in force.</p></div>\n";
   }
   Tiles(view, html);
   ServerTable(view, frame, html);

@@ -32,7 +32,7 @@ struct StatusSource {
 };
 
 // GET /: reads results, never waits for a database. `?server=NAME` (repeatable) narrows it as it narrows /metrics, and
-// shows more of these servers; `?refresh=off` stands still.
+// shows more of these servers; `?refresh=off` stops the automatic refresh.
 http::Handler StatusHandler(StatusSource source);
 
 }  // namespace pgtls::status

@@ -114,7 +114,7 @@ void AddRules(const ServerFacts& facts, Remarks& remarks) {
   if (facts.hba) {
     const hba::Posture& posture = *facts.hba;
     if (!posture.file->errors.empty()) {
-      remarks.push_back({Level::kBad, "PostgreSQL refuses pg_hba.conf as it stands"});
+      remarks.push_back({Level::kBad, "PostgreSQL refuses pg_hba.conf"});
     } else if (posture.in_force.pending == true) {
       remarks.push_back({Level::kWarning, "a change of pg_hba.conf waits for a reload"});
     }
@@ -124,7 +124,7 @@ void AddRules(const ServerFacts& facts, Remarks& remarks) {
   if (facts.settings) {
     const db::ServerSettings& settings = *facts.settings;
     if (settings.Get("ssl") == "off" && !facts.OverUnixSocket())
-      remarks.push_back({Level::kBad, "TLS is switched off (ssl = off)"});
+      remarks.push_back({Level::kBad, "TLS is off (ssl = off)"});
     if (!settings.pending_restart.empty())
       remarks.push_back({Level::kNote, Counted(settings.pending_restart.size(), "setting") + " waiting for a restart"});
     if (settings.pending_reload && !settings.pending_reload->empty())

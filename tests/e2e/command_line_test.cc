@@ -325,7 +325,7 @@ TEST(CommandLine, AListOfDsns) {
   const std::string page = exporter.Page();
   EXPECT_TRUE(HasLine(page, "pg_tls_up{server=\"127.0.0.1:1\"} 0")) << page;
   EXPECT_TRUE(HasLine(page, "pg_tls_up{server=\"127.0.0.1:2\"} 0")) << page;
-  EXPECT_TRUE(exporter.WaitForLog("the same server is given twice")) << exporter.Log();
+  EXPECT_TRUE(exporter.WaitForLog("the same server is configured twice")) << exporter.Log();
   EXPECT_THAT(exporter.Log() + page, testing::Not(HasSubstr("SECRET")));
   const auto refused =
       RunExporter({"check"}, {{"DATA_SOURCE_NAME", "postgresql://a@h/postgres;postgresql://b:SECRETB@h/other"}});

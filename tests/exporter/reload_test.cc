@@ -80,7 +80,7 @@ TEST_F(ReloadsTest, WhateverIsThrownIsARefusalAndTheNextOneWorks) {
       const std::string answer = Reload();
       const std::string log = testing::internal::GetCapturedStderr();
       EXPECT_THAT(answer, HasSubstr(message));
-      EXPECT_THAT(log, HasSubstr("level=error msg=\"the configuration was refused; the one before stays in force\""));
+      EXPECT_THAT(log, HasSubstr("level=error msg=\"the configuration was refused; the previous one stays in force\""));
       EXPECT_THAT(log, HasSubstr(message));
       EXPECT_FALSE(status_.Get().successful);
       EXPECT_EQ(status_.Get().last_success, last);

@@ -44,7 +44,7 @@ TEST(Explain, KnowsRejectionReplicationAndClientCertificates) {
   config::ExplainOptions certificate = kErp;
   certificate.encryption = "tls";
   EXPECT_THAT(About(Posture({"hostssl all all all cert"}), certificate).text,
-              HasSubstr("asks for a client certificate"));
+              HasSubstr("requires a client certificate"));
   certificate.client_certificate = true;
   EXPECT_EQ(About(Posture({"hostssl all all all cert"}), certificate).exit_code, 0);
   config::ExplainOptions local = {.user = "erp", .database = "erp"};
@@ -59,7 +59,7 @@ TEST(Explain, JudgesRulesWithTheSettingsThatTheyNeed) {
   posture.abilities = {.tls = true, .client_certificates = false};
   Explanation explanation = About(posture, tls);
   EXPECT_EQ(explanation.exit_code, 1);
-  EXPECT_THAT(explanation.text, HasSubstr("since ssl_ca_file is empty"));
+  EXPECT_THAT(explanation.text, HasSubstr("because ssl_ca_file is empty"));
   posture.abilities = {.tls = true, .client_certificates = std::nullopt};
   explanation = About(posture, tls);
   EXPECT_EQ(explanation.exit_code, 3);

@@ -20,7 +20,7 @@ std::vector<ServerReport> Reports() {
       {"db1",
        "18.4",
        true,
-       {{Severity::kCritical, "ssl_off", "TLS is switched off", {"ssl = off"}, "Because.", "ALTER SYSTEM …"},
+       {{Severity::kCritical, "ssl_off", "TLS is off", {"ssl = off"}, "Because.", "ALTER SYSTEM …"},
         {Severity::kWarning, "not_looked_at", "Could not look", {"\"a\" \\ \n \x1b \xff"}, "Unknown.", "GRANT x", true},
         {Severity::kNote, "hba_shadowed", "Rules", std::vector<std::string>(15, "line"), "Why.", "Do."},
         {Severity::kFine, "key", "The key", {}, "", ""}}},

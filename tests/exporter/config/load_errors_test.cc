@@ -63,10 +63,10 @@ TEST(LoadErrorsTest, WrongTypes) {
       {"servers: a", "1:10: servers: expected a list"},
       {"servers: {name: a}", "1:10: servers: expected a list"},
       {"servers: [a]", "1:11: servers[0]: expected a mapping (key: value)"},
-      {"servers: [{name: [a]}]", "1:18: servers[0].name: expected a text"},
+      {"servers: [{name: [a]}]", "1:18: servers[0].name: expected a string"},
       {"servers: [{name: ''}]", "1:18: servers[0].name: must not be empty"},
-      {"servers: [{name: }]", "1:18: servers[0].name: expected a text"},
-      {"servers: [{name: a, conninfo: {host: b}}]", "1:31: servers[0].conninfo: expected a text"},
+      {"servers: [{name: }]", "1:18: servers[0].name: expected a string"},
+      {"servers: [{name: a, conninfo: {host: b}}]", "1:31: servers[0].conninfo: expected a string"},
       {"servers: [{[a]: b}]", "1:12: servers[0]: a key must be a plain word"},
       {"servers: [{name: \"a\\x07b\"}]", "1:18: servers[0].name: a control character is not allowed"},
       {"servers: [{name: \"a\\0b\"}]", "1:18: servers[0].name: a NUL character is not allowed"},
@@ -98,14 +98,14 @@ TEST(LoadErrorsTest, Durations) {
 
 TEST(LoadErrorsTest, WhatIsGivenTwice) {
   ExpectAll({
-      {"servers: []\nservers: [{name: a}]", "2:1: key 'servers' is given twice"},
-      {"servers: [{name: a, name: b}]", "1:21: servers[0]: key 'name' is given twice"},
-      {"collectors: {hba: {}, hba: {}}", "1:23: collectors: key 'hba' is given twice"},
+      {"servers: []\nservers: [{name: a}]", "2:1: key 'servers' is used twice"},
+      {"servers: [{name: a, name: b}]", "1:21: servers[0]: key 'name' is used twice"},
+      {"collectors: {hba: {}, hba: {}}", "1:23: collectors: key 'hba' is used twice"},
       {"servers:\n- {name: a, conninfo: host=a}\n- {name: a, conninfo: host=b}",
-       "3:3: servers[1]: the name 'a' is given twice"},
+       "3:3: servers[1]: the name 'a' is used twice"},
       {"policy: {allow_unencrypted: [{name: e, user: a}, {name: e, user: b}]}",
-       "1:50: policy.allow_unencrypted[1]: the name 'e' is given twice"},
-      {"modules: {m: {}, m: {}}", "1:18: modules: key 'm' is given twice"},
+       "1:50: policy.allow_unencrypted[1]: the name 'e' is used twice"},
+      {"modules: {m: {}, m: {}}", "1:18: modules: key 'm' is used twice"},
   });
 }
 
@@ -154,7 +154,7 @@ TEST(LoadErrorsTest, Exemptions) {
   for (const char* day : {"2027-02-29", "2027-13-01", "2027-00-10", "2027-01-00", "2027-1-1", "31.01.2027",
                           "2027-01-31T00:00:00Z", "-123-01-01", "2027--1-01", "2027-01-3x", "20270131"}) {
     EXPECT_EQ(error_of(std::string("name: e, user: u, until: ") + day),
-              "3:31: " + entry + ".until: expected a day as YYYY-MM-DD")
+              "3:31: " + entry + ".until: expected a date as YYYY-MM-DD")
         << day;
   }
 }
@@ -169,7 +169,7 @@ TEST(LoadErrorsTest, Modules) {
             "['10.0.0.0/8:5432'])");
   EXPECT_EQ(error_of("allowed_targets: ['a:1']"),
             "2:6: modules.m: collectors is required: those that this module may run");
-  EXPECT_EQ(error_of("collectors: [nope]"), "2:20: modules.m.collectors[0]: no collector of this name");
+  EXPECT_EQ(error_of("collectors: [nope]"), "2:20: modules.m.collectors[0]: there is no collector of this name");
   for (const char* target : {"db", "*", ":5432", "db:"}) {
     EXPECT_EQ(error_of(std::string("allowed_targets: ['") + target + "']"),
               "2:25: modules.m.allowed_targets[0]: expected HOST:PORT, where PORT may be * and HOST a name, *.domain "

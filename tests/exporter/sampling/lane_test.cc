@@ -57,7 +57,8 @@ TEST_F(LaneTest, WhatEndsATurnEndsNoLane) {
     const auto result = ResultOf("endpoint");
     return g_fakes[kEndpoint].runs > 2 && result && !result->failure;
   }));
-  EXPECT_THAT(GetCapturedStderr(), HasSubstr("msg=\"a lane failed; it goes on after a pause\" server=db lane=wire"));
+  EXPECT_THAT(GetCapturedStderr(),
+              HasSubstr("msg=\"a lane failed; it is started again after a pause\" server=db lane=wire"));
 }
 
 TEST_F(LaneTest, IsNotStuckWhileItWaitsForItsNextRun) {

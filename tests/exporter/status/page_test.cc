@@ -371,9 +371,9 @@ TEST(StatusPageTest, RefreshesUnlessPaused) {
 
 TEST(StatusPageTest, ARefusedReloadIsSaid) {
   StatusFrame frame;
-  EXPECT_THAT(PageOf({ServerBuilder()}, {}, frame), Not(HasSubstr("was refused; the one before")));
+  EXPECT_THAT(PageOf({ServerBuilder()}, {}, frame), Not(HasSubstr("was refused; the previous one")));
   frame.reload_refused = true;
-  EXPECT_THAT(PageOf({ServerBuilder()}, {}, frame), HasSubstr("was refused; the one before"));
+  EXPECT_THAT(PageOf({ServerBuilder()}, {}, frame), HasSubstr("was refused; the previous one"));
 }
 
 // ---- The handler
