@@ -14,7 +14,7 @@ says() { grep -qE -- "$1" "$dir/out" || fail "it does not say: $1"; }
 
 deploy/demo.sh --once --with-prometheus >"$dir/out" 2>&1 || fail "--once without an address"
 says 'This machine has loopback addresses only'
-says '^  PgTlsServedCertificateNotTheFile: orders: serves another certificate than its file holds$'
+says '^  PgTlsServedCertificateNotTheFile: orders: the served certificate is not the one in its file$'
 says '^  PgTlsCertificateExpiring: billing: a certificate expires in 8d '
 says 'The expected alerts are there'
 nothing_left
