@@ -28,7 +28,7 @@ local exporter_column = { label: 'instance', name: 'exporter' };
 p.dashboard(
   'pg-tls-certificates',
   'Certificates',
-  'Everything that expires: certificates as served and on disk, authorities, revocation lists, exemptions.',
+  'Everything that expires: served certificates, certificates on disk, authorities, revocation lists, exemptions.',
   [
     {
       title: 'Now',
@@ -43,8 +43,8 @@ p.dashboard(
           thresholds=p.bad_from_one,
         ),
         p.stat(
-          'Served is not the file',
-          'Servers that serve another certificate than their file holds.',
+          'Served differs from file',
+          'Servers whose served certificate is not the one in their file.',
           'count(%s == 0) or 0 * count(%s)' % [of('pg_tls_served_certificate_matches_file'), of('pg_tls_served_certificate_matches_file')],
           thresholds=p.bad_from_one,
         ),
@@ -57,15 +57,15 @@ p.dashboard(
         p.exporters_down(width=8),
         p.stat(
           'Cannot be looked at',
-          'Servers where the collectors certificates or endpoint fail, or no handshake is reached. Their certificates and keys are in no figure '
-          + 'above: while this is not 0, no 0 there is an all-clear.',
+          'Servers whose collector certificates or endpoint fails, or that complete no TLS handshake. Their certificates and keys are not in the figures '
+          + 'above: unless this is 0, a 0 there is not an all-clear.',
           servers_with(out_of_sight),
           thresholds=p.bad_from_one,
           width=8,
         ),
         p.stat(
-          'Seen in part',
-          'Servers where some part is closed to the exporter: what is served, the files, or one of them. What is there is in no figure above.',
+          'Checked in part',
+          'Servers of which the exporter cannot check a part: the served certificate, the files, or one of them. That part is not in the figures above.',
           servers_with(in_part),
           thresholds=p.poor_from_one,
           width=8,
@@ -73,11 +73,11 @@ p.dashboard(
       ],
     },
     {
-      title: 'What expires, in order',
+      title: 'Expiry, soonest first',
       panels: [
         p.table(
           'Certificates',
-          'Served: on the wire, position 0 is the leaf. File: on disk. Negative: expired.',
+          'Served: in the TLS handshake, position 0 is the leaf. File: on disk. Negative: expired.',
           [
             p.instant('min by (instance, server, source, role, path, position, subject) (%s)' % left('')),
             p.instant('min by (instance, server, source, role, path, position, subject) (%s - time())' % of('pg_tls_certificate_not_before_timestamp_seconds')),
@@ -98,7 +98,7 @@ p.dashboard(
         ),
         p.table(
           'Revocation lists',
-          'When the list in force of each authority ends. The server refuses the client certificates of that authority then.',
+          'When the list in force of each authority ends. The server then refuses the client certificates of that authority.',
           [p.instant('%s - time()' % of('pg_tls_crl_next_update_timestamp_seconds'))],
           [
             { value: 'A', name: 'due in', unit: 'dtdurations', thresholds: p.days_left },
@@ -124,7 +124,7 @@ p.dashboard(
       ],
     },
     {
-      title: 'What is wrong',
+      title: 'Problems',
       panels: [
         p.table(
           'Collectors that fail',
@@ -136,8 +136,8 @@ p.dashboard(
           height=6,
         ),
         p.table(
-          'Collectors that see a part',
-          'They run, but some part is closed to the exporter.',
+          'Collectors with missing parts',
+          'They succeed, but the exporter cannot check a part.',
           [p.instant(of('pg_tls_collector_incomplete_info', 'collector=~"certificates|endpoint"') + ' == 1')],
           [
             server_column,
@@ -159,7 +159,7 @@ p.dashboard(
         ),
         p.table(
           'Files that cannot be read',
-          'What is in these files is not known.',
+          'The contents of these files are not known.',
           [p.instant(of('pg_tls_certificate_file_error_info') + ' == 1')],
           [server_column, { label: 'role', name: 'role' }, { label: 'path', name: 'path' }, { label: 'reason', name: 'reason' }],
           width=8,
@@ -173,7 +173,7 @@ p.dashboard(
         ),
         p.table(
           'Private keys',
-          'Keys as PostgreSQL will judge them at its next start. Only where the exporter can look.',
+          'Keys as PostgreSQL will judge them at its next start. Only keys that the exporter can check.',
           [p.instant(of('pg_tls_private_key_ok'))],
           [server_column, { label: 'path', name: 'path' }, { label: 'check', name: 'check' }, { value: 'A', name: 'ok', mappings: p.yes_is_good }],
           sort='ok',
@@ -182,7 +182,7 @@ p.dashboard(
       ],
     },
     {
-      title: 'What they are made of',
+      title: 'Keys, signatures and issuers',
       panels: [
         p.pie(
           'Keys',

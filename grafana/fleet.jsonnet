@@ -15,7 +15,7 @@ local exporter_column = { label: 'instance', name: 'exporter' };
 p.dashboard(
   'pg-tls-fleet',
   'Fleet',
-  'How the connections to all PostgreSQL servers are protected. What is not known is not shown as fine: see "Exporters down" and "Blind".',
+  'How the connections to all PostgreSQL servers are protected. Unknown is not shown as OK: see "Exporters down", "Failing collectors" and "Not checked".',
   [
     {
       title: 'Now',
@@ -23,7 +23,7 @@ p.dashboard(
         p.exporters_down(width=3),
         p.stat(
           'Servers',
-          'Servers that an exporter watches, of the exporters that can be scraped.',
+          'Servers of the exporters that can be scraped.',
           'count(group by (server) (%s))' % of('pg_tls_collector_success'),
           width=3,
         ),
@@ -53,14 +53,14 @@ p.dashboard(
         ),
         p.stat(
           'Next expiry',
-          'Time until the first server certificate of the fleet expires. Negative: it has.',
+          'Time until the first server certificate of the fleet expires. Negative: it has expired.',
           'min(%s - time())' % certificate_ends,
           unit='dtdurations',
           thresholds=p.days_left,
         ),
         p.stat(
-          'Blind',
-          'Collectors that fail at the moment: what they would say is unknown.',
+          'Failing collectors',
+          'Collectors that currently fail: their facts are unknown.',
           'count(%s == 0) or 0 * count(%s)' % [of('pg_tls_collector_success'), of('pg_tls_collector_success')],
           thresholds=p.bad_from_one,
           width=3,
@@ -68,7 +68,7 @@ p.dashboard(
       ],
     },
     {
-      title: 'Who is not encrypted',
+      title: 'Unencrypted connections',
       panels: [
         p.series(
           'Unencrypted connections, not allowed, by server',
@@ -80,7 +80,7 @@ p.dashboard(
         ),
         p.series(
           'Unencrypted sessions begun, not allowed, by server',
-          'Sessions that began, the short-lived ones too, which no open connection shows.',
+          'Sessions that began, including short ones that are no longer open.',
           [p.range(
             'topk(20, sum by (instance, server) (increase(%s[$__rate_interval])))' % of('pg_tls_unencrypted_sessions_total', 'network="remote",allowed="false"'),
             '{{server}}',
@@ -88,7 +88,7 @@ p.dashboard(
         ),
         p.table(
           'By server',
-          'Connections from other hosts without encryption. The dashboard of the server says who they are.',
+          'Connections from other hosts without encryption. The dashboard of the server names them.',
           [
             p.instant('sum by (instance, server) (%s)' % of('pg_tls_unencrypted_connections_by_network', 'network="remote",allowed="false"')),
             p.instant('sum by (instance, server) (%s)' % of('pg_tls_unencrypted_connections_by_network', 'network="remote",allowed="true"')),
@@ -113,7 +113,7 @@ p.dashboard(
       panels: [
         p.table(
           'By server',
-          'What each server answers on the wire and what its rules admit. An empty cell is unknown.',
+          'What each server offers over the network and what its rules admit. An empty cell is unknown.',
           [
             p.instant(by + '(%s)' % of('pg_tls_up')),
             p.instant(by + '(%s)' % of('pg_tls_ssl_request_answer', 'answer="S"')),
@@ -148,14 +148,14 @@ p.dashboard(
         p.pie('Cipher suites', 'Open TLS connections by cipher suite.', 'sum by (cipher) (%s)' % of('pg_tls_cipher_connections'), '{{cipher}}'),
         p.series(
           'Connections by encryption',
-          'Open connections of all servers, over TCP.',
+          'Open TCP connections of all servers.',
           [p.range('sum by (encryption) (%s)' % of('pg_tls_connections', 'network!="local"'), '{{encryption}}')],
           stacked=true,
         ),
       ],
     },
     {
-      title: 'Blind',
+      title: 'Not checked',
       panels: [
         p.table(
           'Collectors that fail',
@@ -166,8 +166,8 @@ p.dashboard(
           width=12,
         ),
         p.table(
-          'Collectors that see a part',
-          'They run, but some part is closed to the exporter.',
+          'Collectors with missing parts',
+          'They succeed, but the exporter cannot check a part.',
           [p.instant(of('pg_tls_collector_incomplete_info') + ' == 1')],
           [
             server_column,
@@ -192,7 +192,7 @@ p.dashboard(
         ),
         p.series(
           'Beyond the cap on series',
-          'Connections whose names and addresses were folded into __other__ (their numbers stay exact), and certificates, files and revocation lists that were left out.',
+          'Connections whose names and addresses were added to __other__ (their numbers stay exact), and certificates, files and revocation lists without series.',
           [
             p.range('topk(20, sum by (server, metric) (%s))' % of('pg_tls_folded_connections'), '{{server}} {{metric}}'),
             p.range('topk(20, sum by (server, kind) (%s))' % of('pg_tls_certificate_series_omitted'), '{{server}} {{kind}} left out'),
@@ -238,20 +238,20 @@ p.dashboard(
         ),
         p.series(
           'File descriptors',
-          'Open descriptors, and how many there may be.',
+          'Open file descriptors, and their limit.',
           [p.range(p.exporter('process_open_fds'), '{{instance}} open'), p.range(p.exporter('process_max_fds'), '{{instance}} limit')],
           width=6,
         ),
         p.series(
           'Requests',
-          'HTTP requests a second, by handler and status.',
+          'HTTP requests per second, by handler and status.',
           [p.range('sum by (handler, code) (rate(%s[$__rate_interval]))' % p.exporter('pg_tls_exporter_http_requests_total'), '{{handler}} {{code}}')],
           unit='reqps',
           width=6,
         ),
         p.series(
           'Overload',
-          'Whether the exporter stretches intervals, how many collections it allows at once, and how many were late a second. Log lines are dropped where nothing reads stderr fast enough.',
+          'Whether intervals are longer than configured, the limit on concurrent collections, and late collections per second. Log lines are dropped if standard error is not read fast enough.',
           [
             p.range(p.exporter('pg_tls_exporter_overloaded'), '{{instance}} overloaded'),
             p.range(p.exporter('pg_tls_exporter_concurrent_collections_limit'), '{{instance}} at once'),

@@ -4,7 +4,7 @@ local p = import 'lib/panels.libsonnet';
 p.dashboard(
   'pg-tls-server',
   'Server',
-  'How the connections to one PostgreSQL server are protected. What is not known is not shown as fine: see "The exporter\'s sight".',
+  'How the connections to one PostgreSQL server are protected. Unknown is not shown as OK: see "What the exporter can check".',
   (import 'server/sessions.libsonnet')
   + (import 'server/wire.libsonnet')
   + (import 'server/hba.libsonnet')

@@ -78,8 +78,8 @@ local mapping(values) = [{
   exporters_down(width=4)::
     $.stat(
       'Exporters down',
-      'Exporters (behind /sd or /probe: targets) that Prometheus cannot scrape. Their servers are in no other figure here: while this is '
-      + 'not 0, no 0 beside it is an all-clear.',
+      'Exporters (with /sd or /probe: targets) that Prometheus cannot scrape. Their servers are in no other figure: unless this is '
+      + '0, a 0 beside it is not an all-clear.',
       'count(%s == 0) or 0 * count(%s)' % [$.exporter('up'), $.exporter('up')],
       thresholds=$.bad_from_one,
       width=width,

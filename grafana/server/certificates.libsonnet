@@ -8,7 +8,7 @@ local of = p.of;
     panels: [
       p.table(
         'Chain and files',
-        'Served: on the wire, position 0 is the leaf. File: on disk.',
+        'Served: in the TLS handshake, position 0 is the leaf. File: on disk.',
         [
           p.instant('min by (source, role, path, position, subject) ((%s unless on (job, instance, server, source, role, path, position) %s) - time())' % [
             of('pg_tls_certificate_not_after_timestamp_seconds'),
@@ -41,8 +41,8 @@ local of = p.of;
         height=10,
       ),
       p.stat(
-        'Served is the file',
-        'No: replaced on disk, but not or not successfully reloaded.',
+        'Served matches file',
+        'No: replaced on disk, and not reloaded, or the reload failed.',
         'min(%s)' % of('pg_tls_served_certificate_matches_file'),
         mappings=p.yes_is_good,
         height=6,
@@ -64,7 +64,7 @@ local of = p.of;
       ),
       p.table(
         'Private key',
-        'As PostgreSQL will judge it at its next start. Only where the exporter can look.',
+        'As PostgreSQL will judge it at its next start. Only if the exporter can check it.',
         [p.instant(of('pg_tls_private_key_ok'))],
         [{ label: 'check', name: 'check' }, { value: 'A', name: 'ok', mappings: p.yes_is_good }, { label: 'path', name: 'path' }],
         width=6,
@@ -118,7 +118,7 @@ local of = p.of;
       ),
       p.table(
         'Chain of the served certificate',
-        'The earliest end on its path, the anchor included.',
+        'The earliest end on its path, the root included.',
         [p.instant('%s - time()' % of('pg_tls_certificate_chain_not_after_timestamp_seconds'))],
         [
           { label: 'source', name: 'source' },
@@ -128,7 +128,7 @@ local of = p.of;
         height=6,
       ),
       p.table(
-        'Lists without their authority',
+        'Lists of unknown authorities',
         'Revocation lists of authorities that are not in ssl_ca_file.',
         [p.instant(of('pg_tls_crl_unknown_issuer_info') + ' == 1')],
         [{ label: 'issuer', name: 'issuer' }, { label: 'path', name: 'path' }],

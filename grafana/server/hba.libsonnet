@@ -13,7 +13,7 @@ local of = p.of;
       p.stat('Unreachable rules', 'Rules that decide about no connection.', 'max(%s)' % of('pg_tls_hba_shadowed_rules'), width=8),
       p.table(
         'Rules that admit plaintext',
-        'Each rule by which an unencrypted connection may still come in.',
+        'Each rule that can admit an unencrypted connection.',
         [p.instant(of('pg_tls_hba_plaintext_rule_info'))],
         [
           { label: 'file', name: 'file' },
@@ -30,14 +30,14 @@ local of = p.of;
       ),
       p.table(
         'Rules by kind',
-        'How many rules of each type and method there are.',
+        'Number of rules of each type and method.',
         [p.instant('max by (type, auth_method) (%s)' % of('pg_tls_hba_rules'))],
         [{ label: 'type', name: 'type' }, { label: 'auth_method', name: 'method' }, { value: 'A', name: 'rules' }],
         width=8,
       ),
       p.table(
         'Who uses a plaintext rule',
-        'Unencrypted connections by the rule that would admit them now: empty it before it is removed.',
+        'Unencrypted connections by the rule that would admit them now: move these clients before you remove the rule.',
         [p.instant(of('pg_tls_hba_plaintext_connections'))],
         [
           { value: 'A', name: 'connections' },

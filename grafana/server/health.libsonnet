@@ -8,7 +8,7 @@ local of = p.of;
     panels: [
       p.table(
         'Settings',
-        'What concerns encryption, as a new session sees it.',
+        'Settings that concern encryption, as a new session sees them.',
         [
           p.instant('group by (name, value) (%s)' % of('pg_tls_setting_info')),
           p.instant('max by (name) (%s)' % of('pg_tls_setting_pending_restart')),
@@ -28,7 +28,7 @@ local of = p.of;
     ],
   },
   {
-    title: "The exporter's sight",
+    title: 'What the exporter can check',
     panels: [
       p.table(
         'Collectors',
@@ -53,8 +53,8 @@ local of = p.of;
         width=14,
       ),
       p.table(
-        'What it may not see',
-        'Parts that are closed to the exporter.',
+        'Parts not checked',
+        'Parts that the exporter cannot check.',
         [p.instant(of('pg_tls_collector_incomplete_info') + ' == 1')],
         [{ label: 'collector', name: 'collector' }, { label: 'part', name: 'part' }, { label: 'reason', name: 'reason' }],
         width=10,
@@ -67,7 +67,7 @@ local of = p.of;
       ),
       p.table(
         "The exporter's own connection",
-        'How it is protected, as the server sees it.',
+        'How it is protected, as the server reports it.',
         [p.instant(of('pg_tls_exporter_connection_info'))],
         [
           { label: 'instance', name: 'exporter' },

@@ -34,7 +34,7 @@ local begun =
         width=4,
       ),
       p.stat(
-        'Oldest of them',
+        'Oldest connection',
         'How long the oldest of these connections has been open.',
         'time() - min(%s)' % of('pg_tls_oldest_unencrypted_connection_start_timestamp_seconds'),
         unit='dtdurations',
@@ -43,7 +43,7 @@ local begun =
       ),
       p.stat(
         'Certificate expires in',
-        'The first of the served certificates.',
+        'Time until the first served certificate expires.',
         'min((%s unless on (job, instance, server, source, role, path, position) %s) - time())' % [
           of('pg_tls_certificate_not_after_timestamp_seconds', 'source="served"'),
           of('pg_tls_certificate_unneeded_info'),
@@ -66,7 +66,7 @@ local begun =
       ),
       p.series(
         'Sessions begun without encryption',
-        'Also those too short to be seen open.',
+        'Including sessions that are no longer open.',
         [
           p.range(
             'sum by (network, allowed) (increase(%s[$__rate_interval]))' % of('pg_tls_unencrypted_sessions_total'),
@@ -76,7 +76,7 @@ local begun =
       ),
       p.table(
         'Unencrypted connections',
-        'Who is connected over TCP with neither TLS nor GSS encryption, from where, and by which line of pg_hba.conf.',
+        'Clients that are connected over TCP with neither TLS nor GSS encryption: user, address, and line of pg_hba.conf.',
         [p.instant(unencrypted_by_rule)],
         [
           { value: 'A', name: 'connections', thresholds: p.bad_from_one },
@@ -143,7 +143,7 @@ local begun =
       ),
       p.series(
         'Folded connections',
-        'Connections whose names and addresses were folded into __other__ by the cap on series.',
+        'Connections whose names and addresses were added to __other__ because of the limit on series.',
         [p.range('sum by (metric) (%s)' % of('pg_tls_folded_connections'), '{{metric}}')],
         width=8,
         height=6,

@@ -4,11 +4,11 @@ local of = p.of;
 
 [
   {
-    title: 'The wire',
+    title: 'TLS over the network',
     panels: [
       p.table(
         'What each sslmode gets',
-        "Whether a libpq client as the exporter's user, from where the exporter stands, gets to authentication, and whether it is encrypted then.",
+        "Whether a libpq client with the exporter's user and address reaches authentication, and whether its connection is encrypted.",
         [
           p.instant('min by (instance, sslmode) (%s)' % of('pg_tls_sslmode_connects')),
           p.instant('min by (instance, sslmode) (%s)' % of('pg_tls_sslmode_encrypted')),
@@ -24,7 +24,7 @@ local of = p.of;
       ),
       p.table(
         'Protocol versions accepted',
-        'Versions with which a handshake finishes. A version that the exporter cannot try itself is not here.',
+        'Versions with which a handshake completes. A version that the exporter cannot try is missing.',
         [p.instant('max by (version) (%s)' % of('pg_tls_protocol_accepted'))],
         [{ label: 'version', name: 'version' }, { value: 'A', name: 'accepted', mappings: p.yes_is_neutral }],
         sort='version',
@@ -32,7 +32,7 @@ local of = p.of;
       ),
       p.table(
         'Negotiated',
-        'What the last handshake agreed on.',
+        'What the last handshake negotiated.',
         [p.instant(of('pg_tls_negotiated_info'))],
         [
           { label: 'version', name: 'version' },
@@ -45,7 +45,7 @@ local of = p.of;
       ),
       p.table(
         "Verification by libpq's rules",
-        "With the server's sslrootcert; the chain is not here without one.",
+        "With the server's sslrootcert; without one, the chain is missing.",
         [
           p.instant('min by (instance, check) (%s)' % of('pg_tls_certificate_verified')),
           p.instant('max by (instance, check, reason) (%s)' % of('pg_tls_certificate_verify_error_info')),
@@ -63,7 +63,7 @@ local of = p.of;
       p.stat('Handshake', 'The handshake finished, verified or not.', 'min(%s)' % of('pg_tls_handshake_success'), mappings=p.yes_is_good),
       p.stat(
         'Plaintext accepted',
-        'An unencrypted connection of the exporter got as far as authentication.',
+        'An unencrypted connection of the exporter reached authentication.',
         'max(%s)' % of('pg_tls_plaintext_accepted'),
         mappings=p.yes_is_bad,
       ),

@@ -86,11 +86,11 @@ test('certificates: a server that is out of sight is counted once', () => {
 });
 
 test('certificates: a part that is closed is counted', () => {
-  expectStat('certificates', 'Seen in part', {}, 0);
-  expectStat('certificates', 'Seen in part', { [ofA('pg_tls_collector_incomplete_info', ',collector="hba",part="raw_text",reason="x"')]: 1 }, 0);
-  expectStat('certificates', 'Seen in part', {
+  expectStat('certificates', 'Checked in part', {}, 0);
+  expectStat('certificates', 'Checked in part', { [ofA('pg_tls_collector_incomplete_info', ',collector="hba",part="raw_text",reason="x"')]: 1 }, 0);
+  expectStat('certificates', 'Checked in part', {
     [ofA('pg_tls_collector_incomplete_info', ',collector="certificates",part="files",reason="x"')]: 1,
     [ofA('pg_tls_certificate_file_readable', ',role="server",path="server.crt"')]: 0,
   }, 1);
-  expectStat('certificates', 'Seen in part', { [ofA('pg_tls_certificate_file_readable', ',role="server",path="server.crt"')]: 0 }, 1);
+  expectStat('certificates', 'Checked in part', { [ofA('pg_tls_certificate_file_readable', ',role="server",path="server.crt"')]: 0 }, 1);
 });
