@@ -1,4 +1,4 @@
-// How many requests may be in progress at once, learned from how they are answered.
+// A limit on concurrent requests that adapts to how fast they are answered.
 #pragma once
 
 #include <chrono>
@@ -9,9 +9,9 @@
 namespace pgtls {
 
 // Additive increase, multiplicative decrease. The limit grows while answers are quick and more requests wait. It is
-// halved when most of the servers that were asked answer late. A server that does not answer at all says nothing about
-// the load: the limit is halved only where at least kLeastLate servers did answer, and late. Pure: the caller passes
-// the time, which never goes backwards.
+// halved when most of the servers answer late. A server that does not answer at all is no evidence of load: the limit
+// is halved only if at least kLeastLate servers answered, and late. Pure: the caller passes the time, which must not
+// decrease. Not thread-safe.
 class AdaptiveLimit {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -26,15 +26,16 @@ class AdaptiveLimit {
 
   explicit AdaptiveLimit(Bounds bounds) : bounds_(bounds), limit_(bounds.initial) {}
 
-  // `server` was asked at `asked`, and had answered or not at `now`. `more_wait`: other requests wait for the limit.
+  // Records a request to `server` that was sent at `asked` and ended, with or without an answer, at `now`.
+  // `more_wait`: other requests wait for the limit.
   void Add(const std::string& server, Answer answer, Time asked, Time now, bool more_wait);
 
   std::size_t limit() const { return limit_; }
-  // Most servers answered late in the last window.
+  // Whether most servers answered late in the last window.
   bool overloaded() const { return overloaded_; }
 
  private:
-  // Judged once it is a second old and has this many servers; during overload also after the longest time.
+  // Evaluated once it is a second old and has enough servers; during overload also after a longest time.
   struct Window {
     static constexpr std::size_t kLeastServers = 8;
     static constexpr std::chrono::seconds kLongest{10};
@@ -48,8 +49,8 @@ class AdaptiveLimit {
   std::size_t limit_;
   bool overloaded_ = false;
   std::size_t quick_ = 0;         // answers since the last increase
-  Time decreased_ = Time::min();  // what was asked before suffered from the larger limit
-  std::set<std::string> silent_;  // servers that left their last request without an answer
+  Time decreased_ = Time::min();  // requests sent before this suffered from the larger limit
+  std::set<std::string> silent_;  // servers that did not answer their last request
   Window window_ = {};
 };
 

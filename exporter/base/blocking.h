@@ -1,4 +1,4 @@
-// Threads for what blocks: name resolution and libpq's connect steps, files, PKCS#12, bcrypt.
+// Threads for blocking work: name resolution and libpq's connect steps, files, PKCS#12, bcrypt.
 #pragma once
 
 #include <asio.hpp>
@@ -16,26 +16,26 @@
 
 namespace pgtls {
 
-// A small pool. Work that is abandoned (its awaiting coroutine was cancelled, or the pool was destroyed) still runs to
-// its end and must therefore own all that it touches. Run() and RunWaiting() are called on an executor's thread; the
-// work on the pool's.
+// A small thread pool. Work that is abandoned (its awaiting coroutine was cancelled, or the pool was destroyed) still
+// runs to its end, so it must own everything that it uses. Run() and RunWaiting() are called on an executor's thread;
+// the work runs on a thread of the pool.
 class BlockingPool {
  public:
-  // So many for Run(), and as many for RunWaiting() once it is used.
+  // Starts `threads` threads for Run(), and as many for RunWaiting() at its first call.
   explicit BlockingPool(std::size_t threads);
   ~BlockingPool();  // Close()
   BlockingPool(const BlockingPool&) = delete;
   BlockingPool& operator=(const BlockingPool&) = delete;
 
-  // The result of `work`, or its exception. Ends at once with operation_aborted when cancelled.
+  // Returns the result of `work`, or throws its exception; throws operation_aborted at once when cancelled.
   template <typename F>
   asio::awaitable<std::invoke_result_t<F>> Run(F work) {
     return RunOn(busy_, std::move(work), nullptr);
   }
 
-  // The same for work that may wait for others rather than compute: name resolution, libpq's connect steps. It has
-  // threads of its own, and where it takes longer than kWait another thread stands in, for up to 64 at once. `waits`,
-  // where given, is then called on the executor, and again after each further kWait.
+  // Like Run(), for work that waits for other machines instead of computing: name resolution, libpq's connect steps. It
+  // has separate threads. If work takes longer than kWait, another thread is started in its place, up to 64. `waits`,
+  // if set, is called on the executor after kWait, and again after each further kWait.
   static constexpr std::chrono::milliseconds kWait{250};
   template <typename F>
   asio::awaitable<std::invoke_result_t<F>> RunWaiting(F work, std::function<void()> waits = {}) {
@@ -43,22 +43,23 @@ class BlockingPool {
     return RunOn(waiting_, std::move(work), std::move(waits));
   }
 
-  // No completion is delivered after this. True where every thread could be joined; false where one hangs in its work
-  // (a name that does not resolve): it is left behind, and the process must end without running static destructors
-  // under it.
+  // No completion is delivered after this. Returns true if every thread was joined. False means that a thread is
+  // blocked in its work (a name that does not resolve) and was abandoned: the process must then exit without running
+  // static destructors.
   bool Close();
 
  private:
   struct Shared;
   struct Ticket;
-  // `waits`: null where long work is no wait.
+  // `waits`: null for Run().
   template <typename F>
   static asio::awaitable<std::invoke_result_t<F>> RunOn(std::shared_ptr<Shared> shared, F work,
                                                         std::function<void()> waits);
-  // Queues `work`; `done` is posted to `executor` after it. Both are destroyed unrun where the pool is closed.
+  // Queues `work`; `done` is posted to `executor` after it. If the pool is closed, both are destroyed without being
+  // run.
   static std::shared_ptr<Ticket> Submit(Shared& shared, asio::any_io_executor executor, std::function<void()> work,
                                         std::function<void()> done);
-  // Whether this work is being done, and has been for kWait; another thread then stands in for its own.
+  // Whether this work has been running for kWait; another thread is then started in place of its own.
   static bool Waits(Shared& shared, const std::shared_ptr<Ticket>& ticket);
   static void Abandon(Shared& shared, const std::shared_ptr<Ticket>& ticket);
   std::shared_ptr<Shared> busy_;

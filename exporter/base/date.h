@@ -1,4 +1,4 @@
-// A point in time for a reader.
+// Points in time as text for people.
 #pragma once
 
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-// Deadlines for everything that waits.
+// Deadlines for all waits.
 #pragma once
 
 #include <asio.hpp>
@@ -14,12 +14,13 @@
 
 namespace pgtls {
 
-// A point on the monotonic clock; never a duration, so that nested waits share what is left.
+// A point on the monotonic clock, not a duration, so that nested waits share the remaining time.
 using Deadline = std::chrono::steady_clock::time_point;
 
 inline Deadline After(std::chrono::nanoseconds duration) { return std::chrono::steady_clock::now() + duration; }
 
-// This coroutine was cancelled from outside: no failure of what it did, and to be passed on.
+// Whether the exception means that this coroutine was cancelled from outside. That is not a failure of its work, and
+// must be passed on.
 inline bool IsCancellation(const std::exception& error) {
   const auto* system = dynamic_cast<const std::system_error*>(&error);
   return system != nullptr && system->code() == asio::error::operation_aborted;
@@ -27,8 +28,8 @@ inline bool IsCancellation(const std::exception& error) {
 
 namespace internal {
 
-// The outcome of a coroutine as a value. `a || b` of Asio waits for the first *success*: an exception that went through
-// it would be held back until the timer has run out and come out as a timeout.
+// The outcome of a coroutine as a value. `a || b` of Asio waits for the first *success*: it would hold an exception
+// back until the timer has expired, and report a timeout.
 template <typename T>
 struct Outcome {
   std::exception_ptr error;
@@ -56,9 +57,9 @@ asio::awaitable<Outcome<T>> Caught(asio::awaitable<T> work) {
 
 }  // namespace internal
 
-// Runs `work` and throws TimeoutError("<what>: no answer in time") when the deadline comes first: the work is then
-// cancelled at the wait it stands in. An exception of the work itself comes out at once and as it is. The only place
-// that races a wait with a timer.
+// Runs `work`. If the deadline comes first, cancels the work at its current wait and throws
+// TimeoutError("<what>: no answer in time"). An exception of the work is rethrown at once. This is the only place
+// that races a wait against a timer.
 template <typename T>
 asio::awaitable<T> Within(Deadline deadline, std::string what, asio::awaitable<T> work) {
   const auto executor = co_await asio::this_coro::executor;
@@ -66,8 +67,8 @@ asio::awaitable<T> Within(Deadline deadline, std::string what, asio::awaitable<T
   auto guarded = internal::Caught<T>(std::move(work));
   auto race = asio::experimental::make_parallel_group(asio::co_spawn(executor, std::move(guarded), deferred),
                                                       timer.async_wait(deferred));
-  // Whoever comes first cancels the other; both have ended when this returns. A timer that was cancelled (by the work's
-  // end, or with all of this from outside) brings an error code.
+  // The first to end cancels the other; both have ended when this returns. A cancelled timer (by the end of the work,
+  // or from outside) returns an error code.
   auto [order, spawn_error, outcome, waited] =
       co_await race.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
   if (order[0] == 1 && !waited) throw TimeoutError(what + ": no answer in time");

@@ -1,4 +1,4 @@
-// Whether two things are the same, without keeping both.
+// Digests: whether two inputs are equal, without keeping both.
 #pragma once
 
 #include <openssl/evp.h>
@@ -14,32 +14,32 @@
 
 namespace pgtls {
 
-// The first half of a SHA-256: no two texts that anyone could make share it. Zero stands for nothing.
+// The first half of a SHA-256 hash, so equal digests mean equal inputs. Zero: no input.
 using Digest = std::array<std::uint8_t, 16>;
 
-// Takes what is to be digested piece by piece and keeps none of it: a thousand sessions need no memory here.
+// Computes a digest piece by piece, in constant memory. Not thread-safe.
 class Digester {
  public:
-  // Throws std::bad_alloc, as all of these.
+  // This and all other members throw std::bad_alloc.
   Digester();
 
-  // A number as it lies in memory.
+  // Adds a number, in the byte order of this machine.
   template <typename T>
     requires std::is_arithmetic_v<T>
   void Number(T value) {
     const auto raw = std::bit_cast<std::array<char, sizeof(T)>>(value);
     Bytes(std::string_view(raw.data(), raw.size()));
   }
-  // A text that ends where it ends, whatever comes after it.
+  // Adds a text with its length, so that consecutive texts cannot run together.
   void Text(std::string_view text) {
     Number(text.size());
     Bytes(text);
   }
-  // Another digest, as a part of this one.
+  // Adds another digest.
   void Part(const Digest& part) { Bytes(std::string_view(reinterpret_cast<const char*>(part.data()), part.size())); }
-  // Bytes whose number is known: they have no end of their own.
+  // Adds bytes without their number: REQUIRES a fixed number at this place.
   void Bytes(std::string_view bytes) {
-    // Here, where most sizes are known: a thousand numbers are a thousand stores then, and no calls.
+    // In the header, because the compiler knows most sizes: a number is then one store, without a call.
     if (bytes.size() > waiting_.size() - waits_) {
       AfterFlush(bytes);
     } else if (!bytes.empty()) {
@@ -48,7 +48,7 @@ class Digester {
     }
   }
 
-  // Of all so far; nothing may come after it.
+  // Returns the digest of everything added. REQUIRES: nothing is added after it.
   Digest Finish();
 
  private:
@@ -56,16 +56,16 @@ class Digester {
     void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
   };
   void Flush();
-  // What does not fit behind what waits.
+  // Adds bytes that do not fit into the buffer.
   void AfterFlush(std::string_view bytes);
 
   std::unique_ptr<EVP_MD_CTX, Free> context_;
-  // Pieces are a few bytes each: the library is called for many at once.
+  // Pieces have a few bytes each; OpenSSL is called for many of them at once.
   std::array<char, 512> waiting_{};
   std::size_t waits_ = 0;
 };
 
-// Of this text alone. Throws std::bad_alloc.
+// The digest of one text. Throws std::bad_alloc.
 Digest DigestOf(std::string_view bytes);
 
 }  // namespace pgtls

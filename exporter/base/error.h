@@ -1,5 +1,5 @@
-// The kinds of failure that the exporter tells apart. Each carries the reason under which
-// pg_tls_collector_failure_info reports it, so that nobody has to guess it from a text later.
+// The kinds of failure that the exporter distinguishes. Each has the reason under which pg_tls_collector_failure_info
+// reports it, so that no code has to infer the reason from a message.
 #pragma once
 
 #include <stdexcept>
@@ -23,7 +23,7 @@ class Error : public std::runtime_error {
   FailureReason reason_;
 };
 
-// A wait came to its deadline.
+// A wait reached its deadline.
 class TimeoutError : public Error {
  public:
   explicit TimeoutError(const std::string& message) : Error(FailureReason::kTimeout, message) {}
@@ -35,7 +35,8 @@ class TlsError : public Error {
   explicit TlsError(const std::string& message) : Error(FailureReason::kTls, message) {}
 };
 
-// PostgreSQL answered with an error. sqlstate() is five characters, or empty where libpq gave none (a lost connection).
+// PostgreSQL answered with an error. sqlstate() has five characters, or is empty if libpq gave none (a lost
+// connection).
 class DbError : public Error {
  public:
   DbError(FailureReason reason, std::string sqlstate, const std::string& message)
@@ -46,8 +47,8 @@ class DbError : public Error {
   std::string sqlstate_;
 };
 
-// Bad input from the operator: a file, an option, an environment variable. what() names the place and the remedy, as
-// "file:line:column: message" where there is a file (line and column count from 1).
+// Bad input from the operator: a file, an option, an environment variable. what() names the place and the remedy; for a
+// file as "file:line:column: message" (line and column count from 1).
 class ConfigError : public std::runtime_error {
  public:
   explicit ConfigError(const std::string& message) : std::runtime_error(message) {}
@@ -55,8 +56,9 @@ class ConfigError : public std::runtime_error {
       : std::runtime_error(file + ":" + std::to_string(line) + ":" + std::to_string(column) + ": " + message) {}
 };
 
-// A ConfigError that may pass without a change of the configuration: a file on a mount that is not there yet, a listen
-// address that is not up, a port that is in use, a name that does not resolve. The service is worth a restart.
+// A ConfigError that may go away without a change of the configuration: a file on a file system that is not mounted
+// yet, a listen address that is not up, a port that is in use, a name that does not resolve. A restart of the service
+// may help.
 class UnavailableError : public ConfigError {
  public:
   using ConfigError::ConfigError;

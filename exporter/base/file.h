@@ -7,14 +7,14 @@
 
 namespace pgtls {
 
-// The content of `path`. Throws std::system_error (errno), and Error for more than `max_bytes` or what is no regular
-// file (a FIFO would hang, a device has no end).
+// Returns the content of `path`. Throws std::system_error (errno); throws Error if the file has more than `max_bytes`
+// or is not a regular file (reading a FIFO would block, a device has no end).
 std::string ReadFile(const std::string& path, std::size_t max_bytes);
 
-// A password: the file's content without one trailing line end (LF or CRLF). At most 4,096 bytes.
+// Returns a password: the file's content without one trailing line end (LF or CRLF). At most 4,096 bytes.
 std::string ReadPasswordFile(const std::string& path);
 
-// What an errno says of a file or directory: missing, permission_denied, unreadable.
+// Returns the reason that an errno means for a file or directory: missing, permission_denied or unreadable.
 std::string ProblemOf(const std::error_code& error);
 
 }  // namespace pgtls

@@ -1,11 +1,11 @@
-// What others print into this process's standard error: libpq warns there about a password file, libstdc++ says there
-// why it terminates. A log in JSON has to be JSON to its last line.
+// Messages that libraries write to this process's standard error: libpq's warnings about a password file, libstdc++'s
+// reason for terminating. They go through the log, so that a log in JSON is JSON to its last line.
 #pragma once
 
 namespace pgtls::log {
 
-// From here on, lines that are written to the C stream `stderr` are logged: a warning the first time, debug afterwards.
-// An exception that nobody catches is logged before the process aborts. REQUIRES: before threads exist.
+// After this call, lines written to the C stream `stderr` are logged: as a warning the first time, as debug afterwards.
+// An uncaught exception is logged before the process aborts. REQUIRES: called before threads exist.
 void TakeForeignOutput();
 
 }  // namespace pgtls::log

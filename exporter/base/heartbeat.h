@@ -1,4 +1,4 @@
-// Whether something still moves on, as seen from another thread.
+// Whether work on one thread still makes progress, as seen from another thread.
 #pragma once
 
 #include <atomic>
@@ -6,16 +6,16 @@
 
 namespace pgtls {
 
-// Whoever does the work says by when it will have moved on; whoever watches compares that with the clock. Expect() and
-// IsOverdue() may be called from any thread.
+// The working thread announces with Expect() by when it will call again; a watching thread asks IsOverdue().
+// Thread-safe.
 class Heartbeat {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // Clock::time_point::max(): it may take as long as it likes.
+  // Clock::time_point::max(): no limit.
   void Expect(Clock::time_point next) { next_ = next.time_since_epoch().count(); }
 
-  // It should have moved on more than kGrace ago. A machine that is merely busy is late by less.
+  // Whether the announced time passed more than kGrace ago. A machine that is only busy is late by less.
   bool IsOverdue(Clock::time_point now) const {
     return Clock::time_point(Clock::duration(next_.load())) < now - kGrace;
   }

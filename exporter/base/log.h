@@ -1,5 +1,5 @@
-// Logging: one line an event on standard error, as logfmt or JSON, with key=value fields. Values are made printable and
-// bounded; no password, conninfo or private key is ever passed here.
+// Logging: one line per event on standard error, as logfmt or JSON, with key=value fields. Values are made printable
+// and bounded. REQUIRES: no password, conninfo or private key is passed.
 #pragma once
 
 #include <chrono>
@@ -14,7 +14,7 @@ namespace pgtls::log {
 enum class Level { kDebug, kInfo, kWarn, kError };
 enum class Format { kLogfmt, kJson };
 
-// Process-wide, set once at start before threads exist; the calls below are safe from any thread.
+// Process-wide; called once at start, before threads exist. The other functions are thread-safe.
 void Configure(Level level, Format format);
 
 using Fields = std::initializer_list<std::pair<std::string_view, std::string_view>>;
@@ -24,9 +24,9 @@ void Info(std::string_view message, Fields fields = {});
 void Warn(std::string_view message, Fields fields = {});
 void Error(std::string_view message, Fields fields = {});
 
-// While this lives, a thread of its own writes the lines, so that a standard error that nobody reads stops no caller.
-// The queue is bounded: what does not fit is dropped and counted, and a line says how many as soon as lines can be
-// written again. The destructor is Flush(). At most one at a time.
+// While an object of this class exists, a separate thread writes the lines, so that an unread standard error blocks no
+// caller. The queue is bounded: lines that do not fit are dropped and counted, and a line reports their number as soon
+// as lines can be written again. The destructor calls Flush(). At most one object at a time.
 class Background {
  public:
   Background();
@@ -35,10 +35,10 @@ class Background {
   Background& operator=(const Background&) = delete;
 };
 
-// Waits until the queued lines are written, at most for `limit`; false if they are not. For the end of the process.
+// Waits at most `limit` until the queued lines are written; returns false if they are not. For the end of the process.
 bool Flush(std::chrono::milliseconds limit = std::chrono::seconds(1));
 
-// How many lines have been dropped since the process started.
+// Number of lines that were dropped since the process started.
 std::uint64_t DroppedLines();
 
 // One line without its newline, for tests. `time` is RFC 3339.
