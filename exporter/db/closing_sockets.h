@@ -1,4 +1,4 @@
-// What closed connections leave on their servers.
+// Connections that are closed here and not yet by their server.
 #pragma once
 
 #include <cstddef>
@@ -9,9 +9,9 @@
 
 namespace pgtls::db {
 
-// Sockets of closed connections whose server has not closed its end yet. A backend that hangs does not notice that its
-// client is gone and keeps its slot: the number of these sockets bounds the slots that a stalled server loses.
-// Thread-safe.
+// Sockets of closed connections whose server has not closed its end yet. A backend that is stuck does not notice that
+// its client is gone, and keeps its connection slot: the number of these sockets limits the slots that a stalled server
+// loses. Thread-safe.
 class ClosingSockets {
  public:
   ClosingSockets() = default;
@@ -19,10 +19,10 @@ class ClosingSockets {
   ClosingSockets(const ClosingSockets&) = delete;
   ClosingSockets& operator=(const ClosingSockets&) = delete;
 
-  // PQfinish, but the socket stays half open until the server closes its end.
+  // Like PQfinish, but the socket stays half open until the server closes its end.
   void Finish(ConnHandle conn);
-  // The number of connections that the server has not closed yet. One whose host is gone counts until TCP gives it up,
-  // after about a minute.
+  // Returns the number of connections that the server has not closed yet. If its host is gone, a connection counts
+  // until TCP gives up, after about a minute.
   std::size_t Open();
 
  private:

@@ -19,49 +19,48 @@ namespace pgtls::db {
 
 class Connection : public Session {
  public:
-  // Takes a connection that is established. Its end is left to `closing`; null: nobody waits for the server to end it.
+  // REQUIRES: `conn` is established. At the end it is given to `closing`; if that is null, it is closed at once.
   Connection(const asio::any_io_executor& executor, ConnHandle conn, std::shared_ptr<ClosingSockets> closing = nullptr);
   ~Connection() override;
 
-  // Learns whether a pooler is in between (its backend has another pid than the login said), and has all queries from
-  // now on run under the settings of the exporter's sessions, each bounded on the server by its deadline. Through a
-  // pooler nothing is prepared, and settings end with each transaction: the next may be another client's.
-  // Throws as QueryAll().
+  // Detects a pooler (its backend has another pid than the login reported). All later queries run under the settings of
+  // the exporter's sessions, and the server ends each at its deadline. Through a pooler nothing is prepared, and
+  // settings last for one transaction, because the next one may be another client's. Throws like QueryAll().
   asio::awaitable<void> SetUp(Deadline deadline);
 
   asio::awaitable<std::vector<Answer>> QueryAll(std::vector<Request> requests, Deadline deadline) override;
   int server_version() const override { return server_version_; }
   int backend_pid() const override { return backend_.pid; }
   bool pooled() const override { return pooled_; }
-  // That answered last; without a start before the first query after SetUp().
+  // The backend that answered last; without a start time before the first query after SetUp().
   const BackendId& backend() const { return backend_; }
 
-  // False after a query that left the protocol in an unknown state, an error that may be this session's own, or when
-  // the connection was lost: it is of no more use.
+  // False if the connection was lost, after a query that left the protocol in an unknown state, or after an error that
+  // may concern only this session.
   bool usable() const { return conn_ != nullptr; }
-  // The last query came to its deadline with nothing received from the server since it was asked.
+  // Whether the last query reached its deadline and nothing was received from the server since it was sent.
   bool silent() const { return silent_; }
   const Peer& peer() const { return peer_; }
 
  private:
   struct Preamble {
     std::vector<Request> requests;
-    std::optional<std::chrono::milliseconds> statement_timeout;  // that they set
-    bool names_backend = false;                                  // the last answer does
+    std::optional<std::chrono::milliseconds> statement_timeout;  // the one that they set
+    bool names_backend = false;                                  // whether the last answer is for ReadBackend()
   };
   using Sent = std::vector<const Request*>;
 
   asio::awaitable<std::vector<Answer>> Run(const std::vector<Request>& requests, Deadline deadline);
-  // What has to be set for the queries that follow in the same transaction.
+  // Requests for the settings of the queries that follow in the same transaction.
   Preamble NextPreamble(Deadline deadline) const;
   void TakePreamble(Preamble& preamble, std::vector<Answer>& answers);
-  // Whether each was sent with its preparation; behind the last is a Sync.
+  // Sends the requests and a Sync. Returns for each whether it was sent with its preparation.
   std::vector<bool> Send(const Sent& requests);
   bool IsPrepared(const Statement& statement) const;
   asio::awaitable<void> Flush();
-  // The answers up to the first error: the server skips what follows it.
+  // Returns the answers up to the first error: the server skips the requests after it.
   asio::awaitable<std::vector<Answer>> Receive(const Sent& requests, std::vector<bool> prepares);
-  // What the server says to one message: of a preparation, of an execution. nullopt: it was skipped.
+  // Returns the answer to one message (a preparation or an execution). nullopt: the server skipped it.
   asio::awaitable<std::optional<Answer>> ReceiveOne();
   asio::awaitable<ResultHandle> Next();
   void ReadInput();
@@ -71,7 +70,7 @@ class Connection : public Session {
   ConnHandle conn_;
   std::shared_ptr<ClosingSockets> closing_;
   asio::posix::stream_descriptor socket_;
-  Slots turn_{1};                      // of a round trip: two lanes share a connection
+  Slots turn_{1};                      // one round trip at a time: two lanes share a connection
   std::vector<std::string> prepared_;  // a dozen names
   int server_version_;
   BackendId backend_;

@@ -1,5 +1,5 @@
-// Opens connections without blocking the loop: libpq does all that it does (several hosts, service files,
-// target_session_attrs, prefer's retry), each of its steps on a pool's thread, the waits between them on the loop.
+// Opens connections without blocking the loop. libpq does its usual work (several hosts, service files,
+// target_session_attrs, the retry of sslmode=prefer): each of its steps on a thread of the pool, the waits on the loop.
 #pragma once
 
 #include <asio.hpp>
@@ -17,25 +17,25 @@ namespace pgtls::db {
 
 struct ConnectOptions {
   std::string conninfo;
-  std::string password_file;  // read at every connect, so that a rotated password is picked up; empty: none
-  // What the connection, or an attempt that is given up, leaves on the server; null: nobody asks.
+  std::string password_file;  // re-read on each connection attempt, so a rotated password takes effect; empty: none
+  // Counts the connection, or an abandoned attempt, until the server closes it; may be null.
   std::shared_ptr<ClosingSockets> closing = nullptr;
 };
 
-// Makes libpq's default sslmode "require" for this process, below all that an operator says (conninfo, service file,
-// PGSSLMODE); libpq itself ignores it over Unix sockets. Call once at start, before there are threads.
+// Makes "require" libpq's default sslmode for this process; conninfo, service file and PGSSLMODE take precedence, and
+// libpq ignores sslmode over Unix sockets. Call once at start, before threads exist.
 void RequireEncryptionByDefault();
 
 // Used on the sampling loop only.
 class Connector {
  public:
-  // At most `max_concurrent` connects are in progress at once; a connect costs 7 ms of CPU, and a thousand at once
-  // would time each other out. Four times as many may beside them wait for servers that are silent.
-  // libpq then asks nobody for the passphrase of a client key, in the whole process.
+  // At most `max_concurrent` connects are in progress at once: a connect costs 7 ms of CPU, and a thousand at once
+  // would time each other out. In addition, up to four times as many may wait on servers that do not answer. Disables,
+  // for the whole process, libpq's prompt for the passphrase of a client key.
   Connector(BlockingPool& blocking, std::size_t max_concurrent);
 
-  // Waits for its turn, for `patience` at most (nullopt: as long as it takes), then connects within `timeout`. Throws
-  // LoginError, TimeoutError, and Error for a password file that is no regular file.
+  // Waits for a permit, at most `patience` (nullopt: without limit), then connects within `timeout`. Throws LoginError,
+  // TimeoutError, and Error if the password file is not a regular file.
   asio::awaitable<std::unique_ptr<Connection>> Connect(ConnectOptions options, std::chrono::milliseconds timeout,
                                                        std::optional<std::chrono::milliseconds> patience = {});
 

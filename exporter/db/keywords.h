@@ -1,4 +1,4 @@
-// What a conninfo itself says, before libpq adds service file, environment and defaults.
+// The options in a conninfo itself, before libpq adds service file, environment and defaults.
 #pragma once
 
 #include <set>
@@ -6,7 +6,7 @@
 
 namespace pgtls::db {
 
-// The keywords that `conninfo` sets, even to nothing. REQUIRES: ResolveTarget() takes it.
+// Returns the keywords that `conninfo` sets, also to an empty value. REQUIRES: ResolveTarget() accepts it.
 std::set<std::string> Keywords(const std::string& conninfo);
 
 }  // namespace pgtls::db

@@ -1,5 +1,5 @@
-// Why a login failed, as typed as libpq and the server allow: SQLSTATE and the routine that raised the error (never the
-// server's message, which is translated), else libpq's own English text.
+// Why a login failed, as exactly as libpq and the server report it: by SQLSTATE and the routine that raised the error
+// (never by the server's message, which is translated), else by libpq's own English text.
 #pragma once
 
 #include <string>
@@ -67,14 +67,14 @@ enum class LoginProblem {
   kShutDown,
   kParameter,
   kServerError,
-  kReloading,  // not found in a text: the session lane says so
+  kReloading,  // not read from a text: the session lane sets it
 };
 inline constexpr int kLoginProblems = static_cast<int>(LoginProblem::kReloading) + 1;
 
-// Fits behind "could not log in: "; "the server has no TLS".
+// Returns a text to put after "could not log in: ", such as "the server has no TLS".
 std::string_view Describe(LoginProblem problem);
 
-// A failed connect.
+// A connection attempt failed.
 class LoginError : public DbError {
  public:
   LoginError(LoginProblem problem, FailureReason reason, std::string sqlstate, const std::string& message)
@@ -85,8 +85,8 @@ class LoginError : public DbError {
   LoginProblem problem_;
 };
 
-// From libpq's text about a failed connect, at PQERRORS_VERBOSE. Of several attempts (hosts, prefer's second try) the
-// last decides. Bounded by the text; server text cannot do more than choose a value. `needs_password`:
+// Reads libpq's text about a failed connection attempt, at PQERRORS_VERBOSE. Of several attempts (hosts, the second one
+// of sslmode=prefer) the last decides. Text from a server can only select a value. `needs_password`: the result of
 // PQconnectionNeedsPassword().
 LoginError ReadConnectError(std::string_view message, bool needs_password);
 

@@ -1,4 +1,4 @@
-// The rows of a query, with typed reads that tell NULL from a value.
+// The rows of a query, with typed reads that distinguish NULL from a value.
 #pragma once
 
 #include <cstdint>
@@ -12,36 +12,36 @@
 
 namespace pgtls::db {
 
-// Text-format rows. A read of the wrong type, row or column throws Error (kError): the query and its reader disagree.
+// Rows in text format. Reading a wrong type, row or column throws Error (kError): query and reader do not match.
 class Result {
  public:
   explicit Result(ResultHandle result)
       : result_(std::move(result)), rows_(PQntuples(result_.get())), columns_(PQnfields(result_.get())) {}
 
-  // Rows made by hand, for tests of readers: no server, the same class.
+  // Makes rows without a server, for tests.
   static Result FromRows(const std::vector<std::string>& columns,
                          const std::vector<std::vector<std::optional<std::string>>>& rows);
 
   int rows() const { return rows_; }
   int columns() const { return columns_; }
-  // The position of a column; throws where there is none of that name.
+  // Returns the position of a column; throws Error if there is no column of that name.
   int Column(const char* name) const;
 
-  // nullopt: NULL. The view lives as long as the Result.
+  // nullopt: NULL. The view is valid as long as the Result.
   std::optional<std::string_view> Text(int row, int column) const {
     if (row < 0 || row >= rows_ || column < 0 || column >= columns_) ThrowNoCell(row, column);
-    // A NULL's length is 0 too; asked in this order, most cells cost two calls.
+    // The length of a NULL is 0, too; in this order, most cells cost two calls.
     const int length = PQgetlength(result_.get(), row, column);
     if (length == 0 && PQgetisnull(result_.get(), row, column) != 0) return std::nullopt;
     return std::string_view(PQgetvalue(result_.get(), row, column), static_cast<std::size_t>(length));
   }
-  // All rows, or all of them but the cells of one column: what only tells the time. Each cell with its length and
-  // whether it is NULL, so that different rows never make the same digest.
+  // Adds all rows, without the cells of one column (which only has the time). Each cell is added with its length and
+  // whether it is NULL, so that different rows never have the same digest.
   void DigestRows(Digester& digester, int without_column = -1) const;
   std::optional<std::int64_t> Int(int row, int column) const;
   std::optional<double> Double(int row, int column) const;
   std::optional<bool> Bool(int row, int column) const;
-  // The same, of what the query never makes NULL: a NULL throws Error (kError) that names the column.
+  // Like the above, for columns that are never NULL: a NULL throws Error (kError) that names the column.
   std::string_view RequireText(int row, int column) const { return Required(Text(row, column), column); }
   std::int64_t RequireInt(int row, int column) const { return Required(Int(row, column), column); }
   double RequireDouble(int row, int column) const { return Required(Double(row, column), column); }

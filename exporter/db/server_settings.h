@@ -1,4 +1,4 @@
-// The settings of a server, as a fact: what a fresh session saw of them.
+// The settings of a server, as a fresh session saw them.
 #pragma once
 
 #include <map>
@@ -12,12 +12,12 @@ namespace pgtls::db {
 struct ServerSettings {
   std::string server_version;  // as the server writes it: "15.20 (Debian …)"
   int version_number = 0;      // as PQserverVersion
-  // Of encryption, authentication and the files and addresses behind them, and nothing secret. What the role may not
-  // see is missing, and so is what this session has of its own (ALTER ROLE … SET).
+  // Settings of encryption and authentication, and of the files and addresses that they use; none is secret. Missing
+  // are settings that the role may not see, and those that are set for this session (ALTER ROLE … SET).
   std::map<std::string, std::string, std::less<>> values;
-  bool complete = false;                     // the role sees all settings
+  bool complete = false;                     // whether the role sees all settings
   std::vector<std::string> pending_restart;  // names
-  // Names whose value in the files is another than the one in force. Absent: the role may not see the files.
+  // Names of settings whose value in the files differs from the one in force. Absent: the role may not see the files.
   std::optional<std::vector<std::string>> pending_reload;
   struct FileError {
     std::string file;
@@ -27,7 +27,7 @@ struct ServerSettings {
   };
   std::optional<std::vector<FileError>> file_errors;
   double load_time = 0;  // seconds since the epoch, by the server's clock
-  // The link to the upstream server; absent where it is no standby, or is not connected.
+  // The connection to the upstream server; absent if the server is not a standby or is not connected.
   struct WalReceiver {
     std::string sender_host;
     std::string sender_port;

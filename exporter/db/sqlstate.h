@@ -8,16 +8,15 @@
 
 namespace pgtls::db {
 
-// The reason for an error of a running query. An empty sqlstate is a lost connection.
+// Returns the reason for an error of a query. An empty sqlstate means a lost connection.
 FailureReason ReasonForSqlstate(std::string_view sqlstate);
 
-// Whether the cause may be this very session, so that only another one is sure to be without it: a prepared statement,
-// portal or transaction that a pooler or a reset took away or left behind, a plan whose function was made anew, an
-// internal error.
+// Whether the error may concern only this session, so that a new connection is needed: a prepared statement, portal or
+// transaction that a pooler or a reset removed or left behind, a plan whose function was replaced, an internal error.
 bool SpendsConnection(std::string_view sqlstate);
 
-// The SQLSTATE of the last error in libpq's text about a failed connection, at PQERRORS_VERBOSE: "FATAL:  28P01: …".
-// The severity is translated, the code is not. Empty where no server answered.
+// Returns the SQLSTATE of the last error in libpq's text about a failed connection attemption, at PQERRORS_VERBOSE:
+// "FATAL:  28P01: …". The severity is translated, the code is not. Empty where no server answered.
 std::string SqlstateInConnectError(std::string_view message);
 
 }  // namespace pgtls::db

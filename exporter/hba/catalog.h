@@ -1,5 +1,5 @@
-// What the evaluation of rules needs to know of a server beside its rules: roles, memberships, databases, and the
-// answers of the server's own regular expressions.
+// What the evaluation of rules needs from a server besides the rules: roles, memberships, databases, and which names
+// its regular expressions match.
 #pragma once
 
 #include <compare>
@@ -12,10 +12,11 @@
 
 namespace pgtls::hba {
 
-// The roles of a cluster, their memberships and its databases. Immutable, and small: every watched server has one.
+// The roles of a cluster, their memberships, and its databases. Immutable, and small, because every monitored server
+// has one.
 class Catalog {
  public:
-  // pg_auth_members, whatever its options: pg_hba asks for membership, not for privileges.
+  // A row of pg_auth_members, whatever its options: pg_hba.conf checks membership, not privileges.
   struct Membership {
     std::string member;
     std::string group;
@@ -23,14 +24,13 @@ class Catalog {
   };
 
   Catalog() = default;
-  // Each in any order. Who is in `memberships` is a role.
+  // Each in any order. REQUIRES: the names in `memberships` are in `roles`.
   Catalog(std::vector<std::string> roles, std::vector<Membership> memberships, std::set<std::string> databases);
 
   bool RoleExists(const std::string& name) const;
-  // A role is a member of itself. A superuser is a member of nothing by that alone (is_member_of_role_nosuper in
-  // acl.c).
+  // A role is a member of itself. A superuser is not a member of every group (is_member_of_role_nosuper in acl.c).
   bool IsMember(const std::string& role, const std::string& group) const;
-  // All groups that `role` is in, directly or not, itself among them; empty where there is no such role.
+  // Returns all groups that `role` is in, directly or indirectly, including itself; empty if the role does not exist.
   std::set<std::string> GroupsOf(const std::string& role) const;
   const std::vector<std::string>& roles() const { return roles_; }  // sorted
   const std::set<std::string>& databases() const { return databases_; }
@@ -43,16 +43,16 @@ class Catalog {
   std::set<std::string> databases_;
 };
 
-// Does a name match a regular expression? PostgreSQL's flavour is its own, so the server answers.
+// Which names match which regular expressions. PostgreSQL has its own syntax, so the server evaluates them.
 class RegexAnswers {
  public:
-  // The server was asked about every one of these patterns with every one of these names.
+  // The server evaluated every pattern with every name.
   void AddPattern(const std::string& pattern) { matches_[pattern]; }
   void AddName(std::string name) { names_.insert(std::move(name)); }
-  // And said yes to this pair.
+  // The name matches the pattern.
   void AddMatch(const std::string& pattern, std::string name) { matches_[pattern].insert(std::move(name)); }
 
-  // nullopt: the server was not asked.
+  // nullopt: the server did not evaluate this pair.
   std::optional<bool> Get(const std::string& pattern, const std::string& name) const;
   friend bool operator==(const RegexAnswers&, const RegexAnswers&) = default;
 

@@ -1,5 +1,5 @@
-// All connections that could ever come, as finitely many classes: two connections of one class match the same rules.
-// What the analysis says over classes holds for every connection.
+// All possible connections as finitely many classes: two connections of one class match the same rules. A result that
+// holds for all classes holds for every connection.
 #pragma once
 
 #include <optional>
@@ -16,7 +16,7 @@ namespace pgtls::hba {
 
 enum class Network { kLocal, kLoopback, kRemote };
 
-// Where from and how: a range of addresses (or the Unix socket) with one kind of encryption.
+// The origin of connections: a range of addresses (or the Unix socket) with one kind of encryption.
 struct OriginClass {
   Network network;
   Encryption encryption;
@@ -24,24 +24,25 @@ struct OriginClass {
   MatchBits matches;
 };
 
-// Who and what: a user with a database, or with physical replication.
+// The names in connections: a user with a database, or with physical replication.
 struct NameClass {
-  // One of its pairs. Absent: a name that neither the cluster nor the rules know (both absent in a related pair: the
-  // same name).
+  // One of its pairs. Absent: a name that is neither in the cluster nor in the rules (if both are absent in a related
+  // pair: the same name).
   std::optional<std::string> user;
   std::optional<std::string> database;
   bool replication = false;
   MatchBits matches;
 };
 
-// The classes of origins: the ranges that the rules name, cut along each other, and what lies between them, each in one
-// class with all that match the same rules. nullopt: more ranges than `max_ranges` (masks that are no prefix fall into
-// many pieces), or more than `max_range_words` words of 64 rules over all of them.
+// Returns the classes of origins. The ranges that the rules name are cut at each other's ends; these pieces, and the
+// ranges between them, form one class if they match the same rules. nullopt: more ranges than `max_ranges` (a mask that
+// is not a prefix has many pieces), or more than `max_range_words` words of 64 rules over all of them.
 std::optional<std::vector<OriginClass>> OriginClasses(const RuleSet& set, std::size_t max_ranges,
                                                       std::size_t max_range_words);
 
-// The classes of pairs, over all roles and databases of the catalog, all names in the rules, and any other name. A
-// regular expression over a name that the server was not asked about may match. nullopt: more pairs than `max_pairs`.
+// Returns the classes of pairs, over all roles and databases of the catalog, all names in the rules, and any other
+// name. A regular expression that the server did not evaluate for a name may match it. nullopt: more pairs than
+// `max_pairs`.
 std::optional<std::vector<NameClass>> NameClasses(const RuleSet& set, const Catalog& catalog,
                                                   const RegexAnswers& regexes, std::size_t max_pairs);
 

@@ -1,5 +1,6 @@
-// Which rule of pg_hba.conf decides over a connection? As check_hba in PostgreSQL's src/backend/libpq/hba.c (14 to 18),
-// in three values: what depends on the server's resolver, its interfaces or a question nobody asked it *may* match.
+// Which rule of pg_hba.conf decides about a connection, as check_hba in PostgreSQL's src/backend/libpq/hba.c (14 to 18)
+// does it, with three values: a rule *may* match if that depends on the server's name resolution, its interfaces, or a
+// regular expression that was not evaluated.
 #pragma once
 
 #include <cstddef>
@@ -20,14 +21,14 @@ struct Connection {
   std::string database;
   std::optional<IpAddress> address;  // absent: a Unix socket
   Encryption encryption = Encryption::kNone;
-  // Physical replication: `database` is of no account. A walsender with a database is an ordinary connection.
+  // Physical replication: `database` is ignored. A walsender with a database is an ordinary connection.
   bool replication = false;
-  bool client_certificate = false;  // presents one that the server can verify
-  // False: over TCP from an address that the server cannot print; `address` stands for any.
+  bool client_certificate = false;  // the client presents one that the server can verify
+  // False: over TCP from an address that the server cannot print; `address` is then any address.
   bool address_known = true;
 };
 
-// What the server's settings allow, whatever the rules say. Absent: not known.
+// What the server's settings allow, whatever the rules are. Absent: not known.
 struct Abilities {
   std::optional<bool> tls = true;                  // ssl = on
   std::optional<bool> client_certificates = true;  // ssl_ca_file is set: else the server can verify none, and refuses
@@ -37,30 +38,30 @@ struct Abilities {
 
 enum class Match { kNo, kMay, kYes };
 
-// The parts of a rule, each alone.
+// Whether the parts of a rule match.
 bool TypeMatches(RuleType type, bool unix_socket, Encryption encryption);
 Match AddressMatches(const AddressMatch& rule, const IpAddress& address);
 Match RuleMatches(const Rule& rule, const Connection& connection, const Catalog& catalog, const RegexAnswers& regexes);
 
 struct Verdict {
   enum class Outcome { kAdmitted, kRejected, kUndecided };
-  // kAdmitted: to authentication. Decided also where the rule is not, if all rules that come into question agree.
+  // kAdmitted: to authentication. If it is unknown which rule decides, the outcome is decided if all of them agree.
   Outcome outcome = Outcome::kRejected;
-  // The first rule that matches for sure, as a position in RuleSet::rules. Absent: none does, and none left is a
-  // rejection.
+  // The first rule that certainly matches, as a position in RuleSet::rules. Absent: no rule does, which rejects the
+  // connection.
   std::optional<std::size_t> rule;
   // Rules before it that may match, in order. Empty: `rule` decides.
   std::vector<std::size_t> may_match;
-  // Why the deciding rule rejects though it is no `reject`.
+  // Why the deciding rule rejects although its method is not `reject`.
   enum class Refusal {
     kNone,
-    kNoClientCertificate,  // it asks for one, and there is none
-    kNoClientCa,           // it asks for one, and the server can verify none
+    kNoClientCertificate,  // it requires one, and the client has none
+    kNoClientCa,           // it requires one, and the server cannot verify any
   };
   Refusal refusal = Refusal::kNone;
   // The connection cannot exist: it is TLS, and ssl = off.
   bool tls_is_off = false;
-  // The verdict rests on a rule read under the assumption that its words are not quoted.
+  // The verdict depends on a rule that was read under the assumption that its words are not quoted.
   bool assumed = false;
 };
 
@@ -68,12 +69,12 @@ struct Verdict {
 Verdict Evaluate(const RuleSet& set, const Connection& connection, const Catalog& catalog, const RegexAnswers& regexes,
                  const Abilities& abilities = {});
 
-// Does this rule let the connection, which it matches, get to authentication?
+// Whether this rule admits a connection that it matches to authentication.
 Match Admits(const Rule& rule, const Connection& connection, const Abilities& abilities);
-// Can this rule let any connection get to authentication?
+// Whether this rule admits no connection at all to authentication.
 bool AdmitsNobody(const Rule& rule, const Abilities& abilities);
 
-// Why a rule may match, for people; empty where nothing of it is undecided.
+// Returns why a rule may match, as text for people; empty if nothing about it is undecided.
 std::string WhyUndecided(const Rule& rule, const Connection& connection, const Catalog& catalog,
                          const RegexAnswers& regexes);
 

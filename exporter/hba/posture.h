@@ -1,5 +1,5 @@
-// All that one collection knows of a server's pg_hba.conf, as a fact: rules, what they admit, and who comes in by
-// which.
+// What one collection found out about a server's pg_hba.conf: the rules, what they admit, and which connections use
+// which rule.
 #pragma once
 
 #include <cstddef>
@@ -18,7 +18,7 @@
 
 namespace pgtls::hba {
 
-// Open connections that pg_hba cannot tell apart.
+// Open connections with the same properties for pg_hba.conf.
 struct OpenConnections {
   Connection connection;
   std::size_t count = 0;
@@ -27,38 +27,39 @@ struct OpenConnections {
 struct Posture {
   std::shared_ptr<const RuleSet> file = std::make_shared<const RuleSet>();  // never null
   InForceView in_force;
-  bool has_raw_text = false;  // the lines' own text was there, so quoted words are known
-  // Absent: the cluster is too large, or the question too hard (AnalysisLimits).
+  bool has_raw_text = false;  // whether the text of the lines was readable, so that quoted words are known
+  // Absent: the cluster is too large, or a limit was exceeded (AnalysisLimits).
   std::optional<Analysis> file_analysis;
   std::optional<Analysis> in_force_analysis;  // of in_force.rules
-  bool analysed = false;                      // where an analysis is absent: it was tried, and is too hard
+  bool analysed = false;                      // whether an absent analysis was tried, and exceeded a limit
   Abilities abilities;
   Catalog catalog;
   RegexAnswers regexes;
-  // Open TCP connections without encryption. Absent: not all connections may be seen, or the cluster is too large.
+  // Open unencrypted TCP connections. Absent: the role may not see all connections, or the cluster is too large.
   std::optional<std::vector<OpenConnections>> plaintext;
 
-  // Would PostgreSQL load the file at its next start? It does not start with a file that it refuses: one with an error
-  // in any line, without an entry, missing or unreadable. (An error in pg_ident.conf does not stop it.)
+  // Whether PostgreSQL would load the file at its next start. It does not start with a file that it refuses: one with
+  // an error in any line, without an entry, missing or unreadable. (An error in pg_ident.conf does not prevent the
+  // start.)
   bool next_start_loads_file() const { return file->loadable(); }
-  // The rules by which the server judges, as far as is known: those in force, else the file's.
+  // The rules that the server applies, as far as known: those in force, else those in the file.
   const RuleSet& judging() const { return in_force.rules ? *in_force.rules : *file; }
-  // Can plaintext from this network get to authentication, by the file or by the rules in force? Never 'no' while they
-  // may differ, or while a change waits: absent then, as where nothing is known.
+  // Whether an unencrypted connection from this network can reach authentication, by the file or by the rules in force.
+  // Never false while the two may differ or a change is not loaded: it is absent then, as if nothing is known.
   std::optional<bool> PlaintextAdmitted(Network network) const;
 };
 
-// A rule that can still admit plaintext.
+// A rule that can admit unencrypted connections.
 struct PlaintextRule {
   Rule rule;
-  bool certain = false;              // in force, and some connection is decided by it for sure
+  bool certain = false;              // in force, and some connection is certainly admitted by it
   std::vector<PlaintextPath> paths;  // one for each network
 };
 
-// Of the rules in force and of the file, each once. Empty where nothing is known, too.
+// Such rules, in force or in the file, each once. Empty also if nothing is known.
 std::vector<PlaintextRule> PlaintextRules(const Posture& posture);
 
-// The rule that would admit the connection now; null where it is none, or cannot be told.
+// The rule that would admit the connection now; null if there is none or it is unknown.
 const Rule* AdmittingRule(const Posture& posture, const Connection& connection);
 
 }  // namespace pgtls::hba

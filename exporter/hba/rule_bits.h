@@ -8,7 +8,7 @@
 
 namespace pgtls::hba {
 
-// A set of positions below a fixed size. Operands of one operation have one size.
+// A set of positions below a fixed size. REQUIRES: both operands of an operation have the same size.
 class RuleBits {
  public:
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
@@ -33,7 +33,7 @@ class RuleBits {
   std::vector<std::uint64_t> words_;
 };
 
-// Which rules one class of connections matches, as far as one of their fields goes. certain ⊆ possible.
+// Which rules one class of connections matches in one field. certain ⊆ possible.
 struct MatchBits {
   explicit MatchBits(std::size_t size = 0) : certain(size), possible(size) {}
   void Set(std::size_t at) {
