@@ -22,13 +22,13 @@ struct Credentials {
   std::string user;
   std::string password;
 };
-// Of an Authorization field's value; nullopt where it is not Basic, or cannot be decoded.
+// Reads the value of an Authorization field; nullopt if it is not Basic or cannot be decoded.
 std::optional<Credentials> ParseBasic(std::string_view authorization);
 
-// Checks credentials, one bcrypt at a time on a thread of its own. What was right is remembered (not as text), so that
-// a scraper pays once; what was wrong costs a bcrypt each time, and so does an unknown user. The checks of one network
-// wait for each other, so that the networks take turns, and their number is bounded: a flood of guesses delays nobody
-// whose password is known already, and others by one check at a time. Used on one executor.
+// Checks credentials, one bcrypt at a time, on a separate thread. Correct credentials are cached (not as text), so a
+// scraper needs one bcrypt; wrong credentials and unknown users need one each time. Pending checks are limited in
+// total, and the networks take turns, so password guessing cannot delay clients whose credentials are cached, and
+// delays others by one check at a time. Used on one executor.
 class BasicAuth {
  public:
   BasicAuth();
@@ -36,10 +36,11 @@ class BasicAuth {
   BasicAuth& operator=(const BasicAuth&) = delete;
 
   enum class Verdict { kYes, kNo, kBusy };
-  // `network` is the client's (ClientNetwork()). kBusy: too many wait, or it took too long. Throws when cancelled.
+  // `network` is the client's (ClientNetwork()). kBusy: too many checks are pending, or it took too long. Throws when
+  // cancelled.
   asio::awaitable<Verdict> Check(std::shared_ptr<const Users> users, Credentials credentials, std::string network);
 
-  // Ends its thread; false where that is in a check and cannot be waited for (BlockingPool::Close()).
+  // Ends its thread. False: the thread is blocked and was abandoned (BlockingPool::Close()).
   bool Close() { return pool_.Close(); }
 
  private:
@@ -48,7 +49,7 @@ class BasicAuth {
 
   std::array<unsigned char, 32> secret_;
   std::set<Mark> known_;
-  // The checks of one network: one has the slot.
+  // The checks of one network: one of them runs.
   struct Line {
     Slots slot{1};
     std::size_t checks = 0;

@@ -1,4 +1,4 @@
-// Who counts as one client where each has a share.
+// Which addresses count as one client for limits and fairness.
 #pragma once
 
 #include <string>
@@ -6,8 +6,8 @@
 
 namespace pgtls::access {
 
-// Of "192.0.2.7:51234" the address; of "[2001:db8::7]:51234" the /64, "2001:db8::/64": that is what one host is given,
-// and it may take any address of it. Anything else is returned as it is.
+// Returns the address of "192.0.2.7:51234", and the /64 of "[2001:db8::7]:51234", "2001:db8::/64": one host usually has
+// a whole /64. Any other text is returned unchanged.
 std::string ClientNetwork(std::string_view client);
 
 }  // namespace pgtls::access

@@ -1,4 +1,4 @@
-// Who may ask, how often, and over what: the web configuration in force, read again when its files change.
+// Access control by the web configuration in force, which is re-read when its files change: TLS, users, rate limit.
 #pragma once
 
 #include <asio.hpp>
@@ -15,41 +15,40 @@
 
 namespace pgtls::access {
 
-// Used on the front's executor; files are read and passwords checked on threads of its own.
+// Used on the front's executor; files are read and passwords checked on separate threads.
 class Gate {
  public:
-  // `path` empty: everything is open. Throws ConfigError.
+  // An empty `path` means plain HTTP, without authentication. Throws ConfigError.
   explicit Gate(std::string path);
   ~Gate();
   Gate(const Gate&) = delete;
   Gate& operator=(const Gate&) = delete;
 
-  // Looks whether the files changed, at most once a second, and takes over what they say now. What cannot be used is
-  // logged once and changes nothing; so does turning TLS on or off, which takes a restart. A change older than a second
-  // is in force after this. Throws when cancelled.
+  // Checks, at most once per second, whether the files changed, and applies the new configuration. An invalid
+  // configuration is logged once and changes nothing; so is adding or removing tls_server_config, which needs a
+  // restart. Throws when cancelled.
   asio::awaitable<void> Refresh();
   std::shared_ptr<const WebConfig> config() const { return config_; }
 
-  // 0: may pass. 429, 401, or 503 where too many passwords wait to be checked. `client` is "address:port". Throws when
-  // cancelled.
+  // Returns 0 if the request is allowed; 429, 401, or 503 if too many password checks are pending. `client` is
+  // "address:port". Throws when cancelled.
   asio::awaitable<int> Check(std::string client, std::optional<std::string> authorization);
 
-  // Ends its threads; false where one is in work that cannot be waited for (BlockingPool::Close()). Nothing else may be
-  // called then.
+  // Ends its threads. False: one is blocked and was abandoned (BlockingPool::Close()). REQUIRES: no call after this.
   bool Close();
 
  private:
   struct Outcome;
   struct Threads;
-  // nullopt: nothing to take over. Blocks.
+  // nullopt: the files have not changed. Blocks.
   static std::optional<Outcome> Look(const std::string& path, const std::vector<std::string>& files,
                                      const std::string& state, bool retry);
   void TakeOver(Outcome outcome);
 
   const std::string path_;
   std::shared_ptr<const WebConfig> config_;
-  std::string state_;    // of the files, as config_ was read
-  std::string failure_;  // why the last reading was of no use; empty: it was
+  std::string state_;    // identity of the files from which config_ was read
+  std::string failure_;  // why the last reading failed; empty: it succeeded
   bool refreshing_ = false;
   std::chrono::steady_clock::time_point looked_;
   std::optional<RateLimiter> limiter_;

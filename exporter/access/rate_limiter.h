@@ -8,7 +8,7 @@
 
 namespace pgtls::access {
 
-// Full at first: `burst` requests at once, then one each `interval`. Not thread-safe.
+// Allows `burst` requests at once, then one per `interval`. Not thread-safe.
 class RateLimiter {
  public:
   using Clock = std::chrono::steady_clock;
@@ -16,9 +16,9 @@ class RateLimiter {
   RateLimiter(const RateLimit& limit, Clock::time_point now) : limit_(limit), full_at_(now) {}
   const RateLimit& limit() const { return limit_; }
 
-  // Takes a token, if there is one. REQUIRES: `now` does not go backwards.
+  // Takes a token; returns false if there is none. REQUIRES: `now` does not decrease.
   bool Allow(Clock::time_point now) {
-    // The bucket as the time at which it will be full again: each token taken puts that off by one interval.
+    // The bucket is stored as the time at which it is full again: each token taken delays that by one interval.
     const auto full_at = std::max(full_at_, now) + limit_.interval;
     if (full_at - now > limit_.interval * limit_.burst) return false;
     full_at_ = full_at;

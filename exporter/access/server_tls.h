@@ -1,5 +1,5 @@
 // An SSL_CTX for the listeners, from the keys of tls_server_config. Names and meanings are those of Prometheus'
-// exporter-toolkit (docs/web-configuration.md there), which are Go's (crypto/tls).
+// exporter-toolkit (its docs/web-configuration.md), which are those of Go's crypto/tls.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -13,44 +13,43 @@
 namespace pgtls::access {
 
 enum class ClientAuth {
-  kNone,              // NoClientCert: not asked for
-  kRequest,           // RequestClientCert: asked for, and taken as it is
-  kRequireAny,        // RequireAnyClientCert: needed, and taken as it is
+  kNone,              // NoClientCert: not requested
+  kRequest,           // RequestClientCert: requested, not verified
+  kRequireAny,        // RequireAnyClientCert: required, not verified
   kVerifyIfGiven,     // VerifyClientCertIfGiven
   kRequireAndVerify,  // RequireAndVerifyClientCert
 };
-// Nothing is kNone too.
+// Returns kNone for an empty text, too.
 std::optional<ClientAuth> ParseClientAuth(std::string_view name);
 
-// "TLS10" … "TLS13" as OpenSSL's number.
+// Returns OpenSSL's number for "TLS10" … "TLS13".
 std::optional<int> ParseGoTlsVersion(std::string_view name);
 
-// "CurveP256", "CurveP384", "CurveP521", "X25519" as OpenSSL's name.
+// Returns OpenSSL's name for "CurveP256", "CurveP384", "CurveP521" or "X25519".
 std::optional<std::string_view> ParseGoCurve(std::string_view name);
 
-// A suite of Go's list (tls.CipherSuites) as OpenSSL's name; empty for those of TLS 1.3, which are not configurable in
-// Go either: naming them has no effect.
+// Returns OpenSSL's name for a cipher suite of Go's list (tls.CipherSuites); empty for those of TLS 1.3, which Go does
+// not let one configure: naming them has no effect.
 std::optional<std::string_view> ParseGoCipherSuite(std::string_view name);
 
-// A context in the making. Every step throws TlsError where OpenSSL refuses, in words for the operator. Without
-// sessions and tickets: a client is judged anew at every connection, so a change of the configuration lets nobody back
-// in.
+// Builds a context. Every step throws TlsError if OpenSSL refuses it, with a message for the operator. Sessions and
+// tickets are disabled: every connection is verified, so a resumed session cannot bypass a changed configuration.
 class TlsContextBuilder {
  public:
   TlsContextBuilder();
 
   void UseCertificate(std::string_view pem);  // the leaf, then its intermediates
-  void UseKey(std::string_view pem);          // after the certificate: must be its key, and not encrypted
+  void UseKey(std::string_view pem);          // after the certificate: its key, not encrypted
   void UseClientCa(std::string_view pem);
   void SetVersions(int min_version, int max_version);                        // before SetCipherSuites()
   void SetCipherSuites(const std::vector<std::string_view>& openssl_names);  // of TLS 1.2 and below; not empty
   void SetCurves(const std::vector<std::string_view>& openssl_names);        // not empty
   void PreferServerOrder(bool prefer);
-  // `allowed_sans`: not empty where the certificate must have one of these subjectAltNames (DNS, IP, e-mail, URI),
-  // whole and exact.
+  // `allowed_sans`: if not empty, the certificate must have one of these subjectAltNames (DNS, IP, e-mail, URI),
+  // exactly.
   void SetClientAuth(ClientAuth mode, std::vector<std::string> allowed_sans);
 
-  // REQUIRES: called once, last. The context lives as long as the pointer, or any copy of it.
+  // REQUIRES: called once, as the last step.
   std::shared_ptr<SSL_CTX> Build();
 
  private:

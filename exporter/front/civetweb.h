@@ -1,6 +1,5 @@
-// CivetWeb as the pool of worker threads behind the front, on a loopback port that only the front talks to. All that a
-// client sends is parsed, bounded and authenticated before it gets here; CivetWeb decodes the path and runs the
-// handler.
+// CivetWeb as the pool of worker threads behind the front, on a loopback port that only the front uses. A client's
+// request is parsed, bounded and authenticated before it arrives here; CivetWeb decodes the path and runs the handler.
 #pragma once
 
 #include <cstdint>
@@ -15,14 +14,13 @@ struct mg_request_info;
 
 namespace pgtls::front {
 
-// Every answer comes from begin_request, which never lets CivetWeb go on: neither its file code (CVE-2025-55763 is in
-// there) nor its own OPTIONS and error pages are reached. One request a connection. mg_start ignores SIGPIPE for the
-// process, on which the front relies too.
+// begin_request answers every request, so CivetWeb's code for files (which has CVE-2025-55763), OPTIONS and error pages
+// is never reached. One request per connection. mg_start ignores SIGPIPE for the process, on which the front relies.
 class CivetWeb {
  public:
   // Listens on a free port of 127.0.0.1. REQUIRES: `router` and `peers` outlive this. Throws std::runtime_error.
   CivetWeb(int workers, const http::Router& router, Peers& peers);
-  // REQUIRES: the front is closed, so that no worker waits for a client. Waits for handlers that run.
+  // REQUIRES: the front is stopped, so that no worker waits for a client. Waits for running handlers.
   ~CivetWeb();
   CivetWeb(const CivetWeb&) = delete;
   CivetWeb& operator=(const CivetWeb&) = delete;

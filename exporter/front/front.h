@@ -1,4 +1,4 @@
-// The front: every connection from outside comes here first. On its own thread.
+// The front accepts every connection from outside. It has its own thread.
 #pragma once
 
 #include <cstdint>
@@ -13,25 +13,25 @@ namespace pgtls::front {
 
 struct FrontLimits;
 
-// Accepts every listener, plain or TLS, and lets through whole requests only, one after the other, as many at once as
-// there are workers, and in turn from each client network. Bounded: at most max_connections (one of the network that
-// has most gives way to a new one); 16 KiB of head in 10 s; kLongestHandler for a handler, 60 s for its response; and
-// where all workers are busy, those who read nothing are cut, one for each request that waits.
+// Accepts connections on all listeners, plain or TLS, and passes on complete requests only: as many at once as there
+// are workers, fairly between client networks. Limits: max_connections (a new connection replaces one of the network
+// that has most); 16 KiB of head in 10 s; kLongestHandler for a handler, 60 s for its response. If all workers are
+// busy, clients that do not read are disconnected, one for each request that waits.
 class Front {
  public:
-  // Listens, but accepts nobody before Start(). Throws ConfigError (the web configuration, or an address that cannot be
-  // used). REQUIRES: `peers` outlives this.
+  // Listens, and accepts connections after Start(). Throws ConfigError (the web configuration, or an address that
+  // cannot be used). REQUIRES: `peers` outlives this.
   Front(const std::vector<std::string>& listen_addresses, const FrontLimits& limits, int workers,
         const std::string& web_config_file, Peers& peers, std::shared_ptr<http::RequestCounter> counter);
   ~Front();  // Stop()
   Front(const Front&) = delete;
   Front& operator=(const Front&) = delete;
 
-  // "127.0.0.1:9743", with the port that was got.
+  // Returns addresses such as "127.0.0.1:9743", with the real port.
   const std::vector<std::string>& addresses() const;
   void Start(std::uint16_t inner_port);
-  // Cuts every connection and joins the thread. Idempotent. False where a thread is in work that cannot be waited for
-  // (a password check, a file that hangs): the process must then end without running static destructors under it.
+  // Closes every connection and joins the thread. Idempotent. False: a thread is blocked (a password check, a file on a
+  // dead network file system) and was abandoned; the process must then exit without running static destructors.
   bool Stop();
 
  private:

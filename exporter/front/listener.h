@@ -1,4 +1,4 @@
-// --web.listen-address: from text to listening sockets.
+// Listening sockets for --web.listen-address.
 #pragma once
 
 #include <asio.hpp>
@@ -10,18 +10,19 @@
 namespace pgtls::front {
 
 struct ListenAddress {
-  std::string host;  // address without brackets, or a name; empty: every address of the machine
+  std::string host;  // address without brackets, or a name; empty: all addresses of the machine
   std::uint16_t port = 0;
   friend bool operator==(const ListenAddress&, const ListenAddress&) = default;
 };
 
-// "127.0.0.1:9743", "[::1]:9743", "[fe80::1%eth0]:9743", "localhost:0"; ":9743" and "*:9743" are every address of the
-// machine. Throws ConfigError.
+// Parses "127.0.0.1:9743", "[::1]:9743", "[fe80::1%eth0]:9743", "localhost:0"; ":9743" and "*:9743" mean all addresses
+// of the machine. Throws ConfigError.
 ListenAddress ParseListenAddress(std::string_view text);
 
-// Listens on every address given, and on every address that a name stands for: there port 0 is one and the same free
-// port. A family that the machine does not have is left out where the other can be used. Resolves names, so it may
-// block. Throws ConfigError when an address cannot be used, with the reason; UnavailableError where that may pass.
+// Listens on every address given, and on every address that a name resolves to; for a name, port 0 is the same free
+// port on all of them. An address family that the machine does not support is skipped if the other one works. Resolves
+// names, so it may block. Throws ConfigError with the reason if an address cannot be used; UnavailableError if that may
+// change.
 std::vector<asio::ip::tcp::acceptor> Listen(asio::io_context& io, const std::vector<std::string>& addresses);
 
 }  // namespace pgtls::front

@@ -1,4 +1,4 @@
-// Which loopback connections to the inner server are the front's own, and for whom.
+// A register of the front's own loopback connections to the inner server, with the client of each.
 #pragma once
 
 #include <atomic>
@@ -13,34 +13,35 @@
 
 namespace pgtls::front {
 
-// One request on its way through the inner server. Written by the front before it is registered; `rest` and then
-// `complete` by the inner server.
+// One request to the inner server. The front writes it before it registers the connection; the inner server then writes
+// `rest`, and last `complete`.
 struct Peer {
   std::string client;  // address and port of the client behind the front
   bool keep_alive = false;
   std::shared_ptr<const http::Headers> site_headers;
-  // What is left of the response, in place of bytes: a page of 20 MB need not go through a socket twice.
+  // The rest of the response, not as bytes over the socket: a page of 20 MB is not sent through a socket twice.
   http::Body rest;
-  // The whole response was handed over: without this, the end of the inner connection is a failure.
+  // Whether the whole response was handed over. If not, the end of the inner connection is a failure.
   std::atomic<bool> complete{false};
 };
 
-// Thread-safe. The front binds a socket to address(), registers its port, connects, and takes the port out again before
-// it closes the socket. Anyone on the machine can connect to the inner port; a connection that is not registered, from
-// this very address, is not served: the port alone would let in a process that is bound to the same port of another
-// loopback address.
+// Thread-safe. The front binds a socket to address(), registers its port, connects, and removes the port before it
+// closes the socket. Any process on the machine can connect to the inner port, but only registered connections from
+// this address are served. The port alone is not enough: another process can bind the same port on another loopback
+// address.
 class Peers {
  public:
   Peers();
 
-  // Where the front's connections come from: an address of 127.0.0.0/8 that this process chose at random. The inner
-  // server accepts no other, so strangers who do not find it out cannot even occupy it.
+  // The source address of the front's connections, a random address of 127.0.0.0/8. The inner server accepts no other,
+  // so a process that does not know it cannot even use up its connections.
   const std::string& address() const { return address_; }
 
   void Register(std::uint16_t port, std::shared_ptr<Peer> peer);
   void Unregister(std::uint16_t port);
 
-  // The peer behind `address` and `port`, once: a connection carries one request. nullptr: a stranger.
+  // Returns the registered request of `address` and `port`, once, since a connection has one request. Null: not
+  // registered.
   std::shared_ptr<Peer> Claim(std::string_view address, std::uint16_t port);
 
  private:

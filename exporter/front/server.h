@@ -1,4 +1,4 @@
-// The program's HTTP server: start here. Routes in, listening addresses out.
+// The program's HTTP server: routes in, listening addresses out. Start reading here.
 #pragma once
 
 #include <chrono>
@@ -15,9 +15,9 @@ namespace pgtls::front {
 
 struct ServerOptions {
   std::vector<std::string> listen_addresses{
-      "127.0.0.1:9743"};        // HOST:PORT; several, IPv4, IPv6, names; port 0 is a free one
-  std::string web_config_file;  // empty: plain HTTP, open to everyone
-  int workers = 8;              // threads for handlers: as many requests at once
+      "127.0.0.1:9743"};        // HOST:PORT with an IPv4 or IPv6 address or a name; port 0 is a free port
+  std::string web_config_file;  // empty: plain HTTP, without authentication
+  int workers = 8;              // threads for handlers, and so concurrent requests
   std::size_t max_connections = 512;
   // For tests; see FrontLimits.
   std::chrono::milliseconds head_timeout{10'000};
@@ -27,7 +27,7 @@ struct ServerOptions {
   std::chrono::milliseconds queue_timeout{10'000};
 };
 
-// Serves from construction to Stop(). Its threads: one for the front, and CivetWeb's.
+// Serves from construction to Stop(). It has one thread for the front, and CivetWeb's threads.
 class Server {
  public:
   // Throws ConfigError (the web configuration, or an address that cannot be used), std::logic_error (two routes for one
@@ -37,11 +37,12 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // One for each listening socket, in the options' order, as "127.0.0.1:9743" or "[::1]:9743" with the real port.
+  // Returns one address for each listening socket, in the order of the options, such as "127.0.0.1:9743" or
+  // "[::1]:9743", with the real port.
   const std::vector<std::string>& addresses() const;
 
-  // Cuts clients, waits for handlers that run (they are not told), joins all threads. Idempotent; not from a handler.
-  // False where a thread could not be joined: see Front::Stop().
+  // Disconnects clients, waits for running handlers (which are not interrupted), and joins all threads. Idempotent.
+  // REQUIRES: not called from a handler. False: a thread could not be joined, see Front::Stop().
   bool Stop();
 
  private:

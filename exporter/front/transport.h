@@ -1,4 +1,4 @@
-// The client's end of a connection: plain TCP, or TLS over it.
+// The connection to a client: TCP, with or without TLS.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -12,8 +12,9 @@
 
 namespace pgtls::front {
 
-// OpenSSL directly on the socket: with released buffers an idle TLS connection costs 20 kB, where asio::ssl::stream
-// keeps 70 kB for each. Used on one executor; one operation at a time, and Close() at any time. No operation throws.
+// Uses OpenSSL directly on the socket: with released buffers an idle TLS connection needs 20 kB, while
+// asio::ssl::stream needs 70 kB. Used on one executor; one operation at a time, and Close() at any time. Operations do
+// not throw.
 class Transport {
  public:
   enum class Handshaken { kYes, kNo, kPlainHttp };
@@ -23,18 +24,18 @@ class Transport {
   Transport(const Transport&) = delete;
   Transport& operator=(const Transport&) = delete;
 
-  // Before anything else; null: the connection stays plain. Kept, so that connections outlive a change of certificates.
-  // Throws std::bad_alloc.
+  // Enables TLS; null: no TLS. REQUIRES: called first. The context is kept, so that connections survive a change of
+  // certificates. Throws std::bad_alloc.
   void UseTls(std::shared_ptr<SSL_CTX> context);
-  // kPlainHttp: the client speaks HTTP without TLS to a TLS port; what is written next goes out plain.
+  // kPlainHttp: the client sent HTTP without TLS to a TLS port; the response is sent without TLS.
   asio::awaitable<Handshaken> Handshake();
-  // Bytes read, at least one; 0: the end, or an error.
+  // Returns the number of bytes read, at least one; 0 at the end or after an error.
   asio::awaitable<std::size_t> Read(std::span<char> buffer);
-  // Bytes written, at least one, of a text that is not empty; 0: an error.
+  // Returns the number of bytes written, at least one; 0 after an error. REQUIRES: the text is not empty.
   asio::awaitable<std::size_t> WriteSome(std::string_view text);
-  // Ends the sending side: the client sees an end that was meant.
+  // Closes the sending side properly, so that the client can distinguish it from a lost connection.
   void ShutdownSend();
-  // Written, but not acknowledged by the client's TCP; 0 where that is not known.
+  // Returns the number of bytes that the client's TCP has not acknowledged; 0 if unknown.
   int UnacknowledgedBytes();
   void Close();
 
@@ -43,7 +44,7 @@ class Transport {
   const std::string& client() const { return client_; }
 
  private:
-  // Waits for what SSL_get_error asked for. False: the connection is over; the descriptor may be someone else's by now.
+  // Waits as SSL_get_error() requires. False: the connection was closed, and the descriptor may have been reused.
   asio::awaitable<bool> WaitFor(int ssl_error);
 
   asio::ip::tcp::socket socket_;
@@ -52,7 +53,7 @@ class Transport {
   std::string client_;
 };
 
-// "[2001:db8::7]:51234" of an endpoint.
+// Returns an endpoint as text, such as "[2001:db8::7]:51234".
 std::string ToText(const asio::ip::tcp::endpoint& endpoint);
 
 }  // namespace pgtls::front

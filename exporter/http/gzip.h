@@ -7,11 +7,10 @@
 
 namespace pgtls::http {
 
-// Whether an Accept-Encoding field's value lets a response be gzip, and does not prefer it plain (RFC 9110, 12.5.3).
+// Whether the value of an Accept-Encoding field allows gzip and does not prefer no encoding (RFC 9110, 12.5.3).
 bool PrefersGzip(std::string_view accept_encoding);
 
-// Text in, gzip out, piece by piece, at zlib's fastest level: pages are compressed anew at each scrape. Not
-// thread-safe.
+// Compresses text piece by piece, at zlib's fastest level, since a page is compressed at each scrape. Not thread-safe.
 class GzipStream {
  public:
   GzipStream();  // throws std::bad_alloc
@@ -19,7 +18,7 @@ class GzipStream {
   GzipStream(const GzipStream&) = delete;
   GzipStream& operator=(const GzipStream&) = delete;
 
-  // Appends to `out` what has become ready. Finish() once, at the end.
+  // Both append finished output to `out`. Finish() is called once, at the end.
   void Append(std::string_view text, std::string& out);
   void Finish(std::string& out);
 

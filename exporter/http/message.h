@@ -1,4 +1,4 @@
-// A request as handlers see it, and the response that they give back.
+// A request as handlers see it, and the response that they return.
 #pragma once
 
 #include <chrono>
@@ -15,22 +15,22 @@ namespace pgtls::http {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
-// Names of fields, codings and the like: compared without case (ASCII).
+// Compares names of fields and codings, ignoring case (ASCII).
 bool EqualsIgnoringCase(std::string_view a, std::string_view b);
-// Without blanks (space, tab) at either end.
+// Returns the text without blanks (space, tab) at either end.
 std::string_view Trimmed(std::string_view text);
 
-// The first value under `name` (compared without case), or nullptr.
+// Returns the first value of the field `name`, ignoring case, or null.
 const std::string* FindHeader(const Headers& headers, std::string_view name);
 
-// The path that stands for the whole server: "OPTIONS *" as the front passes it on.
+// The path of a request for the whole server, "OPTIONS *", as the front passes it on.
 inline constexpr std::string_view kWholeServer = "/*";
 
 struct Request {
   std::string method;  // as sent; a HEAD request runs the handler of GET
   std::string path;    // decoded, dot segments removed
-  // Parameters in the order of their names, decoded ('+' is a space); a parameter that occurs twice is there twice, in
-  // the order sent.
+  // Parameters in the order of their names, decoded ('+' is a space). A repeated parameter is there as often, in the
+  // order sent.
   std::multimap<std::string, std::string, std::less<>> query;
   Headers headers;
   std::string client;  // "192.0.2.7:51234", "[::1]:51234": for the log
@@ -38,18 +38,18 @@ struct Request {
   const std::string* Header(std::string_view name) const { return FindHeader(headers, name); }
 };
 
-// A text, piece by piece.
+// A source of text in pieces.
 class PieceSource {
  public:
   virtual ~PieceSource() = default;
-  // The next piece, empty at the end. It stays where it is for as long as the body that it came from, or a copy of it.
+  // Returns the next piece, empty at the end. It is valid as long as the body that it came from, or a copy of that.
   virtual std::string_view Next() = 0;
 };
 
-// What is sent back. A page of 20 MB is written from where its parts lie, never put together.
+// The body of a response. A page of 20 MB is written from its parts, which are never joined.
 class Body {
  public:
-  // Begins the text anew. What it holds keeps the pieces alive.
+  // Starts the text from its beginning. The function owns what the pieces refer to.
   using Open = std::function<std::unique_ptr<PieceSource>()>;
 
   Body() = default;
@@ -60,22 +60,22 @@ class Body {
 
   std::size_t size() const { return size_; }  // bytes
   std::unique_ptr<PieceSource> Pieces() const;
-  // All of it in one.
+  // Returns all of it as one text.
   std::string Text() const;
 
  private:
   std::size_t size_ = 0;
-  Open open_;  // none: an empty body
+  Open open_;  // empty: an empty body
 };
 
-// A body from its beginning to its end, in blocks that are worth a write each.
+// Reads a body in blocks that are large enough for one write each.
 class BodyReader {
  public:
-  // `first` comes before the body. REQUIRES: `body` outlives this.
+  // `first` is put before the body. REQUIRES: `body` outlives this.
   explicit BodyReader(const Body& body, std::string first = {})
       : pieces_(body.Pieces()), piece_(pieces_->Next()), block_(std::move(first)) {}
 
-  // The next block, empty at the end. It lives until the next call.
+  // Returns the next block, empty at the end. It is valid until the next call.
   std::string_view Next();
 
  private:
@@ -88,32 +88,32 @@ class BodyReader {
 struct Response {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
-  Headers headers;  // besides those that every response gets; one of the same name replaces the usual one
-  // "'sha256-…'": the one inline style that its Content-Security-Policy allows. Empty: none.
+  Headers headers;  // in addition to those of every response; one of the same name replaces it
+  // "'sha256-…'": the inline style that its Content-Security-Policy allows. Empty: none.
   std::string style_hash;
   Body body;
 };
 
-// Runs on one of the server's worker threads, several at once. What it throws becomes a 500 without details, and a log
+// Runs on the server's worker threads, several at once. An exception becomes a response 500 without details, and a log
 // line.
 using Handler = std::function<Response(const Request&)>;
-// How long one may take. A response after this is discarded: the client has been disconnected.
+// How long a handler may take. A response after this is discarded: the client has been disconnected.
 constexpr std::chrono::seconds kLongestHandler{125};
 
 struct Route {
-  std::string path;                  // compared as a whole
+  std::string path;                  // must be equal
   std::vector<std::string> methods;  // GET includes HEAD
   Handler handler;
   std::string name;  // the label `handler` of pg_tls_exporter_http_requests_total
 };
 
-// The parameters of a query string (what follows '?').
+// Returns the parameters of a query string (the part after '?').
 std::multimap<std::string, std::string, std::less<>> ParseQuery(std::string_view text);
 
-// "Not Found" of 404; "Unknown" of a number that is not used here.
+// Returns "Not Found" for 404, and so on; "Unknown" for a status that is not used here.
 std::string_view StatusText(int status);
 
-// A response of one line, "<status text>\n".
+// Returns a response of one line, "<status text>\n".
 Response PlainResponse(int status);
 
 }  // namespace pgtls::http

@@ -1,4 +1,4 @@
-// How many requests were answered, by route and status: pg_tls_exporter_http_requests_total.
+// Counts answered requests by route and status: pg_tls_exporter_http_requests_total.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace pgtls::http {
 
-// Thread-safe. Bounded: handler names come from the routes, `other` stands for every unknown path, and `front` for what
-// is answered before any route is looked for (malformed requests, 401, 429 …).
+// Thread-safe. Bounded: handler names are those of the routes, `other` for all unknown paths, and `front` for requests
+// that are answered before routing (malformed requests, 401, 429 …).
 class RequestCounter {
  public:
   static constexpr std::string_view kOther = "other";

@@ -1,4 +1,4 @@
-// A response as bytes on the wire.
+// Writes a response as bytes of HTTP/1.1.
 #pragma once
 
 #include <functional>
@@ -9,25 +9,25 @@
 
 namespace pgtls::http {
 
-// What the form of a response depends on besides the response.
+// What the format of a response depends on besides the response itself.
 struct Exchange {
   bool head_only = false;   // HEAD
-  bool http11 = true;       // else nothing is sent chunked
-  bool keep_alive = false;  // said in the Connection field; the framing allows for it always
-  bool gzip = false;        // the client asks for it
-  // Replace the security headers of the same name; an empty value takes one away.
+  bool http11 = true;       // if false, nothing is sent chunked
+  bool keep_alive = false;  // for the Connection field; the framing always allows it
+  bool gzip = false;        // the client accepts it
+  // These replace the security headers of the same name; an empty value removes one.
   const Headers* site_headers = nullptr;
-  // Where set: a body that goes out in pieces and as it is, is left here once its head is written, and its writer sends
-  // it on.
+  // If set: a body that is sent in pieces and uncompressed is stored here after its head is written, for the owner of
+  // the connection to send.
   Body* rest = nullptr;
 };
 
-// Sends all of `bytes`, or returns false: the connection is gone.
+// Sends all of `bytes`; returns false if the connection is lost.
 using WriteFunction = std::function<bool(std::string_view bytes)>;
 
-// Writes head and body. A body of up to 256 KiB goes out with its head in one write; a larger one in pieces, and never
-// has a second copy in memory, compressed or not. Every response carries the security headers. False as soon as a write
-// failed.
+// Writes head and body. A body of up to 256 KiB is sent with its head in one write, a larger one in pieces, without a
+// second copy in memory, compressed or not. Every response has the security headers. Returns false as soon as a write
+// fails.
 bool WriteResponse(Response response, const Exchange& exchange, const WriteFunction& write);
 
 }  // namespace pgtls::http

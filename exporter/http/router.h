@@ -1,4 +1,4 @@
-// From a request to its route's response: 404, 405, HEAD, and what a handler throws.
+// Finds the route of a request and returns its response; handles 404, 405, HEAD, and exceptions of handlers.
 #pragma once
 
 #include <map>
@@ -11,13 +11,13 @@
 
 namespace pgtls::http {
 
-// Immutable; Dispatch() is thread-safe where the handlers are.
+// Immutable; Dispatch() is thread-safe if the handlers are.
 class Router {
  public:
-  // A path that occurs twice is a mistake of the caller: std::logic_error. `counter` may be null.
+  // Throws std::logic_error if two routes have the same path. `counter` may be null.
   Router(std::vector<Route> routes, std::shared_ptr<RequestCounter> counter);
 
-  // Never throws. Counts what it returns.
+  // Never throws. Counts the response.
   Response Dispatch(const Request& request) const;
 
  private:

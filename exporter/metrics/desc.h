@@ -1,5 +1,5 @@
-// What a metric is: name, type, help, labels. Declared once, as a constexpr object beside the code that fills it; the
-// catalogue, the page, `metrics --markdown` and the tests all read it from there.
+// The description of a metric: name, type, help, labels. It is declared once, as a constexpr object beside the code
+// that sets it; the catalogue, the page, `metrics --markdown` and the tests read it from there.
 #pragma once
 
 #include <array>
@@ -15,8 +15,8 @@ inline constexpr std::size_t kMaxLabels = 16;
 struct Desc {
   std::string_view name;
   Type type;
-  std::string_view help;  // one line; promtool wants a full sentence's worth, and prometheus-cpp does not escape it
-  // Label names in their order on the page, `server` among them where the metric has it (always first). Unused: empty.
+  std::string_view help;  // one line, not empty; prometheus-cpp does not escape it
+  // Label names in their order on the page, `server` first if the metric has it. Unused entries are empty.
   std::array<std::string_view, kMaxLabels> labels;
 
   constexpr std::size_t label_count() const {

@@ -16,13 +16,13 @@ namespace pgtls::metrics {
 // Immutable.
 class FamilyOrder {
  public:
-  // In the catalogue's order; what is in it twice stands at its last place. REQUIRES: fewer than 65,536.
+  // In the catalogue's order; a descriptor listed twice is placed at its last occurrence. REQUIRES: fewer than 65,536.
   explicit FamilyOrder(std::span<const Desc* const> catalogue);
 
   std::size_t size() const { return headers_.size(); }
-  // nullopt: it is not on a page.
+  // Returns the place of a family; nullopt if it is not on a page.
   std::optional<std::uint16_t> Place(const Desc* desc) const;
-  // HELP and TYPE of the family at this place.
+  // Returns HELP and TYPE of the family at this place.
   const std::string& header(std::size_t place) const { return headers_[place]; }
 
  private:

@@ -1,4 +1,4 @@
-// The usual process_* metrics of this process, from /proc and getrusage(2).
+// The standard process_* metrics of this process, from /proc and getrusage(2).
 #pragma once
 
 #include <span>
@@ -9,7 +9,7 @@ namespace pgtls::metrics {
 
 std::span<const Desc* const> ProcessDescs();
 
-// What cannot be read is absent.
+// Values that cannot be read are absent.
 void AddProcess(Sink& sink);
 
 }  // namespace pgtls::metrics

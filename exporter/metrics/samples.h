@@ -1,4 +1,4 @@
-// Samples as ready text: what a collection leaves for the page.
+// Samples as finished text: what a collection publishes for the page.
 #pragma once
 
 #include <cstddef>
@@ -14,15 +14,14 @@
 
 namespace pgtls::metrics {
 
-// The sample lines of one family, without HELP and TYPE, ready to be written after them. `text` lives where it came
-// from.
+// The sample lines of one family, without HELP and TYPE, to be written after them. `text` is a view of Samples.
 struct RenderedFamily {
   const Desc* desc;
   std::string_view text;
 };
 
-// All families of one collection in one text, so that a thousand servers cost a few thousand allocations and not a
-// hundred thousand. Immutable and shared once it is made: a page holds it for as long as its reader takes.
+// All families of one collection in one text, so that a thousand servers need a few thousand allocations instead of a
+// hundred thousand. Immutable and shared: a page holds it until its client has read it.
 class Samples {
  public:
   Samples() = default;
@@ -30,17 +29,17 @@ class Samples {
     for (const auto& family : families) Append(family);
   }
 
-  // REQUIRES: all texts together stay under 4 GiB.
+  // REQUIRES: the texts have less than 4 GiB in total.
   void Append(const RenderedFamily& family);
   void Reserve(std::size_t bytes, std::size_t families);
 
   std::size_t size() const { return families_.size(); }
   bool empty() const { return families_.empty(); }
   RenderedFamily operator[](std::size_t family) const;
-  // Line by line, in the order of the families.
+  // All lines, in the order of the families.
   std::string_view text() const { return text_; }
 
-  Digest digest{};  // of the samples from which the text was made; zero: not known
+  Digest digest{};  // of the samples in the text; zero: unknown
 
  private:
   struct Family {

@@ -1,4 +1,4 @@
-// A bound on the series of one metric of one server, however many names and addresses connect.
+// A limit on the series of one metric of one server, however many names and addresses connect.
 #pragma once
 
 #include <cstddef>
@@ -10,28 +10,27 @@
 
 namespace pgtls::metrics {
 
-// Stands for the names and addresses of what was folded. A role may be called this: it is then counted together with
-// them.
+// Replaces names and addresses in folded series. A role with this name is counted together with them.
 inline constexpr std::string_view kOther = "__other__";
 
-// Turns the label set of a connection into that of its folded series: names and addresses become kOther, everything
-// that has few values (network, allowed, encryption …) stays, so that sums by those are exact whatever is folded.
+// Changes the label set of a connection to that of its folded series: names and addresses become kOther. Labels with
+// few values (network, allowed, encryption …) are kept, so that sums by them are exact.
 using Fold = Labels (*)(const Labels&);
 
-// Remembers who has a series, so that this does not flap. Not thread-safe.
+// Remembers which label sets have a series, so that series do not come and go. Not thread-safe.
 class SeriesCap {
  public:
   struct Capped {
     std::map<Labels, std::size_t> series;
-    std::size_t folded = 0;  // connections that are counted in folded series
+    std::size_t folded = 0;  // connections in folded series
   };
 
-  // At most `max_series` label sets keep their own series: those that had one at the last call, then those with more
-  // connections, then in the labels' order. The rest goes to the folded series, which come on top.
+  // At most `max_series` label sets keep their own series: first those that had one at the last call, then those with
+  // more connections, then in the order of the labels. The others are added to folded series, which are not limited.
   Capped Apply(const Tally& tally, std::size_t max_series, Fold fold);
 
  private:
-  // Hashes of their label sets, sorted. Two that share one may take each other's place, which costs nobody a count.
+  // Hashes of their label sets, sorted. Label sets with the same hash may take each other's place; counts stay exact.
   std::vector<std::size_t> kept_;
 };
 

@@ -13,28 +13,28 @@
 
 namespace pgtls::metrics {
 
-// Collects the samples of one collection on one server. Not thread-safe; made anew for each collection, so a label set
-// that is gone is gone from the page.
+// Collects the samples of one collection on one server. A new one is made for each collection, so a label set that no
+// longer exists leaves the page. Not thread-safe.
 class Sink {
  public:
-  // `server` becomes the label `server` of every sample whose descriptor has it.
+  // `server` is the value of the label `server`, for descriptors that have it.
   explicit Sink(std::string_view server);
 
-  // `values` are the labels after `server`, in the descriptor's order. They are made valid UTF-8 and cut at 1,024 bytes
-  // here. Throws std::logic_error where their number is not the descriptor's.
+  // `values` are the labels after `server`, in the descriptor's order. They are made valid UTF-8 and cut at 1,024
+  // bytes. Throws std::logic_error if their number does not match the descriptor.
   void Add(const Desc& desc, std::initializer_list<std::string_view> values, double value);
   void Add(const Desc& desc, const std::vector<std::string>& values, double value);
 
-  // Families in order of their first sample's arrival, samples sorted by labels. Empties the sink. Never null. Of a
-  // label set that was added twice the first sample stays: Prometheus would refuse the whole page, and the loss of one
-  // sample is less than that of a collection. It is logged, once for each server and family.
+  // Returns the families in the order of their first samples, samples sorted by labels; never null. Empties the sink.
+  // Of a duplicate label set the first sample is kept, and the duplicate is logged once for each server and family:
+  // Prometheus would refuse the whole page.
   SharedSamples Render();
-  // The same; where all is as in `previous`, which RenderAfter() made (null: there is none), it is that which comes
-  // back. Nothing is written anew then, or held twice.
+  // Like Render(), but returns `previous` itself if the samples have not changed. `previous` must come from
+  // RenderAfter(), or be null.
   SharedSamples RenderAfter(const SharedSamples& previous);
 
  private:
-  // Its labels after `server`, each ended by NUL, lie in the family's `labels`.
+  // Its labels after `server`, each ended by NUL, are in the family's `labels`.
   struct Sample {
     std::uint32_t begin;
     std::uint32_t bytes;
@@ -52,7 +52,7 @@ class Sink {
 
   void AddLabels(const Desc& desc, const auto& values, double value);
   Family& FamilyOf(const Desc& desc);
-  // Sorts the samples and drops all but the first of each label set.
+  // Sorts the samples and keeps the first of each label set.
   void Order();
   Digest DigestOf() const;
   SharedSamples Write(const std::vector<Family>& families, const Digest& digest) const;
@@ -64,7 +64,7 @@ class Sink {
 // "# HELP … # TYPE …" of one family.
 std::string Header(const Desc& desc);
 
-// Seconds since the epoch or of a duration, as a sample's value.
+// Returns seconds since the epoch, or of a duration, as the value of a sample.
 double Seconds(auto duration) { return std::chrono::duration<double>(duration).count(); }
 
 }  // namespace pgtls::metrics

@@ -17,7 +17,7 @@ namespace pgtls::metrics {
 using Labels = std::vector<std::string>;
 using LabelViews = std::span<const std::string_view>;
 
-// Looks up Labels by views, so that counting a connection allocates only where its label set is new.
+// Looks up Labels by views, so that counting a connection allocates only for a new label set.
 struct LabelsHash {
   using is_transparent = void;
   std::size_t operator()(LabelViews labels) const { return Hash(labels); }
