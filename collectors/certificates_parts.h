@@ -78,6 +78,10 @@ inline constexpr sampling::Remedy kClientCertificatesRemedies[] = {
     {"not_modelled",
      "ssl_crl_dir has a colon: OpenSSL takes it for several directories, which are not read here. Put the lists into "
      "one directory whose path has none."},
+    {"openssl_version",
+     "A list in ssl_crl_dir is broken or closed to the server, and another one of its issuer follows. Whether that one "
+     "counts depends on the server's version of OpenSSL: 3.0 stops at the broken one, 3.5 goes on. Repair or remove "
+     "the broken one."},
     {"no_crl", "Put the revocation lists of these authorities into ssl_crl_file, or reset it."},
     {"too_many_certificates",
      "ssl_ca_file holds more certificates than are read of one file, and cannot be split: remove from it the "

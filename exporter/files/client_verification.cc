@@ -1,6 +1,10 @@
 #include "exporter/files/client_verification.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <string>
+#include <system_error>
 
 #include "exporter/base/error.h"
 
@@ -46,6 +50,26 @@ bool IsIn(const std::string& directory, const std::string& path) {
          tls::IsHashedListName(std::string_view(path).substr(name));
 }
 
+// "…/1a2b3c4d.r1" after "…/1a2b3c4d.r0". Empty where the number has no successor that fits.
+std::string NextHashedPath(const std::string& path) {
+  const std::size_t digits = path.rfind(".r") + 2;
+  std::uint32_t number = 0;
+  const auto parsed = std::from_chars(path.data() + digits, path.data() + path.size(), number);
+  return parsed.ec == std::errc() ? path.substr(0, digits) + std::to_string(std::uint64_t{number} + 1) : "";
+}
+
+bool Loads(const tls::ListFile& file) { return file.whole && !file.lists.empty(); }
+
+// OpenSSL 3.0 opens no list of an issuer after one that it cannot load; OpenSSL 3.5 does. Which of them the server uses
+// is not known.
+bool ListFollowsABrokenOne(const std::vector<tls::ListFile>& lists) {
+  return std::ranges::any_of(lists, [&lists](const tls::ListFile& broken) {
+    if (!broken.hashed || Loads(broken)) return false;
+    const auto next = std::ranges::find(lists, NextHashedPath(broken.path), &tls::ListFile::path);
+    return next != lists.end() && Loads(*next);
+  });
+}
+
 // Puts the server's lists into `verification`. Returns what is wrong with a file that it cannot do without.
 std::string AddLists(const std::vector<tls::FileReport>& files, const std::string& crl_file, const std::string& crl_dir,
                      tls::ClientVerification& verification) {
@@ -61,7 +85,7 @@ std::string AddLists(const std::vector<tls::FileReport>& files, const std::strin
     if (std::string problem = WhyUnseen(file, in_directory); !problem.empty()) return problem;
     if (in_directory) verification.lists.push_back(ListsOf(file, true));
   }
-  return "";
+  return ListFollowsABrokenOne(verification.lists) ? "openssl_version" : "";
 }
 
 }  // namespace

@@ -16,7 +16,8 @@ namespace pgtls::tls {
 struct ListFile {
   std::string path;
   std::vector<std::string> lists;  // DER
-  // A file of ssl_crl_dir. OpenSSL opens HASH.r0, HASH.r1 … of an issuer's name until one is missing or cannot be read.
+  // A file of ssl_crl_dir. OpenSSL opens HASH.r0, HASH.r1 … of an issuer's name until one is missing; OpenSSL 3.0
+  // stops at one that it cannot load, too.
   bool hashed = false;
   bool whole = true;  // false: some of it could not be read
 };

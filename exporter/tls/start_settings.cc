@@ -75,6 +75,7 @@ Verdict Groups(const StartInput& input, SSL_CTX* context) {
   }
   // What newer libraries or their providers understand: names, and the syntax of 3.5.
   const bool newer =
+      input.groups->empty() ||
       ContainsAny(*input.groups, {"mlkem", "kyber", "frodo", "bike", "hqc", "tls13", "sm2", "ffdhe", "secp", "sect",
                                   "gost", "gc256", "gc512", "default", "?", "*", "/", "-"});
   return newer ? Verdict::kUnknown : Verdict::kNo;
