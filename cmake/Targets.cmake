@@ -20,7 +20,7 @@ function(pgtls_test_entries target prefix label)
 endfunction()
 # pgtls_pgtest_entries(hba_pgtest hba pg): the same for each major version of PostgreSQL, hba14.Suite.Test to hba18.Suite.Test.
 function(pgtls_pgtest_entries target prefix label)
-  foreach(major 14 15 16 17 18)
+  foreach(major 14 15 16 17 18 19)
     pgtls_test_entries(${target} ${prefix}${major} ${label} PGTLS_TEST_MAJOR=${major})
   endforeach()
 endfunction()

@@ -21,7 +21,7 @@ demo='postgresql-15 postgresql-client-15 openssl curl procps util-linux socat'
 prometheus='prometheus prometheus-alertmanager iproute2'
 unit='libgtest-dev libgmock-dev openssl curl python3 python3-jsonschema git jsonnet systemd groff-base'
 format='clang-format-19 shellcheck'
-test='clang-tidy-19 libclang-rt-19-dev krb5-kdc krb5-admin-server krb5-user pgbouncer sslscan chromium fonts-dejavu-core'
+test='clang-tidy-19 libclang-rt-19-dev patchelf krb5-kdc krb5-admin-server krb5-user pgbouncer sslscan chromium fonts-dejavu-core'
 bench='libbenchmark-dev wrk prometheus-postgres-exporter gnuplot-nox'
 package='dpkg-dev file'
 

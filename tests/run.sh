@@ -5,7 +5,7 @@
 #     unit    hermetic tests without sanitizers: the quick round while you work
 #     format  clang-format and shellcheck
 #     asan    hermetic tests, address and undefined-behaviour sanitizers
-#     pg      tests against real PostgreSQL 14 to 18, the same sanitizers
+#     pg      tests against real PostgreSQL 14 to 19, the same sanitizers
 #     e2e     the program itself against real servers, the same sanitizers
 #     tsan    tests that cross threads, thread sanitizer
 #     fuzz    every fuzz target over its corpus and a fixed number of runs; minutes
@@ -13,7 +13,7 @@
 #     package the Debian package, built and installed in a clean Debian 12; needs root
 #   tests/run.sh one FOLDER [FILTER]   the tests of one folder that match GoogleTest's filter, for example: one hba 'Tokenize.*'
 # PGTLS_PRESET        preset that `one` builds: asan (default) or dev
-# PGTLS_TEST_MAJOR    version of PostgreSQL that `one` runs, 14 to 18 (default 15)
+# PGTLS_TEST_MAJOR    version of PostgreSQL that `one` runs, 14 to 19 (default 15)
 # PGTLS_CACHE         folder for PostgreSQL servers and verdicts of clang-tidy
 # Builds go to build/PRESET. Packages that a kind needs and that are missing are installed: only that needs root or sudo.
 set -uo pipefail
@@ -91,9 +91,10 @@ format() { first_party '*.cc' '*.h' | xargs -0 clang-format-19 --dry-run -Werror
 shell_scripts() { first_party '*.sh' | xargs -0 shellcheck tests/run.sh .ci/run; }
 fetch_servers() {
   local major
-  for major in 14 15 16 17 18; do
+  for major in 14 15 16 17 18 19; do
     tests/support/fetch-postgres.sh $major >/dev/null || return 1
   done
+  tests/support/fetch-debian.sh sid prometheus >/dev/null
 }
 # run PRESET LABEL. Tests against real servers mostly wait, so more of them run at once.
 run() {
@@ -117,7 +118,7 @@ for kind in asan pg e2e; do
   wants $kind && targets+=("${label[$kind]}_tests")
 done
 if ((${#targets[@]})); then
-  if wants pg || wants e2e; then step "fetch PostgreSQL servers" fetch_servers; fi
+  if wants pg || wants e2e; then step "fetch PostgreSQL servers and Prometheus 3" fetch_servers; fi
   if step "build with address and undefined-behaviour sanitizers" build asan "${targets[@]}"; then
     for kind in asan pg e2e; do
       wants $kind && step "$kind tests" run asan "${label[$kind]}"

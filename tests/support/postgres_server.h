@@ -1,4 +1,4 @@
-// Throwaway PostgreSQL servers: real ones, 14 to 18, each in a directory of its own on a port of its own.
+// Throwaway PostgreSQL servers: real ones, 14 to 19, each in a directory of its own on a port of its own.
 #pragma once
 
 #include <sys/types.h>
@@ -50,8 +50,10 @@ class PostgresServer {
   PostgresServer& operator=(const PostgresServer&) = delete;
 
   int major() const { return options_.major; }
+  // Built by Debian: with GSS, LDAP and psql. The others have none of them.
+  bool is_debian() const { return options_.major == 15 || options_.major == 19; }
   int port() const { return port_; }
-  // Where its programs are; 15 alone has psql and the like.
+  // Where its programs are.
   const std::string& bin_dir() const { return bin_; }
   const std::string& data_dir() const { return data_; }
   const std::string& socket_dir() const { return dir_; }

@@ -1,0 +1,68 @@
+#!/bin/bash
+# Programs of another Debian suite that run on this one: prints the directory that holds them, fetched on first use.
+#   tests/support/fetch-debian.sh SUITE PACKAGE…      for example: trixie pgbouncer, experimental postgresql-19
+# The packages and all that they need, libc too, are unpacked below the cache directory; nothing is installed here. Each
+# program gets its own suite's loader and libraries written into it, so it needs no chroot and sees this machine's files.
+# Any number of these scripts may run at once.
+set -euo pipefail
+
+(($# >= 2)) || { echo 'usage: fetch-debian.sh SUITE PACKAGE…' >&2; exit 2; }
+suite=$1
+shift
+if [[ $(id -u) == 0 ]]; then
+  cache=${PGTLS_CACHE:-/var/cache/pg_tls_exporter}
+else
+  cache=${PGTLS_CACHE:-$HOME/.cache/pg_tls_exporter}
+fi
+name=debian-$suite-$(IFS=-; echo "$*")
+target=$cache/$name
+[[ ! -d $target ]] || { echo "$target"; exit 0; }
+
+mkdir -p "$cache"
+chmod 755 "$cache"
+exec 9>"$cache/$name.lock"
+flock 9
+[[ ! -d $target ]] || { echo "$target"; exit 0; }
+
+work=$(mktemp -d "$cache/fetch-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
+# From where this machine has its own packages.
+# shellcheck disable=SC2016  # apt-get's own variables
+mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' | awk '$2 == "bookworm" {print $1; exit}')
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+mkdir -p "$work"/{etc/preferences.d,state/lists/partial,cache/archives/partial,root}
+: >"$work/state/status"
+# experimental holds what is newer than in sid, and needs sid for the rest.
+base=$suite
+[[ $suite != experimental ]] || base=sid
+for each in "$base" "$suite"; do
+  echo "deb [signed-by=$keyring] ${mirror:-http://deb.debian.org/debian} $each main"
+done | uniq >"$work/etc/sources.list"
+if [[ $suite == experimental ]]; then
+  cat >"$work/etc/preferences" <<EOF
+Package: $* libpq5 postgresql-client-*
+Pin: release a=experimental
+Pin-Priority: 990
+EOF
+fi
+# A copy of the archive may be older than its release file says.
+apt() {
+  apt-get -q -o Dir::Etc="$work/etc" -o Dir::State="$work/state" -o Dir::State::status="$work/state/status" \
+    -o Dir::Cache="$work/cache" -o Acquire::Check-Valid-Until=false -o APT::Sandbox::User=root "$@"
+}
+{ apt update && apt install -y --download-only --no-install-recommends "$@"; } >"$work/log" 2>&1 ||
+  { tail -n 20 "$work/log" >&2; exit 1; }
+for package in "$work"/cache/archives/*.deb; do
+  dpkg-deb --fsys-tarfile "$package" | tar -x -C "$work/root" --keep-directory-symlink
+done
+
+mv "$work/root" "$work/$name"
+libraries=$target/usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || echo "$(uname -m)-linux-gnu")
+while IFS= read -r -d '' program; do
+  loader=$(patchelf --print-interpreter "$program" 2>/dev/null) || continue
+  patchelf --force-rpath --set-rpath "$libraries" --set-interpreter "$target/usr${loader/#\/usr/}" "$program"
+done < <(find "$work/$name/usr/bin" "$work/$name/usr/sbin" "$work/$name"/usr/lib/postgresql/*/bin -type f -perm -u+x -print0 2>/dev/null)
+chmod -R a+rX "$work/$name"
+mv "$work/$name" "$target"
+echo "$target"
