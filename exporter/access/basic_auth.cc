@@ -19,13 +19,13 @@ namespace {
 
 constexpr std::size_t kMaxKnown = 256;
 constexpr std::size_t kMaxChecks = 128;
-// All scrapers and people behind one NAT or proxy, after a restart.
+// Enough for all scrapers and people behind one NAT or proxy after a restart.
 constexpr std::size_t kMaxChecksByNetwork = 32;
 constexpr std::chrono::seconds kPatience{10};
 
-// What an unknown user is checked against: at the highest cost that a known user's check has, so that the time it takes
-// tells nothing.
-std::string HashForNobody(const Users& users) {
+// The hash against which an unknown user is checked. It has the highest cost of the known users, so the time of the
+// check does not reveal whether a user exists.
+std::string HashWithoutPassword(const Users& users) {
   std::string cost = "04";
   for (const auto& [name, hash] : users) cost = std::max(cost, BcryptCost(hash));
   return UnmatchableBcrypt(cost);
@@ -45,7 +45,7 @@ std::optional<Credentials> ParseBasic(std::string_view authorization) {
   const int length =
       EVP_DecodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(text.data()), static_cast<int>(text.size()));
   if (length < 0) return std::nullopt;
-  // EVP_DecodeBlock counts what stands for the padding.
+  // EVP_DecodeBlock counts the bytes of the padding, too.
   const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
   const std::string decoded(bytes.begin(), bytes.begin() + length - static_cast<std::ptrdiff_t>(padding));
   const auto colon = decoded.find(':');
@@ -58,8 +58,8 @@ BasicAuth::BasicAuth() : secret_() {
 }
 
 BasicAuth::Mark BasicAuth::MarkOf(const Credentials& credentials, const std::string& hash) const {
-  // The hash is in it: a password that was changed is known no longer. Neither hash nor user can hold a NUL that would
-  // shift the borders.
+  // The hash is part of it, so a changed password is no longer cached. Neither hash nor user can contain a NUL, which
+  // would make it ambiguous.
   const std::string text =
       hash + '\0' + std::to_string(credentials.user.size()) + ':' + credentials.user + credentials.password;
   Mark mark{};
@@ -72,7 +72,7 @@ asio::awaitable<BasicAuth::Verdict> BasicAuth::Check(std::shared_ptr<const Users
                                                      std::string network) {
   const auto user = users->find(credentials.user);
   const bool exists = user != users->end();
-  const std::string hash = exists ? user->second : HashForNobody(*users);
+  const std::string hash = exists ? user->second : HashWithoutPassword(*users);
   const Mark mark = MarkOf(credentials, hash);
   if (exists && known_.contains(mark)) co_return Verdict::kYes;
   const auto found = lines_.find(network);
@@ -98,7 +98,7 @@ asio::awaitable<BasicAuth::Verdict> BasicAuth::Check(std::shared_ptr<const Users
   const bool granted = co_await slot.Acquire(executor, After(kPatience));
   if (!granted) co_return Verdict::kBusy;
   const SlotHolder turn(slot);
-  // Somebody before may have come with the same.
+  // An earlier check may have cached the same credentials.
   if (exists && known_.contains(mark)) co_return Verdict::kYes;
   auto work = [password = credentials.password, hash] { return BcryptMatches(password, hash); };
   const bool matches = co_await pool_.Run(std::move(work));

@@ -26,7 +26,7 @@ bool IsBcryptHash(std::string_view text) {
 }
 
 bool BcryptMatches(const std::string& password, const std::string& hash) {
-  // bcrypt would end at the NUL, and take "secret\0anything".
+  // bcrypt would stop at the NUL, and accept "secret\0anything".
   if (password.contains('\0')) return false;
   const auto data = std::make_unique<crypt_data>();
   const char* result = crypt_r(password.c_str(), hash.substr(0, kSaltBytes).c_str(), data.get());

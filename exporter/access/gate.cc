@@ -13,9 +13,9 @@
 namespace pgtls::access {
 namespace {
 
-constexpr std::chrono::seconds kLook{1};
+constexpr std::chrono::seconds kCheckInterval{1};
 
-// Changes when any of the files does: written to, replaced, or a symbolic link to it turned (configmaps).
+// Changes with each of the files: written, replaced, or a symbolic link to it changed (ConfigMaps).
 std::string StateOf(const std::vector<std::string>& files) {
   std::string state;
   for (const auto& file : files) {
@@ -35,8 +35,8 @@ struct Reading {
   std::string state;  // not newer than the configuration
 };
 
-// Twice: which files there are shows only in the first reading, and what changes after the look at them must be seen by
-// the next look.
+// Read twice: the list of files is known only after the first reading, and a change after their state was taken must be
+// detected by the next check.
 Reading Read(const std::string& path) {
   Reading reading;
   reading.state = StateOf(LoadWebConfig(path).files);
@@ -47,7 +47,7 @@ Reading Read(const std::string& path) {
 }  // namespace
 
 struct Gate::Outcome {
-  Reading reading;  // without a configuration: `failure` says why
+  Reading reading;  // without a configuration, `failure` has the reason
   std::string failure;
 };
 
@@ -56,7 +56,7 @@ struct Gate::Threads {
   BlockingPool files{1};
 };
 
-Gate::Gate(std::string path) : path_(std::move(path)), looked_(std::chrono::steady_clock::now()) {
+Gate::Gate(std::string path) : path_(std::move(path)), checked_(std::chrono::steady_clock::now()) {
   if (path_.empty()) {
     config_ = std::make_shared<const WebConfig>();
     return;
@@ -78,7 +78,7 @@ bool Gate::Close() {
 std::optional<Gate::Outcome> Gate::Look(const std::string& path, const std::vector<std::string>& files,
                                         const std::string& state, bool retry) {
   const std::string now = StateOf(files);
-  // A failure may come from a file that is not among these.
+  // A failure may be caused by a file that is not in the list.
   if (!retry && now == state) return std::nullopt;
   Outcome outcome;
   try {
@@ -91,14 +91,14 @@ std::optional<Gate::Outcome> Gate::Look(const std::string& path, const std::vect
 
 asio::awaitable<void> Gate::Refresh() {
   const auto now = std::chrono::steady_clock::now();
-  if (!threads_ || refreshing_ || now - looked_ < kLook) co_return;
+  if (!threads_ || refreshing_ || now - checked_ < kCheckInterval) co_return;
   struct Busy {
     bool& flag;
     explicit Busy(bool& busy) : flag(busy) { flag = true; }
     ~Busy() { flag = false; }
   };
   const Busy busy(refreshing_);
-  looked_ = now;
+  checked_ = now;
   auto work = [path = path_, files = config_->files, state = state_, retry = !failure_.empty()] {
     return Look(path, files, state, retry);
   };

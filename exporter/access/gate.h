@@ -50,7 +50,7 @@ class Gate {
   std::string state_;    // identity of the files from which config_ was read
   std::string failure_;  // why the last reading failed; empty: it succeeded
   bool refreshing_ = false;
-  std::chrono::steady_clock::time_point looked_;
+  std::chrono::steady_clock::time_point checked_;
   std::optional<RateLimiter> limiter_;
   std::unique_ptr<Threads> threads_;  // null without a file
 };

@@ -21,7 +21,7 @@ std::optional<Value> Find(const std::array<std::pair<std::string_view, Value>, k
 
 // Forward secrecy and authenticated encryption, unless the operator names others.
 constexpr const char* kSuites = "ECDHE+AESGCM:ECDHE+CHACHA20";
-// The best that there is below TLS 1.2.
+// The best suites below TLS 1.2.
 constexpr const char* kOldSuites = "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES+SHA1";
 
 void Check(int result, const std::string& what) {
@@ -43,7 +43,7 @@ std::vector<tls::X509Ptr> ReadCertificates(std::string_view pem) {
   ERR_clear_error();
   while (X509* certificate = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr))
     certificates.emplace_back(certificate);
-  // The end is an error to OpenSSL too; anything else is a certificate that cannot be read.
+  // OpenSSL reports the end as an error, too; any other error is a certificate that cannot be read.
   if (!certificates.empty() && ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
     throw TlsError("a certificate cannot be read: " + tls::TakeOpensslError());
   }
@@ -91,7 +91,7 @@ bool HasAllowedName(X509* certificate, const std::vector<std::string>& allowed) 
   return false;
 }
 
-// The only protocol spoken here. A client that insists on another (h2 alone) is told so.
+// The only protocol supported. A client that offers only others (h2) gets an alert.
 int SelectAlpn(SSL*, const unsigned char** out, unsigned char* out_length, const unsigned char* in, unsigned in_length,
                void*) {
   static constexpr std::array<unsigned char, 9> kProtocols = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
@@ -146,7 +146,7 @@ std::optional<std::string_view> ParseGoCipherSuite(std::string_view name) {
       {"TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "ECDHE-RSA-AES256-GCM-SHA384"},
       {"TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305"},
       {"TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"},
-      // Without forward secrecy: only for an operator who names them.
+      // Without forward secrecy: only if an operator names them.
       {"TLS_RSA_WITH_AES_128_CBC_SHA", "AES128-SHA"},
       {"TLS_RSA_WITH_AES_256_CBC_SHA", "AES256-SHA"},
       {"TLS_RSA_WITH_AES_128_GCM_SHA256", "AES128-GCM-SHA256"},
@@ -198,11 +198,11 @@ void TlsContextBuilder::UseKey(std::string_view pem) {
 
 void TlsContextBuilder::UseClientCa(std::string_view pem) {
   X509_STORE* store = SSL_CTX_get_cert_store(context_.get());
-  // As in Go each of them is trusted for what it signed, an intermediate without its root too.
+  // As in Go, each of them is a trust anchor, also an intermediate without its root.
   X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
   for (const auto& certificate : ReadCertificates(pem)) {
     Check(X509_STORE_add_cert(store, certificate.get()), "a CA certificate cannot be used");
-    // Named in the request, so that a client with several certificates sends the right one.
+    // Sent in the request, so that a client with several certificates can choose the right one.
     Check(SSL_CTX_add_client_CA(context_.get(), certificate.get()), "a CA certificate cannot be used");
   }
 }

@@ -22,7 +22,7 @@ using config::Node;
 constexpr std::size_t kMaxConfigBytes = std::size_t{1} << 20;
 constexpr std::size_t kMaxPemBytes = std::size_t{4} << 20;
 
-// What a key gave, and where its complaints belong.
+// The value of a key, and the position for its errors.
 struct Pem {
   std::string text;
   Node node;
@@ -185,12 +185,12 @@ std::map<std::string, std::string, std::less<>> ReadUsers(const Node& section) {
     if (!IsBcryptHash(hash)) node.Fail("expected a bcrypt hash, as `htpasswd -nBC 10 \"\"` prints it");
     users.emplace(name, std::move(hash));
   }
-  // Nobody listed is not the same as nobody asked for.
+  // An empty list is not the same as no list.
   if (users.empty()) section.Fail("no users: remove basic_auth_users to allow access without authentication");
   return users;
 }
 
-// As Go's time.ParseDuration: "1m30s", "1.5s", "500us"; nullopt where it is none, or more than 1h.
+// As Go's time.ParseDuration: "1m30s", "1.5s", "500us"; nullopt if it is not a duration, or more than 1h.
 std::optional<std::chrono::nanoseconds> ParseGoDuration(std::string_view text) {
   using std::chrono::nanoseconds;
   static constexpr std::pair<std::string_view, std::int64_t> kUnits[] = {
@@ -252,7 +252,7 @@ WebConfig LoadWebConfig(const std::string& path) {
   if (root.IsNull()) return web;  // an empty file, or comments alone
   for (const auto& [key, node] :
        root.Map({"tls_server_config", "http_server_config", "basic_auth_users", "rate_limit"})) {
-    // Not a list of users with nobody in it: whoever wrote that did not mean everyone.
+    // An empty list of users is an error: it must not mean that everyone is allowed.
     if (node.IsNull() && key != "basic_auth_users") continue;
     if (key == "tls_server_config") web.tls = TlsReader(path, web.files).Read(node);
     if (key == "http_server_config") web.headers = ReadHttp(node);

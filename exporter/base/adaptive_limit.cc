@@ -5,7 +5,7 @@
 namespace pgtls {
 
 void AdaptiveLimit::Add(const std::string& server, Answer answer, Time asked, Time now, bool more_wait) {
-  // Known to be silent: it counts once.
+  // Already counted as silent.
   const bool news = answer != Answer::kNone ? (silent_.erase(server), true) : silent_.insert(server).second;
   if (!news || asked < decreased_) return;
   if (window_.servers() == 0) window_.start = now;
@@ -17,7 +17,7 @@ void AdaptiveLimit::Add(const std::string& server, Answer answer, Time asked, Ti
   }
   const Time::duration age = now - window_.start;
   const bool judged = age >= std::chrono::seconds(1) && window_.servers() >= Window::kLeastServers;
-  // Too few servers may be left for a window that is full: the others died, or were removed.
+  // A full window may have too few servers: the others died, or were removed.
   if (judged || (overloaded_ && age >= Window::kLongest)) Judge(now);
 }
 

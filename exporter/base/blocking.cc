@@ -12,7 +12,7 @@
 namespace pgtls {
 namespace {
 
-// Threads beyond a set's own that stand in for hanging ones.
+// Threads that replace blocked ones, in addition to a set's own.
 constexpr std::size_t kMaxStandIns = 64;
 
 }  // namespace
@@ -39,14 +39,14 @@ struct BlockingPool::Shared : std::enable_shared_from_this<BlockingPool::Shared>
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<Item> queue;
-  std::size_t running = 0;    // threads that have not left their loop
-  std::size_t stand_ins = 0;  // threads that hang and are stood in for; they leave when they are free
+  std::size_t running = 0;    // threads that are in their loop
+  std::size_t stand_ins = 0;  // blocked threads that have a replacement; they end when their work ends
   bool closed = false;
 
-  // False where the system gives no thread (a limit of processes, no memory). REQUIRES: mutex is held.
+  // Returns false if the system cannot start a thread (a limit of processes, no memory). REQUIRES: mutex is held.
   bool StartThread() {
     try {
-      // Detached: one that hangs in its work can never be joined. All that a thread uses, it owns through `shared`.
+      // Detached, because a blocked thread can never be joined. A thread owns everything that it uses through `shared`.
       std::thread([shared = shared_from_this()] { shared->Loop(); }).detach();
     } catch (const std::system_error&) {
       return false;
@@ -55,7 +55,7 @@ struct BlockingPool::Shared : std::enable_shared_from_this<BlockingPool::Shared>
     return true;
   }
 
-  // One thread in place of the one that is in this work, once. REQUIRES: mutex is held.
+  // Starts one thread in place of the one that is blocked in this work, once. REQUIRES: mutex is held.
   void StandIn(Ticket& ticket) {
     if (ticket.stood_in || closed || stand_ins >= kMaxStandIns || !StartThread()) return;
     ticket.stood_in = true;
@@ -74,19 +74,20 @@ struct BlockingPool::Shared : std::enable_shared_from_this<BlockingPool::Shared>
       item.ticket->since = std::chrono::steady_clock::now();
       lock.unlock();
       item.work();
-      // Freed before the lock is taken and away from the loop: what the work owns may itself be slow to free.
+      // Destroyed before the lock is taken, and not on the loop: destroying what the work owns may be slow.
       item.work = nullptr;
       lock.lock();
-      // Under the lock, so that Close() is a border: the executor may be gone behind it.
+      // Under the lock, so that nothing is posted after Close(): the executor may no longer exist then.
       if (!closed && item.ticket->state == Ticket::State::kRunning) asio::post(item.executor, std::move(item.done));
       item.ticket->state = Ticket::State::kOver;
-      // Another has taken its place. Only now: a thread that left sooner would leave the place of one that still hangs.
+      // Another thread has replaced this one. It ends only now: ending sooner would free the place of a thread that is
+      // still blocked.
       if (item.ticket->stood_in) {
         --stand_ins;
         break;
       }
     }
-    // Now and not at the thread's exit, which the process's end may overtake: libcrypto would be torn down under it.
+    // Here and not at the thread's exit: the process may exit first, and libcrypto would be destroyed while it is used.
     lock.unlock();
     OPENSSL_thread_stop();
     lock.lock();
@@ -105,7 +106,7 @@ std::shared_ptr<BlockingPool::Ticket> BlockingPool::Submit(Shared& shared, asio:
   auto ticket = std::make_shared<Ticket>();
   const std::lock_guard lock(shared.mutex);
   if (shared.closed) return ticket;
-  // With the first work; and again, where the system gave fewer then.
+  // At the first work, and again if the system could not start all of them.
   while (shared.running - shared.stand_ins < shared.threads && shared.StartThread()) {
   }
   shared.queue.push_back({ticket, std::move(executor), std::move(work), std::move(done)});
@@ -135,7 +136,7 @@ bool BlockingPool::Close() {
     shared->closed = true;
     dropped.swap(shared->queue);
     shared->changed.notify_all();
-    // Work in progress is almost always a matter of milliseconds; only a hanging resolver is not waited for.
+    // Work in progress almost always ends within milliseconds; a blocked resolver is not waited for.
     all_left &= shared->changed.wait_for(lock, std::chrono::milliseconds(200), [&] { return shared->running == 0; });
   }
   return all_left;

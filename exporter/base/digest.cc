@@ -6,7 +6,7 @@
 namespace pgtls {
 namespace {
 
-// EVP_sha256() would be looked up anew, under locks, for each digest.
+// Fetched once: EVP_sha256() would be looked up under locks for each digest.
 const EVP_MD* Sha256() {
   static EVP_MD* const fetched = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   if (fetched == nullptr) throw std::bad_alloc();

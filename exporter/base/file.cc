@@ -30,11 +30,11 @@ class Descriptor {
 }  // namespace
 
 std::string ReadFile(const std::string& path, std::size_t max_bytes) {
-  // To open a FIFO or a device has effects of its own: a FIFO's writer goes on, and loses what it writes.
+  // Opening a FIFO or a device has side effects: a FIFO's writer continues, and its data are lost.
   struct stat before{};
   if (stat(path.c_str(), &before) != 0) throw std::system_error(errno, std::generic_category(), path);
   if (!S_ISREG(before.st_mode)) throw Error(FailureReason::kError, path + ": not a regular file");
-  // O_NONBLOCK: it may have become one since.
+  // O_NONBLOCK: it may have become a FIFO after the check.
   const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.get() < 0) throw std::system_error(errno, std::generic_category(), path);
   struct stat status{};

@@ -66,7 +66,7 @@ ssize_t WriteCookie(void* /*unused*/, const char* bytes, std::size_t size) {
 void TakeForeignOutput() {
   std::set_terminate(&LogAndAbort);
   FILE* stream = fopencookie(nullptr, "w", {.read = nullptr, .write = &WriteCookie, .seek = nullptr, .close = nullptr});
-  if (stream == nullptr) return;  // out of memory: the lines stay raw
+  if (stream == nullptr) return;  // out of memory: the lines are written unchanged
   setvbuf(stream, nullptr, _IOLBF, BUFSIZ);
   stderr = stream;  // glibc: a variable, meant to be set
 }

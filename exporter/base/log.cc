@@ -24,7 +24,7 @@ constexpr std::size_t kMaxValueBytes = 1000;
 std::atomic<Level> g_level{Level::kInfo};
 std::atomic<Format> g_format{Format::kLogfmt};
 
-// A whole line, or as much of it as standard error takes. It waits as long as nobody reads.
+// Writes a whole line, or as much as standard error accepts. Blocks while standard error is not read.
 void WriteToStderr(std::string_view line) {
   while (!line.empty()) {
     const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
@@ -40,7 +40,8 @@ void WriteToStderr(std::string_view line) {
   }
 }
 
-// Where lines go. Leaked on purpose: a thread that outlives main may still log, and the writer may be stuck in a write.
+// The destination of the lines. Leaked on purpose: a thread that outlives main may still log, and the writer may be
+// blocked in a write.
 class LineWriter {
  public:
   void Write(std::string line) {
@@ -58,7 +59,7 @@ class LineWriter {
   void StartBackground() {
     const std::lock_guard lock(mutex_);
     if (background_) return;
-    std::thread([this] { Run(); }).detach();  // a write that nobody reads never ends: it can never be joined
+    std::thread([this] { Run(); }).detach();  // a blocked write never ends, so the thread can never be joined
     background_ = running_ = true;
   }
 
@@ -67,7 +68,7 @@ class LineWriter {
     return changed_.wait_for(lock, limit, [this] { return !background_ || (queue_.empty() && !writing_); });
   }
 
-  // Lines are written by their callers again, unless the thread is stuck.
+  // Callers write their lines again, unless the thread is blocked.
   void StopBackground(std::chrono::milliseconds limit) {
     if (!Flush(limit)) return;
     std::unique_lock lock(mutex_);
@@ -82,7 +83,7 @@ class LineWriter {
   }
 
  private:
-  // Minutes of a busy fleet's lines.
+  // Enough for minutes of a busy fleet.
   static constexpr std::size_t kMaxQueuedBytes = 1 << 20;
 
   void Run();
@@ -95,7 +96,7 @@ class LineWriter {
   std::uint64_t reported_ = 0;  // of dropped_
   bool background_ = false;
   bool running_ = false;  // the thread
-  bool writing_ = false;  // it is in a write
+  bool writing_ = false;  // it is writing
 };
 
 LineWriter& Lines() {

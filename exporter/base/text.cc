@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
-// Length of the valid UTF-8 sequence at the front of `text`, 0 where there is none (RFC 3629: no surrogates, no
-// overlong forms).
+// Returns the length of the valid UTF-8 sequence at the beginning of `text`, or 0 (RFC 3629: no surrogates, no overlong
+// forms).
 std::size_t SequenceLength(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
   const auto continues = [&](std::size_t i, std::uint8_t low = 0x80, std::uint8_t high = 0xBF) {
@@ -78,7 +78,7 @@ std::string Printable(std::string_view text, std::size_t max_bytes) {
   const std::string valid = ValidUtf8(text);
   for (std::size_t i = 0; i < valid.size(); ++i) {
     const auto byte = static_cast<std::uint8_t>(valid[i]);
-    // U+0080 … U+009F are C2 80 … C2 9F: terminals obey some of them (CSI is U+009B).
+    // U+0080 … U+009F are C2 80 … C2 9F; terminals interpret some of them (CSI is U+009B).
     const bool c1 = byte == 0xC2 && static_cast<std::uint8_t>(valid[i + 1]) < 0xA0;
     if (c1) {
       result += fmt::format("\\x{:02x}", static_cast<std::uint8_t>(valid[++i]));

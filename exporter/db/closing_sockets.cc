@@ -18,7 +18,8 @@ bool IsConnected(int socket) {
   return getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &size) == 0;  // NOLINT(*-reinterpret-cast)
 }
 
-// A host that is gone must not count for ever. These fail on a Unix socket, whose server cannot vanish without closing.
+// A host that disappeared must not count forever. These calls fail on a Unix socket, whose server cannot disappear
+// without closing it.
 void GiveUpInAMinute(int socket) {
   const auto set = [socket](int level, int option, int value) {
     setsockopt(socket, level, option, &value, sizeof(value));
@@ -30,7 +31,7 @@ void GiveUpInAMinute(int socket) {
   set(IPPROTO_TCP, TCP_USER_TIMEOUT, 60'000);
 }
 
-// What the server still sends is read and dropped: unread bytes would hide its end.
+// Data that the server still sends are read and discarded: unread bytes would hide the end of the connection.
 bool IsClosedByServer(int socket) {
   std::array<char, 4096> dropped{};
   for (;;) {

@@ -15,7 +15,7 @@
 namespace pgtls::db {
 namespace {
 
-// From the socket: PQhostaddr has no interface, and without it a link-local address leads nowhere.
+// From the socket: PQhostaddr has no interface, without which a link-local address cannot be used.
 void SetAddress(int socket, Peer& peer) {
   sockaddr_storage storage{};
   socklen_t size = sizeof(storage);
@@ -69,7 +69,7 @@ Connection::Connection(const asio::any_io_executor& executor, ConnHandle conn, s
 Connection::~Connection() { Close(); }
 
 void Connection::Close() {
-  // The descriptor is libpq's: it must leave the reactor before libpq closes it.
+  // libpq owns the descriptor: it must be removed from the reactor before libpq closes it.
   if (socket_.is_open()) socket_.release();
   if (closing_) closing_->Finish(std::move(conn_));
   conn_.reset();
@@ -93,7 +93,7 @@ asio::awaitable<std::vector<Answer>> Connection::QueryAll(std::vector<Request> r
   const Deadline asked = std::chrono::steady_clock::now();
   std::string what = "query";
   for (const Request& request : requests) what += " " + request.statement.name;
-  // A wait for the turn that takes too long closes nothing: the connection is another's then.
+  // If the wait for the connection takes too long, it stays open: another coroutine is using it.
   const bool granted = co_await turn_.Acquire(socket_.get_executor(), deadline);
   if (!granted) {
     silent_ = last_heard_ < asked;
@@ -108,7 +108,8 @@ asio::awaitable<std::vector<Answer>> Connection::QueryAll(std::vector<Request> r
     if (std::ranges::any_of(answers, spends)) Close();
     co_return answers;
   } catch (...) {
-    // Lost, or cancelled in mid-answer. A cancel request would block and go out in clear text: closing says the same.
+    // Lost, or cancelled during an answer. A cancel request would block and be sent in clear text; closing has the same
+    // effect.
     silent_ = last_heard_ < asked && std::chrono::steady_clock::now() >= deadline;
     Close();
     throw;
@@ -141,7 +142,7 @@ Connection::Preamble Connection::NextPreamble(Deadline deadline) const {
   return {{BoundRequest(timeout)}, timeout, false};
 }
 
-// Takes the preamble's answers off the front.
+// Removes the preamble's answers from the beginning.
 void Connection::TakePreamble(Preamble& preamble, std::vector<Answer>& answers) {
   if (preamble.requests.empty()) return;
   const auto end = answers.begin() + static_cast<std::ptrdiff_t>(std::min(preamble.requests.size(), answers.size()));
@@ -150,7 +151,7 @@ void Connection::TakePreamble(Preamble& preamble, std::vector<Answer>& answers) 
     if (preamble.names_backend && answer + 1 == end) backend_ = ReadBackend(row);
   }
   answers.erase(answers.begin(), end);
-  // An error takes back what its transaction has set.
+  // An error rolls the settings of its transaction back.
   const bool stays = std::ranges::all_of(answers, [](const Answer& answer) { return answer.has_value(); });
   if (stays) statement_timeout_ = preamble.statement_timeout;
 }
@@ -193,7 +194,7 @@ asio::awaitable<void> Connection::Flush() {
     const int unsent = PQflush(conn_.get());
     if (unsent < 0) ThrowLost();
     if (unsent == 0) co_return;
-    // Both: a server that waits until its answers are read reads no more requests.
+    // Reads as well as writes: a server that waits for its answers to be read does not read further requests.
     auto either = asio::experimental::make_parallel_group(socket_.async_wait(stream_descriptor::wait_write, deferred),
                                                           socket_.async_wait(stream_descriptor::wait_read, deferred));
     co_await either.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
@@ -235,7 +236,7 @@ asio::awaitable<std::optional<Answer>> Connection::ReceiveOne() {
     const std::string severity = field(PG_DIAG_SEVERITY_NONLOCALIZED);
     const std::string code = field(PG_DIAG_SQLSTATE);
     DbError error(ReasonForSqlstate(code), code, Readable(field(PG_DIAG_MESSAGE_PRIMARY).c_str()));
-    // The last that is heard of this session.
+    // This ends the session.
     if (severity == "FATAL" || severity == "PANIC") throw DbError(FailureReason::kConnection, code, error.what());
     if (PQstatus(conn_.get()) == CONNECTION_BAD) ThrowLost();
     const ResultHandle end = co_await Next();

@@ -18,7 +18,7 @@
 namespace pgtls::db {
 namespace {
 
-// What a step on the pool's thread may touch; it outlives an abandoned connect.
+// What a step on the pool's thread may use; it outlives an abandoned connection attempt.
 struct Attempt {
   explicit Attempt(ConnectOptions connect_options) : options(std::move(connect_options)) {}
   ~Attempt() {
@@ -32,10 +32,10 @@ struct Attempt {
   bool lacks_passphrase = false;  // sslkey is encrypted, and there is no sslpassword
 };
 
-// Whether the step of libpq that this thread is in has asked for the passphrase of a client key in vain.
+// Whether libpq asked in the current step for the passphrase of a client key and got none.
 thread_local bool t_lacks_passphrase = false;
 
-// Without a hook OpenSSL would ask on the terminal (fe-secure-openssl.c, initialize_SSL). libpq's own gives
+// Without a hook OpenSSL would prompt on the terminal (fe-secure-openssl.c, initialize_SSL). libpq's own hook returns
 // sslpassword.
 int GivePassphrase(char* buffer, int size, PGconn* conn) {
   const int length = PQdefaultSSLKeyPassHook_OpenSSL(buffer, size, conn);
@@ -65,7 +65,7 @@ void Start(Attempt& attempt) {
                        std::string("password_file ") + error.what());
     }
   }
-  // Later entries win over earlier ones: a password file over a password in the string, the string over our fallbacks.
+  // Later entries override earlier ones: a password file overrides a password in the string, the string our defaults.
   const std::array<const char*, 4> keywords = {"fallback_application_name", "dbname",
                                                password.empty() ? nullptr : "password", nullptr};
   const std::array<const char*, 4> values = {"pg_tls_exporter", attempt.options.conninfo.c_str(), password.c_str(),
@@ -85,15 +85,15 @@ void Start(Attempt& attempt) {
   throw ReadConnectError(message, PQconnectionNeedsPassword(attempt.conn.get()) != 0);
 }
 
-// libpq's asynchronous interface ignores connect_timeout: a silent first host would hide the second for ever. One
-// repeated SYN (3 s) is enough to know. Each step may have opened another socket.
+// libpq's asynchronous interface ignores connect_timeout, so a first host that does not answer would hide the second
+// forever. One repeated SYN (3 s) is enough. Each step may have opened another socket.
 void BoundSyn(int socket) {
   const int once = 1;
   setsockopt(socket, IPPROTO_TCP, TCP_SYNCNT, &once, sizeof(once));  // fails on a Unix socket, where it is not needed
 }
 
-// What a connection needs only during its handshake: the trust store (0.8 MB a connection with a system's CA bundle)
-// and full-size buffers.
+// Memory that a connection needs only for its handshake: the trust store (0.8 MB per connection with the system's CA
+// bundle) and full-size buffers.
 void ReleaseTlsMemory(PGconn* conn) {
   auto* ssl = static_cast<SSL*>(PQgetssl(conn));
   if (ssl == nullptr) return;
@@ -101,7 +101,8 @@ void ReleaseTlsMemory(PGconn* conn) {
   SSL_CTX_set_cert_store(SSL_get_SSL_CTX(ssl), X509_STORE_new());
 }
 
-// Waits on a descriptor that libpq owns; it leaves the reactor before libpq touches it again, however the wait ends.
+// Waits on a descriptor that libpq owns. It is removed from the reactor before libpq uses it again, however the wait
+// ends.
 class BorrowedSocket {
  public:
   BorrowedSocket(const asio::any_io_executor& executor, int socket) : descriptor_(executor, socket) {}
@@ -157,7 +158,7 @@ class Connector::Turn : public std::enable_shared_from_this<Turn> {
   }
 
  private:
-  // Longer than an answer takes from the other side of the earth.
+  // Longer than any round trip.
   static constexpr std::chrono::milliseconds kSilence{250};
 
   Connector& connector_;

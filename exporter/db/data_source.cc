@@ -50,10 +50,10 @@ std::size_t EndOfUri(std::string_view text) {
   return text.size();
 }
 
-// The rules of libpq (fe-connect.c, conninfo_parse): a quote counts at the start of a value only, and a backslash takes
-// the next character's meaning.
+// The rules of libpq (fe-connect.c, conninfo_parse): a quote counts only at the start of a value, and a backslash
+// removes the meaning of the next character.
 std::size_t EndOfKeywords(std::string_view text) {
-  bool value = false;  // the next character that is no blank begins one
+  bool value = false;  // the next character that is not a blank begins a value
   for (std::size_t at = 0; at < text.size();) {
     if (Separates(text, at)) return at;
     if (value && text[at] == '\'') {

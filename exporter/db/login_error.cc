@@ -11,7 +11,7 @@ namespace {
 
 using enum LoginProblem;
 
-// libpq puts one attempt's text behind the other's; each begins on a line of its own.
+// libpq concatenates the texts of all attempts; each begins on a new line.
 std::string_view LastAttempt(std::string_view message) {
   std::size_t begin = 0;
   for (const std::string_view start : {"\nconnection to server ", "\ncould not translate host name "}) {
@@ -21,7 +21,7 @@ std::string_view LastAttempt(std::string_view message) {
   return message.substr(begin);
 }
 
-// Names in a message say nothing about the reason: a host may be called "password-db".
+// Names in a message are no evidence of the reason: a host may be called "password-db".
 std::string WithoutQuoted(std::string_view message) {
   std::string text;
   bool quoted = false;
@@ -35,7 +35,8 @@ std::string WithoutQuoted(std::string_view message) {
   return text;
 }
 
-// "LOCATION:  auth_failed, auth.c:330": the routine. Empty without one: no PostgreSQL said this (a pooler did).
+// "LOCATION:  auth_failed, auth.c:330": the routine. Empty if there is none: the message is not PostgreSQL's but a
+// pooler's.
 std::string_view RoutineIn(std::string_view message) {
   constexpr std::string_view kStart = "\nLOCATION:  ";
   const std::size_t at = message.rfind(kStart);
@@ -66,7 +67,7 @@ LoginProblem ProblemOfServer(std::string_view sqlstate, std::string_view routine
   return kServerError;
 }
 
-// libpq's own errors (fe-connect.c, fe-auth.c, fe-secure-openssl.c), the first that fits; all words of an entry are in
+// libpq's own errors (fe-connect.c, fe-auth.c, fe-secure-openssl.c). The first entry decides of which all words are in
 // the text.
 struct Words {
   LoginProblem problem;
@@ -159,7 +160,7 @@ FailureReason ReasonOf(LoginProblem problem) {
   return FailureReason::kConnection;
 }
 
-// One line, without the source lines of the server, which help nobody here.
+// One line, without the server's source locations.
 std::string Readable(std::string text) {
   constexpr std::string_view kLocation = "\nLOCATION:";
   for (std::size_t at = text.find(kLocation); at != std::string::npos; at = text.find(kLocation, at)) {

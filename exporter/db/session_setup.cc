@@ -8,7 +8,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// pg_temp is named last: unnamed it comes first, and a temporary view would stand in for a catalog.
+// pg_temp is named last: if it is not named it comes first, and a temporary view could replace a catalog.
 constexpr std::string_view kSearchPath = "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', $1)";
 
 // Parsed under the search_path that the statement before it set.
@@ -42,7 +42,7 @@ Statement BackendPidStatement() { return {"", "SELECT pg_catalog.pg_backend_pid(
 
 std::vector<Request> SetUpRequests(milliseconds statement_timeout, bool local) {
   const std::string is_local = local ? "true" : "false";
-  // Unnamed: nothing is left of them, wherever they ran.
+  // Unnamed, so that nothing is left in the backend.
   return {{{"", kSearchPath}, {is_local}},
           {{"", kSettings}, {is_local, Text(statement_timeout), LockTimeout(statement_timeout)}}};
 }

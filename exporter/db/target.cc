@@ -21,12 +21,12 @@ bool MayHoldSecret(const std::string& conninfo) {
   return conninfo.find("password") != std::string::npos || conninfo.find('@') != std::string::npos;
 }
 
-// A value of an option as a message may show it. In a string that is written wrong, any piece may be the password's.
+// The value of an option for a message. In a malformed string, any piece may belong to the password.
 std::string Shown(const std::string& value, const std::string& conninfo) {
   return MayHoldSecret(conninfo) ? "…" : Printable(value, 60);
 }
 
-// A complaint about an option whose name begins as one of libpq's does: a slip of the pen, and no piece of a password.
+// The message about an option whose name begins like one of libpq's: a typing error, not a piece of a password.
 bool NamesMistypedOption(const std::string& text) {
   constexpr std::size_t kAlike = 3;
   for (const std::string_view complaint : {"invalid connection option \"", "invalid URI query parameter: \""}) {
@@ -43,13 +43,13 @@ bool NamesMistypedOption(const std::string& text) {
   return false;
 }
 
-// libpq quotes pieces of the string in its complaints, and an unquoted space in a password makes a piece of it such a
-// quote.
+// libpq quotes pieces of the string in its messages, and after an unquoted space in a password such a piece may be part
+// of it.
 std::string WithoutSecrets(const std::string& message, const std::string& conninfo) {
   std::string text = OneLine(message);
   const bool may_hold_secret = MayHoldSecret(conninfo);
   if (NamesMistypedOption(text)) return Printable(text);
-  // From the first quote to the last: a quote in the password itself would make any pairing wrong.
+  // From the first quote to the last: with a quote in the password, pairs cannot be recognized.
   const auto first = text.find('"');
   const auto last = text.rfind('"');
   if (may_hold_secret && first != std::string::npos) {
@@ -75,8 +75,8 @@ void CheckOneOf(const Target& target, const std::string& conninfo, std::string_v
       fmt::format("conninfo: {} '{}' is none of {}", name, Shown(value, conninfo), fmt::join(values, ", ")));
 }
 
-// "postgresql://…" or "user:password@…" inside of a value: two URIs that something other than a comma divides are one
-// to libpq, and the second, its password included, would be a database or a host that errors name.
+// "postgresql://…" or "user:password@…" in a value: to libpq, two URIs not separated by a comma are one, and the
+// second, with its password, would be a database or host name in error messages.
 void CheckNoUri(const Target& target) {
   for (const auto& [name, value] : target.options) {
     const auto colon = value.find(':');
@@ -104,8 +104,8 @@ void CheckPorts(const std::string& ports, const std::string& conninfo) {
   }
 }
 
-// libpq's complaint about the merged options where `name` has an impossible value, which is the last thing that it
-// looks at before it resolves a name or opens a socket.
+// Returns libpq's message about the merged options if `name` has an impossible value. libpq checks that last, before it
+// resolves a name or opens a socket.
 std::string ComplaintAfterMerge(const ConnHandle& conn, const std::string& name) {
   if (!conn) return "out of memory";
   const std::string message = PQerrorMessage(conn.get());
@@ -118,7 +118,7 @@ ConnHandle Merged(const std::string& conninfo, const char* impossible) {
   return ConnHandle(PQconnectStartParams(keywords.data(), values.data(), 1));
 }
 
-// libpq complains about the file that PGSERVICEFILE names, and it is not there: it may be on a mount that is late.
+// libpq reports the file that PGSERVICEFILE names, and it does not exist: its file system may be mounted later.
 bool LacksServiceFile(const std::string& complaint) {
   const char* const file = std::getenv("PGSERVICEFILE");  // NOLINT(concurrency-mt-unsafe): nothing writes it
   return file != nullptr && complaint.contains(file) && access(file, F_OK) != 0;
@@ -170,14 +170,14 @@ Target ResolveTarget(const std::string& conninfo) {
     if (secret || unset || std::string_view(option->keyword) == "channel_binding") continue;
     target.options[option->keyword] = option->val;
   }
-  // The default socket directory is compiled into libpq and stands in no option.
+  // The default socket directory is compiled into libpq and is in no option.
   if (target.host().empty()) target.options["host"] = PQhost(conn.get());
   CheckNoUri(target);
   CheckOneOf(target, conninfo, "sslmode", {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"});
   CheckOneOf(target, conninfo, "target_session_attrs",
              {"any", "read-write", "read-only", "primary", "standby", "prefer-standby"});
   CheckPorts(target.option("port"), conninfo);
-  // The other values, which libpq judges after the merge (TLS versions, gssencmode …).
+  // The other values, which libpq checks after the merge (TLS versions, gssencmode …).
   const std::string rest = ComplaintAfterMerge(Merged(conninfo, "target_session_attrs"), "target_session_attrs");
   if (!rest.empty()) throw ConfigError("conninfo: " + WithoutSecrets(rest, conninfo));
   return target;

@@ -38,7 +38,7 @@ http::Request ReadRequest(const mg_request_info& info, const Peer& peer) {
   return request;
 }
 
-// One connect, after mg_stop has set its flag, wakes the thread that accepts; without it mg_stop waits for a timer of 2
+// One connection, after mg_stop has set its flag, wakes the accepting thread; without it mg_stop waits for a timer of 2
 // s.
 void Wake(std::uint16_t port) {
   const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -64,11 +64,11 @@ CivetWeb::CivetWeb(int workers, const http::Router& router, Peers& peers) : rout
   };
   const std::string threads = std::to_string(workers);
   const std::string max_request = std::to_string(http::kMaxHeadBytes + 1024);
-  // Strangers are turned away where they are accepted, before they take a worker: so none can be held by saying
-  // nothing.
+  // Other clients are refused when they are accepted, before they occupy a worker, so an idle connection cannot hold
+  // one.
   const std::string access = "-0.0.0.0/0,+" + peers.address();
-  // tcp_nodelay: without it the last bytes of a response wait 40 ms for an acknowledgement. request_timeout_ms bounds
-  // each wait of a worker: the front ends a connection that does not move long before.
+  // tcp_nodelay: without it the last bytes of a response wait 40 ms for an acknowledgement. request_timeout_ms limits
+  // each wait of a worker; the front ends a stalled connection long before.
   std::vector<const char*> options;
   for (const auto& [name, value] : {std::pair{"listening_ports", "127.0.0.1:0"},
                                     {"access_control_list", access.c_str()},
@@ -113,7 +113,7 @@ int CivetWeb::BeginRequest(mg_connection* connection) {
   if (!peer) return 403;  // without a byte: CivetWeb closes the connection
   try {
     return self.Answer(connection, info, *peer);
-  } catch (const std::exception& error) {  // memory: nothing may pass through CivetWeb's frames
+  } catch (const std::exception& error) {  // out of memory: no exception may pass through CivetWeb's stack frames
     log::Error("response failed", {{"client", peer->client}, {"err", error.what()}});
   }
   return 500;
@@ -137,8 +137,7 @@ int CivetWeb::Answer(mg_connection* connection, const mg_request_info& info, Pee
   return status;
 }
 
-// CivetWeb refused a request before begin_request. The front, which gets an end without a response, answers in its
-// place.
+// CivetWeb refused a request before begin_request. The front receives no response, and answers itself.
 int CivetWeb::HttpError(mg_connection*, int, const char*) { return 0; }
 
 }  // namespace pgtls::front

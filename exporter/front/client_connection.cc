@@ -14,12 +14,12 @@ namespace {
 
 constexpr std::size_t kReadBytes = 2048;
 constexpr std::size_t kRelayBytes = std::size_t{64} * 1024;
-// What a refused client may still send before the connection is cut: a close with bytes unread would take our answer
-// with it.
+// How much a refused client may still send before the connection is closed: closing with unread bytes would discard our
+// response.
 constexpr std::size_t kLingerBytes = std::size_t{1024} * 1024;
 constexpr std::chrono::milliseconds kLinger{2000};
 
-// Takes a port out of the register before the socket that holds it is closed.
+// Removes a port from the register before its socket is closed.
 class Registration {
  public:
   Registration(Peers& peers, std::uint16_t port, std::shared_ptr<Peer> peer) : peers_(peers), port_(port) {
@@ -72,14 +72,14 @@ void ClientConnection::Enter(Phase phase, std::chrono::milliseconds limit) {
 void ClientConnection::NoteProgress(Clock::time_point now) {
   if (phase_ != Phase::kResponding) return;
   const int before = std::exchange(unacknowledged_, transport_.UnacknowledgedBytes());
-  if (unacknowledged_ < before) last_progress_ = now;  // what was written in between was progress by itself
+  if (unacknowledged_ < before) last_progress_ = now;  // writing in between counted as progress already
 }
 
 void ClientConnection::Abort() {
   if (phase_ == Phase::kClosed) return;
   phase_ = Phase::kClosed;
   transport_.Close();
-  // Ends the wait on inner_ too. That socket stays open until its port is out of the register.
+  // Ends the wait on inner_, too. That socket stays open until its port is removed from the register.
   cancellation_.emit(asio::cancellation_type::terminal);
 }
 
@@ -98,9 +98,9 @@ asio::awaitable<void> ClientConnection::Run(std::shared_ptr<ClientConnection> se
 asio::awaitable<void> ClientConnection::Talk() {
   co_await shared_.gate->Refresh();
   transport_.UseTls(shared_.gate->config()->tls);
-  const auto handshaken = co_await transport_.Handshake();
-  if (handshaken == Transport::Handshaken::kNo) co_return;
-  if (handshaken == Transport::Handshaken::kPlainHttp) {
+  const auto handshake = co_await transport_.Handshake();
+  if (handshake == Transport::HandshakeResult::kNo) co_return;
+  if (handshake == Transport::HandshakeResult::kPlainHttp) {
     http::Response response = http::PlainResponse(400);
     response.body = "This port speaks HTTPS.\n";
     co_await Refuse(std::move(response), false);
@@ -115,7 +115,7 @@ asio::awaitable<void> ClientConnection::Talk() {
   }
 }
 
-// Leaves the request, and what came after it, in received_.
+// The request, and data after it, stay in received_.
 asio::awaitable<std::optional<http::RequestHead>> ClientConnection::ReadRequest() {
   bool begun = false;
   std::optional<http::RequestHead> head;
@@ -180,11 +180,11 @@ asio::awaitable<ClientConnection::Next> ClientConnection::Relay(const http::Requ
   bool begun = false;
   bool whole = false;
   {
-    // Held until the last byte: as many pages as there are workers are kept for those who read them, and no more.
+    // Held until the last byte, so there are never more pages in memory than workers.
     const FairSemaphore::Permit held = std::move(permit);
     const Carried carried = co_await CarryFromWorker(peer, std::move(request), begun);
     if (carried == Carried::kClientGone) co_return Next::kEnd;
-    // A rest without all that goes before it would be another response.
+    // The rest without the part before it would be a different response.
     whole = begun && carried == Carried::kAll && peer->complete;
     if (whole && peer->rest.size() > 0) {
       http::BodyReader rest(peer->rest);

@@ -20,13 +20,13 @@ namespace pgtls::front {
 namespace {
 
 constexpr std::chrono::milliseconds kSweep{250};
-// How long a reader may take nothing while others wait for a worker: several round trips of a slow path, with a packet
-// lost.
+// How long a client may read nothing while requests wait for a worker: several round trips of a slow path, with a lost
+// packet.
 constexpr std::chrono::milliseconds kStall{4'000};
-// The time in which all who wait should get a worker, below FrontLimits::queue. The more wait, the less is left for
-// each reader that has stalled.
+// The time in which all waiting requests should get a worker, below FrontLimits::queue. The more requests wait, the
+// less time each stalled client has.
 constexpr std::chrono::milliseconds kQueueTarget{8'000};
-// How long whoever waits longest for a worker bears with readers that do read, only slowly.
+// How long a queued request tolerates slow readers that hold every worker before the slowest is disconnected.
 constexpr std::chrono::seconds kPatience{8};
 
 constexpr std::chrono::minutes kAcceptErrorLines{1};
@@ -88,16 +88,16 @@ class Front::Impl {
         Admit(std::move(socket));
       } else {
         NoteAcceptError(error);
-        // The peer stays in the kernel's queue; a connection that waits makes room for it.
+        // The new connection stays in the kernel's queue; a waiting connection is closed to make room for it.
         if (IsOutOfRoom(error)) EvictWaiting();
-        // Whatever it is, it may last: without a pause this would be all that the thread does.
+        // The error may last: without a pause the thread would do nothing else.
         pause.expires_after(std::chrono::milliseconds(20));
         co_await pause.async_wait(kAsTuple);
       }
     }
   }
 
-  // Once a minute, with how many there were since the last line.
+  // Once a minute, with their number since the last line.
   void NoteAcceptError(const std::error_code& error) {
     ++accept_errors_;
     const auto now = Clock::now();
@@ -128,8 +128,8 @@ class Front::Impl {
     connections_.erase(place);
   }
 
-  // Cuts a connection for a new one: of the network that has most the one that waits longest, for its request before
-  // others. False: every one is with its handler.
+  // Closes a connection for a new one: of the network with most connections the one that waits longest, preferably for
+  // its request. Returns false if all of them are with their handlers.
   bool EvictWaiting() {
     using Phase = ClientConnection::Phase;
     const auto evictable = [](const ClientConnection& connection) {
@@ -142,8 +142,8 @@ class Front::Impl {
     return Cut(1, evictable, order);
   }
 
-  // Gives the requests in the queue the permits of those who hold theirs for nothing: of the network that holds most
-  // first. More than one at a time: a crowd of them would outlast the queue otherwise.
+  // Gives queued requests the permits of stalled clients, first of the network that holds most. More than one at a
+  // time: many stalled clients would otherwise outlast the queue.
   void FreePermits(Clock::time_point now) {
     const auto waiting = shared_.permits.waiting_since();
     if (!waiting) return;
@@ -170,8 +170,7 @@ class Front::Impl {
     return static_cast<std::ptrdiff_t>(shared_.permits.held(connection.network()));
   }
 
-  // Cuts those that come first by `order`, `most` of them, of the connections for which `which` holds. False: there are
-  // none.
+  // Closes the first `most` connections by `order` of those for which `which` holds. Returns false if there are none.
   template <typename Which, typename Order>
   bool Cut(std::size_t most, const Which& which, const Order& order) {
     std::vector<std::pair<decltype(order(*connections_.front())), ClientConnection*>> victims;
@@ -201,10 +200,10 @@ class Front::Impl {
   const std::size_t workers_;
   bool closing_ = false;
   asio::io_context io_{1};
-  // Below io_: what their threads hand back goes there.
+  // After io_, because their threads post to it.
   access::Gate gate_;
   Connections connections_;
-  std::map<std::string, std::size_t> by_network_;  // how many connections each has; none of them 0
+  std::map<std::string, std::size_t> by_network_;  // number of connections of each; never 0
   std::vector<asio::ip::tcp::acceptor> acceptors_;
   asio::steady_timer sweep_timer_;
   std::vector<std::string> addresses_;

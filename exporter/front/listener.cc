@@ -14,12 +14,12 @@ namespace {
 
 using asio::ip::tcp;
 
-// Asio's category is its own: its codes equal no std::errc.
+// Asio has its own category, whose codes never equal a std::errc.
 bool IsSystem(const std::error_code& error, int number) {
   return error.category() == asio::error::get_system_category() && error.value() == number;
 }
 
-// A listener of all addresses takes IPv4 too, unless the same port is asked for on an IPv4 address.
+// A listener of all addresses accepts IPv4, too, unless the same port is configured on an IPv4 address.
 bool OnlyV6(const tcp::endpoint& endpoint, const std::vector<ListenAddress>& all) {
   if (!endpoint.address().is_unspecified()) return true;
   return std::ranges::any_of(all, [&](const ListenAddress& other) {
@@ -48,8 +48,8 @@ std::vector<tcp::endpoint> Resolve(asio::io_context& io, const ListenAddress& ad
   return endpoints;
 }
 
-// All of `endpoints`; with port 0, on the port that the first one got. An error of one is an error of all, but for a
-// missing family.
+// All of `endpoints`; with port 0, on the port of the first one. An error of one is an error of all, except a missing
+// address family.
 std::vector<tcp::acceptor> ListenOnAll(asio::io_context& io, std::vector<tcp::endpoint> endpoints, bool every_address,
                                        const std::vector<ListenAddress>& all) {
   std::vector<tcp::acceptor> acceptors;
@@ -71,7 +71,7 @@ std::vector<tcp::acceptor> ListenOnAll(asio::io_context& io, std::vector<tcp::en
   return acceptors;
 }
 
-// A port that is free on one address may be taken on the next.
+// A port that is free on one address may be in use on the next.
 std::vector<tcp::acceptor> ListenOnFreePort(asio::io_context& io, const std::vector<tcp::endpoint>& endpoints,
                                             bool every_address, const std::vector<ListenAddress>& all) {
   for (int attempt = 0; attempt < 20; ++attempt) {
@@ -84,8 +84,8 @@ std::vector<tcp::acceptor> ListenOnFreePort(asio::io_context& io, const std::vec
   throw std::system_error(asio::error::address_in_use);
 }
 
-// An interface that is not up yet, a port that is still another's, a resolver that does not answer yet. All that a
-// resolver says counts: before the network is up it denies that names exist.
+// An interface that is not up yet, a port that is still in use, a resolver that does not answer yet. Every resolver
+// error counts: before the network is up it reports that names do not exist.
 bool MayPass(const std::error_code& error) {
   return IsSystem(error, EADDRINUSE) || IsSystem(error, EADDRNOTAVAIL) || IsSystem(error, ENODEV) ||
          error.category() == asio::error::get_netdb_category() ||

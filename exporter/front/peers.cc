@@ -8,7 +8,7 @@
 namespace pgtls::front {
 namespace {
 
-// Without 0 and 255, which mean something in some networks, and without 127.0.0.x, which others use.
+// Without 0 and 255, which have special meanings in some networks, and without 127.0.0.x, which other programs use.
 std::string RandomLoopback() {
   std::random_device random;
   std::uniform_int_distribution<int> octet(1, 254);

@@ -15,7 +15,7 @@ namespace pgtls::front {
 struct Server::Parts {
   Peers peers;
   http::Router router;
-  // The front first: what is wrong with the options shows there. It goes first too: a worker may wait for it.
+  // The front is created first, because it checks the options, and stopped first, because a worker may wait for it.
   std::unique_ptr<Front> front;
   std::unique_ptr<CivetWeb> inner;
 };

@@ -46,22 +46,22 @@ asio::awaitable<bool> Transport::WaitFor(int ssl_error) {
   co_return !error && socket_.is_open();
 }
 
-asio::awaitable<Transport::Handshaken> Transport::Handshake() {
-  if (!socket_.is_open()) co_return Handshaken::kNo;
-  if (!ssl_) co_return Handshaken::kYes;
+asio::awaitable<Transport::HandshakeResult> Transport::Handshake() {
+  if (!socket_.is_open()) co_return HandshakeResult::kNo;
+  if (!ssl_) co_return HandshakeResult::kYes;
   for (;;) {
     ERR_clear_error();
     const int result = SSL_accept(ssl_.get());
-    if (result == 1) co_return Handshaken::kYes;
+    if (result == 1) co_return HandshakeResult::kYes;
     const int why = SSL_get_error(ssl_.get(), result);
     const bool plain = why == SSL_ERROR_SSL && ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST;
     ERR_clear_error();
     if (plain) {
       ssl_.reset();
-      co_return Handshaken::kPlainHttp;
+      co_return HandshakeResult::kPlainHttp;
     }
     const bool again = co_await WaitFor(why);
-    if (!again) co_return Handshaken::kNo;
+    if (!again) co_return HandshakeResult::kNo;
   }
 }
 
@@ -105,7 +105,7 @@ void Transport::ShutdownSend() {
   if (!socket_.is_open()) return;
   if (ssl_ && SSL_is_init_finished(ssl_.get())) {
     ERR_clear_error();
-    SSL_shutdown(ssl_.get());  // one attempt: a client that does not read its alert misses nothing
+    SSL_shutdown(ssl_.get());  // one attempt: a client that does not read the alert does not need it
     ERR_clear_error();
   }
   asio::error_code ignored;

@@ -17,7 +17,7 @@ namespace pgtls::front {
 // not throw.
 class Transport {
  public:
-  enum class Handshaken { kYes, kNo, kPlainHttp };
+  enum class HandshakeResult { kYes, kNo, kPlainHttp };
 
   explicit Transport(asio::ip::tcp::socket socket);
   ~Transport();
@@ -28,7 +28,7 @@ class Transport {
   // certificates. Throws std::bad_alloc.
   void UseTls(std::shared_ptr<SSL_CTX> context);
   // kPlainHttp: the client sent HTTP without TLS to a TLS port; the response is sent without TLS.
-  asio::awaitable<Handshaken> Handshake();
+  asio::awaitable<HandshakeResult> Handshake();
   // Returns the number of bytes read, at least one; 0 at the end or after an error.
   asio::awaitable<std::size_t> Read(std::span<char> buffer);
   // Returns the number of bytes written, at least one; 0 after an error. REQUIRES: the text is not empty.

@@ -12,7 +12,7 @@
 namespace pgtls::http {
 namespace {
 
-// "q=0.5" → 0.5. A weight that cannot be read counts as a refusal: plain text is always right.
+// "q=0.5" → 0.5. An invalid weight counts as a refusal: an uncompressed response is always allowed.
 double Weight(std::string_view parameter) {
   parameter = Trimmed(parameter);
   if (!parameter.starts_with("q=") && !parameter.starts_with("Q=")) return 1;
@@ -63,7 +63,7 @@ void GzipStream::Finish(std::string& out) { Run({}, Z_FINISH, out); }
 
 void GzipStream::Run(std::string_view text, int flush, std::string& out) {
   z_stream& stream = state_->stream;
-  // zlib does not write through next_in; its type only says so under ZLIB_CONST.
+  // zlib does not write through next_in; the type is const only with ZLIB_CONST.
   stream.next_in =
       reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));  // NOLINT(cppcoreguidelines-pro-type-const-cast)
   stream.avail_in = static_cast<uInt>(text.size());

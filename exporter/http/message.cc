@@ -14,7 +14,7 @@ std::optional<unsigned> HexDigit(char c) {
   return std::nullopt;
 }
 
-// A '%' that no two hex digits follow stays what it is.
+// A '%' without two hex digits after it is kept.
 std::string Decoded(std::string_view text) {
   std::string result;
   for (std::size_t i = 0; i < text.size(); ++i) {
@@ -36,7 +36,7 @@ std::string Decoded(std::string_view text) {
   return result;
 }
 
-// Small enough to stay in a processor's cache between being put together and being sent.
+// Small enough to stay in the processor's cache until it is sent.
 constexpr std::size_t kBlock = std::size_t{64} * 1024;
 
 char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
@@ -89,7 +89,7 @@ std::string Body::Text() const {
 std::string_view BodyReader::Next() {
   if (handed_out_) block_.clear();
   handed_out_ = true;
-  // What is large goes out from where it lies; what is small shares a block with its neighbours.
+  // Large pieces are sent without a copy; small ones are joined into one block.
   if (block_.empty() && piece_.size() >= kBlock / 2) return std::exchange(piece_, pieces_->Next());
   block_.reserve(kBlock);
   while (!piece_.empty() && block_.size() + piece_.size() <= kBlock) {

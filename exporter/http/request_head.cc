@@ -9,7 +9,7 @@
 namespace pgtls::http {
 namespace {
 
-// CivetWeb holds 64 fields.
+// CivetWeb supports 64 fields.
 constexpr std::size_t kMaxFields = 60;
 
 bool IsUpper(char c) { return c >= 'A' && c <= 'Z'; }
@@ -41,13 +41,13 @@ struct RequestLine {
   std::string_view method;
   std::string_view version;
   std::string target;  // in origin-form
-  // Of a target in absolute-form: what counts as the Host then.
+  // Of a target in absolute-form: the value of Host.
   std::optional<std::string_view> authority;
   bool rewritten = false;
 };
 
-// The host and port of an absolute-form target. Neither user information, which no server is to be sent (RFC 9110,
-// 4.2.4), nor what could end a field.
+// The host and port of an absolute-form target. User information (RFC 9110, 4.2.4) and bytes that could end a field are
+// refused.
 bool IsAuthority(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
     return IsUpper(c) || (c >= 'a' && c <= 'z') || IsDigit(c) || std::string_view("-._~!$&'()*+,;=%:[]").contains(c);
@@ -65,7 +65,7 @@ int ReadTarget(std::string_view target, RequestLine& line) {
     line.rewritten = true;
     if (!IsAuthority(*line.authority)) return 400;
     target.remove_prefix(end);
-    // RFC 9112, 3.2.4: without a path it asks for the server as a whole.
+    // RFC 9112, 3.2.4: without a path it is about the server as a whole.
     if (target.empty() && line.method == "OPTIONS") target = "*";
     line.target = target.starts_with('/') || target == "*" ? "" : "/";
     break;
@@ -76,7 +76,7 @@ int ReadTarget(std::string_view target, RequestLine& line) {
     line.rewritten = true;
   }
   if (!line.target.starts_with('/')) return 400;
-  // A path that ends early once it is decoded.
+  // A path with a NUL, which would end it early after decoding.
   return line.target.contains("%00") ? 400 : 0;
 }
 
@@ -148,7 +148,7 @@ int ReadFields(std::string_view lines, Fields& fields, RequestHead& head) {
 // The head with its target in origin-form. `lines` are the fields, each with its CRLF.
 std::string OriginForm(const RequestLine& line, std::string_view lines) {
   std::string head = std::string(line.method) + ' ' + line.target + ' ' + std::string(line.version) + "\r\n";
-  // RFC 9112, 3.2.2: the Host that came is ignored.
+  // RFC 9112, 3.2.2: the received Host is ignored.
   if (line.authority) head += "Host: " + std::string(*line.authority) + "\r\n";
   while (!lines.empty()) {
     const std::string_view field = lines.substr(0, lines.find("\r\n") + 2);
@@ -158,7 +158,7 @@ std::string OriginForm(const RequestLine& line, std::string_view lines) {
   return head + "\r\n";
 }
 
-// Garbage shows in its first bytes: not a method, or a line that ends in LF alone.
+// Other protocols are recognized by their first bytes: no method, or a line that ends in LF only.
 bool CannotBecomeHead(std::string_view bytes) {
   if (!bytes.empty() && !IsUpper(bytes.front())) return true;
   for (auto lf = bytes.find('\n'); lf != std::string_view::npos; lf = bytes.find('\n', lf + 1)) {
@@ -189,7 +189,7 @@ std::expected<std::optional<RequestHead>, int> ParseRequestHead(std::string_view
   refusal = ReadFields(lines, fields, head);
   if (refusal != 0) return std::unexpected(refusal);
   if (fields.hosts > 1 || (http11 && fields.hosts == 0)) return std::unexpected(400);
-  // Two statements of one length are what request smuggling is made of.
+  // Two lengths of one message are the basis of request smuggling.
   if (fields.chunked) return std::unexpected(fields.content_length ? 400 : 411);
   head.body_bytes = fields.content_length.value_or(0);
   head.keep_alive = !fields.close && (http11 || fields.keep_alive);

@@ -16,10 +16,10 @@ namespace {
 
 constexpr std::size_t kOneWrite = std::size_t{256} * 1024;
 constexpr std::size_t kPiece = std::size_t{64} * 1024;
-// Below this gzip's own header outweighs what it saves.
+// Below this, gzip's header is larger than what it saves.
 constexpr std::size_t kMinGzip = 256;
 
-// Our pages have at most one inline style and no scripts; nothing may frame them or be fetched by them.
+// Our pages have at most one inline style and no scripts, may not be framed, and load nothing.
 Headers SecurityHeaders(const Response& response) {
   const std::string style = response.style_hash.empty() ? "" : "style-src " + response.style_hash + "; ";
   return {
@@ -110,8 +110,8 @@ bool WriteCompressedPieces(const Body& body, std::string out, const WriteFunctio
 bool WriteResponse(Response response, const Exchange& exchange, const WriteFunction& write) {
   const std::size_t size = response.body.size();
   const bool large = size > kOneWrite;
-  // A large body's compressed length is known only at its end, and HTTP/1.0 has no other way than the length to keep a
-  // connection.
+  // The compressed length of a large body is known only at its end, and HTTP/1.0 needs the length to keep a connection
+  // open.
   const bool gzip = exchange.gzip && IsCompressible(response) && (exchange.http11 || !large);
   if (exchange.head_only) {
     return write(Head(response, exchange, gzip ? Framing::kNone : Framing::kLength, size, gzip));

@@ -36,7 +36,7 @@ double CpuSeconds() {
 }
 
 std::optional<double> OpenFds() {
-  // Linux tells their number so since 6.2; to list them took a tenth of a scrape of 200 servers.
+  // Linux reports their number this way since 6.2; listing them took a tenth of a scrape of 200 servers.
   struct stat status{};
   if (stat("/proc/self/fd", &status) == 0 && status.st_size > 0) return static_cast<double>(status.st_size);
   std::error_code error;
@@ -45,8 +45,8 @@ std::optional<double> OpenFds() {
   return static_cast<double>(std::distance(entries, std::filesystem::directory_iterator{})) - 1;  // its own
 }
 
-// The start in ticks since boot (proc(5), field 22 of /proc/self/stat), reckoned back from now: btime of /proc/stat is
-// wrong where the clock was set after boot.
+// The start in ticks since boot (proc(5), field 22 of /proc/self/stat), computed back from now: btime in /proc/stat is
+// wrong if the clock was set after boot.
 std::optional<double> StartTime() {
   std::ifstream stat("/proc/self/stat");
   std::string text((std::istreambuf_iterator<char>(stat)), std::istreambuf_iterator<char>());
@@ -67,7 +67,7 @@ std::span<const Desc* const> ProcessDescs() { return kDescs; }
 
 void AddProcess(Sink& sink) {
   sink.Add(kCpu, {}, CpuSeconds());
-  // Before any file of this function's own is open.
+  // Before this function opens a file.
   if (const auto fds = OpenFds()) sink.Add(kOpenFds, {}, *fds);
   const auto page = static_cast<double>(sysconf(_SC_PAGESIZE));
   std::ifstream statm("/proc/self/statm");

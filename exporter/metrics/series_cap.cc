@@ -21,7 +21,7 @@ SeriesCap::Capped SeriesCap::Apply(const Tally& tally, std::size_t max_series, F
     candidates.push_back({&labels, count, hash, !fits && std::ranges::binary_search(kept_, hash)});
   }
   if (!fits) {
-    // First who comes first.
+    // First come, first served.
     std::ranges::sort(candidates, [](const Candidate& a, const Candidate& b) {
       return std::tie(b.was_kept, b.count, *a.labels) < std::tie(a.was_kept, a.count, *b.labels);
     });

@@ -25,21 +25,21 @@ bool HasServer(const Desc& desc) { return desc.labels[0] == "server"; }
 
 std::string LabelValue(std::string_view text) {
   std::string valid = ValidUtf8(text);
-  // NUL ends a label here. No name of PostgreSQL's holds one; what does is shown as any other byte that cannot be.
+  // NUL ends a label here. No name in PostgreSQL contains one; a NUL is shown like any other invalid byte.
   for (std::size_t at = valid.find(kEnd); at != std::string::npos; at = valid.find(kEnd, at)) {
     valid.replace(at, 1, "\uFFFDx00");
   }
   return valid.size() > kMaxLabelBytes ? Bounded(valid, kMaxLabelBytes) : valid;
 }
 
-// Nearly all values are short ASCII, and are what they will be.
+// Nearly all values are short ASCII text, and stay unchanged.
 bool IsPlain(std::string_view text) {
   return text.size() <= kMaxLabelBytes &&
          std::ranges::all_of(text, [](char c) { return static_cast<signed char>(c) > 0; });
 }
 
-// Where each family's samples lie in the serializer's text. It writes "# TYPE …" before each; no other line begins with
-// '#'.
+// Finds each family's samples in the serializer's text. It writes "# TYPE …" before each family; no other line begins
+// with '#'.
 std::vector<std::string_view> Split(std::string_view text) {
   std::vector<std::string_view> families;
   while (!text.empty()) {
@@ -52,7 +52,7 @@ std::vector<std::string_view> Split(std::string_view text) {
   return families;
 }
 
-// Once for each server and family: a collection repeats its faults. Thread-safe.
+// Logs once for each server and family, because a collection repeats its errors. Thread-safe.
 void LogRepeated(const std::string& server, std::string_view family, std::string_view labels) {
   static std::mutex mutex;
   static std::set<std::pair<std::string, std::string_view>> logged;
@@ -107,7 +107,7 @@ void Sink::AddLabels(const Desc& desc, const auto& values, double value) {
 void Sink::Order() {
   for (Family& family : families_) {
     const auto labels = [&family](const Sample& sample) { return family.LabelsOf(sample); };
-    // `begin` tells the order of arrival.
+    // `begin` has the order of arrival.
     std::ranges::sort(family.samples, {},
                       [&labels](const Sample& sample) { return std::pair(labels(sample), sample.begin); });
     const auto first = std::ranges::adjacent_find(family.samples, {}, labels);
