@@ -11,6 +11,8 @@
 #include "collectors/certificates_parts.h"
 #include "collectors/next_start.h"
 #include "exporter/base/error.h"
+#include "exporter/config/collector_schema.h"
+#include "exporter/config/yaml.h"
 #include "exporter/files/certificate_files.h"
 #include "exporter/files/client_verification.h"
 #include "exporter/files/start_answers.h"
@@ -110,6 +112,7 @@ std::string_view WhyNothingIsServed(const tls::TlsResult& look) {
 class Collector : public sampling::Collector {
  public:
   asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
+    const auto& options = context.config.options.As<CertificatesOptions>();
     auto inventory = std::make_shared<CertificateInventory>();
     std::shared_ptr<const tls::TrustStore> trust;
     co_await CollectServed(context, output, *inventory, trust);
@@ -120,8 +123,7 @@ class Collector : public sampling::Collector {
     }
     // Behind a pooler's port the server may be anywhere.
     const bool pooled = context.session != nullptr && context.session->pooled();
-    std::function<files::FilesRead()> read = [patterns = context.config.files,
-                                              password_file = context.config.pkcs12_password_file] {
+    std::function<files::FilesRead()> read = [patterns = options.files, password_file = options.pkcs12_password_file] {
       return files::ReadConfiguredFiles(patterns, password_file);
     };
     files::FilesRead configured = co_await context.blocking.Run(std::move(read));
@@ -137,7 +139,7 @@ class Collector : public sampling::Collector {
       for (auto& crl : file.content.crls) DropBytes(crl.der);
     }
     for (auto& facts : inventory->served) DropBytes(facts.der);
-    if (RenderCertificates(*inventory, context.config.max_series, output.sink)) {
+    if (RenderCertificates(*inventory, options.max_series, output.sink)) {
       output.incomplete.push_back({"series", "max_series"});
     }
     output.facts.Publish(std::shared_ptr<const CertificateInventory>(std::move(inventory)));
@@ -238,14 +240,14 @@ class Collector : public sampling::Collector {
     try {
       const files::StartAnswers answers = co_await files::AskStart(*context.session, context.deadline);
       settings = answers.current;
-      const config::ReadVia via = context.config.read_via;
+      const ReadVia via = context.config.options.As<CertificatesOptions>().read_via;
       const bool own_socket = context.peer && !context.peer->address && !answers.behind_pooler;
       std::string elsewhere;
-      if (via == config::ReadVia::kLocal || (via == config::ReadVia::kAuto && own_socket)) {
+      if (via == ReadVia::kLocal || (via == ReadVia::kAuto && own_socket)) {
         elsewhere = co_await CollectHere(context, answers, output, inventory);
         if (elsewhere.empty()) co_return settings;
       }
-      if (via != config::ReadVia::kLocal && answers.access.certificate_files) {
+      if (via != ReadVia::kLocal && answers.access.certificate_files) {
         co_await CollectOverSql(context, answers, output, inventory);
       } else {
         const std::string denied(ToString(FailureReason::kInsufficientPrivilege));
@@ -308,12 +310,36 @@ class Collector : public sampling::Collector {
   }
 };
 
-constexpr sampling::CollectorType kType = {"certificates",
-                                           "The certificates that are served and those on disk",
-                                           sampling::ConnectionKind::kIfConnected,
-                                           kCertificateDescs,
-                                           [] { return std::unique_ptr<sampling::Collector>(new Collector()); },
-                                           kCertificatesParts};
+ReadVia ReadReadVia(const config::Node& node, config::Files& /*files*/) {
+  const std::string text = node.Text();
+  if (text == "auto") return ReadVia::kAuto;
+  if (text == "local") return ReadVia::kLocal;
+  if (text == "sql") return ReadVia::kSql;
+  node.Fail("expected auto, local or sql");
+}
+
+constexpr config::OptionKey kKeys[] = {
+    config::Key<&CertificatesOptions::read_via, ReadReadVia>("read_via"),
+    config::Key<&CertificatesOptions::files, config::ReadPaths>("files"),
+    config::Key<&CertificatesOptions::pkcs12_password_file, config::ReadSecretPath>("pkcs12_password_file"),
+    config::Key<&CertificatesOptions::max_series, config::ReadMaxSeries>("max_series"),
+};
+
+constexpr sampling::CollectorType kType = {
+    .name = "certificates",
+    .help = "The certificates that are served and those on disk",
+    .connection = sampling::ConnectionKind::kIfConnected,
+    .descs = kCertificateDescs,
+    .make = [] { return std::unique_ptr<sampling::Collector>(new Collector()); },
+    .parts = kCertificatesParts,
+    .schema = {.interval = std::chrono::minutes(10),
+               .timeout = std::chrono::seconds(30),
+               .options = [] { return config::CollectorOptions(CertificatesOptions()); },
+               .keys = kKeys,
+               .local_files = [](config::CollectorOptions& options) -> auto& {
+                 return options.As<CertificatesOptions>().files;
+               }},
+};
 
 }  // namespace
 

@@ -12,9 +12,25 @@
 // Facts: tls::CertificateInventory.
 #pragma once
 
+#include <cstddef>
+#include <string>
+#include <vector>
+
 #include "exporter/sampling/collector.h"
 
 namespace pgtls::collectors {
+
+// Where certificate files are read: locally, or through the server's SECURITY DEFINER functions. kAuto is kLocal over a
+// Unix socket and kSql otherwise.
+enum class ReadVia { kAuto, kLocal, kSql };
+
+struct CertificatesOptions {
+  ReadVia read_via = ReadVia::kAuto;
+  std::vector<std::string> files;    // glob patterns
+  std::string pkcs12_password_file;  // for the PKCS#12 files among them; empty: none
+  std::size_t max_series = 500;      // of each kind
+  friend bool operator==(const CertificatesOptions&, const CertificatesOptions&) = default;
+};
 
 const sampling::CollectorType& CertificatesCollector();
 

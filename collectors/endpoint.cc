@@ -10,6 +10,7 @@
 
 #include "collectors/endpoint_parts.h"
 #include "exporter/base/log.h"
+#include "exporter/config/collector_schema.h"
 #include "exporter/tls/endpoint_facts.h"
 #include "exporter/wire/enforcement.h"
 
@@ -272,7 +273,7 @@ class Collector : public sampling::Collector {
   asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
     const std::optional<wire::WireClient> client = co_await wire::MakeWireClient(context);
     if (!client) {
-      output.unsupported = true;
+      output.unsupported = {"over a Unix socket", "Connect over TCP (host=…) to check what network clients get."};
       co_return;
     }
     if (client->problem != problem_) {
@@ -288,7 +289,7 @@ class Collector : public sampling::Collector {
       gss = co_await tls::ProbeGss(client->places[look.place].target, wire::Share(context.deadline, 6));
       if (IsDue(context, *client, look)) {
         enforced_ = co_await wire::Enforce(*client, look, context.own_backends, context.deadline);
-        due_ = After(Jittered(context.config.enforcement_interval));
+        due_ = After(Jittered(context.config.options.As<EndpointOptions>().enforcement_interval));
       }
     }
     const Picture picture = Judge(*client, look, gss, enforced_);
@@ -317,13 +318,23 @@ class Collector : public sampling::Collector {
   std::string problem_;
 };
 
-constexpr sampling::CollectorType kType = {"endpoint",
-                                           "What a client meets on the wire",
-                                           sampling::ConnectionKind::kNone,
-                                           kDescs,
-                                           [] { return std::unique_ptr<sampling::Collector>(new Collector()); },
-                                           kEndpointParts,
-                                           kEndpointFailures};
+constexpr config::OptionKey kKeys[] = {
+    config::Key<&EndpointOptions::enforcement_interval, config::ReadInterval>("enforcement_interval"),
+};
+
+constexpr sampling::CollectorType kType = {
+    .name = "endpoint",
+    .help = "What a client meets on the wire",
+    .connection = sampling::ConnectionKind::kNone,
+    .descs = kDescs,
+    .make = [] { return std::unique_ptr<sampling::Collector>(new Collector()); },
+    .parts = kEndpointParts,
+    .failures = kEndpointFailures,
+    .schema = {.interval = std::chrono::minutes(5),
+               .timeout = std::chrono::seconds(30),
+               .options = [] { return config::CollectorOptions(EndpointOptions()); },
+               .keys = kKeys},
+};
 
 }  // namespace
 

@@ -13,9 +13,16 @@
 // Facts: tls::EndpointFacts.
 #pragma once
 
+#include <chrono>
+
 #include "exporter/sampling/collector.h"
 
 namespace pgtls::collectors {
+
+struct EndpointOptions {
+  std::chrono::milliseconds enforcement_interval = std::chrono::hours(1);
+  friend bool operator==(const EndpointOptions&, const EndpointOptions&) = default;
+};
 
 const sampling::CollectorType& EndpointCollector();
 

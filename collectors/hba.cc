@@ -14,6 +14,7 @@
 #include "collectors/folded.h"
 #include "collectors/hba_parts.h"
 #include "collectors/hba_reader.h"
+#include "exporter/config/collector_schema.h"
 #include "exporter/hba/posture.h"
 #include "exporter/metrics/series_cap.h"
 #include "exporter/metrics/tally.h"
@@ -255,7 +256,8 @@ class Collector : public sampling::Collector {
     }
     ++looks_;
     output.basis = Basis(context, answers);
-    HbaQuestion question = {context.own_backends, context.config.names, tracker_.last_loaded()};
+    HbaQuestion question = {context.own_backends, context.config.options.As<HbaOptions>().names,
+                            tracker_.last_loaded()};
     auto read = ReadHba(*context.session, std::move(answers), std::move(question), context.deadline);
     HbaReading reading = co_await std::move(read);
     output.incomplete = std::move(reading.incomplete);
@@ -290,8 +292,9 @@ class Collector : public sampling::Collector {
     if (reading.catalog_complete && !last_->file_analysis) output.incomplete.push_back({"analysis", "too_large"});
 
     RenderRules(*last_, output.sink);
-    RenderPlaintext(*last_, context.config.max_series, output.sink);
-    if (judged.open) RenderConnections(judged, context.config.max_series, caps_, output.sink);
+    const std::size_t max_series = context.config.options.As<HbaOptions>().max_series;
+    RenderPlaintext(*last_, max_series, output.sink);
+    if (judged.open) RenderConnections(judged, max_series, caps_, output.sink);
     output.facts.Publish(last_);
   }
 
@@ -317,12 +320,24 @@ class Collector : public sampling::Collector {
   Caps caps_;
 };
 
-constexpr sampling::CollectorType kType = {"hba",
-                                           "Who may come in, by pg_hba.conf",
-                                           sampling::ConnectionKind::kFresh,
-                                           kDescs,
-                                           [] { return std::unique_ptr<sampling::Collector>(new Collector()); },
-                                           kHbaParts};
+constexpr config::OptionKey kKeys[] = {
+    config::Key<&HbaOptions::max_series, config::ReadMaxSeries>("max_series"),
+};
+
+constexpr sampling::CollectorType kType = {
+    .name = "hba",
+    .help = "Who may come in, by pg_hba.conf",
+    .connection = sampling::ConnectionKind::kFresh,
+    .descs = kDescs,
+    .make = [] { return std::unique_ptr<sampling::Collector>(new Collector()); },
+    .parts = kHbaParts,
+    .schema = {.interval = std::chrono::seconds(60),
+               .timeout = std::chrono::seconds(10),
+               .options = [] { return config::CollectorOptions(HbaOptions()); },
+               .keys = kKeys},
+    .explain = [](std::vector<std::string> names,
+                  config::CollectorOptions& options) { options.As<HbaOptions>().names = std::move(names); },
+};
 
 }  // namespace
 

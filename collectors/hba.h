@@ -11,9 +11,20 @@
 // loaded), `regular_expressions`. Publishes hba::Posture.
 #pragma once
 
+#include <cstddef>
+#include <string>
+#include <vector>
+
 #include "exporter/sampling/collector.h"
 
 namespace pgtls::collectors {
+
+struct HbaOptions {
+  std::size_t max_series = 200;  // per metric
+  // Users and databases to test regular expressions against, besides those of the cluster. Set by `explain` only.
+  std::vector<std::string> names;
+  friend bool operator==(const HbaOptions&, const HbaOptions&) = default;
+};
 
 const sampling::CollectorType& HbaCollector();
 

@@ -2,13 +2,13 @@
 #pragma once
 
 #include <span>
-#include <vector>
 
-#include "exporter/metrics/desc.h"
 #include "exporter/sampling/collector.h"
 
 namespace pgtls::collectors {
 
 std::span<const sampling::CollectorType* const> All();
+// What the configuration needs to know of them.
+config::CollectorSchemas Schemas();
 
 }  // namespace pgtls::collectors

@@ -14,6 +14,7 @@
 #include "collectors/sessions_parts.h"
 #include "exporter/base/digest.h"
 #include "exporter/base/error.h"
+#include "exporter/config/collector_schema.h"
 #include "exporter/metrics/series_cap.h"
 #include "exporter/metrics/tally.h"
 #include "exporter/sampling/own_connection.h"
@@ -248,9 +249,9 @@ struct Counts {
   sessions::Summary summary;
 };
 
-Counts Count(const Snapshot& snapshot, const config::CollectorConfig& config, const sessions::Exemptions& exemptions,
+Counts Count(const Snapshot& snapshot, const SessionsOptions& options, const sessions::Exemptions& exemptions,
              const sessions::Collection& collection, sessions::SessionCounter& counter) {
-  const sessions::AddressBuckets buckets = {config.ipv4_prefix, config.ipv6_prefix};
+  const sessions::AddressBuckets buckets = {options.ipv4_prefix, options.ipv6_prefix};
   Counts counts;
   counter.StartCollection(collection);
   for (int row = 0; row < snapshot.size(); ++row) {
@@ -266,10 +267,10 @@ Counts Count(const Snapshot& snapshot, const config::CollectorConfig& config, co
     const bool unencrypted = encryption == Encryption::kNone && origin.network != Network::kLocal;
     const bool allowed = unencrypted && exemptions.Allow(session, origin);
     std::string address;
-    if (unencrypted || config.client_addr) address = AddressLabel(session, origin, buckets);
+    if (unencrypted || options.client_addr) address = AddressLabel(session, origin, buckets);
 
-    counts.connections.Add({session.database, session.user, config.client_addr ? address : "", ToString(origin.network),
-                            session.backend_type, ToString(encryption)});
+    counts.connections.Add({session.database, session.user, options.client_addr ? address : "",
+                            ToString(origin.network), session.backend_type, ToString(encryption)});
     ++counts.summary.connections[{origin.network, encryption}];
     counter.Count(session, origin.network, encryption, allowed);
     if (encryption == Encryption::kTls) {
@@ -309,13 +310,13 @@ void RenderExemptions(const config::Policy& policy, Sink& sink) {
   }
 }
 
-sessions::Summary Render(const Snapshot& snapshot, const config::CollectorConfig& config, const config::Policy& policy,
+sessions::Summary Render(const Snapshot& snapshot, const SessionsOptions& options, const config::Policy& policy,
                          const sessions::Collection& collection, int server_version, State& state, Sink& sink) {
   const std::chrono::sys_time<std::chrono::microseconds> now{std::chrono::microseconds(snapshot.now_us())};
   const sessions::Exemptions exemptions(policy.allow_unencrypted, now);
-  Counts counts = Count(snapshot, config, exemptions, collection, state.counter);
+  Counts counts = Count(snapshot, options, exemptions, collection, state.counter);
 
-  const std::size_t cap = config.max_series;
+  const std::size_t cap = options.max_series;
   const auto unencrypted = state.unencrypted.Apply(counts.unencrypted, cap, FoldUnencrypted);
   RenderCapped(kConnections, state.connections.Apply(counts.connections, cap, FoldConnections), sink);
   RenderCapped(kUnencrypted, unencrypted, sink);
@@ -352,9 +353,10 @@ sessions::Summary Render(const Snapshot& snapshot, const config::CollectorConfig
 class Collector : public sampling::Collector {
  public:
   asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
+    const auto& options = context.config.options.As<SessionsOptions>();
     const int server_version = context.session->server_version();
     const db::Statement statement = sampling::StatementFor("sessions", kSql, server_version);
-    sessions::Collection collection{.asked = std::chrono::steady_clock::now(), .max_series = context.config.max_series};
+    sessions::Collection collection{.asked = std::chrono::steady_clock::now(), .max_series = options.max_series};
     const sampling::Sessions sessions =
         co_await sampling::QuerySessions(*context.session, context.own_backends, statement, nullptr, context.deadline);
     const Snapshot snapshot(sessions);
@@ -370,7 +372,7 @@ class Collector : public sampling::Collector {
     ++renderings_;
     output.basis = Basis(shown);
     auto summary = std::make_shared<const sessions::Summary>(
-        Render(snapshot, context.config, context.server.policy, collection, server_version, state_, output.sink));
+        Render(snapshot, options, context.server.policy, collection, server_version, state_, output.sink));
     if (summary->HasUnknown()) output.incomplete.push_back({"encryption", "error"});
     output.facts.Publish(std::move(summary));
   }
@@ -405,13 +407,26 @@ constexpr sampling::Remedy kFailures[] = {
     {"insufficient_privilege", "GRANT pg_read_all_stats TO tls_exporter; (the role that the exporter logs in as)"},
 };
 
-constexpr sampling::CollectorType kType = {"sessions",
-                                           "Who is connected, and how protected",
-                                           sampling::ConnectionKind::kPersistent,
-                                           kDescs,
-                                           [] { return std::unique_ptr<sampling::Collector>(new Collector()); },
-                                           kSessionsParts,
-                                           kFailures};
+constexpr config::OptionKey kKeys[] = {
+    config::Key<&SessionsOptions::client_addr, config::ReadBool>("client_addr"),
+    config::Key<&SessionsOptions::ipv4_prefix, config::ReadInt<0, 32>>("ipv4_prefix"),
+    config::Key<&SessionsOptions::ipv6_prefix, config::ReadInt<0, 128>>("ipv6_prefix"),
+    config::Key<&SessionsOptions::max_series, config::ReadMaxSeries>("max_series"),
+};
+
+constexpr sampling::CollectorType kType = {
+    .name = "sessions",
+    .help = "Who is connected, and how protected",
+    .connection = sampling::ConnectionKind::kPersistent,
+    .descs = kDescs,
+    .make = [] { return std::unique_ptr<sampling::Collector>(new Collector()); },
+    .parts = kSessionsParts,
+    .failures = kFailures,
+    .schema = {.interval = std::chrono::seconds(15),
+               .timeout = std::chrono::seconds(5),
+               .options = [] { return config::CollectorOptions(SessionsOptions()); },
+               .keys = kKeys},
+};
 
 }  // namespace
 

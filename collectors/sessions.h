@@ -6,9 +6,19 @@
 // Publishes sessions::Summary.
 #pragma once
 
+#include <cstddef>
+
 #include "exporter/sampling/collector.h"
 
 namespace pgtls::collectors {
+
+struct SessionsOptions {
+  bool client_addr = false;      // client_addr as a label of pg_tls_connections
+  int ipv4_prefix = 32;          // 0 … 32; less than 32 buckets client_addr
+  int ipv6_prefix = 128;         // 0 … 128
+  std::size_t max_series = 200;  // per metric
+  friend bool operator==(const SessionsOptions&, const SessionsOptions&) = default;
+};
 
 const sampling::CollectorType& SessionsCollector();
 

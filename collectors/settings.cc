@@ -335,12 +335,15 @@ class Collector : public sampling::Collector {
   std::optional<Access> access_;  // of the last collection
 };
 
-constexpr sampling::CollectorType kType = {"settings",
-                                           "How the server is configured",
-                                           sampling::ConnectionKind::kFresh,
-                                           kDescs,
-                                           [] { return std::unique_ptr<sampling::Collector>(new Collector()); },
-                                           kSettingsParts};
+constexpr sampling::CollectorType kType = {
+    .name = "settings",
+    .help = "How the server is configured",
+    .connection = sampling::ConnectionKind::kFresh,
+    .descs = kDescs,
+    .make = [] { return std::unique_ptr<sampling::Collector>(new Collector()); },
+    .parts = kSettingsParts,
+    .schema = {.interval = std::chrono::seconds(60), .timeout = std::chrono::seconds(5)},
+};
 
 }  // namespace
 

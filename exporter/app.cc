@@ -125,8 +125,11 @@ int Explain(const config::CommandLine& line) {
   config::Config config = LoadConfig(line);
   if (config.servers.size() != 1)
     throw ConfigError("explain needs exactly one server: --dsn, or a configuration file with one server");
-  for (auto& [name, collector] : config.servers[0].collectors) collector.enabled = name == "hba";
-  config.servers[0].collectors.at("hba").names = {line.explain.user, line.explain.database};
+  for (const sampling::CollectorType* type : collectors::All()) {
+    config::CollectorConfig& settings = config.servers[0].collectors.find(type->name)->second;
+    settings.enabled = type->explain != nullptr;
+    if (settings.enabled) type->explain({line.explain.user, line.explain.database}, settings.options);
+  }
   const audit::Explanation explanation = audit::Explain(*Once(config).front(), line.explain);
   Print(WithNewline(explanation.text));
   return explanation.exit_code;
@@ -191,7 +194,8 @@ int RunApp(int argc, char** argv) {
   const bool kept = tls::KeepRecordBuffers();
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   config::HideDsn(argc, argv);
-  const config::ParsedCommandLine parsed = config::ParseCommandLine(arguments, exposition::VersionText());
+  const config::ParsedCommandLine parsed =
+      config::ParseCommandLine(arguments, exposition::VersionText(), collectors::Schemas());
   try {
     if (parsed.command_line) return End(Run(*parsed.command_line, kept));
     log::Configure(log::Level::kInfo, parsed.log_format);

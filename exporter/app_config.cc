@@ -5,6 +5,7 @@
 #include <optional>
 #include <system_error>
 
+#include "collectors/registry.h"
 #include "exporter/app.h"
 #include "exporter/base/error.h"
 #include "exporter/base/file.h"
@@ -73,7 +74,7 @@ config::Config ForSources(const std::string& where, const std::vector<std::strin
     }
     servers.emplace_back(source.name, source.conninfo);
   }
-  return config::ForServers(servers);
+  return config::ForServers(servers, collectors::Schemas());
 }
 
 std::string Variable(const std::string& name) {
@@ -140,7 +141,7 @@ config::Config FromEnvironment() {
 config::Config LoadConfig(const config::CommandLine& line) {
   config::Config config;
   if (!line.config_file.empty()) {
-    config = config::LoadFile(line.config_file, [](const std::string& conninfo) {
+    config = config::LoadFile(line.config_file, collectors::Schemas(), [](const std::string& conninfo) {
       db::ResolveTarget(conninfo);
       return db::Keywords(conninfo);
     });

@@ -139,6 +139,7 @@ std::vector<http::Route> Service::Routes() {
   };
   routes::MetricsSource metrics;
   metrics.order = order_;
+  metrics.collectors = runtime_.collectors;
   metrics.servers = [this] { return fleet_.Snapshots(); };
   metrics.exporter = [this] { return exposition::RenderExporter(reload_, requests_.get(), admission_.figures()); };
   status::StatusSource status;

@@ -1,11 +1,13 @@
 // Includes point downward only. A folder is a layer; this is the whole list of what each may include.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <regex>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -52,6 +54,12 @@ std::string LayerOf(const std::filesystem::path& path) {
   return parts[1].starts_with("main") ? "main" : "app";
 }
 
+std::string TextOf(const std::filesystem::path& file) {
+  std::ostringstream text;
+  text << std::ifstream(file).rdbuf();
+  return text.str();
+}
+
 std::vector<std::string> IncludesOf(const std::filesystem::path& file) {
   static const std::regex include(R"re(^\s*#\s*include\s+"([^"]+)".*)re");
   std::vector<std::string> names;
@@ -83,6 +91,36 @@ TEST(Layers, IncludesPointDownward) {
     }
   }
   EXPECT_GT(seen, 100) << "run this test from the repository's root";
+}
+
+// "sessions", of each line PGTLS_COLLECTOR(Sessions).
+std::vector<std::string> QuotedCollectors() {
+  static const std::regex line(R"(PGTLS_COLLECTOR\((\w+)\))");
+  const std::string list = TextOf("collectors/collectors.def");
+  std::vector<std::string> names;
+  for (std::sregex_iterator found(list.begin(), list.end(), line), end; found != end; ++found) {
+    std::string name = (*found)[1];
+    if (name == "Name") continue;  // the comment's example
+    name[0] = static_cast<char>(name[0] - 'A' + 'a');
+    names.push_back('"' + name + '"');
+  }
+  return names;
+}
+
+// collectors.def is the one list of collectors. A reader of one collector's facts may name it, but a statement that
+// names two is a list, which the next collector would be missing from.
+TEST(Layers, OnlyCollectorsDefListsCollectors) {
+  const std::vector<std::string> names = QuotedCollectors();
+  ASSERT_GT(names.size(), 4u);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator("exporter")) {
+    const std::string extension = entry.path().extension();
+    if (extension != ".h" && extension != ".cc") continue;
+    std::istringstream text(TextOf(entry.path()));
+    for (std::string statement; std::getline(text, statement, ';');) {
+      const auto named = std::ranges::count_if(names, [&](const auto& name) { return statement.contains(name); });
+      EXPECT_LT(named, 2) << entry.path() << ": " << statement;
+    }
+  }
 }
 
 TEST(Layers, TheListItselfPointsDownward) {

@@ -67,6 +67,29 @@ void AddFailure(const sampling::CollectorState& collector, const sampling::Failu
                       true});
 }
 
+// Of a collector that is on by default.
+void AddDisabled(std::string_view name, Findings& findings) {
+  findings.push_back({Severity::kNote,
+                      "collector_disabled",
+                      fmt::format("Not checked: the {} collector is disabled", name),
+                      {},
+                      kWhyUnknown,
+                      fmt::format("Remove --no-collector.{0} from the command line, or set collectors.{0}.enabled: "
+                                  "true in the configuration file.",
+                                  name),
+                      true});
+}
+
+void AddUnsupported(std::string_view name, const sampling::Unsupported& unsupported, Findings& findings) {
+  findings.push_back({Severity::kNote,
+                      "collector_unsupported",
+                      fmt::format("Not checked: the {} collector has nothing to check {}", name, unsupported.where),
+                      {},
+                      kWhyUnknown,
+                      unsupported.remedy,
+                      true});
+}
+
 // It accepts connections, and whether it speaks TLS is not known.
 void AddSilence(const tls::EndpointFacts& endpoint, Findings& findings) {
   const tls::Answer answer = endpoint.ssl_answer.value_or(tls::Answer::kNone);
@@ -89,39 +112,19 @@ void AddSilence(const tls::EndpointFacts& endpoint, Findings& findings) {
 void AddCoverage(const Evidence& evidence, Findings& findings) {
   const auto& snapshot = evidence.snapshot;
   for (const auto& collector : snapshot.collectors) {
-    if (!collector.result || collector.result->unsupported) continue;
+    if (!collector.result) continue;
+    if (collector.result->unsupported) {
+      AddUnsupported(collector.name, *collector.result->unsupported, findings);
+      continue;
+    }
     for (const auto& missing : collector.result->incomplete) AddPart(collector, missing, findings);
     const auto& failure = collector.result->failure;
     // AddLogin() reports the connection's failure once for all.
     const bool reported = snapshot.connection_failure && collector.result->failed_with_connection;
     if (failure && !reported) AddFailure(collector, *failure, findings);
   }
-  for (const std::string_view name : {"sessions", "settings", "hba", "endpoint", "certificates"}) {
-    bool enabled = false;
-    bool unsupported = false;
-    for (const auto& collector : snapshot.collectors) {
-      enabled = enabled || collector.name == name;
-      unsupported = unsupported || (collector.name == name && collector.result && collector.result->unsupported);
-    }
-    if (!enabled) {
-      findings.push_back({Severity::kNote,
-                          "collector_disabled",
-                          fmt::format("Not checked: the {} collector is disabled", name),
-                          {},
-                          kWhyUnknown,
-                          fmt::format("Remove --no-collector.{0} from the command line, or set collectors.{0}.enabled: "
-                                      "true in the configuration file.",
-                                      name),
-                          true});
-    } else if (unsupported) {
-      findings.push_back({Severity::kNote,
-                          "collector_unsupported",
-                          fmt::format("Not checked: the {} collector has nothing to check over a Unix socket", name),
-                          {},
-                          kWhyUnknown,
-                          "Connect over TCP (host=…) to check what network clients get.",
-                          true});
-    }
+  for (const sampling::CollectorType* type : snapshot.disabled) {
+    if (type->schema.enabled) AddDisabled(type->name, findings);
   }
   if (evidence.endpoint) AddSilence(*evidence.endpoint, findings);
   if (evidence.endpoint && !evidence.endpoint->reachable) {

@@ -1,66 +1,66 @@
 #include "exporter/config/collectors.h"
 
+#include <algorithm>
+#include <string_view>
+
 namespace pgtls::config {
 namespace {
 
-using std::chrono::milliseconds;
+constexpr Milliseconds kShortestInterval{100};
+constexpr Milliseconds kShortestTimeout{10};
 
-constexpr milliseconds kLeastInterval{100};
-constexpr milliseconds kLeastTimeout{10};
-
-ReadVia ParseReadVia(const Node& node) {
-  const std::string text = node.Text();
-  if (text == "auto") return ReadVia::kAuto;
-  if (text == "local") return ReadVia::kLocal;
-  if (text == "sql") return ReadVia::kSql;
-  node.Fail("expected auto, local or sql");
-}
-
-std::vector<std::pair<std::string, Node>> Keys(const std::string& collector, const Node& node) {
-  if (collector == "sessions") {
-    return node.Map({"enabled", "interval", "timeout", "client_addr", "ipv4_prefix", "ipv6_prefix", "max_series"});
-  }
-  if (collector == "hba") return node.Map({"enabled", "interval", "timeout", "max_series"});
-  if (collector == "endpoint") return node.Map({"enabled", "interval", "timeout", "enforcement_interval"});
-  if (collector == "certificates") {
-    return node.Map({"enabled", "interval", "timeout", "read_via", "files", "pkcs12_password_file", "max_series"});
-  }
-  return node.Map({"enabled", "interval", "timeout"});
-}
-
-void ParseOne(const std::string& collector, const Node& node, Files& files, CollectorConfig& config) {
-  for (const auto& [key, value] : Keys(collector, node)) {
+void ParseOne(const Node& node, const CollectorSchema& schema, Files& files, CollectorConfig& config) {
+  std::vector<std::string_view> known = {"enabled", "interval", "timeout"};
+  for (const OptionKey& own : schema.keys) known.push_back(own.name);
+  for (const auto& [key, value] : node.Map(known)) {
     if (key == "enabled") config.enabled = value.Bool();
-    if (key == "interval") config.interval = value.Duration(kLeastInterval);
-    if (key == "timeout") config.timeout = value.Duration(kLeastTimeout);
-    if (key == "client_addr") config.client_addr = value.Bool();
-    if (key == "ipv4_prefix") config.ipv4_prefix = value.Int(0, 32);
-    if (key == "ipv6_prefix") config.ipv6_prefix = value.Int(0, 128);
-    if (key == "max_series") config.max_series = static_cast<std::size_t>(value.Int(1, 100'000));
-    if (key == "enforcement_interval") config.enforcement_interval = value.Duration(kLeastInterval);
-    if (key == "read_via") config.read_via = ParseReadVia(value);
-    if (key == "pkcs12_password_file") config.pkcs12_password_file = files.SecretPath(value);
-    if (key == "files") {
-      config.files.clear();
-      for (const Node& pattern : value.List()) {
-        const std::string text = pattern.Text();
-        config.files.push_back(text.starts_with('/') ? text : files.directory + text);
-      }
-    }
+    if (key == "interval") config.interval = value.Duration(kShortestInterval);
+    if (key == "timeout") config.timeout = value.Duration(kShortestTimeout);
+    const auto own = std::ranges::find(schema.keys, key, &OptionKey::name);
+    if (own != schema.keys.end()) own->read(value, files, config.options);
   }
 }
 
 }  // namespace
 
-std::string Files::SecretPath(const Node& node) {
+std::string Files::Path(const Node& node) const {
   const std::string text = node.Text();
-  secrets.push_back({node.Place(), text.starts_with('/') ? text : directory + text});
+  return text.starts_with('/') ? text : directory + text;
+}
+
+std::string Files::SecretPath(const Node& node) {
+  secrets.push_back({node.Place(), Path(node)});
   return secrets.back().path;
 }
 
-CollectorConfigs ParseCollectors(const Node& node, CollectorConfigs defaults, Files& files) {
-  for (const auto& [name, settings] : node.Map({"sessions", "settings", "hba", "endpoint", "certificates"})) {
-    ParseOne(name, settings, files, defaults.at(name));
+bool ReadBool(const Node& node, Files& /*files*/) { return node.Bool(); }
+
+int ReadIntBetween(const Node& node, int least, int most) { return node.Int(least, most); }
+
+Milliseconds ReadInterval(const Node& node, Files& /*files*/) { return node.Duration(kShortestInterval); }
+
+std::size_t ReadMaxSeries(const Node& node, Files& /*files*/) { return static_cast<std::size_t>(node.Int(1, 100'000)); }
+
+std::string ReadSecretPath(const Node& node, Files& files) { return files.SecretPath(node); }
+
+std::vector<std::string> ReadPaths(const Node& node, Files& files) {
+  std::vector<std::string> paths;
+  for (const Node& path : node.List()) paths.push_back(files.Path(path));
+  return paths;
+}
+
+CollectorConfigs DefaultCollectors(const CollectorSchemas& schemas) {
+  CollectorConfigs defaults;
+  for (const auto& [name, schema] : schemas) defaults.emplace(name, schema.Defaults());
+  return defaults;
+}
+
+CollectorConfigs ParseCollectors(const Node& node, CollectorConfigs defaults, const CollectorSchemas& schemas,
+                                 Files& files) {
+  std::vector<std::string_view> names;
+  for (const auto& [name, schema] : schemas) names.push_back(name);
+  for (const auto& [name, settings] : node.Map(names)) {
+    ParseOne(settings, schemas.at(name), files, defaults.at(name));
   }
   return defaults;
 }

@@ -38,13 +38,14 @@ void AddLogging(CLI::App& app, CommandLine& line) {
       ->option_text("logfmt|json");
 }
 
-void AddCollectors(CLI::App& app, CommandLine& line) {
-  for (const auto& [name, defaults] : DefaultCollectors()) {
+void AddCollectors(CLI::App& app, const CollectorSchemas& collectors, CommandLine& line) {
+  for (const auto& [known, schema] : collectors) {
+    const std::string name(known);
     app.add_flag_callback(
-        "--collector." + name, [&line, key = name] { line.collectors[key] = true; },
-        "Run the " + name + " collector (default)");
+        "--collector." + name, [&line, name] { line.collectors[name] = true; },
+        "Run the " + name + " collector" + (schema.enabled ? " (default)" : ""));
     app.add_flag_callback(
-        "--no-collector." + name, [&line, key = name] { line.collectors[key] = false; }, "Disable it on every server");
+        "--no-collector." + name, [&line, name] { line.collectors[name] = false; }, "Disable it on every server");
   }
 }
 
@@ -118,7 +119,8 @@ std::string Unexpected(const std::vector<std::string>& arguments) {
 
 }  // namespace
 
-ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments, const std::string& version) {
+ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments, const std::string& version,
+                                   const CollectorSchemas& collectors) {
   ParsedCommandLine parsed;
   CommandLine line;
   std::string format = "text";
@@ -128,7 +130,7 @@ ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments, co
   app.require_subcommand(0, 1);
   AddSource(app, line);
   AddLogging(app, line);
-  AddCollectors(app, line);
+  AddCollectors(app, collectors, line);
   AddServe(app, line);
 
   const auto subcommand = [&](const std::string& name, const std::string& help, Command command) -> CLI::App& {
@@ -143,10 +145,10 @@ ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments, co
   CLI::App& collect = subcommand("collect", "Collect everything once and print it", Command::kCollect);
   AddSource(collect, line);
   collect.add_option("--output", line.output, "File to write; it is replaced as a whole [standard output]");
-  AddCollectors(collect, line);
+  AddCollectors(collect, collectors, line);
   CLI::App& check = subcommand("check", "Audit the servers: findings, reasons, remedies", Command::kCheck);
   AddSource(check, line);
-  AddCollectors(check, line);
+  AddCollectors(check, collectors, line);
   check.add_option("--format", format, "Format of the report")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "exporter/base/log.h"
+#include "exporter/config/collector_schema.h"
 
 namespace pgtls::config {
 
@@ -53,7 +54,9 @@ struct ParsedCommandLine {
   log::Format log_format = log::Format::kLogfmt;  // as far as a mistake lets it be read
 };
 
-ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments, const std::string& version);
+// `collectors` are those that can be switched.
+ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments, const std::string& version,
+                                   const CollectorSchemas& collectors);
 
 // Overwrites what follows --dsn in the process's own argument list: a password there is visible to everyone who may
 // list processes.

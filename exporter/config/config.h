@@ -9,40 +9,23 @@
 #include <vector>
 
 #include "exporter/base/net_address.h"
+#include "exporter/config/collector_options.h"
 
 namespace pgtls::config {
 
 using Milliseconds = std::chrono::milliseconds;
 
-// Where certificate files are read: locally, or through the server's SECURITY DEFINER functions. kAuto is kLocal over a
-// Unix socket and kSql otherwise.
-enum class ReadVia { kAuto, kLocal, kSql };
-
-// The settings of one collector. Those that only one collector has keep their defaults in the others.
+// The settings of one collector.
 struct CollectorConfig {
   bool enabled = true;
   Milliseconds interval{15'000};
   Milliseconds timeout{5'000};
-
-  // sessions
-  bool client_addr = false;      // client_addr as a label of pg_tls_connections
-  int ipv4_prefix = 32;          // 0 … 32; less than 32 buckets client_addr
-  int ipv6_prefix = 128;         // 0 … 128
-  std::size_t max_series = 200;  // per metric and server; also the hba and certificates collectors'
-
-  // hba: names that regular expressions are asked about beside the cluster's own. Never in a file: `explain` asks so.
-  std::vector<std::string> names;
-
-  // endpoint
-  Milliseconds enforcement_interval{3'600'000};
-
-  // certificates
-  ReadVia read_via = ReadVia::kAuto;
-  std::vector<std::string> files;    // glob patterns
-  std::string pkcs12_password_file;  // for the PKCS#12 files among them
+  CollectorOptions options;  // those of this collector alone
 
   friend bool operator==(const CollectorConfig&, const CollectorConfig&) = default;
 };
+
+using CollectorConfigs = std::map<std::string, CollectorConfig, std::less<>>;
 
 // An entry of policy.allow_unencrypted: which unencrypted sessions are allowed. Absent fields match everything; at
 // least one of user, database, client_addr is there, and application_name only beside user and client_addr.
@@ -79,9 +62,10 @@ struct ServerConfig {
   std::string conninfo;       // either libpq form; empty: libpq's environment
   std::string password_file;  // empty: none
   std::optional<HostPort> endpoint;
-  std::map<std::string, CollectorConfig, std::less<>> collectors;  // one for each known collector, defaults merged in
+  CollectorConfigs collectors;  // one for each known collector, defaults merged in
   Policy policy;
 
+  // Throws std::out_of_range for a name that no collector has.
   const CollectorConfig& collector(std::string_view collector_name) const;
   friend bool operator==(const ServerConfig&, const ServerConfig&) = default;
 };
@@ -115,13 +99,11 @@ struct SecretFile {
 struct Config {
   std::vector<ServerConfig> servers;  // in the file's order, names unique
   std::vector<Module> modules;
-  // Collector settings for /probe and for servers without their own; `files` apart, which one server has.
-  std::map<std::string, CollectorConfig, std::less<>> collectors;
+  // For /probe and for servers without their own settings. Files of this machine that a server reads are not among
+  // them (CollectorSchema::local_files).
+  CollectorConfigs collectors;
   Policy policy;
   std::vector<SecretFile> secret_files;
 };
-
-// The collectors that exist, with their defaults, in the order of collectors.def.
-const std::map<std::string, CollectorConfig, std::less<>>& DefaultCollectors();
 
 }  // namespace pgtls::config

@@ -58,6 +58,7 @@ std::string ParseName(const Node& node) {
 
 struct Document {
   Files files;
+  const CollectorSchemas& collectors;
   const ConninfoCheck& check;
 };
 
@@ -73,7 +74,9 @@ ServerConfig ParseServer(const Node& node, Document& document, const Config& con
     }
     if (key == "password_file") server.password_file = document.files.SecretPath(value);
     if (key == "endpoint") server.endpoint = ParseHostPort(value);
-    if (key == "collectors") server.collectors = ParseCollectors(value, config.collectors, document.files);
+    if (key == "collectors") {
+      server.collectors = ParseCollectors(value, config.collectors, document.collectors, document.files);
+    }
   }
   if (server.name.empty()) node.Fail("a server needs a name");
   return server;
@@ -91,7 +94,7 @@ Module ParseModule(const std::string& name, const Node& node, Document& document
     if (key == "collectors") {
       for (const Node& collector : value.List()) {
         const std::string text = collector.Text();
-        if (!DefaultCollectors().contains(text)) collector.Fail("there is no collector of this name");
+        if (!document.collectors.contains(text)) collector.Fail("there is no collector of this name");
         module.collectors.push_back(text);
       }
     }
@@ -117,29 +120,33 @@ void ParseServers(const Node& node, Document& document, Config& config) {
 }
 
 // Files of this machine are no server's: those of the section `collectors` are read and exported once.
-void KeepFilesOnce(Config& config) {
-  auto& for_all = config.collectors.at("certificates").files;
+void KeepFilesOnce(std::string_view collector, const CollectorSchema& schema, Config& config) {
+  auto& for_all = schema.local_files(config.collectors.find(collector)->second.options);
   bool kept = false;
   for (ServerConfig& server : config.servers) {
-    CollectorConfig& certificates = server.collectors.at("certificates");
-    if (certificates.files != for_all) continue;
-    if (kept || !certificates.enabled) certificates.files.clear();
-    kept = kept || certificates.enabled;
+    CollectorConfig& settings = server.collectors.find(collector)->second;
+    auto& files = schema.local_files(settings.options);
+    if (files != for_all) continue;
+    if (kept || !settings.enabled) files.clear();
+    kept = kept || settings.enabled;
   }
   if (kept) for_all.clear();  // else /probe is all that reads them
 }
 
 }  // namespace
 
-Config Parse(const std::string& path, const std::string& content, const ConninfoCheck& check) {
+Config Parse(const std::string& path, const std::string& content, const CollectorSchemas& collectors,
+             const ConninfoCheck& check) {
   const Node root = ParseYaml(path, content);
-  Document document{{DirectoryOf(path), {}}, check};
+  Document document{{DirectoryOf(path), {}}, collectors, check};
   const auto sections = root.Map({"servers", "collectors", "policy", "modules"});
   Config config;
-  config.collectors = DefaultCollectors();
+  config.collectors = DefaultCollectors(collectors);
   // Defaults and policy first, wherever they stand in the file: servers take them over.
   for (const auto& [key, value] : sections) {
-    if (key == "collectors") config.collectors = ParseCollectors(value, DefaultCollectors(), document.files);
+    if (key == "collectors") {
+      config.collectors = ParseCollectors(value, std::move(config.collectors), collectors, document.files);
+    }
     if (key == "policy") config.policy = ParsePolicy(value);
   }
   for (const auto& [key, value] : sections) {
@@ -148,14 +155,16 @@ Config Parse(const std::string& path, const std::string& content, const Conninfo
       for (const auto& [name, module] : value.Map({})) config.modules.push_back(ParseModule(name, module, document));
     }
   }
-  KeepFilesOnce(config);
+  for (const auto& [name, schema] : collectors) {
+    if (schema.local_files != nullptr) KeepFilesOnce(name, schema, config);
+  }
   config.secret_files = std::move(document.files.secrets);
   if (config.servers.empty() && config.modules.empty())
     root.Fail("no servers (and no modules for /probe) are configured");
   return config;
 }
 
-Config LoadFile(const std::string& path, const ConninfoCheck& check) {
+Config LoadFile(const std::string& path, const CollectorSchemas& collectors, const ConninfoCheck& check) {
   std::string content;
   try {
     content = ReadFile(path, kMaxFileBytes);
@@ -164,12 +173,12 @@ Config LoadFile(const std::string& path, const ConninfoCheck& check) {
   } catch (const Error& error) {
     throw ConfigError(error.what());
   }
-  return Parse(path, content, check);
+  return Parse(path, content, collectors, check);
 }
 
-Config ForServers(const std::vector<std::pair<std::string, std::string>>& servers) {
+Config ForServers(const std::vector<std::pair<std::string, std::string>>& servers, const CollectorSchemas& collectors) {
   Config config;
-  config.collectors = DefaultCollectors();
+  config.collectors = DefaultCollectors(collectors);
   for (const auto& [name, conninfo] : servers) {
     ServerConfig& server = config.servers.emplace_back();
     server.name = name;

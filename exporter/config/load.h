@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "exporter/config/collector_schema.h"
 #include "exporter/config/config.h"
 
 namespace pgtls::config {
@@ -18,13 +19,14 @@ using ConninfoCheck = std::function<std::set<std::string>(const std::string& con
 
 // Blocks on files. Throws ConfigError, with file:line:column wherever a place in the file is at fault; UnavailableError
 // where the file itself cannot be read.
-Config LoadFile(const std::string& path, const ConninfoCheck& check);
+Config LoadFile(const std::string& path, const CollectorSchemas& collectors, const ConninfoCheck& check);
 
 // As LoadFile, for a file's content.
-Config Parse(const std::string& path, const std::string& content, const ConninfoCheck& check);
+Config Parse(const std::string& path, const std::string& content, const CollectorSchemas& collectors,
+             const ConninfoCheck& check);
 
 // These servers, {name, conninfo} each, with everything at its default.
-Config ForServers(const std::vector<std::pair<std::string, std::string>>& servers);
+Config ForServers(const std::vector<std::pair<std::string, std::string>>& servers, const CollectorSchemas& collectors);
 
 // Why this file cannot be read now, with its path; nullopt where it can.
 std::optional<std::string> WhyUnreadable(const SecretFile& file);

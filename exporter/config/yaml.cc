@@ -63,7 +63,7 @@ void Node::Fail(const std::string& message) const { throw ConfigError(Place() + 
 
 void Node::FailForNow(const std::string& message) const { throw UnavailableError(Place() + ": " + message); }
 
-std::vector<std::pair<std::string, Node>> Node::Map(std::initializer_list<std::string_view> known) const {
+std::vector<std::pair<std::string, Node>> Node::Map(std::span<const std::string_view> known) const {
   if (!node_.IsMap()) Fail("expected a mapping (key: value)");
   std::vector<std::pair<std::string, Node>> pairs;
   std::set<std::string> seen;
@@ -71,7 +71,7 @@ std::vector<std::pair<std::string, Node>> Node::Map(std::initializer_list<std::s
     const Node key(*file_, pair.first, name_);
     if (!pair.first.IsScalar()) key.Fail("a key must be a plain word");
     const std::string word = pair.first.Scalar();
-    if (known.size() != 0 && std::find(known.begin(), known.end(), word) == known.end()) {
+    if (!known.empty() && std::ranges::find(known, word) == known.end()) {
       key.Fail(fmt::format("unknown key '{}'; known are: {}", Printable(word, 60), fmt::join(known, ", ")));
     }
     if (!seen.insert(word).second) key.Fail(fmt::format("key '{}' is used twice", Printable(word, 60)));

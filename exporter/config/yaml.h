@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,7 +31,10 @@ class Node {
 
   // The pairs of a mapping, in the file's order. A key outside `known` (all, where it is empty) or a repeated one is an
   // error.
-  std::vector<std::pair<std::string, Node>> Map(std::initializer_list<std::string_view> known) const;
+  std::vector<std::pair<std::string, Node>> Map(std::span<const std::string_view> known) const;
+  std::vector<std::pair<std::string, Node>> Map(std::initializer_list<std::string_view> known) const {
+    return Map(std::span(known.begin(), known.size()));
+  }
   std::vector<Node> List() const;
   std::string Text() const;  // a scalar that is not empty
   std::string TextOrEmpty() const;

@@ -1,9 +1,9 @@
 #include "exporter/routes/metrics_handler.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
-#include "exporter/config/config.h"
 #include "exporter/exposition/metrics_page.h"
 #include "exporter/exposition/query_filter.h"
 
@@ -15,7 +15,8 @@ http::Response Answer(const MetricsSource& source, const http::Request& request)
   exposition::PageFilter filter;
   filter.collectors = exposition::Values(request, "collect[]");
   for (const auto& name : filter.collectors) {
-    if (!config::DefaultCollectors().contains(name)) return exposition::UnknownName("collector", name);
+    const bool known = std::ranges::any_of(source.collectors, [&](const auto* type) { return type->name == name; });
+    if (!known) return exposition::UnknownName("collector", name);
   }
   if (auto unknown = exposition::NarrowToServers(request, servers)) return *std::move(unknown);
   filter.exporter = !request.query.contains("server");

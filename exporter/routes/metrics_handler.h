@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 
 #include "exporter/http/message.h"
 #include "exporter/metrics/family_order.h"
@@ -14,6 +15,7 @@ namespace pgtls::routes {
 // Where the page comes from. Called from worker threads, several at once.
 struct MetricsSource {
   std::shared_ptr<const metrics::FamilyOrder> order;
+  std::span<const sampling::CollectorType* const> collectors;  // that exist
   std::function<sampling::Snapshots()> servers;
   std::function<metrics::SharedSamples()> exporter;
 };

@@ -16,6 +16,7 @@
 #include "exporter/base/blocking.h"
 #include "exporter/base/deadline.h"
 #include "exporter/base/digest.h"
+#include "exporter/config/collector_schema.h"
 #include "exporter/config/config.h"
 #include "exporter/db/session.h"
 #include "exporter/db/target.h"
@@ -81,6 +82,12 @@ struct IncompletePart {
   std::string detail = {};  // what a remedy is for: a path, an address; printable, not a label
 };
 
+// Why a collector has nothing to do on a server, for a reader.
+struct Unsupported {
+  std::string where;   // fits behind "has nothing to check": "over a Unix socket"
+  std::string remedy;  // in full sentences
+};
+
 // What one collection produced.
 struct Output {
   explicit Output(const std::string& server_name) : sink(server_name) {}
@@ -92,8 +99,8 @@ struct Output {
   // empty and say that nothing has changed: the result that stands is taken over.
   std::optional<Digest> basis;
   bool unchanged = false;
-  // This collector has nothing to do on this server (TLS over a Unix socket): no series and no health of its own.
-  bool unsupported = false;
+  // This collector has nothing to do on this server: no series and no health of its own.
+  std::optional<Unsupported> unsupported;
 };
 
 // One instance per server and collector, kept while the server is configured: its members are what outlives a
@@ -125,6 +132,10 @@ struct CollectorType {
   // What to do where a run failed for a reason (ToString(FailureReason)), where this collector knows it better than
   // FailureRemedy() of exporter/audit.
   std::span<const Remedy> failures = {};
+  config::CollectorSchema schema = {};
+  // Makes options of which the result answers `explain` about these names of users and databases. Null if `explain`
+  // reads nothing that this collector publishes.
+  void (*explain)(std::vector<std::string> names, config::CollectorOptions& options) = nullptr;
 };
 
 inline bool NeedsSql(const CollectorType& type) {

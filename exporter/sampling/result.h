@@ -45,7 +45,7 @@ struct CollectorResult {
   // `failure` is that of the server's connection, which all collectors that need SQL share.
   bool failed_with_connection = false;
   std::optional<Digest> basis;  // Output::basis
-  bool unsupported = false;
+  std::optional<Unsupported> unsupported;
   std::chrono::nanoseconds duration{};
 };
 
@@ -76,8 +76,9 @@ struct ServerSnapshot {
   std::optional<Failure> connection_failure;
   std::optional<OwnConnection> connection;
   std::vector<CollectorState> collectors;  // the enabled ones
-  metrics::SharedSamples health;           // what the exporter's own metrics say of the server as a whole
-  PageIndex index;                         // of the texts of all these, made last: it points to them
+  std::vector<const CollectorType*> disabled;
+  metrics::SharedSamples health;  // what the exporter's own metrics say of the server as a whole
+  PageIndex index;                // of the texts of all these, made last: it points to them
 
   // All collectors' facts.
   Facts facts() const {

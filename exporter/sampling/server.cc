@@ -314,7 +314,10 @@ void Server::Publish() {
   snapshot.connection = own_connection_;
   snapshot.collectors.reserve(slots_.size());
   for (Slot& slot : slots_) {
-    if (!slot.enabled) continue;
+    if (!slot.enabled) {
+      snapshot.disabled.push_back(slot.type);
+      continue;
+    }
     if (slot.state.result != slot.told_result || slot.state.interval != slot.told_interval || !slot.state.health) {
       slot.state.health = RenderHealth(config_->name, slot.state);
       slot.told_result = slot.state.result;

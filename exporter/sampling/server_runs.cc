@@ -207,7 +207,7 @@ asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& sl
       result->facts = std::move(output.facts);
       result->incomplete = std::move(output.incomplete);
       result->basis = output.basis;
-      result->unsupported = output.unsupported;
+      result->unsupported = std::move(output.unsupported);
     }
   } catch (const std::exception& error) {
     if (IsCancellation(error)) throw;

@@ -28,7 +28,7 @@ std::string ServerFacts::WhyUnknown(std::string_view collector) const {
   const sampling::CollectorState* state = Collector(collector);
   if (state == nullptr) return "this collector is disabled";
   if (!state->result) return "not checked yet";
-  if (state->result->unsupported) return "does not apply to a Unix socket";
+  if (state->result->unsupported) return "nothing to check " + state->result->unsupported->where;
   if (state->result->failure) return FailureText(*state->result->failure);
   if (collector == "sessions" && !sessions) return "no answer";
   const auto age = Age(*state);

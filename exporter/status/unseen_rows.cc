@@ -8,8 +8,6 @@
 #include <tuple>
 #include <utility>
 
-#include "exporter/config/config.h"
-
 namespace pgtls::status {
 namespace {
 
@@ -28,13 +26,14 @@ std::string PartText(const sampling::CollectorState& collector, const sampling::
 void AddServer(const ServerFacts& facts, const Add& add) {
   const auto& lost = facts.snapshot.connection_failure;
   if (lost) add("everything that needs a login", FailureText(*lost));
-  for (const auto& [name, defaults] : config::DefaultCollectors()) {
-    const auto* collector = facts.Collector(name);
-    const bool said = collector != nullptr && facts.FailedWithConnection(*collector);
-    const std::string why = facts.WhyUnknown(name);
-    if (!why.empty() && !said) add(name, why);
-    if (collector == nullptr || !collector->result) continue;
-    for (const auto& missing : collector->result->incomplete) add(PartText(*collector, missing), missing.reason);
+  for (const sampling::CollectorState& collector : facts.snapshot.collectors) {
+    const std::string why = facts.WhyUnknown(collector.name);
+    if (!why.empty() && !facts.FailedWithConnection(collector)) add(collector.name, why);
+    if (!collector.result) continue;
+    for (const auto& missing : collector.result->incomplete) add(PartText(collector, missing), missing.reason);
+  }
+  for (const sampling::CollectorType* type : facts.snapshot.disabled) {
+    if (type->schema.enabled) add(std::string(type->name), facts.WhyUnknown(type->name));
   }
   const std::string wire = facts.WhyWireUnknown();
   if (!wire.empty()) add("the wire", wire);

@@ -189,7 +189,7 @@ void AddCollectors(const ServerFacts& facts, const StatusLimits& limits, StatusV
     std::string why = facts.WhyUnknown(collector.name);
     Remark state{Level::kGood, "complete"};
     if (!why.empty()) {
-      const bool unsupported = result && result->unsupported;
+      const bool unsupported = result && result->unsupported.has_value();
       state = {unsupported ? Level::kNote : Level::kUnknown, unsupported ? "does not apply" : "not known"};
     } else if (!result->incomplete.empty()) {
       state = {Level::kNote, "incomplete"};

@@ -9,8 +9,8 @@ TEST_F(CertificatesTest, FilesThatCannotBeReadAreTold) {
   Local({{"ssl_cert_file", data_.Write("empty.crt", "")},
          {"ssl_ca_file", "directory"},
          {"ssl_crl_file", data_.Write("no.crl", ca_.certificate())}});
-  harness_.config.files = {data_.Write("bad.pem", leaf_.certificate + leaf_.certificate.substr(0, 100)),
-                           data_.path() + "/*.der"};
+  harness_.options<CertificatesOptions>().files = {
+      data_.Write("bad.pem", leaf_.certificate + leaf_.certificate.substr(0, 100)), data_.path() + "/*.der"};
   const std::string page = Page();
   const auto reason = [](const std::string& role, const std::string& file, const std::string& why) {
     return "pg_tls_certificate_file_error_info{server=\"db\",role=\"" + role + "\",path=\"/data/" + file +
@@ -45,7 +45,7 @@ TEST_F(CertificatesTest, RevocationListsOfADirectory) {
 TEST_F(CertificatesTest, AListOfTheServersThatIsConfiguredTooIsTheServers) {
   const std::string crl = data_.Write("ca.crl", ca_.Crl({}, -std::chrono::days(1)));
   Local({{"ssl_ca_file", data_.Write("ca.crt", ca_.certificate())}, {"ssl_crl_file", crl}});
-  harness_.config.files = {crl};
+  harness_.options<CertificatesOptions>().files = {crl};
   const std::string page = Page();
   EXPECT_THAT(page, HasSubstr("pg_tls_crl_next_update_timestamp_seconds{server=\"db\",path=\"/data/ca.crl\""));
   EXPECT_THAT(page, Not(HasSubstr("pg_tls_crl_unknown_issuer_info{")));
@@ -66,13 +66,13 @@ TEST_F(CertificatesTest, WhatIsBeyondTheCapIsLeftOutAndCounted) {
     const std::string found = Families(page, start);
     return std::ranges::count(found, '\n');
   };
-  harness_.config.max_series = 3;
+  harness_.options<CertificatesOptions>().max_series = 3;
   const std::string soon = ca_.Issue({.common_name = "soon", .not_after = std::chrono::days(3)}).certificate;
   data_.Write("many.pem", leaf_.certificate + leaf_.certificate + leaf_.certificate + soon);
   for (const char* name : {"a.crl", "b.crl", "c.crl"}) data_.Write(name, ca_.Crl({}, std::chrono::days(9)));
   data_.Write("d.crl", ca_.Crl({}, std::chrono::days(2)));
   data_.Write("z.pem", "-----BEGIN CERTIFICATE-----\n");
-  harness_.config.files = {data_.path() + "/*.pem", data_.path() + "/*.crl"};
+  harness_.options<CertificatesOptions>().files = {data_.path() + "/*.pem", data_.path() + "/*.crl"};
   EXPECT_EQ(Incomplete(), "series:max_series ");
   const std::string page = Page();
   // The server's own, then what ends first.
@@ -137,13 +137,13 @@ TEST_F(CertificatesTest, ADirectoryOfListsThatTheServerCannotReadIsTold) {
 
 TEST_F(CertificatesTest, APatternWhoseDirectoryCannotBeReadIsTold) {
   data_.Write("open.pem", leaf_.certificate);
-  harness_.config.files = {data_.path() + "/*.pem", data_.path() + "/*.der"};
+  harness_.options<CertificatesOptions>().files = {data_.path() + "/*.pem", data_.path() + "/*.der"};
   EXPECT_EQ(Incomplete(), "");  // looked, and nothing is there
-  harness_.config.files = {data_.path() + "/none/*.pem"};
+  harness_.options<CertificatesOptions>().files = {data_.path() + "/none/*.pem"};
   EXPECT_EQ(Incomplete(), "files:missing ");
   Closed("closed");
   data_.Write("closed/one.pem", leaf_.certificate);
-  harness_.config.files = {data_.path() + "/closed/*.pem", data_.path() + "/o*.pem"};
+  harness_.options<CertificatesOptions>().files = {data_.path() + "/closed/*.pem", data_.path() + "/o*.pem"};
   EXPECT_EQ(Incomplete(), "");
   const Unprivileged nobody;
   harness_.session = nullptr;
@@ -171,8 +171,8 @@ TEST_F(CertificatesTest, AFileThatIsReportedTwiceIsOne) {
 
 TEST_F(CertificatesTest, AnUnreadablePatternThatIsConfiguredTwiceIsOne) {
   Closed("closed");
-  harness_.config.files = {data_.path() + "/closed/*.pem", data_.path() + "/closed/*.pem", data_.path() + "/none.pem",
-                           data_.path() + "/none.pem"};
+  harness_.options<CertificatesOptions>().files = {data_.path() + "/closed/*.pem", data_.path() + "/closed/*.pem",
+                                                   data_.path() + "/none.pem", data_.path() + "/none.pem"};
   const Unprivileged nobody;
   EXPECT_EQ(Families(Page(), "pg_tls_certificate_file_readable{server=\"db\",role=\"extra"),
             "pg_tls_certificate_file_readable{server=\"db\",role=\"extra\",path=\"/data/closed/*.pem\"} 0\n"
@@ -203,15 +203,16 @@ TEST_F(CertificatesTest, WhatAWildcardMatchesBesidesFilesIsIgnored) {
   ASSERT_EQ(symlink("etcd", (pki + "/linked-etcd").c_str()), 0);
   ASSERT_EQ(symlink("gone", (pki + "/dangling.crt").c_str()), 0);
   ASSERT_EQ(symlink("../ca.crt", (pki + "/links/ca.crt").c_str()), 0);
-  harness_.config.files = {pki + "/*"};
+  harness_.options<CertificatesOptions>().files = {pki + "/*"};
   EXPECT_EQ(Extras(Page()), "pki/ca.crt:1 pki/dangling.crt:0 pki/empty.crt:0 pki/torn.pem:0 ");
-  harness_.config.files = {pki + "/*/*.crt"};
+  harness_.options<CertificatesOptions>().files = {pki + "/*/*.crt"};
   EXPECT_EQ(Extras(Page()), "pki/links/ca.crt:1 ");
   // A pattern that matches only a directory matches no file: its author expects certificates there.
-  harness_.config.files = {pki + "/etc*"};
+  harness_.options<CertificatesOptions>().files = {pki + "/etc*"};
   EXPECT_EQ(Extras(Page()), "pki/etc*:0 ");
   // What is named must be what it was named for.
-  harness_.config.files = {pki + "/etcd", pki + "/fifo", pki + "/ca.key", pki + "/{masked,ca.crt}", pki + "/*"};
+  harness_.options<CertificatesOptions>().files = {pki + "/etcd", pki + "/fifo", pki + "/ca.key",
+                                                   pki + "/{masked,ca.crt}", pki + "/*"};
   EXPECT_EQ(Extras(Page()),
             "pki/ca.crt:1 pki/ca.key:0 pki/dangling.crt:0 pki/empty.crt:0 pki/etcd:0 pki/fifo:0 pki/masked:0 "
             "pki/torn.pem:0 ");

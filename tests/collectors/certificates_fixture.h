@@ -50,7 +50,7 @@ class CertificatesTest : public testing::Test {
   }
   // The server runs on this machine and has these settings.
   void Local(const std::vector<std::pair<std::string, std::string>>& settings) {
-    harness_.config.read_via = config::ReadVia::kLocal;
+    harness_.options<CertificatesOptions>().read_via = ReadVia::kLocal;
     if (!std::filesystem::exists(data_.path() + "/postmaster.pid")) {
       data_.Write("postmaster.pid", "1\n" + data_.path() + "\n1000\n5432\n");
     }
@@ -108,7 +108,7 @@ class CertificatesTest : public testing::Test {
     mkdir((data_.path() + "/" + name).c_str(), 0700);
   }
   void ViaSql(FakeSession::Rows files) {
-    harness_.config.read_via = config::ReadVia::kAuto;
+    harness_.options<CertificatesOptions>().read_via = ReadVia::kAuto;
     Access({{"sees_files", "t"}, {"sees_hba", "t"}, {"has_function", "t"}, {"has_whole", "t"}});
     auto& [columns, rows] = harness_.fake.answers["certificates_files"];
     columns = {"role", "path", "problem", "data", "whole"};

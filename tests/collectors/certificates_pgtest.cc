@@ -39,8 +39,8 @@ class CertificatesPgTest : public testing::Test {
     harness_.target = db::ResolveTarget(conninfo);
     harness_.peer = db::Peer{IpAddress::Parse("127.0.0.1"), server_.port(), "localhost", "tls_exporter", "postgres"};
   }
-  CertificateInventory Look(config::ReadVia via = config::ReadVia::kSql) {
-    harness_.config.read_via = via;
+  CertificateInventory Look(ReadVia via = ReadVia::kSql) {
+    harness_.options<CertificatesOptions>().read_via = via;
     const sampling::Output output = harness_.Collect();
     incomplete_.clear();
     for (const auto& [part, reason, detail] : output.incomplete) {
@@ -77,7 +77,7 @@ TEST_F(CertificatesPgTest, ServedAndFilesThroughSqlAndHere) {
   EXPECT_EQ(sql.served[1].subject, "CN=Issuing CA");
   EXPECT_EQ(sql.files[0].path, server_.data_dir() + "/server.crt");
 
-  const CertificateInventory local = Look(config::ReadVia::kLocal);
+  const CertificateInventory local = Look(ReadVia::kLocal);
   EXPECT_EQ(Files(local), Files(sql));
   EXPECT_EQ(local.served, sql.served);
   for (std::size_t i = 0; i < 3; ++i) {
@@ -118,7 +118,7 @@ TEST_F(CertificatesPgTest, ReplacedLoadedAndFailedToLoad) {
   // A certificate without its key: the reload fails in silence, the old one stays on the wire, the next start fails.
   server_.WriteDataFile("server.crt", first_.chain);
   server_.Reload();
-  CertificateInventory seen = Look(config::ReadVia::kLocal);
+  CertificateInventory seen = Look(ReadVia::kLocal);
   EXPECT_EQ(seen.served[0].serial, serial);
   EXPECT_EQ(seen.served_matches_file, false);
   EXPECT_EQ(seen.key->matches_certificate, false);
@@ -133,16 +133,16 @@ TEST_F(CertificatesPgTest, ReplacedLoadedAndFailedToLoad) {
 
 TEST_F(CertificatesPgTest, KeyModes) {
   server_.WriteDataFile("server.key", first_.key, 0640);
-  CertificateInventory seen = Look(config::ReadVia::kLocal);
+  CertificateInventory seen = Look(ReadVia::kLocal);
   EXPECT_EQ(seen.key->mode, false);
   EXPECT_EQ(seen.key->owner, true);
   // 0640 and root's is what Debian does for /etc/ssl/private.
   chown((server_.data_dir() + "/server.key").c_str(), 0, 0);
-  seen = Look(config::ReadVia::kLocal);
+  seen = Look(ReadVia::kLocal);
   EXPECT_EQ(seen.key->mode, true);
   EXPECT_EQ(seen.key->owner, true);
   chown((server_.data_dir() + "/server.key").c_str(), 1, 1);
-  EXPECT_EQ(Look(config::ReadVia::kLocal).key->owner, false);
+  EXPECT_EQ(Look(ReadVia::kLocal).key->owner, false);
 }
 
 TEST_F(CertificatesPgTest, BadCertificatesKeepAllTheirSeries) {
@@ -197,7 +197,7 @@ TEST_F(CertificatesPgTest, MissingMalformedAndHashedFiles) {
   EXPECT_EQ(sql.files[0].content.certificates.size(), 2u);
   EXPECT_EQ(sql.files[3].content.crls.size(), 1u);
   // The names are in another order here: they are sorted by path.
-  const CertificateInventory local = Look(config::ReadVia::kLocal);
+  const CertificateInventory local = Look(ReadVia::kLocal);
   EXPECT_THAT(Files(local), HasSubstr("server:malformed ca:no_certificate "));
   EXPECT_THAT(Files(local), HasSubstr("crl:missing "));
   EXPECT_THAT(Files(local), HasSubstr("crl:ok "));
@@ -217,7 +217,7 @@ TEST_F(CertificatesPgTest, ADirectoryOfListsThatCannotBeListedIsToldAsSuch) {
     EXPECT_EQ(lost->path, server_.data_dir() + "/crls");
   };
   both("crls", "missing");
-  Look(config::ReadVia::kLocal);
+  Look(ReadVia::kLocal);
   EXPECT_EQ(incomplete_, "files:missing ");
   support::MustRun({"install", "-d", "-o", "postgres", "-m", "0", server_.data_dir() + "/crls"});
   both("crls", "permission_denied");

@@ -10,7 +10,7 @@ TEST_F(CertificatesTest, Golden) {
          {"ssl_key_file", "server.key"},
          {"ssl_ca_file", data_.Write("ca.crt", ca_.certificate())},
          {"ssl_crl_file", data_.Write("ca.crl", ca_.Crl())}});
-  harness_.config.files = {data_.path() + "/none.p12"};
+  harness_.options<CertificatesOptions>().files = {data_.path() + "/none.p12"};
   const std::string page = support::Masked(Page(), {{R"((serial|fingerprint_sha256)="[0-9a-fA-F]*")", "$1=\"<hex>\""},
                                                     {R"((timestamp_seconds\{.*\}) .*)", "$1 <time>"}});
   EXPECT_TRUE(support::MatchesGolden("tests/collectors/testdata/certificates.prom", page));
@@ -73,7 +73,7 @@ TEST_F(CertificatesTest, AServerThatDoesNotSayItsAnswerIsNotSaidToServeNothing) 
 
 TEST_F(CertificatesTest, OverAUnixSocketFilesAreReadHere) {
   harness_.peer->address.reset();
-  harness_.config.read_via = config::ReadVia::kAuto;
+  harness_.options<CertificatesOptions>().read_via = ReadVia::kAuto;
   EXPECT_EQ(Incomplete(), "");
   EXPECT_THAT(Page(),
               HasSubstr("pg_tls_certificate_file_readable{server=\"db\",role=\"server\",path=\"/data/server.crt\"} 1"));
@@ -184,14 +184,14 @@ TEST_F(CertificatesTest, WhatIsNotKnownOfTheNextStartIsAbsent) {
 // A sidecar sees the socket and nothing else.
 TEST_F(CertificatesTest, AnotherFileSystemIsNotTheServers) {
   harness_.peer->address.reset();
-  harness_.config.read_via = config::ReadVia::kAuto;
+  harness_.options<CertificatesOptions>().read_via = ReadVia::kAuto;
   data_.Write("postmaster.pid", "1\n" + data_.path() + "\n1000\n5433\n");
   EXPECT_EQ(Incomplete(), "files:other_file_system ");
   EXPECT_THAT(Page(), Not(HasSubstr("role=\"server\",path=\"/")));
   EXPECT_EQ(Start(), "- ");
   unlink((data_.path() + "/postmaster.pid").c_str());
   EXPECT_EQ(Incomplete(), "files:other_file_system ");
-  harness_.config.read_via = config::ReadVia::kLocal;
+  harness_.options<CertificatesOptions>().read_via = ReadVia::kLocal;
   EXPECT_EQ(Incomplete(), "files:other_file_system ");
 }
 
@@ -199,7 +199,7 @@ TEST_F(CertificatesTest, AnotherFileSystemIsNotTheServers) {
 TEST_F(CertificatesTest, AnEndpointBesideAUnixSocket) {
   harness_.server.endpoint = config::HostPort{"127.0.0.1", peer_.port()};
   harness_.peer->address.reset();
-  harness_.config.read_via = config::ReadVia::kAuto;
+  harness_.options<CertificatesOptions>().read_via = ReadVia::kAuto;
   EXPECT_EQ(KeyChecks(Page()), "1111");
 }
 

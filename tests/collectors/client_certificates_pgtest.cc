@@ -81,8 +81,8 @@ class ClientCertificatesPgTest : public testing::Test {
     return answers;
   }
 
-  std::string Verdicts(config::ReadVia via) {
-    harness_.config.read_via = via;
+  std::string Verdicts(ReadVia via) {
+    harness_.options<CertificatesOptions>().read_via = via;
     const auto inventory = harness_.Collect().facts.Get<CertificateInventory>();
     if (!inventory->clients) return "not judged";
     std::string verdicts;
@@ -92,7 +92,7 @@ class ClientCertificatesPgTest : public testing::Test {
   }
 
   void ExpectNotJudged(const std::string& reason) {
-    for (const config::ReadVia via : {config::ReadVia::kSql, config::ReadVia::kLocal}) {
+    for (const ReadVia via : {ReadVia::kSql, ReadVia::kLocal}) {
       EXPECT_EQ(Verdicts(via), "not judged");
       const auto parts = harness_.Collect().incomplete;
       EXPECT_TRUE(std::ranges::any_of(
@@ -171,9 +171,9 @@ TEST_F(ClientCertificatesPgTest, TheServerAnswersAsTheVerdictSays) {
     Install(scenario);
     const std::string answers = Answers(scenario);
     EXPECT_EQ(answers, scenario.expected) << scenario.name << ", of the server";
-    EXPECT_EQ(Verdicts(config::ReadVia::kSql), answers) << scenario.name << ", through SQL";
+    EXPECT_EQ(Verdicts(ReadVia::kSql), answers) << scenario.name << ", through SQL";
     ExpectListsToBeRight(scenario, answers);
-    EXPECT_EQ(Verdicts(config::ReadVia::kLocal), answers) << scenario.name << ", here";
+    EXPECT_EQ(Verdicts(ReadVia::kLocal), answers) << scenario.name << ", here";
     ExpectListsToBeRight(scenario, answers);
   }
 }
@@ -215,9 +215,9 @@ TEST_F(ClientCertificatesPgTest, AListInTheDirectoryCountsWhereTheServerMayReadI
     Install(scenario);
     for (const auto& command : one.commands) support::MustRun(command);
     EXPECT_EQ(Answers(scenario), one.answer) << one.name << ", of the server";
-    EXPECT_EQ(Verdicts(config::ReadVia::kLocal), one.answer) << one.name << ", here";
+    EXPECT_EQ(Verdicts(ReadVia::kLocal), one.answer) << one.name << ", here";
     EXPECT_EQ(lists_.empty(), one.answer == "n") << one.name << ", here";
-    EXPECT_EQ(Verdicts(config::ReadVia::kSql), one.over_sql) << one.name << ", through SQL";
+    EXPECT_EQ(Verdicts(ReadVia::kSql), one.over_sql) << one.name << ", through SQL";
   }
 }
 
@@ -244,10 +244,10 @@ TEST_F(ClientCertificatesPgTest, OfSeveralDirectoriesNothingIsSaid) {
 
 TEST_F(ClientCertificatesPgTest, WhereNoneIsVerifiedNothingIsSaid) {
   Install({"", root_.certificate(), List(root_, -40, -10), {}, {}, ""});
-  EXPECT_EQ(Verdicts(config::ReadVia::kSql), "n");
+  EXPECT_EQ(Verdicts(ReadVia::kSql), "n");
   server_.Set("ssl_ca_file = ''");
   server_.Reload();
-  EXPECT_EQ(Verdicts(config::ReadVia::kSql), "not judged");
+  EXPECT_EQ(Verdicts(ReadVia::kSql), "not judged");
   const auto output = harness_.Collect();
   EXPECT_TRUE(output.facts.Get<CertificateInventory>()->lists.empty());
   EXPECT_EQ(std::ranges::count(output.incomplete, "client_certificates", &sampling::IncompletePart::part), 0);

@@ -63,8 +63,13 @@ class Harness {
  public:
   explicit Harness(const sampling::CollectorType& type) : type_(type), collector_(type.make()) {
     server.name = "db";
-    server.collectors = config::DefaultCollectors();
-    config = server.collector(type.name);
+    config = type.schema.Defaults();
+  }
+
+  // The collector's own options, of its type.
+  template <typename T>
+  T& options() {
+    return config.options.As<T>();
   }
 
   // One collection. What it throws comes out. A missing part, or a failure of

@@ -90,7 +90,7 @@ TEST_F(HbaTest, RendersAllThatItKnows) {
 
 TEST_F(HbaTest, CapsWhoComesInUnencrypted) {
   Rule("host", "all", "all", "all", std::nullopt, "md5", "host all all all");
-  harness_.config.max_series = 1;
+  harness_.options<HbaOptions>().max_series = 1;
   Open("anna", "erp", "10.1.2.3", "f", "2");
   Open("erp", "erp", "10.1.2.4", "f", "1");
   EXPECT_THAT(support::Families(harness_.CollectPage(), "pg_tls_hba_plaintext_connections"),

@@ -62,9 +62,9 @@ class NextStartPgTest : public testing::Test {
  protected:
   NextStartPgTest() {
     server_.RunSqlFile("deploy/sql/monitoring_role.sql");
-    sql_.config.read_via = config::ReadVia::kSql;
+    sql_.options<CertificatesOptions>().read_via = ReadVia::kSql;
     configuration_ = support::ReadFile(server_.data_dir() + "/postgresql.conf");
-    harness_.config.read_via = config::ReadVia::kAuto;
+    harness_.options<CertificatesOptions>().read_via = ReadVia::kAuto;
     Connect();
   }
 

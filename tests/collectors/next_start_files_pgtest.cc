@@ -112,7 +112,7 @@ TEST_F(NextStartPgTest, AnotherFileSystemIsNotJudged) {
     return text;
   };
   EXPECT_EQ(seen(), "key server ca crl ");
-  harness_.config.read_via = config::ReadVia::kLocal;
+  harness_.options<CertificatesOptions>().read_via = ReadVia::kLocal;
   const std::string aside = server_.data_dir() + ".aside";
   std::filesystem::rename(server_.data_dir(), aside);
   std::filesystem::create_directory(server_.data_dir());

@@ -269,8 +269,8 @@ TEST_F(SessionsTest, AResultIsMadeAnewWhenARowTurnsOutToBeItsOwn) {
 }
 
 TEST_F(SessionsTest, AddressesAreBucketedAndShownWhenAsked) {
-  harness_.config.client_addr = true;
-  harness_.config.ipv4_prefix = 24;
+  harness_.options<SessionsOptions>().client_addr = true;
+  harness_.options<SessionsOptions>().ipv4_prefix = 24;
   const std::string page = Page({{.pid = 1}, {.pid = 2, .address = "10.1.2.9"}, {.pid = 3, .address = {}, .port = -1}});
   EXPECT_EQ(
       Families(page, "pg_tls_connections{"),
@@ -284,7 +284,7 @@ TEST_F(SessionsTest, AddressesAreBucketedAndShownWhenAsked) {
 }
 
 TEST_F(SessionsTest, TheCapFoldsNamesAndNeverWhatMatters) {
-  harness_.config.max_series = 1;
+  harness_.options<SessionsOptions>().max_series = 1;
   const std::string page =
       Page({{.pid = 1},
             {.pid = 2},

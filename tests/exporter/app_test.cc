@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "collectors/registry.h"
 #include "exporter/base/error.h"
 #include "tests/support/files.h"
 
@@ -42,7 +43,7 @@ class AppTest : public testing::Test {
     return code;
   }
   static config::CommandLine Line(const std::vector<std::string>& arguments) {
-    return config::ParseCommandLine(arguments, "").command_line.value();
+    return config::ParseCommandLine(arguments, "", collectors::Schemas()).command_line.value();
   }
 
   support::TempDir dir_;

@@ -27,9 +27,12 @@ sampling::Snapshots CollectFrom(const std::string& conninfo, const std::vector<s
   config::ServerConfig& server = config.servers.emplace_back();
   server.name = "db";
   server.conninfo = conninfo;
-  server.collectors = config::DefaultCollectors();
-  for (auto& [name, collector] : server.collectors) collector.timeout = std::chrono::seconds(60);
-  server.collectors.at("hba").names = names;
+  for (const sampling::CollectorType* type : collectors::All()) {
+    config::CollectorConfig& settings = server.collectors[std::string(type->name)];
+    settings = type->schema.Defaults();
+    settings.timeout = std::chrono::seconds(60);
+    if (type->explain != nullptr) type->explain(names, settings.options);
+  }
   asio::io_context loop(1);
   BlockingPool blocking(2);
   db::Connector connector(blocking, 2);

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "collectors/certificates.h"
 #include "tests/exporter/audit/snapshot.h"
 
 namespace pgtls::audit {
@@ -455,8 +456,9 @@ TEST(CheckCoverage, NamesWhatWasNotLookedAt) {
   builder.Change("sessions", [](auto& result) {
     result.failure = {FailureReason::kInsufficientPrivilege, "GRANT pg_read_all_stats TO x"};
   });
-  builder.Change("endpoint", [](auto& result) { result.unsupported = true; });
+  builder.Change("endpoint", [](auto& result) { result.unsupported = {"over a Unix socket", "Connect over TCP."}; });
   std::erase_if(builder.snapshot().collectors, [](const auto& state) { return state.name == "certificates"; });
+  builder.snapshot().disabled = {&collectors::CertificatesCollector()};
   EXPECT_THAT(builder.Ids(),
               ElementsAre("warning collector_failed", "note collector_unsupported", "note collector_disabled"));
   EXPECT_EQ(builder.ExitCode(), 3);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "collectors/registry.h"
 #include "exporter/config/config.h"
 
 namespace pgtls::config {
@@ -13,7 +14,9 @@ using testing::HasSubstr;
 using testing::Not;
 using Arguments = std::vector<std::string>;
 
-ParsedCommandLine Parsed(const Arguments& arguments) { return ParseCommandLine(arguments, "pg_tls_exporter 9.9"); }
+ParsedCommandLine Parsed(const Arguments& arguments) {
+  return ParseCommandLine(arguments, "pg_tls_exporter 9.9", collectors::Schemas());
+}
 
 CommandLine Line(const Arguments& arguments) {
   ParsedCommandLine parsed = Parsed(arguments);
@@ -94,7 +97,8 @@ TEST(CommandLineTest, LogLevels) {
 }
 
 TEST(CommandLineTest, EachCollectorCanBeSwitched) {
-  for (const auto& [name, defaults] : DefaultCollectors()) {
+  for (const auto& [known, schema] : collectors::Schemas()) {
+    const std::string name(known);
     EXPECT_EQ(Line({"--no-collector." + name}).collectors, (std::map<std::string, bool>{{name, false}}));
     EXPECT_EQ(Line({"--collector." + name}).collectors, (std::map<std::string, bool>{{name, true}}));
   }

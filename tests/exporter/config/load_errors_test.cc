@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "collectors/registry.h"
 #include "exporter/base/error.h"
 #include "exporter/config/load.h"
 
@@ -19,7 +20,7 @@ std::set<std::string> NoHost(const std::string& conninfo) {
 // The message behind "/x/c.yml:", or "" where the content is accepted.
 std::string ErrorOf(const std::string& content) {
   try {
-    Parse("/x/c.yml", content, NoHost);
+    Parse("/x/c.yml", content, collectors::Schemas(), NoHost);
   } catch (const ConfigError& error) {
     const std::string text = error.what();
     EXPECT_TRUE(text.starts_with("/x/c.yml:")) << text;
@@ -43,7 +44,7 @@ TEST(LoadErrorsTest, UnknownKeysAtEveryLevel) {
       {"servers:\n  - name: a\n    pasword_file: x",
        "3:5: servers[0]: unknown key 'pasword_file'; known are: name, conninfo, password_file, endpoint, collectors"},
       {"collectors: {session: {}}",
-       "1:14: collectors: unknown key 'session'; known are: sessions, settings, hba, endpoint, certificates"},
+       "1:14: collectors: unknown key 'session'; known are: certificates, endpoint, hba, sessions, settings"},
       {"collectors:\n  settings: {max_series: 3}",
        "2:14: collectors.settings: unknown key 'max_series'; known are: enabled, interval, timeout"},
       {"servers: [{name: a, collectors: {hba: {client_addr: true}}}]",

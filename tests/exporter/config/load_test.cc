@@ -3,7 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "collectors/certificates.h"
+#include "collectors/endpoint.h"
+#include "collectors/hba.h"
+#include "collectors/registry.h"
+#include "collectors/sessions.h"
 #include "exporter/base/error.h"
+#include "exporter/config/collectors.h"
 #include "tests/support/files.h"
 
 namespace pgtls::config {
@@ -17,9 +23,19 @@ using support::TempDir;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
+using collectors::CertificatesOptions;
+using collectors::EndpointOptions;
+using collectors::HbaOptions;
+using collectors::ReadVia;
+using collectors::SessionsOptions;
+
+std::vector<std::string> FilesOf(const CollectorConfig& certificates) {
+  return certificates.options.As<CertificatesOptions>().files;
+}
+
 std::set<std::string> AcceptAll(const std::string& /*conninfo*/) { return {}; }
 
-Config Read(const std::string& content) { return Parse("/nowhere/c.yml", content, AcceptAll); }
+Config Read(const std::string& content) { return Parse("/nowhere/c.yml", content, collectors::Schemas(), AcceptAll); }
 
 // The example of the documentation, with files that exist.
 std::string Example(const TempDir& dir) {
@@ -57,10 +73,11 @@ modules:                             # for /probe
 TEST(LoadTest, ReadsTheWholeExample) {
   const TempDir dir;
   std::vector<std::string> checked;
-  const Config config = LoadFile(dir.Write("c.yml", Example(dir)), [&](const std::string& conninfo) {
-    checked.push_back(conninfo);
-    return AcceptAll(conninfo);
-  });
+  const Config config =
+      LoadFile(dir.Write("c.yml", Example(dir)), collectors::Schemas(), [&](const std::string& conninfo) {
+        checked.push_back(conninfo);
+        return AcceptAll(conninfo);
+      });
 
   ASSERT_EQ(config.servers.size(), 2u);
   const ServerConfig& orders = config.servers[0];
@@ -74,26 +91,23 @@ TEST(LoadTest, ReadsTheWholeExample) {
   EXPECT_EQ(config.servers[1].password_file, "");
   EXPECT_EQ(config.servers[1].endpoint, std::nullopt);
 
-  CollectorConfig sessions = DefaultCollectors().at("sessions");
-  sessions.interval = seconds(20);
-  sessions.timeout = seconds(7);
-  sessions.client_addr = true;
-  sessions.ipv4_prefix = 24;
-  sessions.ipv6_prefix = 64;
-  sessions.max_series = 100;
+  const CollectorConfig sessions = {.interval = seconds(20),
+                                    .timeout = seconds(7),
+                                    .options = CollectorOptions(SessionsOptions{
+                                        .client_addr = true, .ipv4_prefix = 24, .ipv6_prefix = 64, .max_series = 100})};
   EXPECT_EQ(config.collectors.at("sessions"), sessions);
   EXPECT_EQ(orders.collector("sessions"), sessions);
   EXPECT_EQ(orders.collector("settings").interval, seconds(90));
   EXPECT_FALSE(orders.collector("hba").enabled);
   EXPECT_EQ(orders.collector("hba").interval, seconds(70));
-  EXPECT_EQ(orders.collector("hba").max_series, 50u);
+  EXPECT_EQ(orders.collector("hba").options.As<HbaOptions>().max_series, 50u);
   EXPECT_TRUE(config.servers[1].collector("hba").enabled);
   EXPECT_TRUE(config.collectors.at("hba").enabled);
   EXPECT_EQ(orders.collector("endpoint").interval, minutes(6));
-  EXPECT_EQ(orders.collector("endpoint").enforcement_interval, hours(2));
+  EXPECT_EQ(orders.collector("endpoint").options.As<EndpointOptions>().enforcement_interval, hours(2));
   EXPECT_EQ(orders.collector("certificates").interval, hours(1));
-  EXPECT_EQ(orders.collector("certificates").read_via, ReadVia::kSql);
-  EXPECT_THAT(orders.collector("certificates").files,
+  EXPECT_EQ(orders.collector("certificates").options.As<CertificatesOptions>().read_via, ReadVia::kSql);
+  EXPECT_THAT(FilesOf(orders.collector("certificates")),
               ElementsAre("/etc/ssl/private-ca/*.crt", dir.path() + "/own/*.pem"));
 
   ASSERT_EQ(config.policy.allow_unencrypted.size(), 2u);
@@ -131,19 +145,19 @@ TEST(LoadTest, ReadsTheWholeExample) {
 TEST(LoadTest, DefaultsAreTheDocumentedOnes) {
   const Config config = Read("servers: [{name: a, conninfo: host=a}]");
   const ServerConfig& server = config.servers[0];
-  EXPECT_EQ(server.collectors, DefaultCollectors());
+  EXPECT_EQ(server.collectors, DefaultCollectors(collectors::Schemas()));
   EXPECT_EQ(server.collector("sessions").interval, seconds(15));
   EXPECT_EQ(server.collector("sessions").timeout, seconds(5));
-  EXPECT_FALSE(server.collector("sessions").client_addr);
-  EXPECT_EQ(server.collector("sessions").ipv4_prefix, 32);
-  EXPECT_EQ(server.collector("sessions").ipv6_prefix, 128);
-  EXPECT_EQ(server.collector("sessions").max_series, 200u);
+  EXPECT_FALSE(server.collector("sessions").options.As<SessionsOptions>().client_addr);
+  EXPECT_EQ(server.collector("sessions").options.As<SessionsOptions>().ipv4_prefix, 32);
+  EXPECT_EQ(server.collector("sessions").options.As<SessionsOptions>().ipv6_prefix, 128);
+  EXPECT_EQ(server.collector("sessions").options.As<SessionsOptions>().max_series, 200u);
   EXPECT_EQ(server.collector("settings").interval, seconds(60));
   EXPECT_EQ(server.collector("hba").interval, seconds(60));
   EXPECT_EQ(server.collector("endpoint").interval, minutes(5));
-  EXPECT_EQ(server.collector("endpoint").enforcement_interval, hours(1));
+  EXPECT_EQ(server.collector("endpoint").options.As<EndpointOptions>().enforcement_interval, hours(1));
   EXPECT_EQ(server.collector("certificates").interval, minutes(10));
-  EXPECT_EQ(server.collector("certificates").read_via, ReadVia::kAuto);
+  EXPECT_EQ(server.collector("certificates").options.As<CertificatesOptions>().read_via, ReadVia::kAuto);
   for (const auto& [name, collector] : server.collectors) EXPECT_TRUE(collector.enabled) << name;
   EXPECT_THROW(server.collector("nonesuch"), std::out_of_range);
 }
@@ -166,8 +180,8 @@ TEST(LoadTest, AServersOwnSettingWinsOverTheGlobalOne) {
       "servers: [{name: a, collectors: {hba: {enabled: true}, certificates: {files: [/c]}}}]\n");
   EXPECT_TRUE(config.servers[0].collector("hba").enabled);
   EXPECT_FALSE(config.collectors.at("hba").enabled);
-  EXPECT_THAT(config.servers[0].collector("certificates").files, ElementsAre("/c"));
-  EXPECT_THAT(config.collectors.at("certificates").files, ElementsAre("/a", "/b"));
+  EXPECT_THAT(FilesOf(config.servers[0].collector("certificates")), ElementsAre("/c"));
+  EXPECT_THAT(FilesOf(config.collectors.at("certificates")), ElementsAre("/a", "/b"));
 }
 
 // The files are this machine's: a fleet of a thousand servers does not read them a thousand times.
@@ -177,10 +191,10 @@ TEST(LoadTest, FilesForAllServersAreReadOnce) {
     std::string text;
     for (const auto& server : config.servers) {
       text += server.name + ":";
-      for (const std::string& file : server.collector("certificates").files) text += file;
+      for (const std::string& file : FilesOf(server.collector("certificates"))) text += file;
       text += " ";
     }
-    for (const std::string& file : config.collectors.at("certificates").files) text += "/probe:" + file;
+    for (const std::string& file : FilesOf(config.collectors.at("certificates"))) text += "/probe:" + file;
     return text;
   };
   EXPECT_EQ(files("servers: [{name: a}, {name: b}, {name: c}]"), "a:/a b: c: ");
@@ -229,7 +243,7 @@ TEST(LoadTest, EndpointForms) {
 TEST(LoadTest, RelativePathsAreBesideTheFile) {
   const TempDir dir;
   const std::string file = dir.Write("c.yml", "servers: [{name: a, password_file: password}]");
-  const Config config = LoadFile(file, AcceptAll);
+  const Config config = LoadFile(file, collectors::Schemas(), AcceptAll);
   EXPECT_EQ(config.servers[0].password_file, dir.path() + "/password");
 }
 
@@ -242,7 +256,7 @@ TEST(LoadTest, APasswordFileNeedNotBeThereYet) {
                 "collectors: {certificates: {pkcs12_password_file: /gone/p12}}\n"
                 "modules: {m: {password_file: here, collectors: [hba], allowed_targets: ['a:1']}}\n");
   const std::string here = dir.Write("here", "x");
-  const Config config = LoadFile(file, AcceptAll);
+  const Config config = LoadFile(file, collectors::Schemas(), AcceptAll);
   std::map<std::string, std::string> problems;
   for (const auto& secret : config.secret_files) problems[secret.place] = WhyUnreadable(secret).value_or("");
   EXPECT_EQ(problems,
@@ -257,7 +271,7 @@ TEST(LoadTest, AFileThatCannotBeReadIsAConfigError) {
   const TempDir dir;
   for (const std::string& path : {dir.path() + "/missing.yml", dir.path()}) {
     try {
-      LoadFile(path, AcceptAll);
+      LoadFile(path, collectors::Schemas(), AcceptAll);
       ADD_FAILURE() << "no error";
     } catch (const ConfigError& error) {
       EXPECT_THAT(error.what(), HasSubstr(path));
@@ -266,12 +280,12 @@ TEST(LoadTest, AFileThatCannotBeReadIsAConfigError) {
 }
 
 TEST(LoadTest, OneConninfoIsOneServer) {
-  const Config config = ForServers({{"db:5432", "host=db"}});
+  const Config config = ForServers({{"db:5432", "host=db"}}, collectors::Schemas());
   ASSERT_EQ(config.servers.size(), 1u);
   EXPECT_EQ(config.servers[0].name, "db:5432");
   EXPECT_EQ(config.servers[0].conninfo, "host=db");
-  EXPECT_EQ(config.servers[0].collectors, DefaultCollectors());
-  EXPECT_EQ(config.collectors, DefaultCollectors());
+  EXPECT_EQ(config.servers[0].collectors, DefaultCollectors(collectors::Schemas()));
+  EXPECT_EQ(config.collectors, DefaultCollectors(collectors::Schemas()));
 }
 
 }  // namespace

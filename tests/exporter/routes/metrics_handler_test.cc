@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "collectors/registry.h"
 #include "exporter/base/log.h"
 #include "exporter/exposition/metrics_page.h"
 #include "exporter/exposition/self_metrics.h"
@@ -50,6 +51,7 @@ class MetricsHandlerTest : public ::testing::Test {
 
   int exporter_asked_ = 0;
   http::Handler handler_ = MetricsHandler({.order = std::make_shared<const metrics::FamilyOrder>(kCatalogue),
+                                           .collectors = collectors::All(),
                                            .servers = [] { return std::vector{Server("a"), Server("b b")}; },
                                            .exporter =
                                                [this] {

@@ -67,7 +67,7 @@ class ProbeHandlerTest : public sampling::testing::SamplingTest {
       : SamplingTest({&sampling::testing::kSessionsType, &sampling::testing::kEndpointType,
                       &sampling::testing::kCertificatesType}) {
     config::Config config;
-    config.collectors = config::DefaultCollectors();
+    for (const auto* type : types_) config.collectors.emplace(type->name, type->schema.Defaults());
     for (auto& [name, settings] : config.collectors) settings.timeout = std::chrono::hours(1);
     const auto allowed = config::AllowedTarget{Cidr::Parse("127.0.0.0/8"), "", std::nullopt};
     const auto elsewhere = config::AllowedTarget{Cidr::Parse("198.51.100.0/24"), "", std::nullopt};

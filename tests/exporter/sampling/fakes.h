@@ -25,7 +25,6 @@ struct Fake {
   int runs = 0;  // begun
 };
 
-// By the names of real collectors, since configuration knows no others.
 enum Name : std::size_t { kSessions, kSettings, kHba, kEndpoint, kCertificates };
 inline std::array<Fake, 5> g_fakes;
 
@@ -50,13 +49,23 @@ std::unique_ptr<Collector> MakeFake() {
 }
 
 inline constexpr std::array<const metrics::Desc*, 1> kRunsOnly = {&kRuns};
-inline const CollectorType kSessionsType = {"sessions", "", ConnectionKind::kPersistent, kRunsOnly,
-                                            MakeFake<kSessions>};
-inline const CollectorType kSettingsType = {"settings", "", ConnectionKind::kFresh, kRunsOnly, MakeFake<kSettings>};
-inline const CollectorType kHbaType = {"hba", "", ConnectionKind::kFresh, kRunsOnly, MakeFake<kHba>};
-inline const CollectorType kEndpointType = {"endpoint", "", ConnectionKind::kNone, kRunsOnly, MakeFake<kEndpoint>};
-inline const CollectorType kCertificatesType = {"certificates", "", ConnectionKind::kNone, kRunsOnly,
-                                                MakeFake<kCertificates>};
+// Intervals so long that nothing runs twice.
+template <std::size_t name>
+CollectorType FakeType(std::string_view text, ConnectionKind connection) {
+  return {.name = text,
+          .help = "",
+          .connection = connection,
+          .descs = kRunsOnly,
+          .make = MakeFake<name>,
+          .schema = {.interval = std::chrono::hours(1), .timeout = std::chrono::seconds(20), .options = [] {
+                       return config::CollectorOptions(0);
+                     }}};
+}
+inline const CollectorType kSessionsType = FakeType<kSessions>("sessions", ConnectionKind::kPersistent);
+inline const CollectorType kSettingsType = FakeType<kSettings>("settings", ConnectionKind::kFresh);
+inline const CollectorType kHbaType = FakeType<kHba>("hba", ConnectionKind::kFresh);
+inline const CollectorType kEndpointType = FakeType<kEndpoint>("endpoint", ConnectionKind::kNone);
+inline const CollectorType kCertificatesType = FakeType<kCertificates>("certificates", ConnectionKind::kNone);
 
 class SamplingTest : public ::testing::Test {
  protected:
@@ -65,15 +74,13 @@ class SamplingTest : public ::testing::Test {
     g_fakes = {};
   }
 
-  // A server whose conninfo is never used by collectors without SQL. Intervals so long that nothing runs twice.
+  // A server whose conninfo is never used by collectors without SQL.
   static config::ServerConfig Config(const std::string& name, const std::string& conninfo = "host=127.0.0.1 port=1") {
     config::ServerConfig server;
     server.name = name;
     server.conninfo = conninfo;
-    server.collectors = config::DefaultCollectors();
-    for (auto& [collector, settings] : server.collectors) {
-      settings.interval = std::chrono::hours(1);
-      settings.timeout = std::chrono::seconds(20);
+    for (const CollectorType* type : {&kSessionsType, &kSettingsType, &kHbaType, &kEndpointType, &kCertificatesType}) {
+      server.collectors.emplace(type->name, type->schema.Defaults());
     }
     return server;
   }

@@ -42,7 +42,8 @@ TEST(HealthTest, AServerInEveryState) {
                                                              {"files", "insufficient_privilege"}}}));
   snapshot.collectors.push_back(
       State("settings", {.failure = Failure{FailureReason::kTimeout, "text from a server: never a label"}}));
-  snapshot.collectors.push_back(State("endpoint", {.unsupported = true}));
+  snapshot.collectors.push_back(
+      State("endpoint", {.unsupported = Unsupported{"over a Unix socket", "Connect over TCP."}}));
   EXPECT_EQ(Rendered(snapshot),
             R"(pg_tls_up{server="d\"b"} 1
 pg_tls_exporter_connection_info{server="d\"b",sslmode="verify-full",encryption="tls",version="TLSv1.3",cipher="TLS_AES_256_GCM_SHA384"} 1

@@ -340,7 +340,7 @@ TEST_F(SamplingPgTest, OtherSettingsKeepTheConnection) {
   ASSERT_TRUE(AllRan());
   const std::string before = session_pid_;
   auto config = Often();
-  config.collectors["sessions"].max_series = 3;
+  config.collectors["sessions"].options = config::CollectorOptions(3);
   config.policy.allow_unencrypted.push_back({.name = "e", .user = "u"});
   const int runs = Runs(kSessions);
   Reconfigure(config);

@@ -216,7 +216,7 @@ TEST_F(ServerTest, SnapshotsAreIndexedInThePagesOrder) {
 
 TEST_F(ServerTest, UnsupportedHasNeitherSeriesNorHealth) {
   g_fakes[kEndpoint].collect = [](Context& /*context*/, Output& output) -> asio::awaitable<void> {
-    output.unsupported = true;
+    output.unsupported = {"over a Unix socket", "Connect over TCP."};
     co_return;
   };
   Start(Config("db"));
@@ -290,35 +290,35 @@ TEST_F(ServerTest, ReconfigureKeepsInstancesAndResults) {
 }
 
 TEST_F(ServerTest, ChangedSettingsAreAppliedAtOnce) {
-  std::vector<std::string> files;
+  int option = 0;
   g_fakes[kCertificates].collect = [&](Context& context, Output& /*output*/) -> asio::awaitable<void> {
-    files = context.config.files;
+    option = context.config.options.As<int>();
     co_return;
   };
   Start(Config("db"));
   ASSERT_TRUE(RunUntil([&] { return ResultOf("endpoint") && ResultOf("certificates"); }));
   auto config = Config("db");
-  config.collectors["certificates"].files = {"/new"};
+  config.collectors["certificates"].options = config::CollectorOptions(1);
   Reconfigure(config);
   EXPECT_NE(ResultOf("certificates"), nullptr) << "the last result stays meanwhile";
-  ASSERT_TRUE(RunUntil([&] { return files == std::vector<std::string>{"/new"}; }));
+  ASSERT_TRUE(RunUntil([&] { return option == 1; }));
   EXPECT_EQ(g_fakes[kEndpoint].runs, 1) << "its settings did not change";
 }
 
 TEST_F(ServerTest, SettingsThatChangeDuringARunAreAppliedAfterIt) {
   asio::steady_timer gate(loop_, Deadline::max());
-  std::vector<std::string> files;
+  int option = 0;
   g_fakes[kCertificates].collect = [&](Context& context, Output& /*output*/) -> asio::awaitable<void> {
-    files = context.config.files;
-    if (files.empty()) co_await gate.async_wait(kAsTuple);
+    option = context.config.options.As<int>();
+    if (option == 0) co_await gate.async_wait(kAsTuple);
   };
   Start(Config("db"));
   ASSERT_TRUE(RunUntil([] { return g_fakes[kCertificates].runs == 1; }));
   auto config = Config("db");
-  config.collectors["certificates"].files = {"/new"};
+  config.collectors["certificates"].options = config::CollectorOptions(1);
   Reconfigure(config);
   gate.cancel();
-  EXPECT_TRUE(RunUntil([&] { return files == std::vector<std::string>{"/new"}; }));
+  EXPECT_TRUE(RunUntil([&] { return option == 1; }));
 }
 
 TEST_F(ServerTest, ADisabledCollectorIsGoneAndComesBackAsItWas) {
