@@ -1,7 +1,7 @@
 #!/bin/bash
 # Shows the exporter at work: builds it, makes two throwaway PostgreSQL servers with TLS, opens real clients on them, and watches them.
 #   deploy/demo.sh              runs until Ctrl-C, which leaves nothing behind
-#   deploy/demo.sh --once       the same, checks that the page says what the clients are, and exits: 0 if it does
+#   deploy/demo.sh --once       the same, checks that the page matches the clients, and exits: 0 if it does
 #   deploy/demo.sh --with-prometheus   with a Prometheus, the project's alerts and an Alertmanager too, and a client that sets one off;
 #                               with --once, waits for the alerts that the demo makes true, and fails where one does not come
 #   deploy/demo.sh --dsn=…      builds it and watches your server instead (a libpq conninfo); with --once, one collection
@@ -46,7 +46,7 @@ if [[ -n $dsn ]]; then
     exit
   fi
   serve --dsn="$dsn"
-  say "Watching your server: $url/ for eyes, $url/metrics for Prometheus (Ctrl-C ends it)"
+  say "Monitoring your server. Status page: $url/    Metrics: $url/metrics    Ctrl-C ends it."
   excerpt pg_tls_up pg_tls_exporter_connection_info pg_tls_collector_failure_info pg_tls_connections \
     pg_tls_unencrypted_connections pg_tls_unencrypted_connections_by_network
   if $with_prometheus; then start_prometheus; fi
@@ -94,17 +94,17 @@ if $with_prometheus; then
 fi
 serve --config.file="$run/config.yml"
 
-say "Who is connected, and how protected"
+say "Open connections, and how they are protected"
 excerpt pg_tls_up pg_tls_exporter_connection_info pg_tls_connections pg_tls_cipher_connections \
   pg_tls_client_certificate_connections
-say "Who is not encrypted (allowed: by the policy in the configuration)"
+say "Unencrypted connections (allowed: by the policy in the configuration)"
 excerpt pg_tls_unencrypted_connections pg_tls_unencrypted_connections_by_network
 
 say "Certificates: billing's is about to expire, orders' was replaced on disk without a reload"
 excerpt pg_tls_certificate_not_after_timestamp_seconds pg_tls_served_certificate_matches_file pg_tls_certificate_verified
-say "What each sslmode gets, as the exporter's user from here"
+say "What each sslmode gets, with the exporter's user from this machine"
 excerpt pg_tls_sslmode_connects pg_tls_sslmode_encrypted pg_tls_plaintext_accepted
-say "By which rule plaintext comes in"
+say "Rules of pg_hba.conf that admit unencrypted connections"
 excerpt pg_tls_hba_plaintext_admitted pg_tls_hba_plaintext_rule_info pg_tls_hba_plaintext_connections
 
 # ---- Look, or check
@@ -115,9 +115,9 @@ if $with_prometheus; then
   watch_alerts
 fi
 if ! $once; then
-  say "For eyes: $url/    For Prometheus: $url/metrics    Ctrl-C ends everything."
+  say "Status page: $url/    Metrics: $url/metrics    Ctrl-C ends everything."
   if $with_prometheus; then where_to_look; fi
-  echo "A client of your own, without TLS:"
+  echo "To connect a client of your own, without TLS:"
   echo "  PGPASSWORD=demo psql 'host=localhost port=${port_of[orders]} dbname=shop user=erp sslmode=disable'"
   wait "$exporter_pid"
 elif $with_prometheus; then

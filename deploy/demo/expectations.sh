@@ -59,5 +59,5 @@ check_page() {
     failures=$((failures + 1))
   }
   ((failures == 0)) || die "$failures series are not what the clients make true; the page has: $(grep -v '^#' "$run/page")"
-  say "The page says what the clients are."
+  say "The page matches the clients."
 }

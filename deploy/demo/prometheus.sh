@@ -27,11 +27,11 @@ start_prometheus() {
   wait_for 60 "Prometheus' first scrape ($run/prometheus.log)" has_answer up
   say "Prometheus and Alertmanager run, with the rules of deploy/prometheus/rules"
   where_to_look
-  echo "For this demo scrapes and rules run every 2 s, and an alert that waits before it fires (for: 5m, for: 1h …) waits 5 s."
+  echo "In this demo, scrapes and rules run every 2 s, and an alert with a delay (for: 5m, for: 1h …) fires after 5 s."
 }
 where_to_look() {
   echo "  alerts        $prometheus_url/classic/alerts"
-  echo "  Alertmanager  amtool --alertmanager.url=$alertmanager_url alert    (Debian's has no page of its own)"
+  echo "  Alertmanager  amtool --alertmanager.url=$alertmanager_url alert    (Debian's package has no web page)"
   echo "  exporter      $url/metrics"
 }
 # answer QUERY: its series, as promtool prints them
@@ -54,7 +54,7 @@ watch_alert() {
 watch_alerts() {
   local found file line
   if [[ -n $remote_address ]]; then
-    say "A client without TLS connects, from $remote_address (an address of this machine; nothing leaves it)"
+    say "A client without TLS connects, from $remote_address (an address of this machine; no packet leaves it)"
     plaintext_client orders "$remote_address" 'user=warehouse application_name=nightly-load'
     watch_alert alertname=PgTlsUnencryptedConnections server=orders user=warehouse client_addr="$remote_address"
     # By which rule: a series of its own.
@@ -63,11 +63,11 @@ watch_alerts() {
     found=$(answer "$found")
     file=$(sed -E 's/.* file="([^"]*)".*/\1/' <<<"$found")
     line=$(sed -E 's/.* line="([0-9]+)".*/\1/' <<<"$found")
-    echo "  It came in by $file:$line: $(sed -n "${line}p" "$file")"
-    say "And what else is wrong with these servers"
+    echo "  The line that admitted it is $file:$line: $(sed -n "${line}p" "$file")"
+    say "Other alerts about these servers"
     watch_alert alertname=PgTlsHbaAdmitsPlaintext server=orders
   else
-    say "This machine has loopback addresses only, and no alert is about clients from those. What else is wrong with these servers:"
+    say "This machine has only loopback addresses, and no alert is about clients from those. Other alerts about these servers:"
   fi
   watch_alert alertname=PgTlsServedCertificateNotTheFile server=orders
   watch_alert alertname=PgTlsCertificateExpiring server=billing

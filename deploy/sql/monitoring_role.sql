@@ -1,9 +1,9 @@
--- The role with which pg_tls_exporter logs in, with the least that it needs. PostgreSQL 14 to 19; run as a superuser, in the database
+-- The role with which pg_tls_exporter logs in, with the least privileges. PostgreSQL 14 to 19; run as a superuser, in the database
 -- that the exporter will connect to:
 --
 --   psql -X -v ON_ERROR_STOP=1 -d postgres -f monitoring_role.sql
 --
--- Safe to run again: it puts everything into the state described here. Plain SQL without psql's commands, in one transaction.
+-- Safe to run again: it restores the state described here. Plain SQL without psql's commands, in one transaction.
 --
 -- The role is called tls_exporter because PostgreSQL reserves names that begin with pg_. Set its password yourself (\password
 -- tls_exporter), or let it log in with a client certificate.
@@ -17,9 +17,9 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 
 -- ---- The role
 
--- CONNECTION LIMIT: a stalled server keeps the connections that the exporter gave up. An entry of its configuration needs two for a moment
--- (one that ends, one that begins), leaves three behind at most, and a probe that the server lets in is one more: five for each entry. 20 is
--- enough for two entries of this cluster (a direct one and one through a pooler, say) in two exporters. Raise it for more:
+-- CONNECTION LIMIT: a stalled server keeps the connections that the exporter has closed. An entry of the configuration needs two for a
+-- moment (one that ends, one that begins), leaves at most three behind, and a probe that the server admits is one more: at most five. 20 is
+-- enough for two entries of this cluster (such as a direct one and one through a pooler) in two exporters. For more, raise it:
 --   ALTER ROLE tls_exporter CONNECTION LIMIT 40;
 -- A limit that you set is kept; an unlimited role gets this one.
 DO $$
@@ -36,15 +36,15 @@ ALTER ROLE tls_exporter SET search_path = pg_catalog, pg_temp;
 COMMENT ON ROLE tls_exporter IS 'pg_tls_exporter: watches how connections are protected';
 
 -- pg_monitor: other sessions' encryption (pg_stat_ssl, pg_stat_activity, pg_stat_gssapi), the settings of files and certificates, the
--- upstream of a standby. This much is enough for the sessions and settings collectors.
+-- upstream of a standby. This is enough for the sessions and settings collectors.
 GRANT pg_monitor TO tls_exporter;
 
 -- ---- Functions for what pg_monitor may not see
 
--- They live in a schema of their own, belong to the superuser that runs this file, and only tls_exporter may execute them. Each is
--- SECURITY DEFINER with SET search_path = pg_catalog, pg_temp (named last: unnamed it comes first, and a temporary view of the
--- caller would run as the superuser), takes no path or query from its caller, and returns nothing secret. A section
--- drops its function before it creates it, so that a change of its columns goes through and its owner is certain, and ends with
+-- They are in a separate schema, belong to the superuser that runs this file, and only tls_exporter may execute them. Each is
+-- SECURITY DEFINER with SET search_path = pg_catalog, pg_temp (pg_temp last: if it is not named it comes first, and a temporary view
+-- of the caller would run as the superuser), takes no path or query from its caller, and returns nothing secret. A section
+-- drops its function before it creates it, so that its columns can change and its owner is certain, and ends with
 --   REVOKE ALL ON FUNCTION … FROM PUBLIC;
 --   GRANT EXECUTE ON FUNCTION … TO tls_exporter;
 
@@ -55,8 +55,8 @@ GRANT USAGE ON SCHEMA tls_exporter TO tls_exporter;
 
 -- ---- The configuration files (settings collector)
 
--- What stands in the files, for those settings alone that have to do with encryption: the values of all others (ssl_passphrase_command,
--- primary_conninfo …) stay null.
+-- The contents of the configuration files, with the values of settings that concern encryption only: all other values
+-- (ssl_passphrase_command, primary_conninfo …) are null.
 DROP FUNCTION IF EXISTS tls_exporter.file_settings();
 CREATE FUNCTION tls_exporter.file_settings(
     OUT seqno integer, OUT sourcefile text, OUT sourceline integer, OUT name text, OUT setting text, OUT error text)
@@ -78,10 +78,10 @@ GRANT EXECUTE ON FUNCTION tls_exporter.file_settings() TO tls_exporter;
 
 -- ---- pg_hba.conf (hba collector)
 
--- The rules as pg_hba_file_rules shows them, with each line's own first fields: the view drops the quotes that tell a name from a keyword.
--- The text is cut behind the address, before any option that may be secret; the options come without ldapbindpasswd and radiussecrets, and a
--- message is cut where it may quote one. Lines are handled as encode(…, 'escape') writes bytes: the files may hold anything. A NUL byte hides
--- the rest of its line and joins the next, as it does for PostgreSQL.
+-- The rules as pg_hba_file_rules shows them, with the first fields of each line as text: the view drops the quotes that distinguish a name
+-- from a keyword. The text ends after the address, before any option that may be secret; the options exclude ldapbindpasswd and
+-- radiussecrets, and a message is cut where it may quote one. Lines are handled as encode(…, 'escape') writes bytes: the files may contain
+-- any bytes. A NUL byte hides the rest of its line and joins the next line, as in PostgreSQL.
 DROP FUNCTION IF EXISTS tls_exporter.hba_rules();
 CREATE FUNCTION tls_exporter.hba_rules(
     OUT ordinality bigint, OUT file text, OUT line_number integer, OUT rule_number integer, OUT type text, OUT databases text,
@@ -133,8 +133,8 @@ GRANT EXECUTE ON FUNCTION tls_exporter.hba_rules() TO tls_exporter;
 
 -- The files and directories that pg_hba.conf consists of, and when each last changed (modification or change, whichever is later; null: missing). With `way`:
 -- a directory on the path to one of them, and when an entry of it was last added, removed or replaced, such as a symbolic link. The data
--- directory is left out where the server's own start, a new log file or ALTER SYSTEM explains its last change; those above it always: a running
--- server does not move.
+-- directory is left out if the server's own start, a new log file or ALTER SYSTEM explains its last change; the directories above it always,
+-- since a running server does not move.
 DROP FUNCTION IF EXISTS tls_exporter.hba_files();
 CREATE FUNCTION tls_exporter.hba_files(OUT path text, OUT changed double precision, OUT size bigint, OUT way boolean)
   RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -197,9 +197,9 @@ GRANT EXECUTE ON FUNCTION tls_exporter.hba_files() TO tls_exporter;
 -- ---- Certificate files (certificates collector)
 
 -- The certificates and revocation lists in ssl_cert_file, ssl_ca_file, ssl_crl_file and ssl_crl_dir, as PEM text: only blocks of these kinds
--- come out, and none of them can contain another, so that a private key in such a file (or a setting that names one) stays inside. `problem`
--- is null, or why the file could not be read. A row of the role crl_dir is ssl_crl_dir itself, where it could not be listed. `whole`: OpenSSL
--- finds the same in `data` as in the file: what was left out is text, or a key that is skipped in a file of certificates.
+-- are returned, and no block can contain another, so a private key in such a file (or a setting that names a key file) is not returned.
+-- `problem` is null, or why the file could not be read. A row of the role crl_dir is ssl_crl_dir itself if it could not be listed. `whole`:
+-- OpenSSL finds the same in `data` as in the file; what is missing is text, or a key that is skipped in a file of certificates.
 DROP FUNCTION IF EXISTS tls_exporter.certificate_files();
 CREATE FUNCTION tls_exporter.certificate_files(OUT role text, OUT path text, OUT problem text, OUT data bytea, OUT whole boolean)
   RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -209,7 +209,7 @@ DECLARE
   block constant text := '-----BEGIN ' || kind || '-----[^-]*(?:-----END ' || kind || '-----)?';
   roles text[] := ARRAY['server', 'ca', 'crl'];
   paths text[] := ARRAY[current_setting('ssl_cert_file'), current_setting('ssl_ca_file'), current_setting('ssl_crl_file')];
-  -- Any other block, from the start of a line to the end of one.
+  -- Any other block, from the beginning of a line to the end of a line.
   other constant text := '(?n)^-----BEGIN (?!CERTIFICATE|X509 |TRUSTED )([A-Z0-9 ]+)-----[ \t\r]*\n'
                          '(?:[A-Za-z0-9+/=]+[ \t\r]*\n)+-----END \1-----[ \t\r]*$';
   crl_dir constant text := current_setting('ssl_crl_dir');
@@ -245,7 +245,7 @@ BEGIN
         problem := 'missing';
       ELSE
         lines := encode(content, 'escape');
-        -- With the end of its line, so that what stands on one line stays on one.
+        -- With the end of its line, so that the text of one line stays on one line.
         data := decode(coalesce((SELECT string_agg(m[1], '' ORDER BY n)
                                  FROM regexp_matches(lines, '(' || block || '(?:[ \t\r]*(?:\n|$))?)', 'g')
                                    WITH ORDINALITY AS x(m, n)), ''), 'escape');
@@ -270,7 +270,7 @@ $$;
 REVOKE ALL ON FUNCTION tls_exporter.certificate_files() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tls_exporter.certificate_files() TO tls_exporter;
 
--- Whether the server can read ssl_key_file and finds a private key in it. Nothing of the file comes out.
+-- Whether the server can read ssl_key_file and finds a private key in it. Nothing of the file is returned.
 DROP FUNCTION IF EXISTS tls_exporter.private_key_file();
 CREATE FUNCTION tls_exporter.private_key_file(OUT path text, OUT problem text)
   RETURNS record LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -13,7 +13,7 @@ source tests/deploy/demo_harness.sh
 says() { grep -qE -- "$1" "$dir/out" || fail "it does not say: $1"; }
 
 deploy/demo.sh --once --with-prometheus >"$dir/out" 2>&1 || fail "--once without an address"
-says 'This machine has loopback addresses only'
+says 'This machine has only loopback addresses'
 says '^  PgTlsServedCertificateNotTheFile: orders: the served certificate is not the one in its file$'
 says '^  PgTlsCertificateExpiring: billing: a certificate expires in 8d '
 says 'The expected alerts are there'
@@ -37,7 +37,7 @@ nothing_left
 # What --once waits for comes before this, too.
 start_demo 1200 --with-prometheus
 says '^  PgTlsUnencryptedConnections: orders: warehouse is connected from 192\.0\.2\.10 without encryption$'
-says '^  It came in by .*/orders/data/pg_hba.conf:[0-9]+: host    shop warehouse     192\.0\.2\.10/32 scram-sha-256$'
+says '^  The line that admitted it is .*/orders/data/pg_hba.conf:[0-9]+: host    shop warehouse     192\.0\.2\.10/32 scram-sha-256$'
 says '^  PgTlsHbaAdmitsPlaintext: orders: '
 # Where it says to look there is something.
 for place in alerts Alertmanager exporter; do

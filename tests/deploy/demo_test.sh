@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 source tests/deploy/demo_harness.sh
 
 deploy/demo.sh --once >"$dir/out" 2>&1 || fail "--once"
-grep -q 'The page says what the clients are' "$dir/out" || fail "--once said nothing"
+grep -q 'The page matches the clients' "$dir/out" || fail "--once said nothing"
 nothing_left
 
 # An exporter that does not see the sessions must not pass.

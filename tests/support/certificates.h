@@ -1,4 +1,4 @@
-// Certificates for tests, made on the spot: good ones and every kind of bad one.
+// Certificates for tests, valid and invalid, issued when the test runs.
 #pragma once
 
 #include <chrono>
@@ -14,7 +14,7 @@ enum class KeyType { kEc256, kEd25519, kEd448, kRsa1024, kRsa2048, kRsaPss };
 struct CertificateSpec {
   std::string common_name = "localhost";
   std::string organization;            // empty: none
-  std::vector<std::string> dns_names;  // subjectAltName; none at all where both lists are empty
+  std::vector<std::string> dns_names;  // subjectAltName; no extension if both lists are empty
   std::vector<std::string> ip_addresses;
   std::chrono::seconds not_before = -std::chrono::hours(1);  // from now
   std::chrono::seconds not_after = std::chrono::days(365);   // from now
@@ -46,8 +46,8 @@ struct CrlSpec {
       extensions;  // as OpenSSL's configuration has them: "crlNumber=2", "issuingDistributionPoint=…"
 };
 
-// A certificate authority. Serial numbers are random, so two authorities of one name can be told apart. Throws
-// std::runtime_error where OpenSSL refuses.
+// A certificate authority. Serial numbers are random, so two authorities with the same name can be distinguished.
+// Throws std::runtime_error where OpenSSL refuses.
 class TestCa {
  public:
   explicit TestCa(const std::string& common_name = "Test CA", CertificateSpec spec = {});
@@ -73,7 +73,7 @@ class TestCa {
  private:
   explicit TestCa(Certificate own, std::string chain) : own_(std::move(own)), chain_(std::move(chain)) {}
   Certificate own_;
-  std::string chain_;  // what its certificates need between themselves and the root
+  std::string chain_;  // the intermediates between its certificates and the root
 };
 
 }  // namespace pgtls::support

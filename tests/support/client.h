@@ -17,18 +17,18 @@ using Rows = std::vector<std::vector<std::optional<std::string>>>;
 // thread-safe.
 class Client {
  public:
-  // Throws std::runtime_error with libpq's message where the connection fails. Takes at most 30 s.
+  // Throws std::runtime_error with libpq's message if the connection fails. Takes at most 30 s.
   explicit Client(const std::string& conninfo);
   ~Client();
   Client(Client&& other) noexcept;
   Client& operator=(Client&&) = delete;
 
-  // libpq's message where such a connection fails, nullopt where it succeeds.
+  // libpq's message where such a connection fails, nullopt if it succeeds.
   static std::optional<std::string> WhyNot(const std::string& conninfo);
 
-  // Throws std::runtime_error with the server's message where the statement fails.
+  // Throws std::runtime_error with the server's message if the statement fails.
   Rows Query(const std::string& sql);
-  // The only value of a query, null as "".
+  // Returns the single value of a query; NULL as "".
   std::string Value(const std::string& sql);
   // Sends a statement and returns at once: the session is then busy with it.
   void Send(const std::string& sql);
@@ -36,8 +36,8 @@ class Client {
   int pid() const { return PQbackendPID(connection_); }
   PGconn* get() const { return connection_; }
 
-  // Ends the connection and waits until the server's process is gone, and with it the session from every view. The
-  // destructor ends it without waiting.
+  // Closes the connection and waits until the server's process has ended, so that no view shows the session. The
+  // destructor closes it without waiting.
   void Close();
 
  private:

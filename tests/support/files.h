@@ -1,4 +1,4 @@
-// Small things that every test needs: files, directories, ports, waiting.
+// Helpers for all tests: files, directories, ports, waiting.
 #pragma once
 
 #include <sys/types.h>
@@ -9,7 +9,7 @@
 
 namespace pgtls::support {
 
-// A directory of its own under /tmp, removed with all that is in it. The path is short, so that a Unix socket fits.
+// A new directory under /tmp, removed with its contents by the destructor. The path is short enough for a Unix socket.
 class TempDir {
  public:
   TempDir();
@@ -24,16 +24,16 @@ class TempDir {
   std::string path_;
 };
 
-// Throws std::system_error where the file cannot be read.
+// Throws std::system_error if the file cannot be read.
 std::string ReadFile(const std::string& path);
 // Replaces the file, with exactly this mode.
 void WriteFile(const std::string& path, const std::string& content, mode_t mode = 0600);
 
-// A TCP port on which nobody listens on any address. It lies below the range of ephemeral ports, so that no outgoing
-// connection takes it before (or while) its server is down.
+// Returns a TCP port that is free on every address. It is below the range of ephemeral ports, so that no outgoing
+// connection uses it before its server starts or while it is down.
 int FreePort();
 
-// Polls until `done` holds; false when it did not within `limit`. The only way in which tests wait for another process.
+// Polls until `done` returns true; returns false after `limit`. Tests wait for another process only in this way.
 bool WaitUntil(const std::function<bool()>& done, std::chrono::milliseconds limit = std::chrono::seconds(30));
 
 // `text` between quotes for libpq's conninfo strings.

@@ -1,4 +1,4 @@
-// Golden files: what a program should print, kept beside the test and rewritten by PGTLS_UPDATE_GOLDEN=1.
+// Golden files: the expected output, in testdata/ beside the test, rewritten by PGTLS_UPDATE_GOLDEN=1.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -11,11 +11,11 @@
 namespace pgtls::support {
 
 // Fails with the first lines that differ. `path` is relative to the repository's root (ctest runs the tests there).
-// With PGTLS_UPDATE_GOLDEN=1 the file is written and the assertion succeeds: look at the diff before you commit it.
+// With PGTLS_UPDATE_GOLDEN=1 the file is written and the assertion succeeds: review the diff before you commit it.
 ::testing::AssertionResult MatchesGolden(const std::string& path, const std::string& text);
 
-// `text` with every match of each regular expression (ECMAScript, line by line) replaced: for what differs from run to
-// run.
+// Returns `text` with every match of each regular expression (ECMAScript, line by line) replaced, for parts that differ
+// between runs.
 std::string Masked(const std::string& text, const std::vector<std::pair<std::string, std::string>>& replacements);
 
 // The exposition's lines of the families whose name starts with `prefix`, HELP and TYPE included.

@@ -18,7 +18,7 @@ namespace pgtls::support {
 //   Client client(server.Conninfo("host=localhost user=bob gssencmode=require"));
 class KerberosRealm {
  public:
-  // Starts the KDC. Throws std::runtime_error with its log where it does not start.
+  // Starts the KDC. Throws std::runtime_error with its log if it does not start.
   KerberosRealm();
 
   // KRB5_CONFIG, KRB5_KDC_PROFILE and KRB5CCNAME. SetEnvironment puts them into the test's own environment.

@@ -16,14 +16,14 @@ struct PgBouncerOptions {
   std::vector<std::string> settings;  // lines for [pgbouncer]; the last one of a name counts
 };
 
-// Lets tls_exporter, postgres and app in without a password, over TCP; the link to the server is not encrypted. Ended
-// by the destructor. Throws std::runtime_error with its log where it does not start.
+// Admits tls_exporter, postgres and app without a password, over TCP; its connections to the server are not encrypted.
+// Ended by the destructor. Throws std::runtime_error with its log if it does not start.
 class PgBouncer {
  public:
   PgBouncer(const PostgresServer& server, const PgBouncerOptions& options);
 
   int port() const { return port_; }
-  // "host=127.0.0.1 port=… dbname=postgres sslmode=disable " and `more`, whose settings win.
+  // "host=127.0.0.1 port=… dbname=postgres sslmode=disable " and `more`, whose settings take precedence.
   std::string Conninfo(const std::string& more) const;
   // A command of its console: "RECONNECT", "PAUSE".
   void Command(const std::string& command) const;

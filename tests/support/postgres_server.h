@@ -1,4 +1,4 @@
-// Throwaway PostgreSQL servers: real ones, 14 to 19, each in a directory of its own on a port of its own.
+// Throwaway PostgreSQL servers: real ones, 14 to 19, each with its own directory and port.
 #pragma once
 
 #include <sys/types.h>
@@ -16,7 +16,7 @@
 
 namespace pgtls::support {
 
-// The major version that this run of a _pgtest is about: PGTLS_TEST_MAJOR, which ctest sets; 15 without it.
+// The major version for this run of a _pgtest: PGTLS_TEST_MAJOR, which ctest sets; 15 by default.
 int TestMajor();
 
 struct ServerTls {
@@ -40,8 +40,8 @@ struct PostgresOptions {
   std::map<std::string, std::string> environment;  // of the postmaster
 };
 
-// Started by the constructor, gone after the destructor; and gone, data and all, when the test's process dies in any
-// way. Not thread-safe. What goes wrong throws std::runtime_error with the end of the server's log.
+// Started by the constructor, and removed with its data by the destructor, or when the test's process ends in any way.
+// Errors throw std::runtime_error with the end of the server's log. Not thread-safe.
 class PostgresServer {
  public:
   explicit PostgresServer(PostgresOptions options = {});
@@ -63,7 +63,7 @@ class PostgresServer {
   // The same over the Unix socket.
   std::string SocketConninfo(const std::string& more = "") const;
 
-  // As the superuser, over the Unix socket, on a connection that is gone from every view when this returns.
+  // Runs as the superuser, over the Unix socket, on a connection that no view shows any more when this returns.
   Rows Query(const std::string& sql) const;
   void Execute(const std::string& sql) const { Query(sql); }
   void RunSqlFile(const std::string& path, const std::string& database = "postgres") const;
@@ -83,22 +83,22 @@ class PostgresServer {
   void Kill();   // SIGKILL to the postmaster and all its processes at once
   void Restart() { Stop(), Start(); }
   void Pause()
-      const;  // SIGSTOP to the postmaster and all its processes: connections hang, the port accepts and is silent
+      const;  // SIGSTOP to the postmaster and all its processes: the port accepts connections and does not answer
   void Resume() const;  // SIGCONT
 
   pid_t postmaster() const { return process_->pid(); }
   // The postmaster and all its processes.
   std::vector<pid_t> Processes() const;
 
-  // The server's log from `offset` on. LogSize() before, Log(offset) after, is what happened between.
+  // Returns the server's log from `offset` on: LogSize() before and Log(offset) after show what happened in between.
   std::string Log(std::size_t offset = 0) const;
   std::size_t LogSize() const { return Log().size(); }
   // Waits until the log from `offset` on contains `text`.
   bool WaitForLog(const std::string& text, std::size_t offset = 0) const;
 
  private:
-  // A file that is written within a tick of the kernel's clock before a load may have been written after it, for all
-  // that its times tell.
+  // A file written within one tick of the kernel's clock before a load cannot be distinguished from one written after
+  // it.
   void LetATickPass() const;
   void Launch();
   bool Ready() const;

@@ -24,7 +24,7 @@ struct ProcessOptions {
 // A running program (found through PATH). Its output goes to files. Killed and reaped by the destructor.
 class Process {
  public:
-  // Throws std::system_error where it cannot be started.
+  // Throws std::system_error if it cannot be started.
   explicit Process(const std::vector<std::string>& argv, const ProcessOptions& options = {});
   ~Process();
   Process(const Process&) = delete;

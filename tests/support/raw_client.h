@@ -12,7 +12,7 @@
 namespace pgtls::support {
 
 struct RawTls {
-  int version = 0;          // TLS1_2_VERSION, TLS1_3_VERSION; 0: what both agree on
+  int version = 0;          // TLS1_2_VERSION, TLS1_3_VERSION; 0: negotiated
   std::string certificate;  // PEM of a client certificate (chain) and its key; empty: none
   std::string key;
   bool direct = false;  // TLS without SSLRequest (17+)
@@ -40,10 +40,10 @@ class RawClient {
     kReady,                    // authenticated, idle
     kAuthenticationRequested,  // the server waits for a password, a SASL message …: see authentication()
     kRefused,                  // ErrorResponse: see error_*()
-    kClosed,                   // the server closed the connection without a word
+    kClosed,                   // the server closed the connection without an ErrorResponse
   };
 
-  // Throws std::runtime_error where TCP or TLS itself fails (answer N to SSLRequest included).
+  // Throws std::runtime_error if TCP or TLS itself fails (answer N to SSLRequest included).
   explicit RawClient(RawOptions options);
   ~RawClient();
   RawClient(const RawClient&) = delete;
