@@ -46,7 +46,7 @@ class Service {
                   .adopt = [this](sampling::ResolvedConfig resolved) { Adopt(std::move(resolved)); },
                   .ending = [this] { return ending_; }}),
         connector_(blocking_, kConcurrentConnects),
-        runtime_{loop_, blocking_, connector_, collectors::All(), order_, &admission_},
+        runtime_{loop_, blocking_, connector_, collectors::All(), &admission_},
         fleet_(runtime_),
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
         give_back_(loop_),

@@ -20,9 +20,8 @@ struct PageFilter {
   bool exporter = true;              // the exporter's own families too
 };
 
-// Families in this order. The body shares the texts with the results and keeps `servers` alive; nothing is copied, and
-// nothing is put together before it is read. `exporter`, its own families, may be null. Servers that have an index of
-// this very order are quicker.
+// Families in this order. The body shares the texts with the results and keeps `servers` alive; no text is copied.
+// `exporter`, its own families, may be null.
 http::Body MetricsPage(std::shared_ptr<const metrics::FamilyOrder> order, sampling::Snapshots servers,
                        const metrics::SharedSamples& exporter, const PageFilter& filter);
 

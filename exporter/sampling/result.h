@@ -11,7 +11,6 @@
 #include "exporter/db/login_error.h"
 #include "exporter/metrics/samples.h"
 #include "exporter/sampling/collector.h"
-#include "exporter/sampling/page_index.h"
 
 namespace pgtls::sampling {
 
@@ -78,7 +77,6 @@ struct ServerSnapshot {
   std::vector<CollectorState> collectors;  // the enabled ones
   std::vector<const CollectorType*> disabled;
   metrics::SharedSamples health;  // what the exporter's own metrics say of the server as a whole
-  PageIndex index;                // of the texts of all these, made last: it points to them
 
   // All collectors' facts.
   Facts facts() const {

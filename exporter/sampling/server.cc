@@ -326,7 +326,6 @@ void Server::Publish() {
     snapshot.collectors.push_back(slot.state);
   }
   snapshot.health = RenderHealth(snapshot, published_->health);
-  if (runtime_.order) snapshot.index = IndexOf(snapshot, runtime_.order);
   auto shared = std::make_shared<const ServerSnapshot>(std::move(snapshot));
   const std::lock_guard lock(mutex_);
   published_.swap(shared);

@@ -29,8 +29,6 @@ struct Runtime {
   BlockingPool& blocking;
   db::Connector& connector;
   std::span<const CollectorType* const> collectors;  // in the page's order
-  // Of the page for which snapshots have an index; null: they have none.
-  std::shared_ptr<const metrics::FamilyOrder> order = nullptr;
   // Null: as many collections at once as there are servers.
   Admission* admission = nullptr;
   // Of all servers, probes and /probe. Never null.

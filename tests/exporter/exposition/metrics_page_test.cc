@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "exporter/metrics/sink.h"
-#include "exporter/sampling/page_index.h"
 
 namespace pgtls::exposition {
 namespace {
@@ -83,7 +82,6 @@ TEST(MetricsPageTest, FiltersCollectorsAndTheExporter) {
                 "pg_tls_up{server=\"a\"} 1\n");
 }
 
-// More pieces than are fetched ahead.
 TEST(MetricsPageTest, ALongPageIsWhole) {
   constexpr int kServers = 50;
   sampling::Snapshots servers;
@@ -97,26 +95,6 @@ TEST(MetricsPageTest, ALongPageIsWhole) {
   const http::Body page = MetricsPage(kOrder, servers, nullptr, {});
   EXPECT_EQ(Text(page), expected);
   EXPECT_EQ(Text(page), expected) << "the second time";
-}
-
-// What a snapshot brings along is the page of every server; what was made for another order is not.
-TEST(MetricsPageTest, AnIndexChangesNothing) {
-  const auto page = [](const std::shared_ptr<const metrics::FamilyOrder>& indexed, const PageFilter& filter) {
-    sampling::Snapshots servers;
-    for (const char* name : {"a", "b"}) {
-      sampling::ServerSnapshot snapshot = *Server(name);
-      snapshot.index = sampling::IndexOf(snapshot, indexed);
-      servers.push_back(std::make_shared<const sampling::ServerSnapshot>(std::move(snapshot)));
-    }
-    return Text(MetricsPage(kOrder, servers, Exporter(), filter));
-  };
-  const auto other = std::make_shared<const metrics::FamilyOrder>(std::vector<const Desc*>{&kUp, &kFirst});
-  const PageFilter only_hba{.collectors = {"hba"}, .exporter = false};
-  for (const PageFilter& filter : {PageFilter{}, only_hba}) {
-    const std::string plain = Text(MetricsPage(kOrder, {Server("a"), Server("b")}, Exporter(), filter));
-    EXPECT_EQ(page(kOrder, filter), plain);
-    EXPECT_EQ(page(other, filter), plain);
-  }
 }
 
 // A result with a family that the catalogue does not have, or twice.

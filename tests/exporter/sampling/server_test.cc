@@ -192,28 +192,6 @@ TEST_F(ServerTest, FactsReachTheOtherCollectors) {
   ASSERT_TRUE(RunUntil([&] { return seen == "chain"; }));
 }
 
-TEST_F(ServerTest, SnapshotsAreIndexedInThePagesOrder) {
-  std::vector<const metrics::Desc*> catalogue = {&testing::kRuns};
-  catalogue.insert(catalogue.end(), HealthDescs().begin(), HealthDescs().end());
-  runtime_.order = std::make_shared<const metrics::FamilyOrder>(catalogue);
-  Start(Config("db"));
-  ASSERT_TRUE(RunUntil([&] { return ResultOf("endpoint") && ResultOf("certificates"); }));
-  const auto snapshot = server_->Snapshot();
-  EXPECT_EQ(snapshot->index.order, runtime_.order);
-  const auto& pieces = snapshot->index.pieces;
-  ASSERT_GE(pieces.size(), 2u);
-  // Both have the first family, the collectors' order decides, and the texts are the results' own.
-  EXPECT_EQ(pieces[0].begin, ResultOf("endpoint")->samples->text().data());
-  EXPECT_EQ(pieces[0].source, PagePiece::ResultOf(0));
-  EXPECT_EQ(pieces[1].begin, ResultOf("certificates")->samples->text().data());
-  EXPECT_EQ(pieces[1].source, PagePiece::ResultOf(1));
-  EXPECT_TRUE(std::ranges::is_sorted(pieces, {}, &PagePiece::family));
-  std::size_t bytes = Health().size();
-  for (const char* name : {"endpoint", "certificates"}) bytes += TextOf(name).size();
-  for (const PagePiece& piece : pieces) bytes -= piece.bytes;
-  EXPECT_EQ(bytes, 0u) << "every text once";
-}
-
 TEST_F(ServerTest, UnsupportedHasNeitherSeriesNorHealth) {
   g_fakes[kEndpoint].collect = [](Context& /*context*/, Output& output) -> asio::awaitable<void> {
     output.unsupported = {"over a Unix socket", "Connect over TCP."};
