@@ -151,7 +151,7 @@ config::Config LoadConfig(const config::CommandLine& line) {
   if (line.command != config::Command::kConfigCheck) {
     for (const auto& file : config.secret_files) {
       if (const auto why = config::WhyUnreadable(file))
-        log::Warn("a password file cannot be read yet", {{"setting", file.place}, {"err", *why}});
+        log::Warn("a password file cannot be read yet", {{"setting", file.place}, {"error", *why}});
     }
   }
   for (const auto& [name, enabled] : line.collectors) {

@@ -114,7 +114,7 @@ void Gate::TakeOver(Outcome outcome) {
   }
   if (!config) {
     if (outcome.failure != failure_) {
-      log::Error("the web configuration cannot be used; the previous one stays in force", {{"err", outcome.failure}});
+      log::Error("the web configuration cannot be used; the previous one stays in force", {{"error", outcome.failure}});
     }
     failure_ = std::move(outcome.failure);
     return;

@@ -56,7 +56,7 @@ ssize_t WriteCookie(void* /*unused*/, const char* bytes, std::size_t size) {
       what = "of an unknown type";
     }
   }
-  Error("terminated by an exception that nothing caught", {{"err", what}});
+  Error("terminated by an exception that nothing caught", {{"error", what}});
   Flush();
   std::abort();
 }

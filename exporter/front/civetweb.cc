@@ -59,7 +59,7 @@ CivetWeb::CivetWeb(int workers, const http::Router& router, Peers& peers) : rout
   callbacks.begin_request = &BeginRequest;
   callbacks.http_error = &HttpError;
   callbacks.log_message = [](const mg_connection*, const char* message) {
-    log::Debug("civetweb", {{"err", View(message)}});
+    log::Debug("civetweb", {{"error", View(message)}});
     return 1;
   };
   const std::string threads = std::to_string(workers);
@@ -114,7 +114,7 @@ int CivetWeb::BeginRequest(mg_connection* connection) {
   try {
     return self.Answer(connection, info, *peer);
   } catch (const std::exception& error) {  // out of memory: no exception may pass through CivetWeb's stack frames
-    log::Error("response failed", {{"client", peer->client}, {"err", error.what()}});
+    log::Error("response failed", {{"client", peer->client}, {"error", error.what()}});
   }
   return 500;
 }

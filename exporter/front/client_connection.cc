@@ -88,7 +88,7 @@ asio::awaitable<void> ClientConnection::Run(std::shared_ptr<ClientConnection> se
     co_await self->Talk();
   } catch (const std::exception& error) {
     // Cancelled, or out of memory or descriptors: it ends either way.
-    log::Debug("connection ended", {{"client", self->transport_.client()}, {"err", error.what()}});
+    log::Debug("connection ended", {{"client", self->transport_.client()}, {"error", error.what()}});
   }
   self->transport_.ShutdownSend();
   self->transport_.Close();

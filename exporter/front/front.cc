@@ -103,7 +103,7 @@ class Front::Impl {
     const auto now = Clock::now();
     if (accept_error_logged_ && now - *accept_error_logged_ < kAcceptErrorLines) return;
     accept_error_logged_ = now;
-    log::Warn("connections cannot be accepted", {{"err", error.message()},
+    log::Warn("connections cannot be accepted", {{"error", error.message()},
                                                  {"times", std::to_string(std::exchange(accept_errors_, 0))},
                                                  {"connections", std::to_string(connections_.size())}});
   }
@@ -118,7 +118,7 @@ class Front::Impl {
                      asio::bind_cancellation_slot(connection->cancellation().slot(),
                                                   [this, place](const std::exception_ptr&) { Remove(place); }));
     } catch (const std::exception& error) {
-      log::Warn("connection refused", {{"err", error.what()}});
+      log::Warn("connection refused", {{"error", error.what()}});
     }
   }
 

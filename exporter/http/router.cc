@@ -29,7 +29,7 @@ Response Run(const Route& route, const Request& request) {
   try {
     return route.handler(request);
   } catch (const std::exception& error) {
-    log::Error("request failed", {{"path", route.path}, {"client", request.client}, {"err", error.what()}});
+    log::Error("request failed", {{"path", route.path}, {"client", request.client}, {"error", error.what()}});
   } catch (...) {
     log::Error("request failed", {{"path", route.path}, {"client", request.client}});
   }

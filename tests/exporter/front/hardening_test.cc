@@ -283,7 +283,7 @@ TEST_F(HardeningTest, WithoutADescriptorLeftOneWhoWaitsGivesWayAndTheLogSaysIt) 
   server_->Stop();
   const std::string log = ::testing::internal::GetCapturedStderr();
   const std::string message = "connections cannot be accepted";
-  EXPECT_THAT(log, HasSubstr("level=warn msg=\"" + message + "\" err=\"Too many open files\" times=1"));
+  EXPECT_THAT(log, HasSubstr("level=warn msg=\"" + message + "\" error=\"Too many open files\" times=1"));
   EXPECT_EQ(log.find(message), log.rfind(message)) << log;
 }
 
