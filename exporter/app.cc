@@ -1,7 +1,6 @@
 #include "exporter/app.h"
 
 #include <fmt/format.h>
-#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -31,7 +30,6 @@
 #include "exporter/output.h"
 #include "exporter/sampling/once.h"
 #include "exporter/tls/openssl.h"
-#include "exporter/tls/record_buffers.h"
 
 namespace pgtls {
 namespace {
@@ -172,14 +170,8 @@ int Dispatch(const config::CommandLine& line) {
   return kBadConfiguration;
 }
 
-int Run(const config::CommandLine& line, bool kept) {
+int Run(const config::CommandLine& line) {
   log::Configure(line.log_level, line.log_format);
-  if (!kept) log::Warn("OpenSSL was in use before its buffers could be replaced: TLS needs more CPU");
-  // Each thread would get a heap of its own, and none gives back what another could use: a megabyte for nothing here.
-  mallopt(M_ARENA_MAX, 1);
-  // The rows of a thousand sessions are some hundred kB for a moment. Given back and asked for again with each
-  // collection, they cost more in page faults than in reading.
-  mallopt(M_TRIM_THRESHOLD, 1 << 20);
   db::RequireEncryptionByDefault();
   tls::NeverAskForPassphrases();
   RaiseFileLimit();
@@ -191,13 +183,12 @@ int Run(const config::CommandLine& line, bool kept) {
 int RunApp(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): a reader that goes away is an error of the write
   log::TakeForeignOutput();
-  const bool kept = tls::KeepRecordBuffers();
   const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
   config::HideDsn(argc, argv);
   const config::ParsedCommandLine parsed =
       config::ParseCommandLine(arguments, exposition::VersionText(), collectors::Schemas());
   try {
-    if (parsed.command_line) return End(Run(*parsed.command_line, kept));
+    if (parsed.command_line) return End(Run(*parsed.command_line));
     log::Configure(log::Level::kInfo, parsed.log_format);
     if (!parsed.error.empty()) ReportError(parsed.log_format, parsed.error);
     if (!parsed.out.empty()) Print(WithNewline(parsed.out));

@@ -1,5 +1,4 @@
 // The exporter as a service: the sampling loop on the calling thread, the web on its own.
-#include <malloc.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -34,7 +33,6 @@ constexpr std::size_t kBlockingThreads = 4;
 constexpr std::size_t kConcurrentConnects = 8;
 constexpr int kProbes = 8;  // at once
 constexpr int kHttpWorkers = 8;
-constexpr std::chrono::minutes kGiveBack{1};
 constexpr std::chrono::seconds kBeat{1};
 
 class Service {
@@ -49,7 +47,6 @@ class Service {
         runtime_{loop_, blocking_, connector_, collectors::All(), &admission_},
         fleet_(runtime_),
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
-        give_back_(loop_),
         beat_(loop_),
         requests_(std::make_shared<http::RequestCounter>()) {}
 
@@ -57,7 +54,6 @@ class Service {
     Adopt(sampling::Resolve(LoadConfig(line_)));
     StartWeb();
     WaitForSignal();
-    GiveBackMemory();
     Beat();
     loop_.run();
     stopping_ = true;
@@ -68,7 +64,6 @@ class Service {
  private:
   void StartWeb();
   void WaitForSignal();
-  void GiveBackMemory();
   // Shows that the loop runs.
   void Beat();
   // Why a restart would help; empty: nothing is stuck. On any thread.
@@ -90,7 +85,6 @@ class Service {
   sampling::Runtime runtime_;
   sampling::Fleet fleet_;
   asio::signal_set signals_;
-  asio::steady_timer give_back_;
   asio::steady_timer beat_;
   Heartbeat loop_heartbeat_;
   bool ending_ = false;  // on the loop: SIGTERM or SIGINT has come
@@ -195,24 +189,12 @@ void Service::WaitForSignal() {
       log::Info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
       ending_ = true;
       fleet_.Stop();
-      give_back_.cancel();
       beat_.cancel();
       loop_.stop();
       return;
     }
     asio::co_spawn(loop_, reloads_.Run(), asio::detached);
     WaitForSignal();
-  });
-}
-
-// Many servers that connect or answer at once, as at the start and after a stall, leave holes all over the heap (171 MB
-// instead of 150 for 1,000 servers). By itself the heap only shrinks from its end.
-void Service::GiveBackMemory() {
-  give_back_.expires_after(kGiveBack);
-  give_back_.async_wait([this](const std::error_code& error) {
-    if (error) return;
-    malloc_trim(0);
-    GiveBackMemory();
   });
 }
 

@@ -19,22 +19,11 @@ Digester::Digester() : context_(EVP_MD_CTX_new()) {
   if (!context_ || EVP_DigestInit_ex2(context_.get(), Sha256(), nullptr) != 1) throw std::bad_alloc();
 }
 
-void Digester::AfterFlush(std::string_view bytes) {
-  Flush();
-  if (bytes.size() <= waiting_.size()) {
-    Bytes(bytes);
-  } else if (EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) != 1) {
-    throw std::bad_alloc();
-  }
-}
-
-void Digester::Flush() {
-  if (EVP_DigestUpdate(context_.get(), waiting_.data(), waits_) != 1) throw std::bad_alloc();
-  waits_ = 0;
+void Digester::Bytes(std::string_view bytes) {
+  if (EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size()) != 1) throw std::bad_alloc();
 }
 
 Digest Digester::Finish() {
-  Flush();
   std::array<unsigned char, EVP_MAX_MD_SIZE> full{};
   if (EVP_DigestFinal_ex(context_.get(), full.data(), nullptr) != 1) throw std::bad_alloc();
   Digest digest;

@@ -7,7 +7,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <memory>
 #include <string_view>
 #include <type_traits>
@@ -38,15 +37,7 @@ class Digester {
   // Adds another digest.
   void Part(const Digest& part) { Bytes(std::string_view(reinterpret_cast<const char*>(part.data()), part.size())); }
   // Adds bytes without their number: REQUIRES a fixed number at this place.
-  void Bytes(std::string_view bytes) {
-    // In the header, because the compiler knows most sizes: a number is then one store, without a call.
-    if (bytes.size() > waiting_.size() - waits_) {
-      AfterFlush(bytes);
-    } else if (!bytes.empty()) {
-      std::memcpy(waiting_.data() + waits_, bytes.data(), bytes.size());
-      waits_ += bytes.size();
-    }
-  }
+  void Bytes(std::string_view bytes);
 
   // Returns the digest of everything added. REQUIRES: nothing is added after it.
   Digest Finish();
@@ -55,14 +46,7 @@ class Digester {
   struct Free {
     void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
   };
-  void Flush();
-  // Adds bytes that do not fit into the buffer.
-  void AfterFlush(std::string_view bytes);
-
   std::unique_ptr<EVP_MD_CTX, Free> context_;
-  // Pieces have a few bytes each; OpenSSL is called for many of them at once.
-  std::array<char, 512> waiting_{};
-  std::size_t waits_ = 0;
 };
 
 // The digest of one text. Throws std::bad_alloc.
