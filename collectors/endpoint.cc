@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <memory>
-#include <random>
 #include <string>
 
 #include "collectors/endpoint_parts.h"
 #include "exporter/base/log.h"
+#include "exporter/base/random.h"
 #include "exporter/config/collector_schema.h"
 #include "exporter/tls/endpoint_facts.h"
 #include "exporter/wire/enforcement.h"
@@ -289,7 +289,9 @@ class Collector : public sampling::Collector {
       gss = co_await tls::ProbeGss(client->places[look.place].target, wire::Share(context.deadline, 6));
       if (IsDue(context, *client, look)) {
         enforced_ = co_await wire::Enforce(*client, look, context.own_backends, context.deadline);
-        due_ = After(Jittered(context.config.options.As<EndpointOptions>().enforcement_interval));
+        const auto interval =
+            context.config.options.As<EndpointOptions>().enforcement_interval * RandomFactor(0.9, 1.1);
+        due_ = After(std::chrono::duration_cast<std::chrono::nanoseconds>(interval));
       }
     }
     const Picture picture = Judge(*client, look, gss, enforced_);
@@ -305,12 +307,6 @@ class Collector : public sampling::Collector {
     const auto answer = look.as_libpq.answer;
     const bool turned = (answer == Answer::kYes || answer == Answer::kNo) && answer != enforced_->answer;
     return turned || enforced_->applicant != wire::ApplicantOf(client, look);
-  }
-
-  static std::chrono::nanoseconds Jittered(std::chrono::milliseconds interval) {
-    static thread_local std::minstd_rand random{std::random_device{}()};
-    const double factor = std::uniform_real_distribution<double>(0.9, 1.1)(random);
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(interval * factor);
   }
 
   std::optional<wire::Enforcement> enforced_;

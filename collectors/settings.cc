@@ -10,6 +10,7 @@
 
 #include "collectors/settings_parts.h"
 #include "exporter/base/error.h"
+#include "exporter/base/text.h"
 #include "exporter/db/server_settings.h"
 #include "exporter/sampling/sql_collector.h"
 
@@ -152,13 +153,6 @@ FileValues ReadSettings(const db::Result& rows, ServerSettings& settings) {
     if (from_file || from == "default") file_values[key] = {std::string(rows.RequireText(row, vartype)), from_file};
   }
   return file_values;
-}
-
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return lower;
 }
 
 // A boolean as PostgreSQL reads it (parse_bool in src/backend/utils/adt/bool.c): any unique beginning of its words.

@@ -16,7 +16,7 @@ set -eu
 kind=${1:-build}
 
 build='ca-certificates clang-19 lld-19 cmake ninja-build pkg-config libc6-dev libstdc++-12-dev libpq-dev libssl-dev zlib1g-dev
-  libcrypt-dev libfmt-dev libyaml-cpp-dev libasio-dev libcli11-dev libcivetweb-dev prometheus-cpp-dev'
+  libcrypt-dev libfmt-dev nlohmann-json3-dev libyaml-cpp-dev libasio-dev libcli11-dev libcivetweb-dev prometheus-cpp-dev'
 demo='postgresql-15 postgresql-client-15 openssl curl procps util-linux socat'
 prometheus='prometheus prometheus-alertmanager iproute2'
 unit='libgtest-dev libgmock-dev openssl curl python3 python3-jsonschema git jsonnet systemd groff-base'

@@ -1,13 +1,11 @@
 #include "exporter/access/gate.h"
 
-#include <fmt/format.h>
-#include <sys/stat.h>
-
 #include <utility>
 #include <vector>
 
 #include "exporter/access/client_network.h"
 #include "exporter/base/error.h"
+#include "exporter/base/file.h"
 #include "exporter/base/log.h"
 
 namespace pgtls::access {
@@ -18,15 +16,7 @@ constexpr std::chrono::seconds kCheckInterval{1};
 // Changes with each of the files: written, replaced, or a symbolic link to it changed (ConfigMaps).
 std::string StateOf(const std::vector<std::string>& files) {
   std::string state;
-  for (const auto& file : files) {
-    struct stat status{};
-    if (stat(file.c_str(), &status) != 0) {
-      state += "-;";
-      continue;
-    }
-    state += fmt::format("{}.{}.{}.{}.{}.{}.{};", status.st_dev, status.st_ino, status.st_size, status.st_mtim.tv_sec,
-                         status.st_mtim.tv_nsec, status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
-  }
+  for (const auto& file : files) state += FileIdentity(file).value_or("-") + ";";
   return state;
 }
 

@@ -52,29 +52,18 @@ std::vector<tls::X509Ptr> ReadCertificates(std::string_view pem) {
   return certificates;
 }
 
-std::string_view View(const ASN1_STRING* text) {
-  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
-          static_cast<std::size_t>(ASN1_STRING_length(text))};
-}
-
 // One subjectAltName as Go prints it; empty for the kinds that are not compared.
 std::string NameText(const GENERAL_NAME* name) {
   switch (name->type) {
     case GEN_DNS:
-      return std::string(View(name->d.dNSName));
+      return std::string(tls::View(name->d.dNSName));
     case GEN_EMAIL:
-      return std::string(View(name->d.rfc822Name));
+      return std::string(tls::View(name->d.rfc822Name));
     case GEN_URI:
-      return std::string(View(name->d.uniformResourceIdentifier));
+      return std::string(tls::View(name->d.uniformResourceIdentifier));
     case GEN_IPADD: {
-      const std::string_view bytes = View(name->d.iPAddress);
-      std::array<std::uint8_t, 16> address{};
-      if (bytes.size() != 4 && bytes.size() != 16) return {};
-      std::ranges::copy(bytes, reinterpret_cast<char*>(address.data()));
-      if (bytes.size() == 16) return IpAddress::V6(address).Unmapped().ToString();
-      return IpAddress::V4(std::uint32_t{address[0]} << 24 | std::uint32_t{address[1]} << 16 |
-                           std::uint32_t{address[2]} << 8 | address[3])
-          .ToString();
+      const auto address = IpAddress::FromBytes(tls::View(name->d.iPAddress));
+      return address ? address->Unmapped().ToString() : "";
     }
     default:
       return {};

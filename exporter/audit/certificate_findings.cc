@@ -88,9 +88,7 @@ bool WeakKey(const CertificateFacts& certificate) {
 }
 
 bool WeakSignature(const CertificateFacts& certificate) {
-  std::string name = certificate.signature_algorithm;
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string name = Lower(certificate.signature_algorithm);
   return name.find("md5") != std::string::npos || name.find("sha1") != std::string::npos ||
          name.find("md4") != std::string::npos;
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "exporter/audit/wire_remedies.h"
+#include "exporter/base/host_port.h"
 #include "exporter/base/net_address.h"
 #include "exporter/base/text.h"
 
@@ -15,10 +16,7 @@ using tls::Answer;
 using tls::EndpointFacts;
 
 bool IsLoopback(const EndpointFacts& endpoint) {
-  const auto colon = endpoint.address.rfind(':');
-  std::string host = endpoint.address.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  const auto address = IpAddress::Parse(host);
+  const auto address = IpAddress::Parse(SplitHostPort(endpoint.address).value_or(HostAndPort{}).host);
   return address && address->IsLoopback();
 }
 

@@ -1,6 +1,7 @@
 #include "exporter/base/file.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -58,6 +59,13 @@ std::string ReadPasswordFile(const std::string& path) {
   const std::size_t line_end = password.ends_with("\r\n") ? 2 : password.ends_with('\n') ? 1 : 0;
   password.resize(password.size() - line_end);
   return password;
+}
+
+std::optional<std::string> FileIdentity(const std::string& path) {
+  struct stat status{};
+  if (stat(path.c_str(), &status) != 0) return std::nullopt;
+  return fmt::format("{}.{}.{}.{}.{}.{}.{}", status.st_dev, status.st_ino, status.st_size, status.st_mtim.tv_sec,
+                     status.st_mtim.tv_nsec, status.st_ctim.tv_sec, status.st_ctim.tv_nsec);
 }
 
 std::string ProblemOf(const std::error_code& error) {

@@ -11,9 +11,11 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <nlohmann/json.hpp>
 #include <thread>
 #include <utility>
 
+#include "exporter/base/json.h"
 #include "exporter/base/text.h"
 
 namespace pgtls::log {
@@ -179,13 +181,13 @@ void Configure(Level level, Format format) {
 }
 
 std::string FormatLine(Format format, std::string_view time, Level level, std::string_view message, Fields fields) {
-  std::string line;
   if (format == Format::kJson) {
-    line = fmt::format(R"({{"ts":"{}","level":"{}","msg":{})", time, LevelName(level), Quoted(message));
-    for (const auto& [key, value] : fields) line += fmt::format(R"(,"{}":{})", key, Quoted(value));
-    return line + "}";
+    nlohmann::ordered_json object = {
+        {"ts", time}, {"level", LevelName(level)}, {"msg", Printable(message, kMaxValueBytes)}};
+    for (const auto& [key, value] : fields) object.emplace(std::string(key), Printable(value, kMaxValueBytes));
+    return JsonText(object);
   }
-  line = fmt::format("ts={} level={} msg={}", time, LevelName(level), Quoted(message));
+  std::string line = fmt::format("ts={} level={} msg={}", time, LevelName(level), Quoted(message));
   for (const auto& [key, value] : fields) line += fmt::format(" {}={}", key, LogfmtValue(value));
   return line;
 }

@@ -30,6 +30,14 @@ std::optional<IpAddress> IpAddress::Parse(std::string_view text) {
   return std::nullopt;
 }
 
+std::optional<IpAddress> IpAddress::FromBytes(std::string_view bytes) {
+  if (bytes.size() != 4 && bytes.size() != 16) return std::nullopt;
+  IpAddress address;
+  address.v4_ = bytes.size() == 4;
+  std::memcpy(address.bytes_.data(), bytes.data(), bytes.size());
+  return address;
+}
+
 IpAddress IpAddress::V4(std::uint32_t host_order) {
   IpAddress address;
   const std::uint32_t network_order = htonl(host_order);
@@ -79,14 +87,6 @@ std::optional<IpAddress> IpAddress::Next() const {
   IpAddress result = *this;
   for (int i = bits() / 8 - 1; i >= 0; --i) {
     if (++result.bytes_[static_cast<std::size_t>(i)] != 0) return result;
-  }
-  return std::nullopt;
-}
-
-std::optional<IpAddress> IpAddress::Previous() const {
-  IpAddress result = *this;
-  for (int i = bits() / 8 - 1; i >= 0; --i) {
-    if (result.bytes_[static_cast<std::size_t>(i)]-- != 0) return result;
   }
   return std::nullopt;
 }

@@ -18,6 +18,8 @@ class IpAddress {
   // Numeric text only, no names; an IPv6 zone ("%eth0"), as pg_stat_activity never has, is refused. nullopt: not an
   // address.
   static std::optional<IpAddress> Parse(std::string_view text);
+  // 4 or 16 bytes in network order. nullopt: another number of bytes.
+  static std::optional<IpAddress> FromBytes(std::string_view bytes);
   static IpAddress V4(std::uint32_t host_order);
   static IpAddress V6(const std::array<std::uint8_t, 16>& network_order);
 
@@ -36,9 +38,8 @@ class IpAddress {
   bool Bit(int position) const {
     return (bytes_[static_cast<std::size_t>(position / 8)] & (0x80u >> (position % 8))) != 0;
   }
-  // The next / previous address; nullopt past the last / before the first of the family.
+  // nullopt past the last of the family.
   std::optional<IpAddress> Next() const;
-  std::optional<IpAddress> Previous() const;
   std::string ToString() const;
 
   // IPv4 before IPv6, then by number.

@@ -106,19 +106,22 @@ std::string OneLine(std::string_view text) {
   return result;
 }
 
-std::string JsonString(std::string_view text) {
-  std::string result = "\"";
-  for (const char c : ValidUtf8(text)) {
-    if (c == '"' || c == '\\') {
-      result += '\\';
-      result += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      result += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      result += c;
-    }
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   }
-  return result + '"';
+  return lower;
+}
+
+std::vector<std::string_view> SplitList(std::string_view text, char separator) {
+  std::vector<std::string_view> entries;
+  for (;;) {
+    const std::size_t end = text.find(separator);
+    entries.push_back(text.substr(0, end));
+    if (end == std::string_view::npos) return entries;
+    text.remove_prefix(end + 1);
+  }
 }
 
 }  // namespace pgtls

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pgtls {
 
@@ -22,7 +23,10 @@ std::string Printable(std::string_view text, std::size_t max_bytes = 500);
 // Joins several lines into one: trimmed, with "; " between them. Messages of libpq and OpenSSL have several lines.
 std::string OneLine(std::string_view text);
 
-// `text` as a JSON string (RFC 8259) with its quotes, of valid UTF-8.
-std::string JsonString(std::string_view text);
+// ASCII letters alone.
+std::string Lower(std::string_view text);
+
+// The entries between the separators, as they are; one at least. They are parts of `text`.
+std::vector<std::string_view> SplitList(std::string_view text, char separator);
 
 }  // namespace pgtls

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <set>
 
+#include "exporter/base/host_port.h"
+
 namespace pgtls::config {
 namespace {
 
@@ -15,23 +17,22 @@ std::optional<int> ParseNumber(std::string_view text) {
   return number;
 }
 
-// "host:port" at its last colon; an IPv6 host stands in brackets. A text without a port has an empty second part.
-std::pair<std::string, std::string> SplitHostPort(const Node& node, const std::string& text) {
-  if (text.starts_with('[')) {
-    const auto close = text.find(']');
-    const std::string rest = close == std::string::npos ? "" : text.substr(close + 1);
-    if (close == std::string::npos || (!rest.empty() && !rest.starts_with(':'))) node.Fail("expected [address]:port");
-    return {text.substr(1, close - 1), rest.empty() ? "" : rest.substr(1)};
-  }
-  const auto colon = text.find(':');
-  if (colon == std::string::npos) return {text, ""};
-  if (text.find(':', colon + 1) != std::string::npos) node.Fail("an IPv6 address must be in brackets: [::1]:5432");
-  return {text.substr(0, colon), text.substr(colon + 1)};
+struct HostAndPortText {
+  std::string host;
+  std::string port;  // empty without one
+};
+
+HostAndPortText Split(const Node& node) {
+  const std::string text = node.Text();
+  const auto split = SplitHostPort(text);
+  if (!split && text.starts_with('[')) node.Fail("expected [address]:port");
+  if (!split) node.Fail("an IPv6 address must be in brackets: [::1]:5432");
+  return {std::string(split->host), std::string(split->port.value_or(""))};
 }
 
-int ParsePort(const Node& node, std::string_view text) {
-  const auto port = ParseNumber(text);
-  if (!port || *port < 1 || *port > 65535) node.Fail("expected a port from 1 to 65535");
+int PortOf(const Node& node, std::string_view text) {
+  const auto port = ParsePort(text);
+  if (!port || *port < 1) node.Fail("expected a port from 1 to 65535");
   return *port;
 }
 
@@ -91,17 +92,17 @@ Policy ParsePolicy(const Node& node) {
 }
 
 HostPort ParseHostPort(const Node& node) {
-  const auto [host, port] = SplitHostPort(node, node.Text());
+  const auto [host, port] = Split(node);
   if (host.empty() || node.Text().ends_with(':')) node.Fail("expected host:port");
-  return {host, port.empty() ? 5432 : ParsePort(node, port)};
+  return {host, port.empty() ? 5432 : PortOf(node, port)};
 }
 
 AllowedTarget ParseAllowedTarget(const Node& node) {
-  const auto [host, port] = SplitHostPort(node, node.Text());
+  const auto [host, port] = Split(node);
   if (host.empty() || port.empty())
     node.Fail("expected HOST:PORT, where PORT may be * and HOST a name, *.domain or a range");
   AllowedTarget target;
-  if (port != "*") target.port = ParsePort(node, port);
+  if (port != "*") target.port = PortOf(node, port);
   target.network = Cidr::Parse(host);
   if (const auto zoned = ZonedAddress::Parse(host)) {
     target.network = Cidr{zoned->address, zoned->address.bits()};

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "exporter/base/error.h"
+#include "exporter/base/host_port.h"
 #include "exporter/base/text.h"
 #include "exporter/db/pq_handle.h"
 
@@ -150,8 +151,7 @@ bool Target::is_unix_socket() const {
 
 std::string Target::DisplayName() const {
   if (is_unix_socket()) return host();
-  const std::string first = host();
-  return (first.find(':') != std::string::npos ? "[" + first + "]" : first) + ":" + port();
+  return JoinHostPort(host(), port());
 }
 
 Target ResolveTarget(const std::string& conninfo) {

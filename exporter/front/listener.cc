@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <optional>
 #include <utility>
 
 #include "exporter/base/error.h"
+#include "exporter/base/host_port.h"
 #include "exporter/base/text.h"
 
 namespace pgtls::front {
@@ -100,23 +100,16 @@ ListenAddress ParseListenAddress(std::string_view text) {
   };
   const char* form = "expected ADDRESS:PORT, with brackets around an IPv6 address, as in 127.0.0.1:9743 or [::1]:9743";
   if (text.starts_with("unix:") || text.contains('/')) fail("only TCP is supported, neither a path nor a URL");
-  const auto colon = text.rfind(':');
-  if (colon == std::string_view::npos || text.ends_with(']')) fail(std::string("no port; ") + form);
-  std::string_view host = text.substr(0, colon);
-  const std::string_view digits = text.substr(colon + 1);
-  ListenAddress address;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), address.port);
-  if (error != std::errc() || end != digits.data() + digits.size()) {
-    fail("port '" + Printable(digits, 60) + "' is not a number from 0 to 65535");
+  const auto split = SplitHostPort(text);
+  if (!split) fail(form);
+  if (!split->port) fail(std::string("no port; ") + form);
+  const auto port = ParsePort(*split->port);
+  if (!port) fail("port '" + Printable(*split->port, 60) + "' is not a number from 0 to 65535");
+  if (split->in_brackets && !split->host.contains(':')) {
+    fail(std::string("not an IPv6 address in the brackets; ") + form);
   }
-  if (host.starts_with('[') && host.ends_with(']')) {
-    host = host.substr(1, host.size() - 2);
-    if (!host.contains(':')) fail(std::string("not an IPv6 address in the brackets; ") + form);
-  } else if (host.find_first_of("[]: \t") != std::string_view::npos) {
-    fail(form);
-  }
-  if (host != "*") address.host = host;
-  return address;
+  if (split->host.find_first_of("[] \t") != std::string_view::npos) fail(form);
+  return {.host = split->host == "*" ? "" : std::string(split->host), .port = *port};
 }
 
 std::vector<tcp::acceptor> Listen(asio::io_context& io, const std::vector<std::string>& addresses) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "exporter/base/completion.h"
+#include "exporter/base/host_port.h"
 
 namespace pgtls::front {
 
@@ -16,8 +17,7 @@ std::string ToText(const asio::ip::tcp::endpoint& endpoint) {
   if (address.is_v6() && address.to_v6().is_v4_mapped()) {
     address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
   }
-  const std::string text = address.is_v6() ? "[" + address.to_string() + "]" : address.to_string();
-  return text + ":" + std::to_string(endpoint.port());
+  return JoinHostPort(address.to_string(), std::to_string(endpoint.port()));
 }
 
 Transport::Transport(asio::ip::tcp::socket socket) : socket_(std::move(socket)) {

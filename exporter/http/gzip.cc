@@ -7,6 +7,7 @@
 #include <new>
 #include <optional>
 
+#include "exporter/base/text.h"
 #include "exporter/http/message.h"
 
 namespace pgtls::http {
@@ -29,10 +30,7 @@ bool PrefersGzip(std::string_view accept_encoding) {
   std::optional<double> gzip;
   std::optional<double> any;
   double identity = 0;
-  while (!accept_encoding.empty()) {
-    const auto comma = accept_encoding.find(',');
-    const std::string_view item = accept_encoding.substr(0, comma);
-    accept_encoding.remove_prefix(comma == std::string_view::npos ? accept_encoding.size() : comma + 1);
+  for (const std::string_view item : SplitList(accept_encoding, ',')) {
     const auto semicolon = item.find(';');
     const std::string_view coding = Trimmed(item.substr(0, semicolon));
     const double weight = semicolon == std::string_view::npos ? 1 : Weight(item.substr(semicolon + 1));

@@ -117,16 +117,6 @@ std::string_view StatusText(int status) {
   switch (status) {
     case 200:
       return "OK";
-    case 202:
-      return "Accepted";
-    case 204:
-      return "No Content";
-    case 301:
-      return "Moved Permanently";
-    case 302:
-      return "Found";
-    case 303:
-      return "See Other";
     case 400:
       return "Bad Request";
     case 401:
@@ -137,14 +127,10 @@ std::string_view StatusText(int status) {
       return "Not Found";
     case 405:
       return "Method Not Allowed";
-    case 408:
-      return "Request Timeout";
     case 411:
       return "Length Required";
     case 413:
       return "Content Too Large";
-    case 422:
-      return "Unprocessable Content";
     case 429:
       return "Too Many Requests";
     case 431:
@@ -155,8 +141,6 @@ std::string_view StatusText(int status) {
       return "Not Implemented";
     case 503:
       return "Service Unavailable";
-    case 504:
-      return "Gateway Timeout";
     case 505:
       return "HTTP Version Not Supported";
     default:

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "exporter/base/text.h"
 #include "exporter/http/message.h"
 
 namespace pgtls::http {
@@ -29,12 +30,8 @@ bool IsTargetChar(char c) { return c > 0x20 && c < 0x7F; }
 
 // Whether `token` is in the comma-separated list `value`.
 bool HasToken(std::string_view value, std::string_view token) {
-  while (!value.empty()) {
-    const auto comma = value.find(',');
-    if (EqualsIgnoringCase(Trimmed(value.substr(0, comma)), token)) return true;
-    value.remove_prefix(comma == std::string_view::npos ? value.size() : comma + 1);
-  }
-  return false;
+  return std::ranges::any_of(SplitList(value, ','),
+                             [&](std::string_view entry) { return EqualsIgnoringCase(Trimmed(entry), token); });
 }
 
 struct RequestLine {

@@ -1,8 +1,8 @@
 #include "exporter/routes/discovery.h"
 
-#include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
-#include "exporter/base/text.h"
+#include "exporter/base/json.h"
 
 namespace pgtls::routes {
 namespace {
@@ -22,10 +22,12 @@ http::Handler DiscoveryHandler(std::function<std::vector<std::string>()> server_
     if (host == nullptr || !IsHost(*host)) return http::PlainResponse(400);
     std::string groups;
     for (const auto& name : names()) {
-      groups += fmt::format(
-          R"({}{{"targets":[{}],"labels":{{"__metrics_path__":{},"__param_server":{},"__meta_pg_tls_server":{},"instance":{}}}}})",
-          groups.empty() ? "" : ",\n", JsonString(*host), JsonString(path), JsonString(name), JsonString(name),
-          JsonString(*host + "/" + name));
+      const nlohmann::ordered_json labels = {{"__metrics_path__", path},
+                                             {"__param_server", name},
+                                             {"__meta_pg_tls_server", name},
+                                             {"instance", *host + "/" + name}};
+      groups += (groups.empty() ? "" : ",\n") +
+                JsonText({{"targets", nlohmann::ordered_json::array({*host})}, {"labels", labels}});
     }
     http::Response response;
     response.content_type = "application/json";

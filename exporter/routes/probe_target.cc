@@ -2,12 +2,13 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <netdb.h>
 #include <strings.h>
 
 #include <algorithm>
-#include <charconv>
-#include <memory>
+
+#include "exporter/base/error.h"
+#include "exporter/base/host_port.h"
+#include "exporter/base/resolve.h"
 
 namespace pgtls::routes {
 namespace {
@@ -39,27 +40,19 @@ bool RangeHolds(const std::vector<config::AllowedTarget>& allowed, const ZonedAd
 }  // namespace
 
 std::optional<ProbeTarget> ParseProbeTarget(std::string_view text) {
-  ProbeTarget target;
-  std::string_view port;
-  if (text.starts_with('[')) {
-    const auto close = text.find(']');
-    if (close == std::string_view::npos) return std::nullopt;
-    target.host = text.substr(1, close - 1);
+  const auto split = SplitHostPort(text);
+  if (!split) return std::nullopt;
+  ProbeTarget target{.host = std::string(split->host)};
+  if (split->in_brackets) {
     const auto address = ZonedAddress::Parse(target.host);
     if (!address || address->address.is_v4()) return std::nullopt;
-    port = text.substr(close + 1);
-    if (!port.empty() && !port.starts_with(':')) return std::nullopt;
-  } else {
-    const auto colon = text.find(':');
-    target.host = text.substr(0, colon);
-    port = colon == std::string_view::npos ? std::string_view() : text.substr(colon);
-    if (!IsHostName(target.host)) return std::nullopt;
-  }
-  if (port.empty()) return target;
-  port.remove_prefix(1);
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), target.port);
-  if (error != std::errc() || end != port.data() + port.size() || target.port < 1 || target.port > 65535)
+  } else if (!IsHostName(target.host)) {
     return std::nullopt;
+  }
+  if (!split->port) return target;
+  const auto port = ParsePort(*split->port);
+  if (!port || *port < 1) return std::nullopt;
+  target.port = *port;
   return target;
 }
 
@@ -81,17 +74,15 @@ Admission Admit(const std::vector<config::AllowedTarget>& allowed, const ProbeTa
 
 std::vector<std::string> AllowedAddresses(const std::vector<config::AllowedTarget>& allowed,
                                           const ProbeTarget& target) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* raw = nullptr;
-  if (getaddrinfo(target.host.c_str(), nullptr, &hints, &raw) != 0) return {};
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> found(raw, freeaddrinfo);
   std::vector<std::string> addresses;
-  for (const addrinfo* entry = found.get(); entry != nullptr; entry = entry->ai_next) {
-    char text[NI_MAXHOST];
-    if (getnameinfo(entry->ai_addr, entry->ai_addrlen, text, sizeof(text), nullptr, 0, NI_NUMERICHOST) != 0) continue;
-    const auto address = ZonedAddress::Parse(text);
-    if (address && RangeHolds(allowed, *address, target.port)) addresses.emplace_back(text);
+  try {
+    for (const auto& endpoint : Resolve(target.host, "")) {
+      const std::string text = endpoint.address().to_string();
+      const auto address = ZonedAddress::Parse(text);
+      if (address && RangeHolds(allowed, *address, target.port)) addresses.push_back(text);
+    }
+  } catch (const Error&) {
+    return {};  // the name means nothing
   }
   return addresses;
 }

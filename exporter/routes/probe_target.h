@@ -1,4 +1,4 @@
-// Which targets a probe may go to. Pure but for Resolve().
+// Which targets a probe may go to. Pure but for AllowedAddresses().
 #pragma once
 
 #include <optional>

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
 #include "exporter/base/completion.h"
 #include "exporter/base/error.h"
 #include "exporter/base/log.h"
+#include "exporter/base/random.h"
 #include "exporter/sampling/health.h"
 #include "exporter/sampling/schedule.h"
 
@@ -17,12 +17,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
-
-// A part of an interval, by chance, so that a fleet that started together does not collect together for ever.
-double Spread(double least) {
-  static thread_local std::minstd_rand random{std::random_device{}()};
-  return std::uniform_real_distribution<double>(least, 1.0)(random);
-}
 
 void LogMissing(const std::string& server, const std::string& collector, const IncompletePart& missing) {
   constexpr std::string_view kMessage = "a part could not be checked";
@@ -45,7 +39,7 @@ Server::Server(std::shared_ptr<const config::ServerConfig> config, db::Target ta
       target_(std::make_shared<const db::Target>(std::move(target))),
       session_lane_(runtime.loop),
       wire_lane_(runtime.loop),
-      phase_(Spread(0.5)) {
+      phase_(RandomFactor(0.5, 1)) {
   slots_.reserve(runtime.collectors.size());
   for (const CollectorType* type : runtime.collectors) {
     Slot& slot = slots_.emplace_back();
@@ -244,11 +238,12 @@ milliseconds Server::Backoff(const Failure& failure) {
     if (slot.enabled && NeedsSql(*slot.type)) shortest = std::min(shortest, slot.state.interval);
   }
   // To ask whether the server has ended what was left behind costs it nothing.
-  if (closing_->Open() >= kMostLeftBehind) return std::chrono::duration_cast<milliseconds>(shortest * Spread(0.5));
+  if (closing_->Open() >= kMostLeftBehind)
+    return std::chrono::duration_cast<milliseconds>(shortest * RandomFactor(0.5, 1));
   ++failures_in_a_row_;
   const bool silent = failure.reason == FailureReason::kTimeout;
   const bool overload = runtime_.admission != nullptr && runtime_.admission->answers_are_late();
-  return sampling::Backoff({failures_in_a_row_, silent, overload}, shortest, Spread(0));
+  return sampling::Backoff({failures_in_a_row_, silent, overload}, shortest, RandomFactor(0, 1));
 }
 
 void Server::FailAllOnSession(const Failure& failure) {
@@ -291,7 +286,7 @@ milliseconds Server::SecondRun(const Slot& slot) const {
       shortest = std::min(shortest, other.state.interval);
     }
   }
-  return sampling::SecondRun(slot.state.interval, shortest, phase_, Spread(0.5));
+  return sampling::SecondRun(slot.state.interval, shortest, phase_, RandomFactor(0.5, 1));
 }
 
 void Server::LogChange(const std::string& collector, const std::optional<Failure>& before,

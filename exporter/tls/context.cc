@@ -8,6 +8,7 @@
 
 #include "exporter/base/error.h"
 #include "exporter/tls/negotiation.h"
+#include "exporter/tls/private_key.h"
 
 namespace pgtls::tls {
 namespace {
@@ -118,8 +119,8 @@ void CheckKeyFile(const std::string& path) {
   struct stat status{};
   if (stat(path.c_str(), &status) != 0) throw TlsError("private key file " + path + " cannot be read");
   if (!S_ISREG(status.st_mode)) throw TlsError("private key file " + path + " is not a regular file");
-  const mode_t forbidden = status.st_uid == 0 ? S_IWGRP | S_IXGRP | S_IRWXO : S_IRWXG | S_IRWXO;
-  if ((status.st_mode & forbidden) != 0) throw TlsError("private key file " + path + " has group or world access");
+  if (!KeyModeOk({.mode = status.st_mode, .owner = status.st_uid}))
+    throw TlsError("private key file " + path + " has group or world access");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <array>
 #include <string_view>
 
+#include "exporter/base/text.h"
 #include "exporter/tls/openssl.h"
 
 namespace pgtls::tls {
@@ -19,14 +20,6 @@ using EcKeyPtr = std::unique_ptr<EC_KEY, OpensslDeleter<EC_KEY_free>>;
 
 enum class Verdict { kYes, kNo, kUnknown };
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
-
 bool ContainsAny(std::string_view text, std::initializer_list<std::string_view> words) {
   const std::string lower = Lower(text);
   return std::ranges::any_of(words, [&](std::string_view word) { return lower.find(word) != std::string::npos; });
@@ -34,12 +27,8 @@ bool ContainsAny(std::string_view text, std::initializer_list<std::string_view> 
 
 // Whether every entry of a list with colons between them is one of `names`.
 bool AllAmong(std::string_view list, std::initializer_list<std::string_view> names) {
-  for (;;) {
-    const std::size_t colon = list.find(':');
-    if (std::ranges::find(names, list.substr(0, colon)) == names.end()) return false;
-    if (colon == std::string_view::npos) return true;
-    list.remove_prefix(colon + 1);
-  }
+  return std::ranges::all_of(SplitList(list, ':'),
+                             [&](std::string_view name) { return std::ranges::find(names, name) != names.end(); });
 }
 
 // TLS 1.0 is 1; 0: no limit. The names are those of the settings' enumeration, in any case.

@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstring>
@@ -11,6 +10,7 @@
 #include <utility>
 
 #include "exporter/base/error.h"
+#include "exporter/base/file.h"
 #include "exporter/tls/x509.h"
 
 namespace pgtls::tls {
@@ -27,18 +27,6 @@ int RecordError(int ok, X509_STORE_CTX* context) {
     AddOnce(*reasons, ChainErrorFor(X509_STORE_CTX_get_error(context)));
   }
   return 1;
-}
-
-constexpr char kAbsent = '?';
-
-// A file's identity: a change of any of these is a new file.
-std::string Identity(const std::string& path) {
-  struct stat status{};
-  if (path.empty() || stat(path.c_str(), &status) != 0) return path + kAbsent;
-  return path + ":" + std::to_string(status.st_dev) + ":" + std::to_string(status.st_ino) + ":" +
-         std::to_string(status.st_size) + ":" + std::to_string(status.st_mtim.tv_sec) + "." +
-         std::to_string(status.st_mtim.tv_nsec) + ":" + std::to_string(status.st_ctim.tv_sec) + "." +
-         std::to_string(status.st_ctim.tv_nsec);
 }
 
 // wildcard_certificate_match. REQUIRES: no null bytes in either.
@@ -169,8 +157,9 @@ std::shared_ptr<const TrustStore> TrustStore::LoadShared(const std::string& root
   constexpr std::size_t kMost = 8;
   static std::mutex mutex;
   static std::list<std::pair<std::string, std::shared_ptr<const TrustStore>>> stores;  // the last used first
-  const std::string list = Identity(crl_file);
-  const std::string key = Identity(root_file) + "|" + list;
+  const auto list = FileIdentity(crl_file);
+  const std::string key =
+      root_file + ":" + FileIdentity(root_file).value_or("-") + "|" + crl_file + ":" + list.value_or("-");
   const std::lock_guard lock(mutex);
   const auto found = std::ranges::find(stores, key, [](const auto& entry) { return entry.first; });
   if (found != stores.end()) {
@@ -179,7 +168,7 @@ std::shared_ptr<const TrustStore> TrustStore::LoadShared(const std::string& root
   }
   auto store = Load(root_file, crl_file, "");
   // A list that was there and could not be read now (no descriptor was left) may be read the next time.
-  if (!store->checks_revocation() && !list.ends_with(kAbsent)) return store;
+  if (!store->checks_revocation() && list) return store;
   stores.emplace_front(key, store);
   if (stores.size() > kMost) stores.pop_back();
   return store;

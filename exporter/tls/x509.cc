@@ -1,6 +1,5 @@
 #include "exporter/tls/x509.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <openssl/sha.h>
 
@@ -11,6 +10,7 @@
 #include <mutex>
 #include <utility>
 
+#include "exporter/base/net_address.h"
 #include "exporter/base/text.h"
 
 namespace pgtls::tls {
@@ -67,22 +67,14 @@ std::string ObjectText(const ASN1_OBJECT* object) {
 }
 
 std::string AddressText(const ASN1_OCTET_STRING* address) {
-  const unsigned char* const data = ASN1_STRING_get0_data(address);
-  const int length = ASN1_STRING_length(address);
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  if (length == 4 || length == 16) {
-    inet_ntop(length == 4 ? AF_INET : AF_INET6, data, text.data(), text.size());
-    return text.data();
-  }
-  return "#" + Hex({reinterpret_cast<const char*>(data), static_cast<std::size_t>(length)});
+  const auto ip = IpAddress::FromBytes(View(address));
+  return ip ? ip->ToString() : "#" + Hex(View(address));
 }
 
 // A name as one entry: control characters and commas of its own must not look like a second one.
 std::string Escaped(const ASN1_STRING* text) {
-  const std::string_view bytes(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
-                               static_cast<std::size_t>(ASN1_STRING_length(text)));
   std::string result;
-  for (const char c : bytes) {
+  for (const char c : View(text)) {
     const auto byte = static_cast<unsigned char>(c);
     result += byte < 0x20 || byte == 0x7F || c == ',' || c == '\\' ? fmt::format("\\x{:02x}", byte) : std::string(1, c);
   }

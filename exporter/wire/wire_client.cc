@@ -1,7 +1,6 @@
 #include "exporter/wire/wire_client.h"
 
 #include <fmt/format.h>
-#include <netdb.h>
 #include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 
 #include "exporter/base/error.h"
 #include "exporter/base/file.h"
+#include "exporter/base/resolve.h"
 #include "exporter/base/text.h"
 #include "exporter/db/pq_handle.h"
 
@@ -28,16 +28,6 @@ struct Wanted {
   std::string port;
 };
 
-std::vector<std::string> List(const std::string& text) {
-  std::vector<std::string> entries;
-  for (std::size_t begin = 0;;) {
-    const std::size_t comma = text.find(',', begin);
-    entries.push_back(text.substr(begin, comma - begin));
-    if (comma == std::string::npos) return entries;
-    begin = comma + 1;
-  }
-}
-
 bool IsSocketDirectory(const Wanted& wanted) {
   return wanted.address.empty() &&
          (wanted.host.empty() || wanted.host.starts_with('/') || wanted.host.starts_with('@'));
@@ -45,9 +35,9 @@ bool IsSocketDirectory(const Wanted& wanted) {
 
 // The conninfo's hosts, before anything connected: libpq's lists of host, hostaddr and port.
 std::vector<Wanted> HostsOf(const db::Target& target) {
-  const auto hosts = List(target.option("host"));
-  const auto addresses = List(target.option("hostaddr"));
-  const auto ports = List(target.option("port"));
+  const auto hosts = SplitList(target.option("host"), ',');
+  const auto addresses = SplitList(target.option("hostaddr"), ',');
+  const auto ports = SplitList(target.option("port"), ',');
   std::vector<Wanted> all;
   for (std::size_t i = 0; i < std::max(hosts.size(), addresses.size()); ++i) {
     Wanted wanted;
@@ -72,25 +62,18 @@ std::vector<Wanted> WhereTo(const sampling::Context& context) {
 }
 
 // Blocks.
-std::vector<WireClient::Place> Resolve(const std::vector<Wanted>& all, bool sni) {
+std::vector<WireClient::Place> PlacesOf(const std::vector<Wanted>& all, bool sni) {
   std::vector<WireClient::Place> places;
   std::string failure = "no address";
   for (const Wanted& wanted : all) {
     if (IsSocketDirectory(wanted)) continue;
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    if (!wanted.address.empty()) hints.ai_flags = AI_NUMERICHOST;
-    addrinfo* found = nullptr;
-    const std::string& name = wanted.address.empty() ? wanted.host : wanted.address;
-    const int error = getaddrinfo(name.c_str(), wanted.port.c_str(), &hints, &found);
-    if (error != 0) failure = fmt::format("cannot resolve {}: {}", Printable(name), gai_strerror(error));
-    const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
-    for (const addrinfo* info = found; info != nullptr; info = info->ai_next) {
-      tcp::endpoint address;
-      if (info->ai_addrlen > address.capacity()) continue;
-      address.resize(info->ai_addrlen);
-      std::memcpy(address.data(), info->ai_addr, info->ai_addrlen);
-      places.push_back({{address, sni ? wanted.host : ""}, wanted.host});
+    const bool numeric = !wanted.address.empty();
+    try {
+      for (const auto& address : Resolve(numeric ? wanted.address : wanted.host, wanted.port, numeric)) {
+        places.push_back({{address, sni ? wanted.host : ""}, wanted.host});
+      }
+    } catch (const Error& error) {
+      failure = error.what();
     }
   }
   if (places.empty()) throw Error(FailureReason::kConnection, failure);
@@ -179,7 +162,7 @@ asio::awaitable<std::optional<WireClient>> MakeWireClient(sampling::Context& con
   if (IsSocketDirectory(wanted.front())) co_return std::nullopt;
   // The work may outlive this coroutine, and must own what it touches.
   std::function<std::vector<WireClient::Place>()> resolve = [wanted, sni = context.target.option("sslsni") != "0"] {
-    return Resolve(wanted, sni);
+    return PlacesOf(wanted, sni);
   };
   // An address is no name: its turn is not behind names that hang.
   const bool named = std::ranges::any_of(wanted, [](const Wanted& one) { return one.address.empty(); });

@@ -34,6 +34,11 @@ TEST(IpAddressTest, RefusesWhatIsNoAddress) {
 TEST(IpAddressTest, MadeFromNumbers) {
   EXPECT_EQ(IpAddress::V4(0x0A010203), Ip("10.1.2.3"));
   EXPECT_EQ(IpAddress::V6({0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7}), Ip("2001:db8::7"));
+  using std::string_view_literals::operator""sv;
+  EXPECT_EQ(IpAddress::FromBytes("\x0A\x01\x02\x03"sv), Ip("10.1.2.3"));
+  EXPECT_EQ(IpAddress::FromBytes("\xFE\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x07"sv), Ip("fe80::7"));
+  EXPECT_EQ(IpAddress::FromBytes("\x0A\x01\x02"sv), std::nullopt);
+  EXPECT_EQ(IpAddress::FromBytes(""sv), std::nullopt);
 }
 
 TEST(IpAddressTest, OnlyMappedAddressesAreUnmapped) {
@@ -72,7 +77,7 @@ TEST(IpAddressTest, MasksAtEveryBorder) {
   EXPECT_EQ(Ip("::").Filled(0), Ip("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"));
 }
 
-TEST(IpAddressTest, NextAndPreviousCrossBytesAndEndAtTheFamily) {
+TEST(IpAddressTest, NextCrossesBytesAndEndsAtTheFamily) {
   const std::pair<const char*, const char*> steps[] = {
       {"0.0.0.0", "0.0.0.1"},
       {"10.0.0.255", "10.0.1.0"},
@@ -82,14 +87,9 @@ TEST(IpAddressTest, NextAndPreviousCrossBytesAndEndAtTheFamily) {
       {"::fffe:ffff:ffff", "::ffff:0:0"},
       {"2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db9::"},
   };
-  for (const auto& [before, after] : steps) {
-    EXPECT_EQ(Ip(before).Next(), Ip(after)) << before;
-    EXPECT_EQ(Ip(after).Previous(), Ip(before)) << after;
-  }
+  for (const auto& [before, after] : steps) EXPECT_EQ(Ip(before).Next(), Ip(after)) << before;
   EXPECT_EQ(Ip("255.255.255.255").Next(), std::nullopt);
-  EXPECT_EQ(Ip("0.0.0.0").Previous(), std::nullopt);
   EXPECT_EQ(Ip("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff").Next(), std::nullopt);
-  EXPECT_EQ(Ip("::").Previous(), std::nullopt);
 }
 
 TEST(IpAddressTest, OrdersByFamilyThenNumber) {
@@ -129,7 +129,7 @@ TEST(CidrTest, ContainsItsBordersAndNothingBeyond) {
   EXPECT_EQ(range.last(), Ip("10.1.3.255"));
   EXPECT_TRUE(range.Contains(range.first()));
   EXPECT_TRUE(range.Contains(range.last()));
-  EXPECT_FALSE(range.Contains(range.first().Previous().value()));
+  EXPECT_FALSE(range.Contains(Ip("10.1.1.255")));
   EXPECT_FALSE(range.Contains(range.last().Next().value()));
 }
 

@@ -101,11 +101,14 @@ TEST(BoundedTest, CutsBetweenCharacters) {
   }
 }
 
-TEST(JsonStringTest, EscapesWhatJsonAsksFor) {
-  EXPECT_EQ(JsonString(""), R"("")");
-  EXPECT_EQ(JsonString("a\"b\\c/d"), R"("a\"b\\c/d")");
-  EXPECT_EQ(JsonString("a\nb\x1f\x7f"), "\"a\\u000ab\\u001f\x7f\"");
-  EXPECT_EQ(JsonString("Größe\xff"), "\"Größe\xEF\xBF\xBDxff\"");
+TEST(LowerTest, ChangesAsciiLettersAlone) { EXPECT_EQ(Lower("AZaz09_[\xC3\x84"), "azaz09_[\xC3\x84"); }
+
+TEST(SplitListTest, KeepsEmptyEntries) {
+  using Entries = std::vector<std::string_view>;
+  EXPECT_EQ(SplitList("a,b", ','), (Entries{"a", "b"}));
+  EXPECT_EQ(SplitList(",a,,", ','), (Entries{"", "a", "", ""}));
+  EXPECT_EQ(SplitList("", ','), (Entries{""}));
+  EXPECT_EQ(SplitList("a,b", ':'), (Entries{"a,b"}));
 }
 
 TEST(PrintableTest, ShowsControlCharacters) {

@@ -22,8 +22,8 @@ TEST(DiscoveryTest, OneTargetAServer) {
       "[{\"targets\":[\"exporter:9743\"],\"labels\":{\"__metrics_path__\":\"/metrics\",\"__param_server\":\"orders\","
       "\"__meta_pg_tls_server\":\"orders\",\"instance\":\"exporter:9743/orders\"}},\n"
       "{\"targets\":[\"exporter:9743\"],\"labels\":{\"__metrics_path__\":\"/metrics\",\"__param_server\":\"say "
-      "\\\"hi\\\"\\u000a\\\\\",\"__meta_pg_tls_server\":\"say \\\"hi\\\"\\u000a\\\\\","
-      "\"instance\":\"exporter:9743/say \\\"hi\\\"\\u000a\\\\\"}}]\n");
+      "\\\"hi\\\"\\n\\\\\",\"__meta_pg_tls_server\":\"say \\\"hi\\\"\\n\\\\\","
+      "\"instance\":\"exporter:9743/say \\\"hi\\\"\\n\\\\\"}}]\n");
 }
 
 TEST(DiscoveryTest, NoServersIsAnEmptyList) { EXPECT_EQ(Get({}, {{"Host", "[::1]:9743"}}).body.Text(), "[]\n"); }

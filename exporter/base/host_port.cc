@@ -1,0 +1,40 @@
+#include "exporter/base/host_port.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace pgtls {
+
+std::optional<HostAndPort> SplitHostPort(std::string_view text) {
+  HostAndPort result;
+  std::string_view rest;
+  if (text.starts_with('[')) {
+    const auto close = text.find(']');
+    if (close == std::string_view::npos) return std::nullopt;
+    result = {.host = text.substr(1, close - 1), .in_brackets = true};
+    rest = text.substr(close + 1);
+  } else {
+    result.host = text.substr(0, text.find(':'));
+    rest = text.substr(result.host.size());
+  }
+  if (rest.empty()) return result;
+  if (!rest.starts_with(':')) return std::nullopt;
+  result.port = rest.substr(1);
+  if (result.port->contains(':')) return std::nullopt;
+  return result;
+}
+
+std::optional<std::uint16_t> ParsePort(std::string_view text) {
+  std::uint16_t port = 0;
+  const char* const end = text.data() + text.size();
+  const auto [parsed, error] = std::from_chars(text.data(), end, port);
+  if (error != std::errc() || parsed != end) return std::nullopt;
+  return port;
+}
+
+std::string JoinHostPort(std::string_view host, std::string_view port) {
+  return host.contains(':') ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
+}
+
+}  // namespace pgtls

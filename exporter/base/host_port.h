@@ -1,0 +1,28 @@
+// "HOST:PORT" as text: of the command line, the configuration, requests and log lines.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace pgtls {
+
+// Parts of the text that they were split from.
+struct HostAndPort {
+  std::string_view host;                 // without its brackets
+  std::optional<std::string_view> port;  // absent without a colon; not checked
+  bool in_brackets = false;
+};
+
+// "db:5432", "db", "[::1]:5432", "[::1]". nullopt: a second colon outside brackets, no end of the brackets, or
+// something other than a port behind them. Neither part is checked, and both may be empty.
+std::optional<HostAndPort> SplitHostPort(std::string_view text);
+
+// Digits alone, 0 to 65535.
+std::optional<std::uint16_t> ParsePort(std::string_view text);
+
+// The reverse: brackets around a host with colons.
+std::string JoinHostPort(std::string_view host, std::string_view port);
+
+}  // namespace pgtls
