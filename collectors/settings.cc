@@ -11,16 +11,17 @@
 #include "collectors/settings_parts.h"
 #include "exporter/base/error.h"
 #include "exporter/base/text.h"
-#include "exporter/db/server_settings.h"
 #include "exporter/sampling/sql_collector.h"
+#include "exporter/settings/boolean.h"
+#include "exporter/settings/server_settings.h"
 
 namespace pgtls::collectors {
 namespace {
 
-using db::ServerSettings;
 using metrics::Desc;
 using metrics::Sink;
 using metrics::Type;
+using settings::ServerSettings;
 
 // ---- SQL
 
@@ -155,23 +156,12 @@ FileValues ReadSettings(const db::Result& rows, ServerSettings& settings) {
   return file_values;
 }
 
-// A boolean as PostgreSQL reads it (parse_bool in src/backend/utils/adt/bool.c): any unique beginning of its words.
-std::optional<bool> ParseBool(std::string_view text) {
-  const std::string lower = Lower(text);
-  const auto begins = [&](std::string_view word, std::size_t least) {
-    return lower.size() >= least && word.starts_with(lower);
-  };
-  if (begins("true", 1) || begins("yes", 1) || lower == "on" || lower == "1") return true;
-  if (begins("false", 1) || begins("no", 1) || begins("off", 2) || lower == "0") return false;
-  return std::nullopt;
-}
-
 // Whether the text of a file means the value in force; nullopt where that cannot be told (a number with a unit).
 std::optional<bool> Means(const std::string& type, const std::string& text, const std::string& value) {
   if (type == "bool") {
-    const auto wanted = ParseBool(text);
+    const auto wanted = settings::ParseBool(text);
     if (!wanted) return std::nullopt;
-    return *wanted == ParseBool(value);
+    return *wanted == settings::ParseBool(value);
   }
   if (type == "enum") return Lower(text) == Lower(value);
   if (type == "string") return text == value;

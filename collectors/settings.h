@@ -3,7 +3,7 @@
 // Runs on a fresh connection: a long-lived session's own values are not the server's. What the role may not see is
 // absent and told as an incomplete part: `settings` (pg_read_all_settings), `configuration_files`
 // (tls_exporter.file_settings() of deploy/sql/monitoring_role.sql), `wal_receiver` (pg_read_all_stats). Publishes
-// db::ServerSettings.
+// settings::ServerSettings.
 #pragma once
 
 #include "exporter/sampling/collector.h"

@@ -5,7 +5,7 @@ namespace pgtls::audit {
 KnownFacts::KnownFacts(const sampling::ServerSnapshot& server, std::chrono::sys_seconds time)
     : snapshot(server), now(time) {
   const sampling::Facts facts = server.facts();
-  settings = facts.Get<db::ServerSettings>();
+  settings = facts.Get<settings::ServerSettings>();
   sessions = facts.Get<sessions::Summary>();
   hba = facts.Get<hba::Posture>();
   endpoint = facts.Get<tls::EndpointFacts>();

@@ -4,10 +4,10 @@
 #include <chrono>
 #include <memory>
 
-#include "exporter/db/server_settings.h"
 #include "exporter/hba/posture.h"
 #include "exporter/sampling/result.h"
 #include "exporter/sessions/summary.h"
+#include "exporter/settings/server_settings.h"
 #include "exporter/tls/endpoint_facts.h"
 #include "exporter/tls/inventory.h"
 
@@ -20,7 +20,7 @@ struct KnownFacts {
 
   const sampling::ServerSnapshot& snapshot;
   std::chrono::sys_seconds now;
-  std::shared_ptr<const db::ServerSettings> settings;
+  std::shared_ptr<const settings::ServerSettings> settings;
   std::shared_ptr<const sessions::Summary> sessions;
   std::shared_ptr<const hba::Posture> hba;
   std::shared_ptr<const tls::EndpointFacts> endpoint;

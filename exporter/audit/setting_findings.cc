@@ -11,7 +11,7 @@
 namespace pgtls::audit {
 namespace {
 
-using db::ServerSettings;
+using settings::ServerSettings;
 
 constexpr const char* kReload = "; SELECT pg_reload_conf();";
 

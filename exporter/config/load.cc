@@ -9,6 +9,7 @@
 
 #include "exporter/base/error.h"
 #include "exporter/base/file.h"
+#include "exporter/config/addresses.h"
 #include "exporter/config/collectors.h"
 #include "exporter/config/policy.h"
 #include "exporter/config/yaml.h"

@@ -5,6 +5,7 @@
 
 #include "exporter/base/error.h"
 #include "exporter/sampling/sql_collector.h"
+#include "exporter/settings/boolean.h"
 
 namespace pgtls::files {
 namespace {
@@ -168,13 +169,7 @@ asio::awaitable<void> AskHba(db::Session& session, Deadline deadline, StartAnswe
 }  // namespace
 
 bool IsOn(const FileSettings& settings, std::string_view name) {
-  std::string text = Setting(settings, name);
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  if (text.empty()) return false;
-  return text == "on" || text == "1" || std::string_view("true").starts_with(text) ||
-         std::string_view("yes").starts_with(text);
+  return settings::ParseBool(Setting(settings, name)).value_or(false);
 }
 
 asio::awaitable<StartAnswers> AskStart(db::Session& session, Deadline deadline) {

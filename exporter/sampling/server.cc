@@ -139,27 +139,34 @@ bool Server::IsStuck(Deadline now) const {
   return session_lane_.heartbeat.IsOverdue(now) || wire_lane_.heartbeat.IsOverdue(now);
 }
 
+asio::awaitable<std::optional<std::string>> Server::FailureOfTurn(LaneKind kind) {
+  std::optional<std::string> failure;
+  try {
+    co_await RunTurn(kind);
+  } catch (const std::exception& error) {
+    if (stopped_) throw;
+    failure = error.what();
+  } catch (...) {
+    failure = "unknown";
+  }
+  co_return failure;
+}
+
 asio::awaitable<void> Server::RunLane(LaneKind kind) {
   int failures = 0;
   while (!stopped_) {
-    std::string failure;
-    try {
-      co_await RunTurn(kind);
+    const auto failure = co_await FailureOfTurn(kind);
+    if (!failure) {
       failures = 0;
       continue;
-    } catch (const std::exception& error) {
-      if (stopped_) throw;
-      failure = error.what();
-    } catch (...) {
-      failure = "unknown";
     }
     const auto pause = milliseconds(500) * (1 << std::min(failures++, 7));
     log::Error("a lane failed; it is started again after a pause",
                {{"server", config_->name},
                 {"lane", kind == LaneKind::kSession ? "session" : "wire"},
-                {"error", failure},
+                {"error", *failure},
                 {"pause", fmt::format("{}ms", pause.count())}});
-    FailLane(kind, {FailureReason::kError, failure});
+    FailLane(kind, {FailureReason::kError, *failure});
     LaneOf(kind).heartbeat.Expect(After(pause));
     asio::steady_timer timer(runtime_.loop, pause);
     co_await timer.async_wait(asio::use_awaitable);

@@ -94,6 +94,8 @@ class Server : public std::enable_shared_from_this<Server> {
   // Until Stop(). What ends a turn of the lane with an exception is logged, and the lane goes on after a pause.
   asio::awaitable<void> RunLane(LaneKind kind);
   asio::awaitable<void> RunTurn(LaneKind kind);
+  // Why a turn ended with an exception; nullopt: it did not.
+  asio::awaitable<std::optional<std::string>> FailureOfTurn(LaneKind kind);
   // No result of the lane's due collectors stands.
   void FailLane(LaneKind kind, const Failure& failure);
   asio::awaitable<void> RunDueOnSession(bool once);

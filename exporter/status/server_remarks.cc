@@ -122,7 +122,7 @@ void AddRules(const ServerFacts& facts, Remarks& remarks) {
       remarks.push_back({Level::kWarning, "pg_hba.conf admits plaintext from other machines"});
   }
   if (facts.settings) {
-    const db::ServerSettings& settings = *facts.settings;
+    const settings::ServerSettings& settings = *facts.settings;
     if (settings.Get("ssl") == "off" && !facts.OverUnixSocket())
       remarks.push_back({Level::kBad, "TLS is off (ssl = off)"});
     if (!settings.pending_restart.empty())

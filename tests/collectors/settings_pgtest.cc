@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "exporter/db/server_settings.h"
+#include "exporter/settings/server_settings.h"
 #include "tests/collectors/harness.h"
 #include "tests/support/golden.h"
 #include "tests/support/postgres_server.h"
@@ -12,7 +12,7 @@
 namespace pgtls::collectors {
 namespace {
 
-using db::ServerSettings;
+using settings::ServerSettings;
 using support::PostgresServer;
 using testing::AllOf;
 using testing::Contains;

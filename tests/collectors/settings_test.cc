@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "exporter/db/server_settings.h"
+#include "exporter/settings/server_settings.h"
 #include "tests/collectors/harness.h"
 #include "tests/support/golden.h"
 
@@ -36,7 +36,9 @@ class SettingsTest : public testing::Test {
     answers_["settings_files_function"].second.push_back(
         {"1", "/data/postgresql.conf", "7", name, value, std::move(error)});
   }
-  std::shared_ptr<const db::ServerSettings> Settings() { return harness_.Collect().facts.Get<db::ServerSettings>(); }
+  std::shared_ptr<const settings::ServerSettings> Settings() {
+    return harness_.Collect().facts.Get<settings::ServerSettings>();
+  }
 
   Harness harness_{SettingsCollector()};
   std::map<std::string, std::pair<std::vector<std::string>, FakeSession::Rows>, std::less<>>& answers_ =

@@ -46,7 +46,7 @@ TEST(CheckSettings, KnowsWeakCiphers) {
 }
 
 TEST(CheckSettings, TellsWhatWaits) {
-  db::ServerSettings settings = Settings({{"hba_file", "/data/pg_hba.conf"}});
+  settings::ServerSettings settings = Settings({{"hba_file", "/data/pg_hba.conf"}});
   settings.pending_restart = {"max_connections"};
   EXPECT_THAT(SnapshotBuilder().Publish(settings).Ids(), ElementsAre("note setting_pending_restart"));
   settings.pending_restart = {"hba_file"};
@@ -59,7 +59,7 @@ TEST(CheckSettings, TellsWhatWaits) {
 
 TEST(CheckSettings, JudgesTheLinkOfAStandby) {
   const auto judge = [](const char* host, const char* sslmode) {
-    db::ServerSettings settings = Settings({});
+    settings::ServerSettings settings = Settings({});
     settings.wal_receiver = {host, "5432", sslmode};
     return SnapshotBuilder().Publish(settings).Ids();
   };

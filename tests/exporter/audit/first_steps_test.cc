@@ -16,7 +16,7 @@ TEST(FirstSteps, AdvisesTheReloadThatWouldSucceed) {
   tls::CertificateInventory inventory;
   inventory.served = {{.not_after = kNow + std::chrono::days(100), .subject = "CN=db"}};
   inventory.served_matches_file = false;
-  db::ServerSettings settings = Settings({});
+  settings::ServerSettings settings = Settings({});
   settings.pending_reload = {"ssl_ca_file"};
   const auto remedy = [&](std::string_view id) {
     return SnapshotBuilder().Publish(inventory).Publish(settings).Of(id).remedy;
@@ -51,7 +51,7 @@ TEST(FirstSteps, AdvisesTheReloadThatWouldSucceed) {
 }
 
 TEST(FirstSteps, AReloadThatWouldBeRefusedIsNoRemedy) {
-  db::ServerSettings settings = Settings({});
+  settings::ServerSettings settings = Settings({});
   settings.pending_reload = {"ssl"};
   EXPECT_EQ(SnapshotBuilder().Publish(settings).Of("setting_pending_reload").remedy, "SELECT pg_reload_conf();");
   settings.file_errors = {{"/data/postgresql.conf", 7, "ssl", "no"}};

@@ -72,8 +72,8 @@ class SnapshotBuilder {
   sampling::ServerSnapshot snapshot_;
 };
 
-inline db::ServerSettings Settings(std::map<std::string, std::string, std::less<>> values) {
-  db::ServerSettings settings;
+inline settings::ServerSettings Settings(std::map<std::string, std::string, std::less<>> values) {
+  settings::ServerSettings settings;
   settings.server_version = "18.4";
   settings.version_number = 180004;
   settings.complete = true;

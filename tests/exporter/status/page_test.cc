@@ -5,8 +5,8 @@
 
 #include <regex>
 
-#include "exporter/db/server_settings.h"
 #include "exporter/hba/posture.h"
+#include "exporter/settings/server_settings.h"
 #include "exporter/status/style.h"
 #include "tests/exporter/hba/hba_text.h"
 #include "tests/exporter/status/status_fixture.h"
@@ -320,7 +320,7 @@ TEST(StatusPageTest, NothingFromAServerIsMarkup) {
     endpoint.host = evil;
     endpoint.hostname_ok = false;
   });
-  db::ServerSettings settings;
+  settings::ServerSettings settings;
   settings.server_version = evil;
   server.Publish("settings", settings);
   server.Change("hba", [&](auto& result, auto&) { result.incomplete.push_back({evil, evil}); });

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace pgtls::db {
+namespace pgtls::settings {
 
 struct ServerSettings {
   std::string server_version;  // as the server writes it: "15.20 (Debian …)"
@@ -42,4 +42,4 @@ struct ServerSettings {
   }
 };
 
-}  // namespace pgtls::db
+}  // namespace pgtls::settings

@@ -1,0 +1,16 @@
+// The forms in which the configuration names addresses.
+#pragma once
+
+#include "exporter/config/config.h"
+#include "exporter/config/yaml.h"
+
+namespace pgtls::config {
+
+// Both throw ConfigError at the node's position.
+// "db.example.com:5432", "[::1]:5432", or a host alone (5432).
+HostPort ParseHostPort(const Node& node);
+// "10.0.0.0/8:5432", "[fd00::/8]:5432", "*.db.example.com:5432", "db9:*". The port is required: it limits where a probe
+// may connect to.
+AllowedTarget ParseAllowedTarget(const Node& node);
+
+}  // namespace pgtls::config
