@@ -4,19 +4,13 @@
 #include <array>
 
 #include "exporter/sampling/sql_collector.h"
+#include "exporter/sampling/trusted_functions.h"
 
 namespace pgtls::collectors {
 
-// What this role may use. The functions are those of deploy/sql/monitoring_role.sql, believed only where a superuser
-// owns them.
+// What this role may use.
 inline constexpr std::array kHbaAccessSql = {sampling::VersionedSql{140000, R"(
-WITH ours AS (
-  SELECT p.proname FROM pg_proc p
-  JOIN pg_namespace n ON n.oid = p.pronamespace
-  JOIN pg_roles r ON r.oid = p.proowner
-  WHERE n.nspname = 'tls_exporter' AND p.prosecdef AND r.rolsuper
-    AND has_schema_privilege(n.oid, 'USAGE') AND has_function_privilege(p.oid, 'EXECUTE')
-)
+WITH ours AS ()" PGTLS_TRUSTED_FUNCTIONS_SQL R"()
 SELECT EXISTS (SELECT FROM ours WHERE proname = 'hba_rules') AS rules_function,
        EXISTS (SELECT FROM ours WHERE proname = 'hba_files') AS files_function,
        (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS superuser,

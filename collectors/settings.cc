@@ -12,6 +12,7 @@
 #include "exporter/base/error.h"
 #include "exporter/base/text.h"
 #include "exporter/sampling/sql_collector.h"
+#include "exporter/sampling/trusted_functions.h"
 #include "exporter/settings/boolean.h"
 #include "exporter/settings/server_settings.h"
 
@@ -37,12 +38,7 @@ SELECT pg_catalog.current_setting('server_version') AS server_version,
        extract(epoch FROM pg_catalog.pg_conf_load_time()) AS load_time,
        pg_catalog.pg_has_role(current_user, 'pg_read_all_settings', 'USAGE') AS sees_settings,
        pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_stats,
-       EXISTS (SELECT FROM pg_catalog.pg_proc p
-               JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-               JOIN pg_catalog.pg_roles r ON r.oid = p.proowner
-               WHERE n.nspname = 'tls_exporter' AND p.proname = 'file_settings' AND p.prosecdef AND r.rolsuper
-                 AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
-                 AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')) AS has_function,
+       EXISTS (SELECT FROM ()" PGTLS_TRUSTED_FUNCTIONS_SQL R"() ours WHERE proname = 'file_settings') AS has_function,
        pg_catalog.has_table_privilege('pg_catalog.pg_file_settings', 'SELECT')
          AND pg_catalog.has_function_privilege('pg_catalog.pg_show_all_file_settings()', 'EXECUTE') AS sees_files
 )"}};

@@ -5,19 +5,14 @@
 
 #include "exporter/base/error.h"
 #include "exporter/sampling/sql_collector.h"
+#include "exporter/sampling/trusted_functions.h"
 #include "exporter/settings/boolean.h"
 
 namespace pgtls::files {
 namespace {
 
 constexpr std::array kAccessSql = {sampling::VersionedSql{140000, R"(
-WITH ours AS (
-  SELECT p.proname, p.proargnames FROM pg_catalog.pg_proc p
-  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-  JOIN pg_catalog.pg_roles r ON r.oid = p.proowner
-  WHERE n.nspname = 'tls_exporter' AND p.prosecdef AND r.rolsuper
-    AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
-)
+WITH ours AS ()" PGTLS_TRUSTED_FUNCTIONS_SQL R"()
 SELECT EXISTS (SELECT FROM ours WHERE proname = 'certificate_files') AS has_function,
        EXISTS (SELECT FROM ours WHERE proname = 'certificate_files' AND 'whole' = ANY (proargnames)) AS has_whole,
        EXISTS (SELECT FROM ours WHERE proname = 'private_key_file') AS has_private_key,
