@@ -15,8 +15,8 @@ std::string ReadFile(const std::string& path, std::size_t max_bytes);
 // Returns a password: the file's content without one trailing line end (LF or CRLF). At most 4,096 bytes.
 std::string ReadPasswordFile(const std::string& path);
 
-// Returns a text that changes when the file does: when it is written to or replaced, or when a symbolic link on its path
-// is switched. nullopt: the file cannot be seen.
+// Returns a text that changes when the file does: when it is written to or replaced, or when a symbolic link on its
+// path is switched. nullopt: the file cannot be seen.
 std::optional<std::string> FileIdentity(const std::string& path);
 
 // Returns the reason that an errno means for a file or directory: missing, permission_denied or unreadable.

@@ -58,7 +58,7 @@ class NewCollectorTest : public testing::Test {
   BlockingPool blocking_{1};
   db::Connector connector_{blocking_, 1};
   std::shared_ptr<const metrics::FamilyOrder> order_ = std::make_shared<const metrics::FamilyOrder>(Catalogue());
-  sampling::Runtime runtime_{loop_, blocking_, connector_, collectors::All(), order_};
+  sampling::Runtime runtime_{loop_, blocking_, connector_, collectors::All()};
 };
 
 TEST_F(NewCollectorTest, HasASectionInTheConfiguration) {
