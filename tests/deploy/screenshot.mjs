@@ -1,5 +1,5 @@
 // node tests/deploy/screenshot.mjs URL FILE [WIDTH [HEIGHT]]: a picture of the page as a reader with a light theme sees it, whole without a height.
-// The README's: deploy/demo.sh, then  node tests/deploy/screenshot.mjs http://127.0.0.1:9743/ docs/images/status.png 1180 1180
+// The README's: deploy/demo.sh, then  node tests/deploy/screenshot.mjs http://127.0.0.1:9743/ docs/images/status.png 1180 860
 import { launch } from './browser.mjs';
 
 const [url, file, width = '1180', height] = process.argv.slice(2);
