@@ -7,10 +7,11 @@
 namespace pgtls::hba {
 namespace {
 
-// The rules that one class of connections comes to: all that may match, up to and with the first that matches for sure.
+// The rules that one class of connections reaches: all that may match, up to and including the first that certainly
+// matches.
 struct Walk {
   RuleBits reached;
-  std::size_t ended_by = RuleBits::kNone;  // the last rule reached, if it matches for sure
+  std::size_t ended_by = RuleBits::kNone;  // the last rule reached, if it certainly matches
 };
 
 void WalkRules(const MatchBits& origin, const MatchBits& names, Walk& walk) {
@@ -28,7 +29,7 @@ void WalkRules(const MatchBits& origin, const MatchBits& names, Walk& walk) {
   }
 }
 
-// Which rules match at all, wherever they stand.
+// Which rules match at all, at any position.
 void AddMatching(const MatchBits& origin, const MatchBits& names, RuleBits& matching) {
   for (std::size_t i = 0; i < matching.words(); ++i) {
     matching.SetWord(i, matching.word(i) | (origin.possible.word(i) & names.possible.word(i)));

@@ -86,7 +86,7 @@ Match OriginMatches(const Rule& rule, const Connection& connection) {
   return connection.address_known ? AddressMatches(rule.address, *connection.address) : Match::kMay;
 }
 
-// The type and the address of the rule leave it in question.
+// Type and address of the rule do not exclude the connection.
 bool ReachesNames(const Rule& rule, const Connection& connection) {
   return TypeMatches(rule.type, !connection.address, connection.encryption) &&
          OriginMatches(rule, connection) != Match::kNo;
@@ -121,7 +121,7 @@ Match AddressMatches(const AddressMatch& rule, const IpAddress& address) {
     case Kind::kMask:
       return FromBool(MaskMatches(rule, address));
     case Kind::kHostName:
-      // The address's name must lead back to the address; localhost leads to loopback only.
+      // The name must resolve back to the address; localhost resolves to loopback only.
       if (strcasecmp(rule.host.c_str(), "localhost") == 0 && !address.IsLoopback()) return Match::kNo;
       return Match::kMay;
     case Kind::kSameHost:

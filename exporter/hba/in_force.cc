@@ -5,19 +5,19 @@ namespace {
 
 using Doubt = InForceView::Doubt;
 
-// What the times alone say.
+// What the times alone prove.
 struct ByTimes {
-  bool touched = false;  // after the load, for sure
+  bool touched = false;  // certainly after the load
   Doubt doubt = Doubt::kNone;
 };
 
-// The kernel stamps a file with the time of its last clock tick, up to 10 ms ago; twice that, to be safe. An edit right
-// after the load may bear a time before it.
+// The kernel gives a file the time of its last clock tick, up to 10 ms ago; twice that, to be safe. An edit right after
+// the load may have a time before it.
 constexpr double kClockTick = 0.02;
 
 ByTimes JudgeTimes(const FileView& view) {
   if (!view.changed) return {};
-  const double uncertain = view.exact ? kClockTick : 1;  // a whole second stands for all of it
+  const double uncertain = view.exact ? kClockTick : 1;  // a time in whole seconds may be any time in that second
   if (*view.changed > view.load_time) return {.touched = true};
   if (view.moved && *view.moved + uncertain > view.load_time) return {.doubt = Doubt::kPath};
   if (*view.changed + uncertain > view.load_time) return {.doubt = Doubt::kSameSecond};
@@ -38,10 +38,10 @@ InForceView InForceTracker::Look(const FileView& view) {
   const bool proven = loaded_ && loaded_->load_time == view.load_time && *loaded_->rules == view.rules;
   bool untouched = !times.touched && !shown_->came_after_load;
   if (!view.changed) {
-    // Without times the best evidence is that the file looked the same before and after the load.
+    // Without times, the best evidence is that the file was the same before and after the load.
     untouched = untouched && (shown_->since < view.load_time || proven);
   } else if (times.doubt != Doubt::kNone) {
-    // Equal looks prove nothing here: another file may have been loaded between them, and replaced afterwards.
+    // Equal views prove nothing here: another file may have been loaded between them, and replaced afterwards.
     untouched = untouched && proven;
   }
   if (loadable && untouched) {
@@ -56,7 +56,7 @@ InForceView InForceTracker::Look(const FileView& view) {
     result.doubt = times.doubt;
   }
   if (!loaded_) return result;
-  // What the last load read was refused: the rules before it stay in force past that load.
+  // The last load was refused: the earlier rules stay in force.
   if (!loadable && untouched) loaded_->load_time = view.load_time;
   // After a load that was not observed, other rules may be in force.
   if (loaded_->load_time == view.load_time) result.rules = loaded_->rules;

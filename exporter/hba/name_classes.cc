@@ -10,8 +10,7 @@ namespace {
 
 using Kind = NameMatch::Kind;
 
-// What the entries of one field (database or user) ask of a name, turned around: for each name, group or pattern its
-// rules.
+// The entries of one field (database or user), inverted: the rules of each name, group or pattern.
 struct FieldIndex {
   explicit FieldIndex(std::size_t rules) : all(rules), same_user(rules), same_role(rules), replication(rules) {}
 
@@ -47,7 +46,7 @@ struct FieldIndex {
   std::map<std::string, MatchBits> groups, patterns, names;
 };
 
-// What `name` (absent: any other) matches by itself. `groups` are those that it is a member of.
+// The rules that `name` (absent: any other name) matches. `groups` are those that it is a member of.
 MatchBits BitsOf(const FieldIndex& index, const std::optional<std::string>& name, const std::set<std::string>& groups,
                  const RegexAnswers& regexes) {
   MatchBits bits = index.all;
@@ -66,7 +65,8 @@ MatchBits BitsOf(const FieldIndex& index, const std::optional<std::string>& name
   return bits;
 }
 
-// Names that match the same rules. With `any_other`, all that neither the cluster nor the rules know are among them.
+// Names that match the same rules. With `any_other`, they include all names that are neither in the cluster nor in the
+// rules.
 struct SideClass {
   MatchBits matches;
   std::vector<std::string> names;
@@ -89,7 +89,7 @@ class Side {
   }
   const std::vector<SideClass>& classes() const { return classes_; }
   bool Has(const std::string& name) const { return of_name_.contains(name); }
-  // The class of a name; of any other name where it is none of ours.
+  // The class of a name; the class of any other name if it is not known.
   std::size_t Of(const std::string& name) const {
     const auto found = of_name_.find(name);
     return found == of_name_.end() ? other_ : found->second;
@@ -104,7 +104,7 @@ class Side {
   std::size_t other_ = 0;
 };
 
-// How a user and a database belong together, which `sameuser` and `samerole` ask.
+// How a user and a database are related, for `sameuser` and `samerole`.
 struct Relation {
   std::size_t user_class, database_class;
   bool same_user, same_role;
@@ -112,8 +112,8 @@ struct Relation {
 };
 using Pair = std::pair<std::optional<std::string>, std::optional<std::string>>;
 
-// Every related pair by its classes and relation with an example, and how many there are of each pair of finite
-// classes.
+// Every related pair, by its classes and relation, with an example; and the number of related pairs for each pair of
+// finite classes.
 struct Relations {
   std::map<Relation, Pair> examples;
   std::map<std::pair<std::size_t, std::size_t>, std::size_t> counts;
@@ -131,7 +131,7 @@ Relations FindRelations(const Side& users, const Side& databases, const Catalog&
     for (const std::string& group : groups) add(user_class, user, group, true);
     if (groups.empty()) add(user_class, user, user, false);
   }
-  // A user of another name asks for the database of that name.
+  // A user with any other name, and the database of that name.
   for (const auto& [database, database_class] : databases.names()) {
     if (!users.Has(database)) add(users.other(), database, database, false);
   }
@@ -139,7 +139,7 @@ Relations FindRelations(const Side& users, const Side& databases, const Catalog&
   return relations;
 }
 
-// A pair of the two classes that is not related in any way; nullopt where all are.
+// Returns a pair of the two classes that is not related; nullopt if all pairs are related.
 std::optional<Pair> Unrelated(const SideClass& user, const SideClass& database, const Catalog& catalog,
                               std::size_t related) {
   if (user.any_other && database.any_other) return Pair{};

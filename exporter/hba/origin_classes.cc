@@ -25,9 +25,9 @@ class Cuts {
   std::set<IpAddress> starts_;
 };
 
-// Addresses whose bits are given where `fixed` has ones, and anything elsewhere.
+// Addresses whose bits are equal to `bits` where `fixed` has ones, and arbitrary elsewhere.
 struct Cube {
-  IpAddress bits;   // zero where nothing is fixed
+  IpAddress bits;   // zero where `fixed` is zero
   IpAddress fixed;  // a prefix: a CIDR range
 };
 
@@ -42,8 +42,8 @@ IpAddress WithBit(const IpAddress& address, int position, bool value) {
   return IpAddress::V4(host_order);
 }
 
-// Cuts a cube along masks that are no prefixes: one example of each piece goes into `examples`. A piece is inside or
-// outside of each mask as a whole. False: more than `max` examples.
+// Cuts a cube along masks that are not prefixes, and adds one example of each piece to `examples`. Each piece is
+// completely inside or outside of each mask. Returns false for more than `max` examples.
 bool CutAlong(Cube cube, const std::vector<const AddressMatch*>& masks, std::size_t next, std::size_t max,
               std::vector<IpAddress>& examples) {
   if (next == masks.size()) {
@@ -52,13 +52,13 @@ bool CutAlong(Cube cube, const std::vector<const AddressMatch*>& masks, std::siz
   }
   const AddressMatch& match = *masks[next];
   if (match.mask.is_v4() != cube.bits.is_v4()) return CutAlong(cube, masks, next + 1, max, examples);
-  // One after the other each bit of the mask that the cube leaves open: with the other value the piece is outside.
+  // For each bit of the mask that is not fixed in the cube: with the other value, the piece is outside.
   for (int i = 0; i < match.mask.bits(); ++i) {
     if (!match.mask.Bit(i)) continue;
     const bool inside = match.network.Bit(i);
     if (cube.fixed.Bit(i)) {
       if (cube.bits.Bit(i) == inside) continue;
-      return CutAlong(cube, masks, next + 1, max, examples);  // outside as a whole
+      return CutAlong(cube, masks, next + 1, max, examples);  // completely outside
     }
     cube.fixed = WithBit(cube.fixed, i, true);
     Cube outside = cube;
@@ -135,7 +135,7 @@ std::optional<std::vector<OriginClass>> OriginClasses(const RuleSet& set, std::s
   }
   if (examples.size() * (set.rules.size() / 64 + 1) > max_range_words) return std::nullopt;
 
-  // A network of addresses and what they match, and one of them.
+  // A network, the rules that its addresses match, and an example.
   std::map<std::pair<Network, MatchBits>, std::optional<IpAddress>> networks;
   networks.try_emplace({Network::kLocal, AddressBits(set.rules, std::nullopt)}, std::nullopt);
   for (const IpAddress& address : examples) {

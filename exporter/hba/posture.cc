@@ -22,7 +22,7 @@ std::optional<bool> Posture::PlaintextAdmitted(Network network) const {
   const bool by_file = file_analysis && file_analysis->PlaintextAdmitted(network);
   const bool by_force = in_force_analysis && in_force_analysis->PlaintextAdmitted(network);
   if (by_file || by_force) return true;
-  // 'No' wants to be known of the rules in force, and that they are the file's.
+  // False is certain only if the rules in force are known to be those in the file.
   if (in_force.pending != false || !in_force_analysis) return std::nullopt;
   return false;
 }
@@ -39,7 +39,7 @@ const Rule* AdmittingRule(const Posture& posture, const Connection& connection) 
   const Verdict verdict = Evaluate(set, connection, posture.catalog, posture.regexes, posture.abilities);
   std::vector<std::size_t> in_question = verdict.may_match;
   if (verdict.rule) in_question.push_back(*verdict.rule);
-  // It is open, so somebody admitted it: where only one of the rules in question does, it is that one.
+  // The connection is open, so a rule admitted it: if only one of the possible rules admits, it is that one.
   std::erase_if(in_question,
                 [&](std::size_t rule) { return Admits(set.rules[rule], connection, posture.abilities) == Match::kNo; });
   return in_question.size() == 1 ? &set.rules[in_question.front()] : nullptr;

@@ -19,9 +19,9 @@ RuleType TypeOf(std::string_view text) {
   return RuleType::kHost;
 }
 
-// Which of the view's words stood in quotes. The line's text is believed only where it spells what the view shows: the
-// file may have changed between the two reads. The words of included files ("@file") lie between those of the line, and
-// their quotes are unknown.
+// Which words of the view are quoted in the file. The text of the line is used only if it has the words that the view
+// shows: the file may have changed between the two reads. Words of included files ("@file") are between those of the
+// line, and their quotes are unknown.
 std::vector<Quotes> QuotesOf(const std::vector<std::string>& words, const Field* field) {
   std::vector<Quotes> unknown(words.size(), Quotes::kUnknown);
   if (field == nullptr) return unknown;
@@ -47,12 +47,12 @@ std::vector<Quotes> QuotesOf(const std::vector<std::string>& words, const Field*
 
 struct Parsed {
   NameMatch match;
-  bool keyword;  // would be a name were it quoted
+  bool keyword;  // would be a name if it were quoted
 };
 
 Parsed Keyword(NameMatch::Kind kind, std::string text = {}) { return {{kind, std::move(text), false}, true}; }
 
-// check_role and check_db of hba.c: a quoted word is no keyword and no group, but a regular expression it stays.
+// check_role and check_db of hba.c: a quoted word is neither a keyword nor a group, but may be a regular expression.
 Parsed ParseName(const std::string& word, Quotes quotes, bool is_database, int server_version) {
   using Kind = NameMatch::Kind;
   if (quotes != Quotes::kPresent) {
@@ -107,8 +107,7 @@ ClientCert ClientCertOf(const FileRow& row) {
   return row.client_cert == "verify-ca" ? ClientCert::kVerifyCa : ClientCert::kOff;
 }
 
-// The remarks of hba.c on lines that it loads. Where the line is refused they are what the server last noted, and not
-// the reason.
+// Messages of hba.c about lines that it loads. If the line is refused, such a message is not the reason.
 bool IsRemark(std::string_view message) {
   return message.find(" record cannot match because ") != std::string_view::npos;
 }

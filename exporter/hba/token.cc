@@ -12,14 +12,14 @@ struct Scanned {
   bool comma_follows;
 };
 
-// Takes one token off the front of `rest`; nullopt at the end of the line or before a comment.
+// Removes one token from the beginning of `rest`; nullopt at the end of the line or before a comment.
 std::optional<Scanned> NextToken(std::string_view& rest) {
   std::size_t at = 0;
   while (at < rest.size() && (IsBlank(rest[at]) || rest[at] == ',')) ++at;
 
   Scanned scanned{{}, false};
   bool in_quote = false;
-  bool was_quote = false;  // the quote before, inside quotes: a second one is a quote of the text
+  bool was_quote = false;  // the previous character was a quote inside quotes: a second one is a quote in the text
   bool saw_quote = false;
   for (; at < rest.size() && (in_quote || !IsBlank(rest[at])); ++at) {
     const char c = rest[at];
@@ -49,7 +49,7 @@ std::optional<Scanned> NextToken(std::string_view& rest) {
 
 std::vector<Field> Tokenize(std::string_view line) {
   std::vector<Field> fields;
-  // A field goes on only over a comma that stands right behind its token: "a, b" is one field, "a ,b" is two.
+  // A field continues only after a comma directly after its token: "a, b" is one field, "a ,b" is two.
   bool continues = false;
   while (auto scanned = NextToken(line)) {
     if (!continues) fields.emplace_back();
