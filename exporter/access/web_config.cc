@@ -47,8 +47,8 @@ class TlsReader {
                                                 "cipher_suites", "curve_preferences", "prefer_server_cipher_suites"})) {
       if (!node.IsNull()) ReadKey(key, node);
     }
-    if (!certificate_) section.Fail("cert_file or cert is needed");
-    if (!key_) section.Fail("key_file or key is needed");
+    if (!certificate_) section.Fail("cert_file or cert is required");
+    if (!key_) section.Fail("key_file or key is required");
     CheckClientAuth(section);
     if (min_version_ > max_version_) section.Fail("min_version is above max_version");
     return Build(section);
@@ -86,7 +86,7 @@ class TlsReader {
   void Take(std::optional<Pem>& pem, bool is_file, const Node& node) {
     std::string text = node.TextOrEmpty();
     if (text.empty()) return;
-    if (pem) node.Fail("given both in line and by file");
+    if (pem) node.Fail("given both inline and by file");
     if (is_file) {
       const std::string path = text.starts_with('/') ? text : directory_ + text;
       files_.push_back(path);
@@ -107,7 +107,7 @@ class TlsReader {
     if (client_ca_ && auth_ == ClientAuth::kNone) {
       client_ca_->node.Fail("a client CA without client_auth_type: no client would be asked for a certificate");
     }
-    if (verifies && !client_ca_) section.Fail("client_auth_type verifies certificates, so client_ca_file is needed");
+    if (verifies && !client_ca_) section.Fail("client_auth_type verifies certificates, so client_ca_file is required");
     if (!allowed_sans_.empty() && !requires_one) {
       section.Fail("client_allowed_sans needs client_auth_type RequireAnyClientCert or RequireAndVerifyClientCert");
     }
@@ -180,7 +180,7 @@ std::map<std::string, std::string, std::less<>> ReadUsers(const Node& section) {
   std::map<std::string, std::string, std::less<>> users;
   if (section.IsNull()) section.Fail("no users: remove basic_auth_users to allow access without authentication");
   for (const auto& [name, node] : section.Map({})) {
-    if (name.contains(':')) node.Fail("a user name cannot hold a colon");
+    if (name.contains(':')) node.Fail("a user name cannot contain a colon");
     std::string hash = node.Text();
     if (!IsBcryptHash(hash)) node.Fail("expected a bcrypt hash, as `htpasswd -nBC 10 \"\"` prints it");
     users.emplace(name, std::move(hash));
@@ -231,7 +231,7 @@ std::optional<RateLimit> ReadRateLimit(const Node& section) {
     }
   }
   if (limit.interval.count() == 0) return std::nullopt;  // as the original: 0 turns it off
-  if (!burst_given) section.Fail("burst is needed, at least 1");
+  if (!burst_given) section.Fail("burst is required, at least 1");
   return limit;
 }
 

@@ -26,7 +26,7 @@ std::string FileRemedy(std::string_view role, std::string_view problem, const st
                        reader, file, reload);
   }
   if (problem == "unreadable") {
-    return fmt::format("Let {} name a regular file of a certificate's size: `ls -l {}` shows what is there.{}", setting,
+    return fmt::format("Set {} to a regular file of a certificate's size: `ls -l {}` shows what is there.{}", setting,
                        file, reload);
   }
   if (problem == "no_certificate") {

@@ -127,7 +127,7 @@ std::string_view LoginRemedy(db::LoginProblem problem) {
              "does not resolve to it), or issue a certificate whose subjectAltName has this host. sslmode=verify-ca "
              "leaves the name unchecked.";
     case kClientCertificateUnusable:
-      return "Let sslcert name the client's certificate in PEM format, readable by the exporter's OS user. `openssl "
+      return "Set sslcert to the client's certificate in PEM format, readable by the exporter's OS user. `openssl "
              "x509 -in FILE -noout -subject` tests it.";
     case kClientKeyMissing:
       return "Install the key at the path that sslkey names (by default ~/.postgresql/postgresql.key). If the exporter "
@@ -141,7 +141,7 @@ std::string_view LoginRemedy(db::LoginProblem problem) {
       return "Replace the file that sslkey names with the key of the client certificate, in PEM format, readable by "
              "the exporter's OS user. `openssl pkey -in FILE -noout` tests it.";
     case kClientKeyMismatch:
-      return "Let sslcert and sslkey name a certificate and its own key: `openssl x509 -in CERT -noout -pubkey` and "
+      return "Set sslcert and sslkey to a certificate and its own key: `openssl x509 -in CERT -noout -pubkey` and "
              "`openssl pkey -in KEY -pubout` must print the same.";
     case kClientCaUnknown:
       return "Add the CA that signed the client certificate (sslcert) to the server's ssl_ca_file and reload the "
@@ -157,11 +157,12 @@ std::string_view LoginRemedy(db::LoginProblem problem) {
       return "Check the client certificate that sslcert names against the server's ssl_ca_file (`openssl verify "
              "-CAfile CA -purpose sslclient FILE`); the server log has the reason.";
     case kTlsVersion:
-      return "Let the ranges overlap: ssl_min_protocol_version and ssl_max_protocol_version of the conninfo (libpq's "
+      return "Make the ranges of TLS versions overlap: ssl_min_protocol_version and ssl_max_protocol_version of the "
+             "conninfo (libpq's "
              "minimum is TLSv1.2), MinProtocol of this machine's openssl.cnf, and the settings of the same names on "
              "the server.";
     case kTlsCipher:
-      return "Let both sides have a cipher suite in common that fits the certificate's key: ssl_ciphers (and "
+      return "Configure a cipher suite that both sides support and that fits the certificate's key: ssl_ciphers (and "
              "ssl_groups or ssl_ecdh_curve) on the server, CipherString of this machine's openssl.cnf. A TLS proxy may "
              "also require a client certificate (sslcert).";
     case kTlsTooWeak:
@@ -180,7 +181,7 @@ std::string_view LoginRemedy(db::LoginProblem problem) {
       return "Configure the password: password_file, a line in ~/.pgpass (mode 0600, of the exporter's OS user; libpq "
              "ignores it otherwise), or PGPASSWORD.";
     case kPasswordFile:
-      return "Let password_file name a readable file that holds the password.";
+      return "Set password_file to a readable file that contains the password.";
     case kPasswordWrong:
       return "Check user and password. PostgreSQL answers the same for a role that does not exist, has no password or "
              "one that has expired (VALID UNTIL), for a stored MD5 password under scram-sha-256, and where "
@@ -199,7 +200,8 @@ std::string_view LoginRemedy(db::LoginProblem problem) {
              "explain` names the line that decides.";
     case kMethodRefused:
       return "Check the method that pg_hba.conf has for this user: peer and ident compare the OS user, cert the "
-             "certificate's name (map them in pg_ident.conf); ldap, pam, radius and gss ask elsewhere. The server log "
+             "certificate's name (map them in pg_ident.conf); ldap, pam, radius and gss ask another service. The "
+             "server log "
              "has the reason.";
     case kRoleMissing:
       return "Create the role with deploy/sql/monitoring_role.sql, or ALTER ROLE … LOGIN; or correct `user` in the "
@@ -236,7 +238,7 @@ std::string_view LoginRemedy(db::LoginProblem problem) {
     case kServerError:
       return "Check the server log for this error, which ended the login.";
     case kReloading:
-      return "Find what reloads the server again and again (the server log has 'received SIGHUP' each time): a "
+      return "Find what reloads the server repeatedly (the server log has 'received SIGHUP' each time): a "
              "configuration agent or a script that calls pg_reload_conf() in a loop.";
   }
   return "";

@@ -194,7 +194,7 @@ std::string_view Describe(LoginProblem problem) {
     case kErrorBeforeTls:
       return "the server answered the request for TLS with an error";
     case kTargetSession:
-      return "no server is of the kind that target_session_attrs asks for";
+      return "no server matches target_session_attrs";
     case kServerWithoutTls:
       return "the server has no TLS, and sslmode requires it";
     case kRootMissing:
@@ -230,7 +230,7 @@ std::string_view Describe(LoginProblem problem) {
     case kTlsVersion:
       return "client and server have no TLS version in common";
     case kTlsCipher:
-      return "client and server agree on no cipher suite";
+      return "client and server have no cipher suite in common";
     case kTlsTooWeak:
       return "this machine's OpenSSL rejects the server's key or signature as too weak";
     case kTlsName:
@@ -280,7 +280,7 @@ std::string_view Describe(LoginProblem problem) {
     case kServerError:
       return "the server answered with an error";
     case kReloading:
-      return "the server reloads its configuration without pause";
+      return "the server reloads its configuration continuously";
   }
   return "the connection failed";
 }

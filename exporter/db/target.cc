@@ -99,7 +99,7 @@ void CheckPorts(const std::string& ports, const std::string& conninfo) {
     const std::string port = ports.substr(at, ports.find(',', at) - at);
     const bool digits = port.find_first_not_of("0123456789") == std::string::npos && port.size() <= 5;
     if (!digits || (!port.empty() && (std::stoi(port) < 1 || std::stoi(port) > 65535))) {
-      throw ConfigError("conninfo: port '" + Shown(port, conninfo) + "' is no number from 1 to 65535");
+      throw ConfigError("conninfo: port '" + Shown(port, conninfo) + "' is not a number from 1 to 65535");
     }
     at += port.size() + 1;
   }

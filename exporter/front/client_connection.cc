@@ -102,7 +102,7 @@ asio::awaitable<void> ClientConnection::Talk() {
   if (handshake == Transport::HandshakeResult::kNo) co_return;
   if (handshake == Transport::HandshakeResult::kPlainHttp) {
     http::Response response = http::PlainResponse(400);
-    response.body = "This port speaks HTTPS.\n";
+    response.body = "This port requires HTTPS.\n";
     co_await Refuse(std::move(response), false);
     co_return;
   }

@@ -5,7 +5,7 @@ namespace pgtls::routes {
 http::Response ReadyPage(bool ready) {
   http::Response response;
   response.status = ready ? 200 : 503;
-  response.body = ready ? "Ready\n" : "Not every server was tried yet\n";
+  response.body = ready ? "Ready\n" : "Not every server has been tried yet\n";
   return response;
 }
 

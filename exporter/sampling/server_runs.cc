@@ -117,11 +117,11 @@ asio::awaitable<std::optional<Failure>> Server::RunDueSlots(bool once) {
     }
     if (same_place && (!usable || silent || (fresh.outdated() && !connection->pooled()))) Disconnect();
     if (result && same_place && silent) {
-      co_return result->failure.value_or(Failure{FailureReason::kTimeout, "the server is silent"});
+      co_return result->failure.value_or(Failure{FailureReason::kTimeout, "the server does not answer"});
     }
     if (fresh.outdated()) {
       if (++reloads == kMostReloads) {
-        co_return Failure{FailureReason::kError, "the server reloads its configuration without pause",
+        co_return Failure{FailureReason::kError, "the server reloads its configuration continuously",
                           db::LoginProblem::kReloading};
       }
       log::Debug("the server reloaded its configuration: reconnecting", {{"server", config_->name}});
@@ -258,10 +258,9 @@ asio::awaitable<std::optional<Failure>> Server::MakeConnection() {
     config_load_time_ = connection->pooled() ? "" : std::move(load_time);
   } catch (const TimeoutError& error) {
     if (!logged_in) co_return AsFailure(error);
-    co_return Failure{
-        FailureReason::kTimeout,
-        "the login succeeded, but the first queries got no answer in time: the server stalls, or a pooler "
-        "has no server connection left"};
+    co_return Failure{FailureReason::kTimeout,
+                      "the login succeeded, but the first queries got no answer in time: the server does not respond, "
+                      "or a pooler has no server connection left"};
   } catch (const std::exception& error) {
     if (IsCancellation(error)) throw;
     co_return AsFailure(error);

@@ -142,10 +142,10 @@ TEST_F(WebConfigTest, SaysWhereAMistakeIs) {
 }
 
 TEST_F(WebConfigTest, RefusesTlsThatWouldNotBe) {
-  EXPECT_THAT(ErrorOf("tls_server_config: {}\n"), HasSubstr("cert_file or cert is needed"));
-  EXPECT_THAT(ErrorOf("tls_server_config: {min_version: TLS13}\n"), HasSubstr("cert_file or cert is needed"));
-  EXPECT_THAT(ErrorOf("tls_server_config: {cert_file: server.crt}\n"), HasSubstr("key_file or key is needed"));
-  EXPECT_THAT(TlsErrorOf("  key: x\n"), HasSubstr("both in line and by file"));
+  EXPECT_THAT(ErrorOf("tls_server_config: {}\n"), HasSubstr("cert_file or cert is required"));
+  EXPECT_THAT(ErrorOf("tls_server_config: {min_version: TLS13}\n"), HasSubstr("cert_file or cert is required"));
+  EXPECT_THAT(ErrorOf("tls_server_config: {cert_file: server.crt}\n"), HasSubstr("key_file or key is required"));
+  EXPECT_THAT(TlsErrorOf("  key: x\n"), HasSubstr("both inline and by file"));
   EXPECT_THAT(ErrorOf("tls_server_config: {cert_file: server.key, key_file: server.key}\n"),
               HasSubstr("no PEM certificate"));
   EXPECT_THAT(ErrorOf("tls_server_config: {cert_file: server.crt, key_file: server.crt}\n"),
@@ -162,7 +162,7 @@ TEST_F(WebConfigTest, RefusesClientAuthThatWouldNotBe) {
   EXPECT_THAT(TlsErrorOf("  client_ca_file: ca.crt\n"), HasSubstr("without client_auth_type"));
   EXPECT_THAT(TlsErrorOf("  client_ca_file: ca.crt\n  client_auth_type: NoClientCert\n"),
               HasSubstr("without client_auth_type"));
-  EXPECT_THAT(TlsErrorOf("  client_auth_type: RequireAndVerifyClientCert\n"), HasSubstr("client_ca_file is needed"));
+  EXPECT_THAT(TlsErrorOf("  client_auth_type: RequireAndVerifyClientCert\n"), HasSubstr("client_ca_file is required"));
   EXPECT_THAT(TlsErrorOf("  client_auth_type: Maybe\n"), HasSubstr("unknown client_auth_type"));
   EXPECT_THAT(TlsErrorOf("  client_allowed_sans: [a]\n"), HasSubstr("client_allowed_sans needs"));
   EXPECT_THAT(TlsErrorOf("  client_auth_type: RequireAnyClientCert\n  client_allowed_sans: []\n"),
@@ -177,7 +177,7 @@ TEST_F(WebConfigTest, RefusesTheRest) {
   EXPECT_THAT(ErrorOf("basic_auth_users:\n"), HasSubstr("no users"));
   EXPECT_THAT(ErrorOf("http_server_config: {headers: {Server: x}}\n"), HasSubstr("unknown key 'Server'"));
   EXPECT_THAT(ErrorOf("http_server_config: {headers: {X-Frame-Options: allow}}\n"), HasSubstr("deny or sameorigin"));
-  EXPECT_THAT(ErrorOf("rate_limit: {interval: 1s}\n"), HasSubstr("burst is needed"));
+  EXPECT_THAT(ErrorOf("rate_limit: {interval: 1s}\n"), HasSubstr("burst is required"));
   EXPECT_THAT(ErrorOf("rate_limit: {interval: 1s, burst: 0}\n"), HasSubstr("burst"));
   EXPECT_THAT(ErrorOf("rate_limit: {interval: soon, burst: 1}\n"), HasSubstr("duration"));
 }

@@ -154,7 +154,7 @@ TEST_F(TargetTest, NamesAnOptionThatDoesNotExist) {
 TEST_F(TargetTest, PortsAreNumbers) {
   for (const char* port : {"0", "65536", "abc", "54x", "-1", "999999999999"}) {
     EXPECT_EQ(ErrorOf(std::string("host=db port=") + port),
-              std::string("conninfo: port '") + port + "' is no number from 1 to 65535");
+              std::string("conninfo: port '") + port + "' is not a number from 1 to 65535");
   }
   EXPECT_THAT(ErrorOf("host=a,b port=5432,0"), HasSubstr("port '0'"));
   EXPECT_EQ(ErrorOf("host=a,b port=,65535"), "");

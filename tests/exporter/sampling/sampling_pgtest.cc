@@ -239,7 +239,7 @@ TEST_F(ReloadPgTest, ReloadsWithoutPauseAreAFailure) {
   Start(Config("db", postgres_.Conninfo("sslmode=require")));
   ASSERT_TRUE(RunUntil([&] { return ResultOf("hba") != nullptr; }));
   ASSERT_TRUE(ResultOf("hba")->failure);
-  EXPECT_EQ(ResultOf("hba")->failure->message, "the server reloads its configuration without pause");
+  EXPECT_EQ(ResultOf("hba")->failure->message, "the server reloads its configuration continuously");
   EXPECT_EQ(Runs(kHba), 3);
 }
 
