@@ -29,6 +29,11 @@ using tls::Handshake;
 
 constexpr Desc kReachable = {
     "pg_tls_endpoint_reachable", Type::kGauge, "Whether a TCP connection to the endpoint succeeded.", {"server"}};
+constexpr Desc kLoopback = {"pg_tls_endpoint_loopback",
+                            Type::kGauge,
+                            "Whether the endpoint is a loopback address (1) or not (0). What is accepted there may be "
+                            "refused from other machines.",
+                            {"server"}};
 constexpr Desc kAnswer = {
     "pg_tls_ssl_request_answer",
     Type::kGauge,
@@ -82,9 +87,11 @@ constexpr Desc kEncrypted = {"pg_tls_sslmode_encrypted",
                              "Whether the connection of a libpq client with this sslmode is encrypted.",
                              {"server", "sslmode"}};
 
-constexpr std::array kDescs = {
-    &kReachable, &kAnswer, &kHandshake, &kDuration, &kNegotiated, &kVerified, &kVerifyError, &kCertificateRequested,
-    &kDirect,    &kGss,    &kPlaintext, &kProtocol, &kConnects,   &kEncrypted};
+constexpr std::array kDescs = {&kReachable, &kLoopback,    &kAnswer,
+                               &kHandshake, &kDuration,    &kNegotiated,
+                               &kVerified,  &kVerifyError, &kCertificateRequested,
+                               &kDirect,    &kGss,         &kPlaintext,
+                               &kProtocol,  &kConnects,    &kEncrypted};
 
 // ---- Render
 
@@ -124,6 +131,7 @@ void Render(const Picture& picture, Sink& sink) {
   const EndpointFacts& facts = picture.facts;
   sink.Add(kReachable, {}, facts.reachable ? 1 : 0);
   if (!facts.reachable) return;
+  sink.Add(kLoopback, {}, IsLoopback(facts) ? 1 : 0);
   for (const std::string_view answer : {"S", "N", "E", "none"}) {
     sink.Add(kAnswer, {answer}, answer == AnswerLabel(facts.ssl_answer) ? 1 : 0);
   }

@@ -46,6 +46,11 @@ constexpr Desc kPlaintextAdmitted = {
     Type::kGauge,
     "Whether the rules of pg_hba.conf may admit an unencrypted TCP connection (1) or not (0); absent if unknown.",
     {"server", "network"}};
+constexpr Desc kPlaintextCertain = {"pg_tls_hba_plaintext_certain",
+                                    Type::kGauge,
+                                    "Whether the rules of pg_hba.conf in force admit some unencrypted TCP connection "
+                                    "for certain (1) or not (0); absent if unknown.",
+                                    {"server", "network"}};
 constexpr Desc kPlaintextRuleInfo = {
     "pg_tls_hba_plaintext_rule_info",
     Type::kGauge,
@@ -68,8 +73,9 @@ constexpr Desc kPendingReload = {"pg_tls_hba_pending_reload",
                                  "be loaded (1), or is in force (0).",
                                  {"server"}};
 
-constexpr std::array kDescs = {&kRules,         &kRuleErrors,      &kPlaintextAdmitted,    &kPlaintextRuleInfo,
-                               &kShadowedRules, &kRuleConnections, &kPlaintextConnections, &kPendingReload};
+constexpr std::array kDescs = {
+    &kRules,         &kRuleErrors,      &kPlaintextAdmitted,    &kPlaintextCertain, &kPlaintextRuleInfo,
+    &kShadowedRules, &kRuleConnections, &kPlaintextConnections, &kPendingReload};
 
 // ---- Judging, on the pool
 
@@ -157,6 +163,7 @@ void RenderPlaintext(const Posture& posture, std::size_t max_series, Sink& sink)
   for (const auto& [network, name] : kNetworks) {
     if (const auto admitted = posture.PlaintextAdmitted(network))
       sink.Add(kPlaintextAdmitted, {name}, *admitted ? 1 : 0);
+    if (const auto certain = posture.PlaintextCertain(network)) sink.Add(kPlaintextCertain, {name}, *certain ? 1 : 0);
   }
   // Rules that differ only in what is no label are one series. Past the cap the last of those that are less certain are
   // folded into one.

@@ -110,10 +110,11 @@ int Collect(const config::CommandLine& line) {
   return EXIT_SUCCESS;
 }
 
+std::chrono::sys_seconds Now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
+
 int Check(const config::CommandLine& line) {
   const auto servers = Once(LoadConfig(line));
-  const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  const auto reports = audit::Check(servers, now);
+  const auto reports = audit::Check(servers, Now());
   Print(WithNewline(line.json ? audit::JsonReport(reports) : audit::TextReport(reports)));
   return audit::ExitCode(reports);
 }
@@ -128,7 +129,7 @@ int Explain(const config::CommandLine& line) {
     settings.enabled = type->explain != nullptr;
     if (settings.enabled) type->explain({line.explain.user, line.explain.database}, settings.options);
   }
-  const audit::Explanation explanation = audit::Explain(*Once(config).front(), line.explain);
+  const audit::Explanation explanation = audit::Explain(*Once(config).front(), line.explain, Now());
   Print(WithNewline(explanation.text));
   return explanation.exit_code;
 }

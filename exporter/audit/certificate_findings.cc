@@ -7,6 +7,7 @@
 #include "exporter/audit/file_remedies.h"
 #include "exporter/audit/findings.h"
 #include "exporter/audit/next_start_findings.h"
+#include "exporter/audit/thresholds.h"
 #include "exporter/base/date.h"
 #include "exporter/base/text.h"
 
@@ -17,8 +18,6 @@ using std::chrono::days;
 using std::chrono::sys_seconds;
 using tls::CertificateFacts;
 
-constexpr auto kSoon = days(7);
-constexpr auto kAhead = days(30);
 constexpr const char* kRenew =
     "Issue a new certificate for the same names, put it into ssl_cert_file (a new key into ssl_key_file), SELECT "
     "pg_reload_conf(); and check again that it is served.";
@@ -30,7 +29,7 @@ struct Place {
   std::string_view what;
   std::string_view prefix;  // of the finding's id: certificate, ca
   std::string renew = kRenew;
-  bool in_force = true;  // false: a file that the server has not loaded
+  bool in_force = true;  // false: a file that the server loads at its next reload or start only
 };
 
 std::string Why(const Place& place) {
@@ -40,10 +39,7 @@ std::string Why(const Place& place) {
   return "Certificates that it signed are refused outside this time.";
 }
 
-// A file that is not in force does no harm yet.
-Severity At(const Place& place, Severity severity) {
-  return !place.in_force && severity == Severity::kCritical ? Severity::kWarning : severity;
-}
+Severity At(const Place& place, Severity severity) { return place.in_force ? severity : BeforeLoading(severity); }
 
 void AddValidity(const CertificateFacts& certificate, const Place& place, sys_seconds now, Findings& findings) {
   const std::string subject = Printable(fmt::format("{}: {}", place.where, certificate.subject));
@@ -52,13 +48,14 @@ void AddValidity(const CertificateFacts& certificate, const Place& place, sys_se
     const std::vector<std::string> lines = {subject, "valid until " + Date(*certificate.not_after)};
     const auto left = *certificate.not_after - now;
     const bool ca = place.prefix == "ca";
+    const Severity severity = At(place, SeverityOfEnd({}, *certificate.not_after, now));
     if (left <= std::chrono::seconds(0)) {
-      findings.push_back({At(place, Severity::kCritical), ca ? "ca_expired" : "certificate_expired",
+      findings.push_back({severity, ca ? "ca_expired" : "certificate_expired",
                           fmt::format("{} has expired", place.what), lines, Why(place), place.renew});
-    } else if (left <= kAhead) {
-      findings.push_back({At(place, left <= kSoon ? Severity::kCritical : Severity::kWarning),
-                          ca ? "ca_expiring" : "certificate_expiring",
-                          fmt::format("{} expires in {} days", place.what, std::chrono::floor<days>(left).count()),
+    } else if (severity != Severity::kFine) {
+      findings.push_back({severity, ca ? "ca_expiring" : "certificate_expiring",
+                          fmt::format("{} expires in {}", place.what,
+                                      Counted(static_cast<std::size_t>(std::chrono::floor<days>(left).count()), "day")),
                           lines, Why(place), place.renew});
     } else if (place.is_leaf && !early) {
       findings.push_back({Severity::kFine, "certificate_valid",

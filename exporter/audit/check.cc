@@ -21,27 +21,32 @@ std::string_view ToString(Severity severity) {
   return "";
 }
 
+Findings FindingsOf(const Evidence& evidence) {
+  Findings found;
+  AddSessions(evidence, found);
+  AddWire(evidence, found);
+  AddHba(evidence, found);
+  AddCertificates(evidence, found);
+  AddClientCertificates(evidence, found);
+  AddSettings(evidence, found);
+  AddLogin(evidence, found);
+  AddCoverage(evidence, found);
+  Findings sorted;  // std::stable_sort of libstdc++ 12 uses what C++17 deprecates
+  sorted.reserve(found.size());
+  for (const Severity severity : {Severity::kCritical, Severity::kWarning, Severity::kNote, Severity::kFine}) {
+    std::ranges::copy_if(found, std::back_inserter(sorted),
+                         [&](const Finding& finding) { return finding.severity == severity; });
+  }
+  return sorted;
+}
+
 std::vector<ServerReport> Check(const sampling::Snapshots& servers, std::chrono::sys_seconds now) {
   std::vector<ServerReport> reports;
   reports.reserve(servers.size());
   for (const auto& server : servers) {
     const Evidence evidence(*server, now);
-    ServerReport report{
-        server->name, evidence.settings ? evidence.settings->server_version : "", server->up.value_or(false), {}};
-    Findings found;
-    AddSessions(evidence, found);
-    AddWire(evidence, found);
-    AddHba(evidence, found);
-    AddCertificates(evidence, found);
-    AddClientCertificates(evidence, found);
-    AddSettings(evidence, found);
-    AddLogin(evidence, found);
-    AddCoverage(evidence, found);
-    for (const Severity severity : {Severity::kCritical, Severity::kWarning, Severity::kNote, Severity::kFine}) {
-      std::ranges::copy_if(found, std::back_inserter(report.findings),
-                           [&](const Finding& finding) { return finding.severity == severity; });
-    }
-    reports.push_back(std::move(report));
+    reports.push_back({server->name, evidence.settings ? evidence.settings->server_version : "",
+                       server->up.value_or(false), FindingsOf(evidence)});
   }
   return reports;
 }

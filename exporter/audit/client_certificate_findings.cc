@@ -4,18 +4,16 @@
 #include <optional>
 
 #include "exporter/audit/findings.h"
+#include "exporter/audit/thresholds.h"
 #include "exporter/base/date.h"
 #include "exporter/base/text.h"
 
 namespace pgtls::audit {
 namespace {
 
-using std::chrono::days;
 using std::chrono::sys_seconds;
 using tls::ListScope;
 
-constexpr auto kSoon = days(7);
-constexpr auto kAhead = days(30);
 constexpr std::size_t kMostNames = 10;
 
 constexpr const char* kNewAuthority =
@@ -37,8 +35,7 @@ struct Verifier {
   Findings& findings;
 
   bool IsAlone() const { return trust.NoneAccepted(); }
-  // Someone put it there, and its clients are refused; in a collection others are meant.
-  Severity Of(Severity severity) const { return trust.IsCollection() && !IsAlone() ? Severity::kNote : severity; }
+  Severity Of(Severity severity) const { return OfAuthority(trust, severity); }
 };
 
 // A collection's authorities in one finding, those of a short file in one each.
@@ -58,17 +55,19 @@ void AddGroups(std::vector<std::string> lines, const Verifier& verifier, const F
 void AddExpiry(const Verifier& verifier) {
   std::vector<std::string> expired;
   std::vector<std::string> expiring;
-  bool soon = false;
+  Severity worst = Severity::kFine;
   std::optional<sys_seconds> last;
   for (const auto& authority : verifier.trust.authorities) last = std::max(last, authority.not_after);
   for (const auto& authority : verifier.trust.authorities) {
-    if (!authority.not_after || *authority.not_after - verifier.now > kAhead) continue;
+    if (!authority.not_after) continue;
+    const Severity severity = SeverityOfEnd({}, *authority.not_after, verifier.now);
+    if (severity == Severity::kFine) continue;
     const std::string line = authority.subject + ": accepted until " + Date(*authority.not_after);
     if (*authority.not_after <= verifier.now) {
       expired.push_back(line);
     } else if (!verifier.trust.IsCollection() || authority.not_after == last) {
       expiring.push_back(line);
-      soon = soon || *authority.not_after - verifier.now <= kSoon;
+      worst = std::min(worst, severity);
     }
   }
   AddGroups(std::move(expired), verifier,
@@ -80,7 +79,7 @@ void AddExpiry(const Verifier& verifier) {
                                 : "The server refuses every client certificate that it issued.",
              kNewAuthority});
   AddGroups(std::move(expiring), verifier,
-            {soon ? Severity::kCritical : Severity::kWarning,
+            {worst,
              "ca_expiring",
              "An authority of client certificates expires soon",
              {},
@@ -98,7 +97,7 @@ void AddPaths(const Verifier& verifier) {
     }
   }
   AddGroups(std::move(lines), verifier,
-            {verifier.Of(Severity::kWarning),
+            {verifier.Of(Severity::kCritical),
              "client_ca_refused",
              "Client certificates of an authority are refused",
              {},
@@ -120,9 +119,8 @@ void AddLists(const Verifier& verifier) {
       }
     }
   }
-  const bool few = !verifier.trust.IsCollection() || verifier.IsAlone();
   AddGroups(std::move(missing), verifier,
-            {few ? Severity::kCritical : Severity::kWarning,
+            {verifier.Of(Severity::kCritical),
              "crl_missing",
              "An authority of client certificates has no revocation list",
              {},
@@ -131,7 +129,7 @@ void AddLists(const Verifier& verifier) {
              "below it issued.",
              (verifier.lists_closed ? kClosedList : std::string()) + kNewList});
   AddGroups(std::move(unusable), verifier,
-            {Severity::kCritical,
+            {verifier.Of(Severity::kCritical),
              "crl_unusable",
              "The revocation list of an authority cannot be used",
              {},
@@ -151,7 +149,8 @@ void AddLists(const Verifier& verifier) {
 }
 
 void AddEndOfList(const tls::ListInForce& list, sys_seconds now, Findings& findings) {
-  if (!list.next_update || *list.next_update - now > kSoon) return;
+  const Severity severity = SeverityOfEnd(list, now);
+  if (severity == Severity::kFine) return;
   const bool over = *list.next_update <= now;
   const bool refuses = list.scope == ListScope::kAuthority;
   const std::string_view why =
@@ -160,7 +159,7 @@ void AddEndOfList(const tls::ListInForce& list, sys_seconds now, Findings& findi
           ? "Its issuer is not in ssl_ca_file. If clients send the issuer's certificate along, the server refuses them "
             "once the list has expired; otherwise the list is not used."
           : "Programs that use this list refuse the certificates of its issuer once it has expired.";
-  findings.push_back({over && refuses ? Severity::kCritical : Severity::kWarning,
+  findings.push_back({severity,
                       over ? "crl_expired" : "crl_expiring",
                       over ? "A certificate revocation list has expired" : "A certificate revocation list expires soon",
                       {Printable("file " + list.path + ": " + list.issuer), "next update " + Date(*list.next_update)},
@@ -172,6 +171,10 @@ void AddEndOfList(const tls::ListInForce& list, sys_seconds now, Findings& findi
 }
 
 }  // namespace
+
+Severity OfAuthority(const tls::ClientTrust& trust, Severity severity) {
+  return trust.IsCollection() && !trust.NoneAccepted() ? std::max(severity, Severity::kNote) : severity;
+}
 
 void AddClientCertificates(const Evidence& evidence, Findings& findings) {
   if (!evidence.certificates) return;

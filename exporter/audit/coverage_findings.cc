@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "exporter/audit/findings.h"
+#include "exporter/audit/thresholds.h"
+#include "exporter/base/date.h"
 #include "exporter/base/text.h"
 
 namespace pgtls::audit {
@@ -61,10 +63,34 @@ void AddFailure(const sampling::CollectorState& collector, const sampling::Failu
   findings.push_back({Severity::kWarning,
                       "collector_failed",
                       fmt::format("The {} collector failed", collector.name),
-                      {fmt::format("{}: {}", ToString(failure.reason), Printable(failure.message))},
+                      {Printable(FailureText(failure))},
                       kWhyUnknown,
                       FailureRemedy(collector, failure.reason),
-                      true});
+                      true,
+                      fmt::format("The {} collector failed: {}", collector.name, ToString(failure.reason))});
+}
+
+// A collection waits, or the server does not answer.
+void AddAge(const sampling::CollectorState& collector, std::chrono::sys_seconds now, Findings& findings) {
+  if (!collector.result) {
+    findings.push_back({Severity::kWarning,
+                        "not_collected_yet",
+                        fmt::format("The {} collector has not run yet", collector.name),
+                        {},
+                        kWhyUnknown,
+                        "Wait for its first run. If it does not come, the exporter's log says what it waits for.",
+                        true});
+  } else if (!collector.result->failure && IsStale(collector, now)) {
+    findings.push_back({Severity::kWarning,
+                        "data_stale",
+                        fmt::format("The data of the {} collector are outdated", collector.name),
+                        {fmt::format("last success {} ago", AgeText(*AgeOf(collector, now)))},
+                        "What has changed since then is not known.",
+                        fmt::format("Check the server's load and the exporter's (pg_tls_exporter_overloaded), or raise "
+                                    "collectors.{}.interval.",
+                                    collector.name),
+                        true});
+  }
 }
 
 // Of a collector that is on by default.
@@ -109,14 +135,20 @@ void AddSilence(const tls::EndpointFacts& endpoint, Findings& findings) {
 
 }  // namespace
 
+std::string FailureText(const sampling::Failure& failure) {
+  return fmt::format("{}: {}", ToString(failure.reason), OneLine(failure.message));
+}
+
 void AddCoverage(const Evidence& evidence, Findings& findings) {
   const auto& snapshot = evidence.snapshot;
   for (const auto& collector : snapshot.collectors) {
-    if (!collector.result) continue;
-    if (collector.result->unsupported) {
+    if (collector.result && collector.result->unsupported) {
       AddUnsupported(collector.name, *collector.result->unsupported, findings);
       continue;
     }
+    // Before the first attempt to connect, nothing is late.
+    if (collector.result || snapshot.up) AddAge(collector, evidence.now, findings);
+    if (!collector.result) continue;
     for (const auto& missing : collector.result->incomplete) AddPart(collector, missing, findings);
     const auto& failure = collector.result->failure;
     // AddLogin() reports the connection's failure once for all.

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "exporter/audit/findings.h"
 #include "exporter/base/error.h"
 #include "exporter/base/text.h"
 #include "exporter/hba/posture.h"
@@ -48,8 +51,6 @@ Connection Asked(const config::ExplainOptions& question) {
   return connection;
 }
 
-std::string Line(const Rule& rule) { return Printable(fmt::format("{}:{}: {}", rule.file, rule.line, RuleText(rule))); }
-
 std::string Why(Verdict::Refusal refusal) {
   switch (refusal) {
     case Verdict::Refusal::kNone:
@@ -80,8 +81,25 @@ std::string CertificateNames(const RuleSet& set, const Verdict& verdict) {
   return text;
 }
 
-// Pure text of one verdict, and its exit code.
-Explanation Judge(const RuleSet& set, const Connection& connection, const Posture& posture) {
+std::string Text(const Finding& finding) {
+  return fmt::format("{}: {} [{}]\n  Do: {}\n", ToString(finding.severity), finding.title, finding.id, finding.remedy);
+}
+
+// What `check` has against the rules that may admit this connection.
+std::string FindingsAbout(const RuleSet& set, const Verdict& verdict, const Findings& findings) {
+  std::vector<std::string> lines;
+  for (const std::size_t may : verdict.may_match) lines.push_back(RuleLine(set.rules[may]));
+  if (verdict.rule) lines.push_back(RuleLine(set.rules[*verdict.rule]));
+  std::string text;
+  for (const Finding& finding : findings) {
+    if (finding.severity > Severity::kWarning) continue;
+    if (std::ranges::find_first_of(finding.evidence, lines) != finding.evidence.end()) text += Text(finding);
+  }
+  return text;
+}
+
+// Pure text of one verdict, and its exit code. `findings`: of the audit.
+Explanation Judge(const RuleSet& set, const Connection& connection, const Posture& posture, const Findings& findings) {
   const Verdict verdict = Evaluate(set, connection, posture.catalog, posture.regexes, posture.abilities);
   Explanation result;
   if (verdict.tls_is_off) {
@@ -92,10 +110,10 @@ Explanation Judge(const RuleSet& set, const Connection& connection, const Postur
   }
   for (const std::size_t may : verdict.may_match) {
     const Rule& rule = set.rules[may];
-    result.text += fmt::format("may match: {}\n           {}\n", Line(rule),
+    result.text += fmt::format("may match: {}\n           {}\n", RuleLine(rule),
                                Printable(WhyUndecided(rule, connection, posture.catalog, posture.regexes)));
   }
-  const std::string where = verdict.rule ? Line(set.rules[*verdict.rule]) : "none matches, which rejects";
+  const std::string where = verdict.rule ? RuleLine(set.rules[*verdict.rule]) : "none matches, which rejects";
   result.text += fmt::format("{}{}\n", verdict.may_match.empty() ? "rule: " : "else: ", where);
   switch (verdict.outcome) {
     case Verdict::Outcome::kAdmitted:
@@ -116,7 +134,9 @@ Explanation Judge(const RuleSet& set, const Connection& connection, const Postur
         result.text += "unknown: the settings ssl and ssl_ca_file are not visible to the exporter's role\n";
       break;
   }
-  if (verdict.outcome != Verdict::Outcome::kRejected) result.text += CertificateNames(set, verdict);
+  if (verdict.outcome != Verdict::Outcome::kRejected) {
+    result.text += CertificateNames(set, verdict) + FindingsAbout(set, verdict, findings);
+  }
   if (verdict.assumed) {
     result.text +=
         "assumed: words such as all and +x are keywords; only the text of the line shows it (run "
@@ -138,32 +158,41 @@ const char* WhyUnknown(hba::InForceView::Doubt doubt) {
   return "the file changed after the last load, or was refused";
 }
 
-Explanation NoRules(const sampling::ServerSnapshot& server) {
-  if (server.connection_failure) {
-    return {fmt::format("{}: {}\n", server.name, Printable(server.connection_failure->message)), kError};
+// Why there are no rules, as `check` reports it.
+Explanation NoRules(const KnownFacts& facts) {
+  Explanation result;
+  Findings findings;
+  AddLogin(facts, findings);
+  AddCoverage(facts, findings);
+  for (const Finding& finding : findings) {
+    const bool failed = finding.id == "no_login" || finding.id == "collector_failed";
+    if (!failed && finding.id != "not_looked_at") continue;
+    if (failed) result.exit_code = kError;
+    result.text += fmt::format("{}: {}\n", facts.snapshot.name, finding.title);
+    for (const std::string& line : finding.evidence) result.text += fmt::format("  {}\n", line);
+    result.text += fmt::format("  Do: {}\n", finding.remedy);
   }
-  for (const auto& collector : server.collectors) {
-    if (collector.name != "hba" || !collector.result) continue;
-    if (const auto& failure = collector.result->failure) {
-      return {fmt::format("{}: {}\n", server.name, Printable(failure->message)), kError};
-    }
+  if (result.text.empty()) {
+    result.text =
+        fmt::format("{}: the rules of pg_hba.conf are not visible. {}\n", facts.snapshot.name, sampling::kRunRoleFile);
   }
-  return {fmt::format("{}: the exporter's role may not see the rules of pg_hba.conf. Run "
-                      "deploy/sql/monitoring_role.sql as a superuser and connect as tls_exporter.\n",
-                      server.name),
-          kUndecided};
+  return result;
 }
 
 }  // namespace
 
-Explanation Explain(const sampling::ServerSnapshot& server, const config::ExplainOptions& question) {
+Explanation Explain(const sampling::ServerSnapshot& server, const config::ExplainOptions& question,
+                    std::chrono::sys_seconds now) {
   const Connection connection = Asked(question);
-  const auto posture = server.facts().Get<Posture>();
-  if (!posture) return NoRules(server);
+  const KnownFacts facts(server, now);
+  const auto& posture = facts.hba;
+  if (!posture) return NoRules(facts);
+  Findings findings;
+  AddHba(facts, findings);
   const auto& in_force = posture->in_force;
   const bool in_doubt = in_force.doubt != hba::InForceView::Doubt::kNone;
   if (posture->file->loadable() && in_force.pending != true && !in_doubt) {
-    Explanation result = Judge(*posture->file, connection, *posture);
+    Explanation result = Judge(*posture->file, connection, *posture, findings);
     if (!in_force.pending)
       result.text +=
           "assumed: the file has not changed since the server loaded it; its modification time is not visible\n";
@@ -171,22 +200,22 @@ Explanation Explain(const sampling::ServerSnapshot& server, const config::Explai
   }
 
   Explanation result;
-  std::optional<int> now;
+  std::optional<int> decided;
   if (in_force.rules) {
-    const Explanation judged = Judge(*in_force.rules, connection, *posture);
+    const Explanation judged = Judge(*in_force.rules, connection, *posture, findings);
     result.text += "by the rules in force:\n" + judged.text;
-    now = judged.exit_code;
+    decided = judged.exit_code;
   } else {
     result.text += fmt::format("the rules in force are not known: {}\n", WhyUnknown(in_force.doubt));
   }
   if (posture->file->loadable()) {
     result.text += "by the file, once it is loaded (SELECT pg_reload_conf()):\n" +
-                   Judge(*posture->file, connection, *posture).text;
+                   Judge(*posture->file, connection, *posture, findings).text;
   }
   for (const auto& error : posture->file->errors) {
     result.text += "refused: " + Printable(ErrorText(error)) + '\n';
   }
-  result.exit_code = now.value_or(kUndecided);
+  result.exit_code = decided.value_or(kUndecided);
   return result;
 }
 

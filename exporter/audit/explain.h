@@ -1,6 +1,7 @@
 // `explain`: which rule of pg_hba.conf decides about one connection, and how.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "exporter/config/command_line.h"
@@ -15,7 +16,9 @@ struct Explanation {
 };
 
 // From one collection of the hba collector on a server. Throws ConfigError for a question that makes no sense. While a
-// change waits or was refused, the rules in force decide, where they are known.
-Explanation Explain(const sampling::ServerSnapshot& server, const config::ExplainOptions& question);
+// change waits or was refused, the rules in force decide, where they are known. With a rule come the audit's critical
+// findings and warnings about it.
+Explanation Explain(const sampling::ServerSnapshot& server, const config::ExplainOptions& question,
+                    std::chrono::sys_seconds now);
 
 }  // namespace pgtls::audit

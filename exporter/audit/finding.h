@@ -21,8 +21,9 @@ struct Finding {
       evidence;        // printable lines: this user from this address, this line of this file, this setting
   std::string why;     // empty for kFine
   std::string remedy;  // the very command or line; empty for kFine
-  // Something could not be looked at that the right grants would show: 'no warning' is no all-clear.
+  // Something could not be checked that the right grants would show: 'no warning' is no all-clear.
   bool unknown = false;
+  std::string brief = {};  // in place of the title where there is one line for each finding; empty: the title fits
 };
 
 using Findings = std::vector<Finding>;

@@ -15,6 +15,15 @@ inline constexpr std::string_view kNoRemedy = "Check the exporter's log and the 
 // What a remedy that refuses unencrypted connections begins with if the server has no TLS: without TLS, no client could
 // connect. Otherwise empty.
 std::string FirstTls(const Evidence& evidence);
+// "insufficient_privilege: the role …", in one line.
+std::string FailureText(const sampling::Failure& failure);
+// A rule as it is named in evidence: file, line and text.
+std::string RuleLine(const hba::Rule& rule);
+
+// How bad it is that the server accepts plaintext at its endpoint.
+Severity EndpointPlaintext(const Evidence& evidence);
+// Of a fact about one authority in ssl_ca_file. In a collection, such as the system's, most have no client here.
+Severity OfAuthority(const tls::ClientTrust& trust, Severity severity);
 
 void AddSettings(const Evidence& evidence, Findings& findings);
 void AddSessions(const Evidence& evidence, Findings& findings);
@@ -25,7 +34,10 @@ void AddCertificates(const Evidence& evidence, Findings& findings);
 void AddLogin(const Evidence& evidence, Findings& findings);
 // ssl_ca_file and the revocation lists: which client certificates are accepted, and until when.
 void AddClientCertificates(const Evidence& evidence, Findings& findings);
-// What could not be looked at, and what would allow it.
+// What could not be checked, and what would allow it.
 void AddCoverage(const Evidence& evidence, Findings& findings);
+
+// All of these, critical ones first.
+Findings FindingsOf(const Evidence& evidence);
 
 }  // namespace pgtls::audit

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "exporter/audit/findings.h"
+#include "exporter/audit/thresholds.h"
 #include "exporter/base/text.h"
 
 namespace pgtls::audit {
@@ -16,8 +17,6 @@ using hba::RuleType;
 
 constexpr const char* kReload = "SELECT pg_reload_conf();";
 
-std::string Line(const Rule& rule) { return Printable(fmt::format("{}:{}: {}", rule.file, rule.line, RuleText(rule))); }
-
 std::string Example(const hba::PlaintextPath& path) {
   const std::string user = path.user ? "user " + *path.user : "any user";
   std::string database = path.database ? "database " + *path.database : "any database";
@@ -26,14 +25,13 @@ std::string Example(const hba::PlaintextPath& path) {
       fmt::format("  for example {}, {}, from {}", user, database, path.address ? path.address->ToString() : ""));
 }
 
-void AddPlaintext(const Posture& posture, const std::string& first, Findings& findings) {
+void AddPlaintext(const Posture& posture, const Evidence& evidence, Findings& findings) {
+  const std::string first = FirstTls(evidence);
   std::vector<std::string> certain, possible, loopback;
   for (const auto& plaintext : PlaintextRules(posture)) {
     const auto remote = std::ranges::find(plaintext.paths, Network::kRemote, &hba::PlaintextPath::network);
-    auto& lines = remote == plaintext.paths.end()        ? loopback
-                  : plaintext.certain && remote->certain ? certain
-                                                         : possible;
-    lines.push_back(Line(plaintext.rule));
+    auto& lines = remote == plaintext.paths.end() ? loopback : remote->certain ? certain : possible;
+    lines.push_back(RuleLine(plaintext.rule));
     lines.push_back(Example(remote == plaintext.paths.end() ? plaintext.paths.front() : *remote));
   }
   const std::string remedy =
@@ -42,7 +40,7 @@ void AddPlaintext(const Posture& posture, const std::string& first, Findings& fi
       "(Both refuse clients with GSS encryption as well: these need hostgssenc lines above.) Then " +
       std::string(kReload);
   if (!certain.empty()) {
-    findings.push_back({Severity::kCritical, "hba_plaintext_admitted",
+    findings.push_back({kRemotePlaintext, "hba_plaintext_admitted",
                         "pg_hba.conf admits unencrypted connections from other machines", std::move(certain),
                         "A client that does not require TLS, or whose request for TLS is blocked on the network, sends "
                         "its password and data unencrypted.",
@@ -50,14 +48,15 @@ void AddPlaintext(const Posture& posture, const std::string& first, Findings& fi
   }
   if (!possible.empty()) {
     findings.push_back(
-        {Severity::kWarning, "hba_plaintext_possible",
+        {kPossiblePlaintext, "hba_plaintext_possible",
          "pg_hba.conf may admit unencrypted connections from other machines", std::move(possible),
          "Whether these lines apply depends on host names, on the server's own addresses, or on a reload.", remedy});
   }
   if (!loopback.empty()) {
     findings.push_back(
-        {Severity::kNote, "hba_plaintext_loopback", "pg_hba.conf admits unencrypted connections over loopback",
-         std::move(loopback), "Loopback does not leave the machine, but a proxy there may have clients elsewhere.",
+        {LoopbackPlaintext(evidence.snapshot.loopback), "hba_plaintext_loopback",
+         "pg_hba.conf admits unencrypted connections over loopback", std::move(loopback),
+         "Loopback does not leave the machine, but a proxy there may have clients elsewhere.",
          first + "Change host to hostssl in these lines, or let these clients use the Unix socket. Then " + kReload});
   }
   if (posture.PlaintextAdmitted(Network::kRemote) == false) {
@@ -114,10 +113,10 @@ void AddMethods(const Posture& posture, const std::vector<const Rule*>& reachabl
       // With a client certificate that is verified in full, the proof is there already.
       if (rule->client_cert == hba::ClientCert::kVerifyFull) continue;
       if (rule->method == "trust" && rule->client_cert == hba::ClientCert::kVerifyCa) {
-        any_certificate.push_back(Line(*rule));
+        any_certificate.push_back(RuleLine(*rule));
         continue;
       }
-      lines.push_back(Line(*rule));
+      lines.push_back(RuleLine(*rule));
       clear = clear || !Encrypts(*rule);
     }
     if (lines.empty()) continue;
@@ -156,9 +155,9 @@ void AddClientCertificates(const Posture& posture, const std::vector<const Rule*
   for (const Rule* rule : reachable) {
     if (rule->rejects() || rule->client_cert == hba::ClientCert::kOff || posture.abilities.tls == false) continue;
     if (posture.abilities.client_certificates == false) {
-      refused.push_back(Line(*rule));
+      refused.push_back(RuleLine(*rule));
     } else if (rule->client_cert == hba::ClientCert::kVerifyFull && rule->method != "cert") {
-      named.push_back(Line(*rule));
+      named.push_back(RuleLine(*rule));
       named.push_back("  " + Printable(CertificateNameText(*rule)));
     }
   }
@@ -192,7 +191,7 @@ void AddWideOpen(const Posture& posture, const std::vector<const Rule*>& reachab
                             (address.kind == AddressMatch::Kind::kMask && hba::PrefixLength(address.mask) == 0);
     if (rule->type == RuleType::kLocal || !everywhere || !Applies(posture, *rule)) continue;
     if (!Everyone(rule->databases) || !Everyone(rule->users)) continue;
-    lines.push_back(Line(*rule));
+    lines.push_back(RuleLine(*rule));
     clear = clear || !Encrypts(*rule);
   }
   if (lines.empty()) return;
@@ -209,7 +208,7 @@ void AddUnreachable(const Posture& posture, Findings& findings) {
   std::vector<std::string> late, nobody;
   for (const std::size_t rule : posture.file_analysis->shadowed) {
     const bool matches_none = std::ranges::find(for_nobody, rule) != for_nobody.end();
-    (matches_none ? nobody : late).push_back(Line(posture.file->rules[rule]));
+    (matches_none ? nobody : late).push_back(RuleLine(posture.file->rules[rule]));
   }
   if (!late.empty()) {
     findings.push_back({Severity::kNote, "hba_shadowed", "Rules of pg_hba.conf that no connection can reach",
@@ -235,7 +234,7 @@ void AddState(const Posture& posture, Findings& findings) {
                         "The server keeps the previous rules, which only its log reports, and its next start fails.",
                         std::string("Correct these lines (an empty file needs an entry), then ") + kReload});
   } else if (posture.in_force.pending == true) {
-    findings.push_back({Severity::kWarning,
+    findings.push_back({kSettingPending,
                         "hba_pending_reload",
                         "A change to pg_hba.conf needs a reload",
                         {},
@@ -256,11 +255,15 @@ void AddState(const Posture& posture, Findings& findings) {
 
 }  // namespace
 
+std::string RuleLine(const Rule& rule) {
+  return Printable(fmt::format("{}:{}: {}", rule.file, rule.line, RuleText(rule)));
+}
+
 void AddHba(const Evidence& evidence, Findings& findings) {
   if (!evidence.hba) return;
   const Posture& posture = *evidence.hba;
   AddState(posture, findings);
-  AddPlaintext(posture, FirstTls(evidence), findings);
+  AddPlaintext(posture, evidence, findings);
   // By what is in force, else by the file; a rule that nobody reaches does no harm.
   const auto& analysis = posture.in_force.rules ? posture.in_force_analysis : posture.file_analysis;
   std::vector<const Rule*> reachable;

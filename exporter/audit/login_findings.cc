@@ -248,7 +248,7 @@ void AddLogin(const Evidence& evidence, Findings& findings) {
   if (!evidence.snapshot.connection_failure) return;
   const sampling::Failure& failure = *evidence.snapshot.connection_failure;
   const bool known = failure.login != kUnknown;
-  Cause cause = {{fmt::format("{}: {}", ToString(failure.reason), Printable(failure.message))},
+  Cause cause = {{Printable(FailureText(failure))},
                  std::string(known ? LoginRemedy(failure.login) : RemedyFor(failure.reason))};
   AddEvidence(evidence, failure.login, cause);
   findings.push_back({Severity::kWarning, "no_login",

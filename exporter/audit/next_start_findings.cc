@@ -133,7 +133,9 @@ void AddNextStart(const tls::CertificateInventory& inventory, bool hba_errors_kn
                         fmt::format("{} {}", role.what, reason.title),
                         {fmt::format("{}: {} ({})", role.setting, path.empty() ? "not set" : path, failure.reason)},
                         kWhy,
-                        fmt::format(fmt::runtime(reason.remedy), PathOf(failure), role.setting)});
+                        fmt::format(fmt::runtime(reason.remedy), PathOf(failure), role.setting),
+                        false,
+                        fmt::format("The next start of the server fails: {} ({})", PathOf(failure), failure.reason)});
   }
   if (inventory.next_start->ok() == true) {
     findings.push_back({Severity::kFine,

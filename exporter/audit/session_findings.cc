@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "exporter/audit/findings.h"
+#include "exporter/audit/thresholds.h"
 #include "exporter/base/text.h"
 
 namespace pgtls::audit {
@@ -11,44 +12,74 @@ std::string Line(const sessions::UnencryptedGroup& group) {
   const std::string database = group.database.empty() ? "replication" : "database " + group.database;
   std::string line = fmt::format("user {}, {}, from {}", group.user, database, group.client_addr);
   if (!group.application_name.empty()) line += fmt::format(" ({})", group.application_name);
-  return Printable(fmt::format("{}: {} connection{}", line, group.connections, group.connections == 1 ? "" : "s"));
+  return Printable(fmt::format("{}: {}", line, Counted(group.connections, "connection")));
+}
+
+struct Groups {
+  std::vector<std::string> lines;
+  std::size_t connections = 0;
+  void Add(const sessions::UnencryptedGroup& group) {
+    lines.push_back(Line(group));
+    connections += group.connections;
+  }
+};
+
+// Over a Unix socket there is nothing to protect.
+void AddOwnConnection(const Evidence& evidence, Findings& findings) {
+  const auto& own = evidence.snapshot.connection;
+  if (!own || own->encryption != "none" || !own->address) return;
+  const bool loopback = own->address->IsLoopback();
+  findings.push_back({loopback ? LoopbackPlaintext(evidence.snapshot.loopback) : Severity::kWarning,
+                      "exporter_unencrypted",
+                      "The exporter's own connection is not encrypted",
+                      {Printable("sslmode=" + own->sslmode)},
+                      "What it reads (users, addresses, rules of pg_hba.conf) can be read on the network.",
+                      FirstTls(evidence) + "Put sslmode=verify-full (at least require) into the conninfo."});
 }
 
 }  // namespace
 
 void AddSessions(const Evidence& evidence, Findings& findings) {
+  AddOwnConnection(evidence, findings);
   if (!evidence.sessions) return;
-  std::vector<std::string> remote;
-  std::vector<std::string> loopback;
-  std::vector<std::string> allowed;
+  Groups remote, loopback, allowed;
   for (const auto& group : evidence.sessions->unencrypted) {
-    auto& lines = group.allowed ? allowed : group.network == sessions::Network::kRemote ? remote : loopback;
-    lines.push_back(Line(group));
+    (group.allowed ? allowed : group.network == sessions::Network::kRemote ? remote : loopback).Add(group);
   }
-  if (remote.empty() && loopback.empty() && allowed.empty() && !evidence.sessions->HasUnknown()) {
+  if (remote.lines.empty() && loopback.lines.empty() && allowed.lines.empty() && !evidence.sessions->HasUnknown()) {
     findings.push_back(
         {Severity::kFine, "sessions_encrypted", "No open connection over TCP is unencrypted", {}, "", ""});
   }
-  if (!remote.empty()) {
-    findings.push_back(
-        {Severity::kCritical, "plaintext_sessions", "Connections from other machines are not encrypted",
-         std::move(remote), "What they send, passwords included, can be read and changed on the network.",
-         FirstTls(evidence) +
-             "Give these clients sslmode=verify-full (at least require). Then put 'hostnossl all,replication all all "
-             "reject' at the top of pg_hba.conf (after hostgssenc lines, if clients use GSS encryption) and SELECT "
-             "pg_reload_conf(); An exception that has been agreed on belongs in policy.allow_unencrypted."});
-  }
-  if (!loopback.empty()) {
-    findings.push_back({Severity::kNote, "plaintext_sessions_loopback", "Loopback connections are not encrypted",
-                        std::move(loopback),
-                        "Loopback traffic does not leave the machine, but a proxy on it may have clients elsewhere.",
-                        FirstTls(evidence) + "Give these clients sslmode=require, or let them use the Unix socket."});
-  }
-  if (!allowed.empty()) {
-    findings.push_back({Severity::kNote, "plaintext_sessions_allowed", "Unencrypted connections that the policy allows",
-                        std::move(allowed), "An exemption is a decision, not protection.",
-                        "Remove the entry from policy.allow_unencrypted once the client uses TLS."});
-  }
+  const auto add = [&](Groups& groups, std::string_view from, Finding finding) {
+    if (groups.lines.empty()) return;
+    finding.brief = fmt::format("{} {}", Counted(groups.connections, "unencrypted connection"), from);
+    finding.evidence = std::move(groups.lines);
+    findings.push_back(std::move(finding));
+  };
+  add(remote, "from other machines",
+      {kRemotePlaintext,
+       "plaintext_sessions",
+       "Connections from other machines are not encrypted",
+       {},
+       "What they send, passwords included, can be read and changed on the network.",
+       FirstTls(evidence) +
+           "Give these clients sslmode=verify-full (at least require). Then put 'hostnossl all,replication all all "
+           "reject' at the top of pg_hba.conf (after hostgssenc lines, if clients use GSS encryption) and SELECT "
+           "pg_reload_conf(); An exception that has been agreed on belongs in policy.allow_unencrypted."});
+  add(loopback, "over loopback",
+      {LoopbackPlaintext(evidence.snapshot.loopback),
+       "plaintext_sessions_loopback",
+       "Loopback connections are not encrypted",
+       {},
+       "Loopback traffic does not leave the machine, but a proxy on it may have clients elsewhere.",
+       FirstTls(evidence) + "Give these clients sslmode=require, or let them use the Unix socket."});
+  add(allowed, "that the policy allows",
+      {Severity::kNote,
+       "plaintext_sessions_allowed",
+       "Unencrypted connections that the policy allows",
+       {},
+       "An exemption is a decision, not protection.",
+       "Remove the entry from policy.allow_unencrypted once the client uses TLS."});
 }
 
 }  // namespace pgtls::audit

@@ -6,6 +6,7 @@
 
 #include "exporter/audit/findings.h"
 #include "exporter/audit/next_start_findings.h"
+#include "exporter/audit/thresholds.h"
 #include "exporter/base/text.h"
 
 namespace pgtls::audit {
@@ -124,7 +125,7 @@ void AddPending(const ServerSettings& settings, const Evidence& evidence, Findin
   if (!settings.pending_restart.empty()) {
     const bool relevant =
         std::ranges::any_of(settings.pending_restart, [&](const auto& name) { return settings.Get(name).has_value(); });
-    findings.push_back({relevant ? Severity::kWarning : Severity::kNote, "setting_pending_restart",
+    findings.push_back({relevant ? kSettingPending : Severity::kNote, "setting_pending_restart",
                         "A changed setting needs a restart", settings.pending_restart,
                         "The server still uses the value before the change.",
                         "Restart the server: pg_ctl restart, or systemctl restart postgresql."});
@@ -132,7 +133,7 @@ void AddPending(const ServerSettings& settings, const Evidence& evidence, Findin
   if (settings.pending_reload && !settings.pending_reload->empty()) {
     const bool errors = settings.file_errors && !settings.file_errors->empty();
     const std::string first = evidence.certificates ? FirstWhatFails(*evidence.certificates) : "";
-    findings.push_back({Severity::kWarning, "setting_pending_reload", "A changed setting needs a reload",
+    findings.push_back({kSettingPending, "setting_pending_reload", "A changed setting needs a reload",
                         *settings.pending_reload, "The server still uses the values before the change.",
                         errors ? "First fix the lines of the finding config_file_errors: they can make a reload fail. "
                                  "Then SELECT pg_reload_conf();"

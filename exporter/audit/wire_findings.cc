@@ -4,9 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "exporter/audit/thresholds.h"
 #include "exporter/audit/wire_remedies.h"
-#include "exporter/base/host_port.h"
-#include "exporter/base/net_address.h"
 #include "exporter/base/text.h"
 
 namespace pgtls::audit {
@@ -14,11 +13,6 @@ namespace {
 
 using tls::Answer;
 using tls::EndpointFacts;
-
-bool IsLoopback(const EndpointFacts& endpoint) {
-  const auto address = IpAddress::Parse(SplitHostPort(endpoint.address).value_or(HostAndPort{}).host);
-  return address && address->IsLoopback();
-}
 
 // What the causes show, behind `lines`, and all that there is to do.
 Cause Joined(std::vector<std::string> lines, const std::vector<Cause>& causes) {
@@ -69,9 +63,8 @@ void AddPlaintext(const EndpointFacts& endpoint, const Evidence& evidence, Findi
                         ""});
     return;
   }
-  const bool loopback = IsLoopback(endpoint);
   findings.push_back(
-      {loopback ? Severity::kWarning : Severity::kCritical,
+      {EndpointPlaintext(evidence),
        "wire_plaintext_accepted",
        "An unencrypted connection from this machine reaches authentication",
        {at},
@@ -96,9 +89,8 @@ void AddVerification(const EndpointFacts& endpoint, const Evidence& evidence, Fi
   if (endpoint.handshake != true) return;
   if (endpoint.hostname_ok == false) {
     Cause cause = WhyWrongHost(endpoint);
-    findings.push_back({Severity::kWarning, "wrong_host", "The certificate is for another host",
-                        std::move(cause.evidence), "sslmode=verify-full fails, so clients give up verification.",
-                        std::move(cause.remedy)});
+    findings.push_back({kWrongHost, "wrong_host", "The certificate is for another host", std::move(cause.evidence),
+                        "sslmode=verify-full fails, so clients give up verification.", std::move(cause.remedy)});
   }
   if (!endpoint.chain_errors) return;
   if (endpoint.chain_errors->empty()) {
@@ -107,12 +99,9 @@ void AddVerification(const EndpointFacts& endpoint, const Evidence& evidence, Fi
                         root.empty() ? std::vector<std::string>() : std::vector<std::string>{root}, "", ""});
     return;
   }
-  bool critical = false;
-  for (const auto& error : *endpoint.chain_errors)
-    critical = critical || error == "revoked" || error == "expired" || error == "bad_signature";
   Cause cause = WhyNotVerified(evidence);
-  findings.push_back({critical ? Severity::kCritical : Severity::kWarning, "chain_not_verified",
-                      "The certificate chain is not verified", std::move(cause.evidence),
+  findings.push_back({kChainNotVerified, "chain_not_verified", "The certificate chain is not verified",
+                      std::move(cause.evidence),
                       "Clients that verify cannot connect; the others cannot tell the server from an impostor.",
                       std::move(cause.remedy)});
 }
@@ -148,6 +137,7 @@ bool HasNoBindingDigest(const Evidence& evidence) {
 void AddModes(const EndpointFacts& endpoint, const Evidence& evidence, Findings& findings) {
   std::vector<std::string> lines;
   bool full = false;
+  bool fails = false;
   bool encrypted_by_force = false;
   bool known = false;
   for (std::size_t i = 0; i < tls::kSslModes.size(); ++i) {
@@ -155,7 +145,10 @@ void AddModes(const EndpointFacts& endpoint, const Evidence& evidence, Findings&
     const tls::Verdict& verdict = endpoint.sslmodes[i];
     lines.push_back(Describe(ToString(mode), verdict));
     const bool works = verdict.connects == true && verdict.encrypted == true;
-    full = full || (mode == tls::SslMode::kVerifyFull && works);
+    if (mode == tls::SslMode::kVerifyFull) {
+      full = works;
+      fails = verdict.connects == false;
+    }
     if (mode < tls::SslMode::kRequire) continue;
     encrypted_by_force = encrypted_by_force || works;
     known = known || verdict.connects.has_value();
@@ -179,7 +172,8 @@ void AddModes(const EndpointFacts& endpoint, const Evidence& evidence, Findings&
   }
   if (encrypted_by_force) {
     Cause cause = Joined(std::move(lines), WhyNotFull(endpoint));
-    findings.push_back({Severity::kNote, "client_protection_partial",
+    // Without a root certificate it is not known whether verify-full would connect.
+    findings.push_back({fails ? Severity::kWarning : Severity::kNote, "client_protection_partial",
                         "Clients here can be encrypted, but do not verify the server", std::move(cause.evidence),
                         "Without verify-full an attacker on the path can impersonate the server.",
                         std::move(cause.remedy)});
@@ -193,6 +187,11 @@ void AddModes(const EndpointFacts& endpoint, const Evidence& evidence, Findings&
 }
 
 }  // namespace
+
+Severity EndpointPlaintext(const Evidence& evidence) {
+  const bool loopback = evidence.endpoint && IsLoopback(*evidence.endpoint);
+  return loopback ? LoopbackPlaintext(evidence.snapshot.loopback) : kRemotePlaintext;
+}
 
 void AddWire(const Evidence& evidence, Findings& findings) {
   if (!evidence.endpoint || !evidence.endpoint->reachable) return;

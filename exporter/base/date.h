@@ -1,4 +1,4 @@
-// Points in time as text for people.
+// Points in time and ages as text for people.
 #pragma once
 
 #include <fmt/format.h>
@@ -16,6 +16,15 @@ inline std::string Date(std::chrono::sys_seconds time) {
   return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC", static_cast<int>(date.year()),
                      static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
                      clock.minutes().count(), clock.seconds().count());
+}
+
+// "12 s", "5 min", "3 h", "4 d".
+inline std::string AgeText(std::chrono::seconds age) {
+  using namespace std::chrono;
+  if (age < minutes(2)) return fmt::format("{} s", age.count());
+  if (age < hours(2)) return fmt::format("{} min", floor<minutes>(age).count());
+  if (age < days(2)) return fmt::format("{} h", floor<hours>(age).count());
+  return fmt::format("{} d", floor<days>(age).count());
 }
 
 }  // namespace pgtls

@@ -29,4 +29,7 @@ std::string Lower(std::string_view text);
 // The entries between the separators, as they are; one at least. They are parts of `text`.
 std::vector<std::string_view> SplitList(std::string_view text, char separator);
 
+// "1 connection", "3 connections".
+std::string Counted(std::size_t count, std::string_view thing);
+
 }  // namespace pgtls

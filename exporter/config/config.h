@@ -46,8 +46,12 @@ struct Exemption {
   friend bool operator==(const Exemption&, const Exemption&) = default;
 };
 
+// How bad unencrypted connections over loopback are.
+enum class LoopbackSeverity { kNote, kWarning, kCritical };
+
 struct Policy {
   std::vector<Exemption> allow_unencrypted;
+  LoopbackSeverity loopback = LoopbackSeverity::kNote;
   friend bool operator==(const Policy&, const Policy&) = default;
 };
 

@@ -55,17 +55,32 @@ Exemption ParseExemption(const Node& node) {
   return exemption;
 }
 
+LoopbackSeverity ParseLoopback(const Node& node) {
+  const std::string text = node.Text();
+  if (text == "note") return LoopbackSeverity::kNote;
+  if (text == "warning") return LoopbackSeverity::kWarning;
+  if (text == "critical") return LoopbackSeverity::kCritical;
+  node.Fail("expected note, warning or critical");
+}
+
+std::vector<Exemption> ParseExemptions(const Node& node) {
+  std::vector<Exemption> exemptions;
+  std::set<std::string> names;
+  for (const Node& item : node.List()) {
+    Exemption exemption = ParseExemption(item);
+    if (!names.insert(exemption.name).second) item.Fail("the name '" + exemption.name + "' is used twice");
+    exemptions.push_back(std::move(exemption));
+  }
+  return exemptions;
+}
+
 }  // namespace
 
 Policy ParsePolicy(const Node& node) {
   Policy policy;
-  std::set<std::string> names;
-  for (const auto& [key, value] : node.Map({"allow_unencrypted"})) {
-    for (const Node& item : value.List()) {
-      Exemption exemption = ParseExemption(item);
-      if (!names.insert(exemption.name).second) item.Fail("the name '" + exemption.name + "' is used twice");
-      policy.allow_unencrypted.push_back(std::move(exemption));
-    }
+  for (const auto& [key, value] : node.Map({"allow_unencrypted", "loopback"})) {
+    if (key == "allow_unencrypted") policy.allow_unencrypted = ParseExemptions(value);
+    if (key == "loopback") policy.loopback = ParseLoopback(value);
   }
   return policy;
 }

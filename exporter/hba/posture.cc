@@ -11,7 +11,10 @@ void AddPaths(const RuleSet& set, const Analysis& analysis, bool in_force, std::
     auto found = std::ranges::find(rules, rule, &PlaintextRule::rule);
     if (found == rules.end()) found = rules.insert(rules.end(), {rule, false, {}});
     const bool known = std::ranges::find(found->paths, path.network, &PlaintextPath::network) != found->paths.end();
-    if (!known) found->paths.push_back(path);
+    if (!known) {
+      found->paths.push_back(path);
+      found->paths.back().certain = in_force && path.certain;
+    }
     found->certain = found->certain || (in_force && path.certain);
   }
 }
@@ -25,6 +28,12 @@ std::optional<bool> Posture::PlaintextAdmitted(Network network) const {
   // False is certain only if the rules in force are known to be those in the file.
   if (in_force.pending != false || !in_force_analysis) return std::nullopt;
   return false;
+}
+
+std::optional<bool> Posture::PlaintextCertain(Network network) const {
+  if (!in_force_analysis) return std::nullopt;
+  return std::ranges::any_of(in_force_analysis->plaintext,
+                             [&](const PlaintextPath& path) { return path.network == network && path.certain; });
 }
 
 std::vector<PlaintextRule> PlaintextRules(const Posture& posture) {

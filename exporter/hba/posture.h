@@ -47,13 +47,17 @@ struct Posture {
   // Whether an unencrypted connection from this network can reach authentication, by the file or by the rules in force.
   // Never false while the two may differ or a change is not loaded: it is absent then, as if nothing is known.
   std::optional<bool> PlaintextAdmitted(Network network) const;
+  // By the rules in force, whatever host names and the server's own addresses are. Absent: these rules are not known,
+  // or too hard to analyse.
+  std::optional<bool> PlaintextCertain(Network network) const;
 };
 
 // A rule that can admit unencrypted connections.
 struct PlaintextRule {
   Rule rule;
-  bool certain = false;              // in force, and some connection is certainly admitted by it
-  std::vector<PlaintextPath> paths;  // one for each network
+  bool certain = false;  // in force, and some connection is certainly admitted by it
+  // One for each network; `certain` only of a rule in force.
+  std::vector<PlaintextPath> paths;
 };
 
 // Such rules, in force or in the file, each once. Empty also if nothing is known.

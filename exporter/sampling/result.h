@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "exporter/base/error.h"
+#include "exporter/base/net_address.h"
 #include "exporter/db/login_error.h"
 #include "exporter/metrics/samples.h"
 #include "exporter/sampling/collector.h"
@@ -56,6 +57,7 @@ struct OwnConnection {
   std::string cipher;
   // ssl_is_used() of the sslinfo extension; absent where it is not installed.
   std::optional<bool> ssl_is_used;
+  std::optional<IpAddress> address = std::nullopt;  // the server's; absent over a Unix socket
 };
 
 // The state of one collector on one server. `result` is null before the first run.
@@ -74,6 +76,7 @@ struct ServerSnapshot {
   std::optional<bool> up;  // absent before the first try
   std::optional<Failure> connection_failure;
   std::optional<OwnConnection> connection;
+  config::LoopbackSeverity loopback = config::LoopbackSeverity::kNote;  // of the policy, for the audit
   std::vector<CollectorState> collectors;  // the enabled ones
   std::vector<const CollectorType*> disabled;
   metrics::SharedSamples health;  // what the exporter's own metrics say of the server as a whole

@@ -314,6 +314,7 @@ void Server::Publish() {
   snapshot.up = up_;
   snapshot.connection_failure = connection_failure_;
   snapshot.connection = own_connection_;
+  snapshot.loopback = config_->policy.loopback;
   snapshot.collectors.reserve(slots_.size());
   for (Slot& slot : slots_) {
     if (!slot.enabled) {

@@ -254,6 +254,7 @@ asio::awaitable<std::optional<Failure>> Server::MakeConnection() {
     if (place != place_) throw Error(FailureReason::kConnection, "the configuration changed");
     connection_ = connection;
     login_.emplace(std::move(login));
+    own.address = connection->peer().address;
     own_connection_ = std::move(own);
     config_load_time_ = connection->pooled() ? "" : std::move(load_time);
   } catch (const TimeoutError& error) {

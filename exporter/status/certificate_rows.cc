@@ -3,8 +3,13 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <map>
 #include <tuple>
+
+#include "exporter/audit/findings.h"
+#include "exporter/audit/thresholds.h"
+#include "exporter/base/text.h"
 
 namespace pgtls::status {
 namespace {
@@ -74,26 +79,36 @@ std::vector<Entry> EntriesOf(const ServerFacts& server) {
   return entries;
 }
 
+// What does not depend on time has findings of its own.
+Level LevelOfEnd(const Entry& entry) {
+  const auto now = entry.server->now;
+  // A list without a next update never ends; a certificate always says when.
+  if (!entry.end()) return entry.crl ? Level::kNote : Level::kUnknown;
+  if (!entry.needed) return Level::kNote;
+  if (entry.crl) return LevelOf(audit::SeverityOfEnd(*entry.crl, now));
+  audit::Severity severity = audit::SeverityOfEnd(entry.certificate->not_before, *entry.certificate->not_after, now);
+  const auto& clients = entry.server->certificates->clients;
+  const bool only_for_clients =
+      !entry.served && std::ranges::all_of(entry.files, [](const auto* file) { return file->role == "ca"; });
+  if (clients && only_for_clients) severity = OfAuthority(*clients, severity);
+  const bool in_force = entry.served || entry.server->certificates->served_matches_file != false;
+  if (!in_force && entry.of_server_file) severity = audit::BeforeLoading(severity);
+  return LevelOf(severity);
+}
+
 void AddValidity(const Entry& entry, CertificateRow& row) {
   const auto now = entry.server->now;
-  if (!row.not_after) {
-    // A list without a next update never ends; a certificate always says when.
-    row.level = entry.crl ? Level::kNote : Level::kUnknown;
-    return;
-  }
-  row.level = LevelOfEnd(*row.not_after, now);
+  row.level = LevelOfEnd(entry);
+  if (!row.not_after) return;
   if (!entry.needed) {
-    row.level = Level::kNote;
     if (*row.not_after <= now) row.flags.push_back({Level::kNote, "expired, and not needed"});
     return;
   }
-  if (entry.crl && entry.crl->scope != tls::ListScope::kAuthority && row.level == Level::kBad) {
-    row.level = Level::kWarning;
+  if (entry.crl && entry.crl->scope == tls::ListScope::kUnknownIssuer && row.level != Level::kGood)
     row.flags.push_back({Level::kNote, "its issuer is not in ssl_ca_file"});
-  }
-  if (*row.not_after <= now) row.flags.push_back({Level::kBad, "expired"});
+  if (*row.not_after <= now) row.flags.push_back({row.level, "expired"});
   if (entry.certificate && entry.certificate->not_before && *entry.certificate->not_before > now)
-    row.flags.push_back({Level::kBad, "not valid yet"});
+    row.flags.push_back({row.level, "not valid yet"});
 }
 
 // The served certificate is the one that was verified.
@@ -105,12 +120,13 @@ void AddVerification(const Entry& entry, CertificateRow& row) {
       const bool no_root = endpoint && endpoint->root == tls::RootCertificate::kNone;
       row.flags.push_back({Level::kUnknown, no_root ? "unverified: no sslrootcert" : "unverified"});
     } else if (!endpoint->chain_errors->empty()) {
-      row.flags.push_back({ChainLevel(*endpoint->chain_errors),
+      row.flags.push_back({LevelOf(audit::kChainNotVerified),
                            fmt::format("not verified: {}", fmt::join(*endpoint->chain_errors, ", "))});
     } else {
       row.flags.push_back({Level::kGood, "verified"});
     }
-    if (endpoint && endpoint->hostname_ok == false) row.flags.push_back({Level::kWarning, "not for " + endpoint->host});
+    if (endpoint && endpoint->hostname_ok == false)
+      row.flags.push_back({LevelOf(audit::kWrongHost), "not for " + endpoint->host});
   } else if (entry.of_server_file) {
     const auto& matches = entry.server->certificates->served_matches_file;
     row.flags.push_back(matches == false ? Remark{Level::kWarning, "not served"}
@@ -128,7 +144,7 @@ CertificateRow RowOf(const Entry& entry) {
   if (entry.served) row.places.emplace_back("served");
   if (entry.crl) row.places.push_back(entry.crl->path);
   for (const auto* file : entry.files) row.places.push_back(file->path);
-  if (entry.more_files > 0) row.places.push_back(fmt::format("and {} more", Counted(entry.more_files, "file")));
+  if (entry.more_files > 0) row.places.push_back(fmt::format("and {}", Counted(entry.more_files, "more file")));
   AddValidity(entry, row);
   AddVerification(entry, row);
   return row;
@@ -136,13 +152,13 @@ CertificateRow RowOf(const Entry& entry) {
 
 }  // namespace
 
-Listed<CertificateRow> CertificateRows(const std::vector<ServerFacts>& servers, std::size_t limit) {
-  Foremost<Entry, decltype(&Sooner)> soonest(limit, &Sooner);
+BoundedList<CertificateRow> CertificateRows(const std::vector<ServerFacts>& servers, std::size_t limit) {
+  TopN<Entry, decltype(&Sooner)> soonest(limit, &Sooner);
   for (const auto& server : servers) {
     for (auto& entry : EntriesOf(server)) soonest.Add(std::move(entry));
   }
-  Listed<Entry> kept = soonest.Take();
-  Listed<CertificateRow> rows{{}, kept.left_out};
+  BoundedList<Entry> kept = soonest.Take();
+  BoundedList<CertificateRow> rows{{}, kept.left_out};
   for (const auto& entry : kept.rows) rows.rows.push_back(RowOf(entry));
   return rows;
 }

@@ -10,7 +10,7 @@
 namespace pgtls::status {
 
 // A certificate that is served and in files, or in several files of a server, is one row. What has no readable end
-// comes first. `servers` must outlive nothing.
-Listed<CertificateRow> CertificateRows(const std::vector<ServerFacts>& servers, std::size_t limit);
+// comes first. `servers` is not retained after the call.
+BoundedList<CertificateRow> CertificateRows(const std::vector<ServerFacts>& servers, std::size_t limit);
 
 }  // namespace pgtls::status

@@ -21,6 +21,8 @@ http::Response Answer(const StatusSource& source, const http::Request& request) 
   StatusLimits limits;
   if (frame.narrowed) {
     limits.rows *= 5;
+    limits.issues = 50;
+    limits.evidence = 12;
     limits.detailed = 10;
   }
   const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());

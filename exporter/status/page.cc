@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "exporter/base/date.h"
+#include "exporter/base/text.h"
 #include "exporter/status/html.h"
 #include "exporter/status/server_facts.h"
 #include "exporter/status/style.h"
@@ -16,7 +17,7 @@ namespace {
 
 constexpr Markup kRefreshSeconds = "30";
 
-std::size_t Length(const Listed<UnknownOn>& list) { return list.rows.size() + list.left_out; }
+std::size_t Length(const BoundedList<UnknownOn>& list) { return list.rows.size() + list.left_out; }
 
 // ---- The head
 
@@ -27,8 +28,9 @@ Markup Icon(Level level) {
   "%3Ccircle cx='8' cy='8' r='7' fill='%23" colour "'/%3E%3C/svg%3E\">"
   switch (level) {
     case Level::kGood:
-    case Level::kNote:
       return PGTLS_ICON("1a9c57");
+    case Level::kNote:
+      return PGTLS_ICON("64748b");
     case Level::kWarning:
       return PGTLS_ICON("e09600");
     case Level::kUnknown:
@@ -97,12 +99,12 @@ void Verdict(const StatusView& view, const StatusFrame& frame, Level level, Html
   const std::size_t open = view.counts.unencrypted();
   html << "<div class=\"verdict " << ClassOf(level) << "\" role=\"status\"><p>";
   if (view.servers_in_all == 0) {
-    html << "No server is watched.";
+    html << "No server is monitored.";
   } else if (open > 0) {
     html.Text(fmt::format("{} {} neither encrypted nor allowed by the policy.", Counted(open, "open TCP connection"),
                           Are(open)));
   } else if (unknown == view.servers_in_all) {
-    html << "It is not known which connections are unencrypted: no server’s connections could be read.";
+    html << "It is not known which connections are unencrypted: there is no data about any server’s connections.";
   } else if (unknown > 0) {
     html.Text(fmt::format("On {} of {} it is not known which connections are unencrypted.", unknown,
                           Counted(view.servers_in_all, "server")));
@@ -124,8 +126,10 @@ void Verdict(const StatusView& view, const StatusFrame& frame, Level level, Html
   } else if (open == 0 && unknown > 0 && unknown < view.servers_in_all) {
     html << "<p>On the others, no open connection is unencrypted without being allowed.</p>";
   }
+  if (open == 0 && unknown == 0 && level == Level::kNote && view.unseen.rows.size() > 0)
+    html << "<p>Not everything was checked: see <a href=\"#unseen\">Not checked</a>.</p>";
   if (open == 0 && unknown == 0 && level >= Level::kWarning && view.servers_in_all > 0)
-    html << "<p>But there are other findings: see the servers below.</p>";
+    html << "<p>There are other issues: see the servers below.</p>";
   if (frame.narrowed) (html << "<p>This page shows ").Text(Counted(view.servers_in_all, "server")) << " only.</p>";
   html << "</div>\n";
 }
@@ -146,8 +150,9 @@ std::string ByLevel(const StatusView& view) {
   const auto of = [&](Level level) { return view.by_level[static_cast<std::size_t>(level)]; };
   add(of(Level::kBad), "failing");
   add(of(Level::kUnknown), "not known");
-  add(of(Level::kWarning), "with findings");
-  add(of(Level::kNote) + of(Level::kGood), "in order");
+  add(of(Level::kWarning), "with warnings");
+  add(of(Level::kNote), "with notes");
+  add(of(Level::kGood), "OK");
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 
@@ -155,7 +160,8 @@ Remark UnencryptedFigure(const StatusView& view) {
   const std::size_t open = view.counts.unencrypted();
   const bool unknown = Length(view.sessions_unknown) > 0 || view.servers_in_all == 0;
   if (open == 0) return unknown ? Remark{Level::kUnknown, "not known"} : Remark{Level::kGood, "0"};
-  return {view.counts.remote > 0 ? Level::kBad : Level::kWarning, fmt::format("{}{}", unknown ? "≥ " : "", open)};
+  return {unknown ? std::max(view.counts_level, Level::kUnknown) : view.counts_level,
+          fmt::format("{}{}", unknown ? "≥ " : "", open)};
 }
 
 std::size_t Tcp(const ConnectionCounts& counts) {

@@ -4,21 +4,11 @@
 
 #include <algorithm>
 
+#include "exporter/audit/findings.h"
+#include "exporter/audit/thresholds.h"
+#include "exporter/base/date.h"
+
 namespace pgtls::status {
-namespace {
-
-using std::chrono::days;
-using std::chrono::hours;
-using std::chrono::minutes;
-using std::chrono::seconds;
-
-// As the alerts have it: three intervals without a result. Short intervals get the time that a busy machine takes.
-bool IsOld(const sampling::CollectorState& state, std::optional<seconds> age) {
-  return age && *age > std::max<std::chrono::milliseconds>(3 * state.interval, seconds(30));
-}
-
-}  // namespace
-
 const sampling::CollectorState* ServerFacts::Collector(std::string_view name) const {
   const auto found = std::ranges::find(snapshot.collectors, name, &sampling::CollectorState::name);
   return found == snapshot.collectors.end() ? nullptr : &*found;
@@ -29,10 +19,9 @@ std::string ServerFacts::WhyUnknown(std::string_view collector) const {
   if (state == nullptr) return "this collector is disabled";
   if (!state->result) return "not checked yet";
   if (state->result->unsupported) return "nothing to check " + state->result->unsupported->where;
-  if (state->result->failure) return FailureText(*state->result->failure);
-  if (collector == "sessions" && !sessions) return "no answer";
-  const auto age = Age(*state);
-  if (IsOld(*state, age)) return fmt::format("last seen {} ago", AgeText(*age));
+  if (state->result->failure) return audit::FailureText(*state->result->failure);
+  if (collector == "sessions" && !sessions) return "no data";
+  if (audit::IsStale(*state, now)) return fmt::format("last success {} ago", AgeText(*audit::AgeOf(*state, now)));
   return "";
 }
 
@@ -51,50 +40,33 @@ std::string ServerFacts::WhyWireUnknown() const {
   return "the server did not answer the request for TLS";
 }
 
-std::optional<seconds> ServerFacts::Age(const sampling::CollectorState& state) const {
-  if (!state.last_success) return std::nullopt;
-  return std::max(seconds(0), now - std::chrono::floor<seconds>(*state.last_success));
-}
-
 bool ServerFacts::FailedWithConnection(const sampling::CollectorState& state) const {
   return snapshot.connection_failure && state.result && state.result->failed_with_connection;
 }
 
-bool ServerFacts::OverUnixSocket() const {
-  const auto* state = Collector("endpoint");
-  return state != nullptr && state->result && state->result->unsupported;
+Level LevelOf(audit::Severity severity) {
+  switch (severity) {
+    case audit::Severity::kCritical:
+      return Level::kBad;
+    case audit::Severity::kWarning:
+      return Level::kWarning;
+    case audit::Severity::kNote:
+      return Level::kNote;
+    case audit::Severity::kFine:
+      break;
+  }
+  return Level::kGood;
 }
 
-std::string Counted(std::size_t count, std::string_view thing) {
-  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
+Level LevelOf(const audit::Finding& finding) {
+  const Level level = LevelOf(finding.severity);
+  return finding.unknown && level == Level::kWarning ? Level::kUnknown : level;
 }
 
-std::string AgeText(seconds age) {
-  if (age < minutes(2)) return fmt::format("{} s", age.count());
-  if (age < hours(2)) return fmt::format("{} min", std::chrono::floor<minutes>(age).count());
-  if (age < days(2)) return fmt::format("{} h", std::chrono::floor<hours>(age).count());
-  return fmt::format("{} d", std::chrono::floor<days>(age).count());
-}
-
-std::string FailureText(const sampling::Failure& failure) {
-  // libpq's messages have lines and tabs: on the page they are one.
-  std::string text = fmt::format("{}: {}", ToString(failure.reason), failure.message);
-  std::ranges::replace_if(text, [](char c) { return c == '\n' || c == '\t'; }, ' ');
-  const auto end = std::ranges::unique(text, [](char x, char y) { return x == ' ' && y == ' '; });
-  text.erase(end.begin(), end.end());
-  return text;
-}
-
-Level LevelOfEnd(std::chrono::sys_seconds end, std::chrono::sys_seconds now) {
-  if (end - now <= days(7)) return Level::kBad;
-  return end - now <= days(30) ? Level::kWarning : Level::kGood;
-}
-
-Level ChainLevel(const std::vector<std::string_view>& errors) {
-  const bool broken = std::ranges::any_of(errors, [](std::string_view error) {
-    return error == "expired" || error == "revoked" || error == "bad_signature";
-  });
-  return broken ? Level::kBad : Level::kWarning;
+Level LevelOf(const audit::Findings& findings) {
+  Level worst = Level::kGood;
+  for (const auto& finding : findings) worst = std::max(worst, LevelOf(finding));
+  return worst;
 }
 
 ConnectionCounts CountsOf(const sessions::Summary& summary) {
@@ -117,6 +89,11 @@ ConnectionCounts CountsOf(const sessions::Summary& summary) {
     among -= std::min(among, group.connections);
   }
   return counts;
+}
+
+Level LevelOf(const ConnectionCounts& counts, const ServerFacts& facts) {
+  if (counts.remote > 0) return LevelOf(audit::kRemotePlaintext);
+  return counts.loopback > 0 ? LevelOf(audit::LoopbackPlaintext(facts.snapshot.loopback)) : Level::kGood;
 }
 
 }  // namespace pgtls::status

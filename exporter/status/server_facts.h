@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "exporter/audit/finding.h"
 #include "exporter/audit/known_facts.h"
 #include "exporter/status/view.h"
 
@@ -20,27 +21,18 @@ struct ServerFacts : audit::KnownFacts {
   std::string WhyUnknown(std::string_view collector) const;
   // Why a look at the wire that succeeded does not tell whether the server offers TLS; empty where it does.
   std::string WhyWireUnknown() const;
-  // Time since the last success; absent without one.
-  std::optional<std::chrono::seconds> Age(const sampling::CollectorState& state) const;
   // Its last run failed with the connection that all collectors on SQL share: said once, and not of each.
   bool FailedWithConnection(const sampling::CollectorState& state) const;
-  // The wire collectors have nothing to see there.
-  bool OverUnixSocket() const;
 };
 
-// "1 connection", "3 connections".
-std::string Counted(std::size_t count, std::string_view thing);
-// "12 s", "5 min", "3 h", "4 d".
-std::string AgeText(std::chrono::seconds age);
-// "insufficient_privilege: the role …"
-std::string FailureText(const sampling::Failure& failure);
-// How serious it is that something ends then, by the thresholds of the alerts.
-Level LevelOfEnd(std::chrono::sys_seconds end, std::chrono::sys_seconds now);
-// Of a chain that was not verified: is it broken, or only not known here?
-Level ChainLevel(const std::vector<std::string_view>& errors);
+// Of one finding, and of the worst of several. What could not be checked though the right grants would show it is a
+// note; what failed is unknown.
+Level LevelOf(const audit::Finding& finding);
+Level LevelOf(audit::Severity severity);
+Level LevelOf(const audit::Findings& findings);
 
 ConnectionCounts CountsOf(const sessions::Summary& summary);
-// All that is to be said of a server, the worst first.
-std::vector<Remark> RemarksOn(const ServerFacts& facts);
+// Of its unencrypted connections that the policy does not allow.
+Level LevelOf(const ConnectionCounts& counts, const ServerFacts& facts);
 
 }  // namespace pgtls::status

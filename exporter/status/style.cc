@@ -51,10 +51,10 @@ bdi{white-space:pre-wrap;overflow-wrap:anywhere}
 .code{font:12.5px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
 small{display:block;font-size:12px;color:var(--quiet)}
 td.k small{white-space:nowrap}
-ul.remarks{margin:0;padding:0;list-style:none}
-ul.remarks li{padding-left:14px;position:relative;overflow-wrap:anywhere}
-ul.remarks{min-width:15em}
-ul.remarks li::before{content:"";position:absolute;left:0;top:.5em;width:7px;height:7px;border-radius:50%;
+ul.issues{margin:0;padding:0;list-style:none}
+ul.issues li{padding-left:14px;position:relative;overflow-wrap:anywhere}
+ul.issues{min-width:15em}
+ul.issues li::before{content:"";position:absolute;left:0;top:.5em;width:7px;height:7px;border-radius:50%;
 background:var(--c,var(--quiet))}
 .badge{display:inline-block;padding:0 8px;border-radius:9px;font-size:12px;line-height:18px;font-weight:600;
 margin:1px 4px 1px 0}
@@ -65,7 +65,11 @@ margin:1px 4px 1px 0}
 .badge.bad,.verdict.bad{background:var(--bad-g)}
 li.good{--c:var(--good)}li.note{--c:var(--note)}li.warning{--c:var(--warning)}li.unknown{--c:var(--unknown)}
 li.bad{--c:var(--bad)}
-ul.remarks li{color:var(--text)}
+ul.issues li{color:var(--text)}
+ul.issues li+li{margin-top:4px}
+summary{cursor:pointer}
+summary:focus-visible{outline:2px solid var(--link);outline-offset:2px;border-radius:3px}
+details p{margin:4px 0;max-width:75ch;font-size:12.5px;overflow-wrap:anywhere}
 footer{padding-bottom:28px;font-size:12.5px;color:var(--quiet)}
 @media(max-width:860px){
 .tiles{grid-template-columns:repeat(2,minmax(0,1fr))}
@@ -77,7 +81,7 @@ thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%
 tr{border-top:1px solid var(--line);padding:8px 16px}
 td,td+td{border:0;padding:2px 0;display:grid;grid-template-columns:7.2rem minmax(0,1fr);gap:0 10px;text-align:left}
 td::before{content:attr(data-label);color:var(--quiet);font-size:12px;line-height:1.7}
-ul.remarks{min-width:0}
+ul.issues{min-width:0}
 td>div{min-width:0;overflow-wrap:anywhere}
 }
 )";

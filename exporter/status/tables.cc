@@ -6,6 +6,7 @@
 #include <initializer_list>
 
 #include "exporter/base/date.h"
+#include "exporter/base/text.h"
 #include "exporter/status/server_facts.h"
 
 namespace pgtls::status {
@@ -78,7 +79,7 @@ void LeftOut(std::size_t count, std::string_view what, const StatusFrame& frame,
 }
 
 // "Not known on a (why), b (why) and 3 more servers."
-void NotKnownOn(const Listed<UnknownOn>& unknown, Markup what, const StatusFrame& frame, Html& html) {
+void NotKnownOn(const BoundedList<UnknownOn>& unknown, Markup what, const StatusFrame& frame, Html& html) {
   if (unknown.rows.empty()) return;
   html << "<p><span class=\"badge unknown\">not known</span> " << what << " on ";
   bool first = true;
@@ -94,7 +95,7 @@ void NotKnownOn(const Listed<UnknownOn>& unknown, Markup what, const StatusFrame
 
 void AgeOf(const std::optional<std::chrono::seconds>& age, Html& html) { html.Text(age ? AgeText(*age) : "–"); }
 
-void Counts(const ConnectionCounts& counts, Html& html) {
+void Counts(const ConnectionCounts& counts, Level unencrypted, Html& html) {
   auto part = [&, first = true](std::size_t count, Markup what) mutable {
     if (count == 0) return;
     if (!first) html << ", ";
@@ -102,15 +103,41 @@ void Counts(const ConnectionCounts& counts, Html& html) {
     Number(count, html);
     html << what;
   };
-  if (counts.unencrypted() > 0) {
-    Badge({counts.remote > 0 ? Level::kBad : Level::kWarning, fmt::format("{} unencrypted", counts.unencrypted())},
-          html);
-  }
+  if (counts.unencrypted() > 0) Badge({unencrypted, fmt::format("{} unencrypted", counts.unencrypted())}, html);
   part(counts.allowed, " unencrypted but allowed");
   part(counts.tls, " TLS");
   part(counts.gss, " GSS");
   part(counts.local, " Unix socket");
   if (counts.tls + counts.gss + counts.local + counts.allowed + counts.unencrypted() == 0) html << "none";
+}
+
+// Evidence and remedy are open on a server's own page, where there is room.
+void IssueItem(const Issue& issue, const StatusFrame& frame, Html& html) {
+  html << "<li class=\"" << ClassOf(issue.level)
+       << (frame.narrowed ? Markup("\"><details open><summary>") : Markup("\"><details><summary>"));
+  html.Text(issue.text) << "</summary>";
+  for (const auto& line : issue.evidence.rows) (html << "<small>").Name(line) << "</small>";
+  if (issue.evidence.left_out > 0)
+    (html << "<small>").Text(fmt::format("and {}", Counted(issue.evidence.left_out, "more line"))) << "</small>";
+  for (const auto& text : {issue.why, issue.remedy}) {
+    if (!text.empty()) (html << "<p>").Text(text, 2000) << "</p>";
+  }
+  html << "</details></li>";
+}
+
+void Issues(const ServerRow& row, const StatusFrame& frame, Html& html) {
+  if (row.issues.rows.empty() && row.unchecked == 0) {
+    html << "<span class=\"quiet\">none</span>";
+    return;
+  }
+  html << "<ul class=\"issues\">";
+  for (const auto& issue : row.issues.rows) IssueItem(issue, frame, html);
+  if (row.issues.left_out > 0) (html << "<li>").Text(fmt::format("and {} more", row.issues.left_out)) << "</li>";
+  if (row.unchecked > 0) {
+    (html << "<li class=\"note\"><a href=\"#unseen\">").Text(Counted(row.unchecked, "thing"))
+        << " not checked</a></li>";
+  }
+  html << "</ul>";
 }
 
 }  // namespace
@@ -148,10 +175,10 @@ std::string TimeLeft(std::chrono::sys_seconds end, std::chrono::sys_seconds now)
 void ServerTable(const StatusView& view, const StatusFrame& frame, Html& html) {
   Section section(html, "servers", "Servers", "the worst first");
   if (view.servers.rows.empty()) {
-    html << "<p>No server is configured: nothing is watched.</p>";
+    html << "<p>No server is configured: nothing is monitored.</p>";
     return;
   }
-  section.Head({"Server", "State", "Exporter’s connection", "Open connections", "Findings", "Age of data"});
+  section.Head({"Server", "State", "Exporter’s connection", "Open connections", "Issues", "Age of data"});
   for (const auto& row : view.servers.rows) {
     html << "<tr>";
     {
@@ -176,23 +203,14 @@ void ServerTable(const StatusView& view, const StatusFrame& frame, Html& html) {
     {
       const Cell cell(html, "Open connections");
       if (row.counts) {
-        Counts(*row.counts, html);
+        Counts(*row.counts, row.counts_level, html);
       } else {
         Badge({Level::kUnknown, "not known"}, html);
       }
     }
     {
-      const Cell cell(html, "Findings");
-      if (row.remarks.rows.empty()) {
-        html << "<span class=\"quiet\">none</span>";
-      } else {
-        html << "<ul class=\"remarks\">";
-        for (const auto& remark : row.remarks.rows)
-          (html << "<li class=\"" << ClassOf(remark.level) << "\">").Text(remark.text) << "</li>";
-        if (row.remarks.left_out > 0)
-          (html << "<li>").Text(fmt::format("and {} more", row.remarks.left_out)) << "</li>";
-        html << "</ul>";
-      }
+      const Cell cell(html, "Issues");
+      Issues(row, frame, html);
     }
     {
       const Cell cell(html, "Age of data");
@@ -234,10 +252,7 @@ void UnencryptedTable(const StatusView& view, const StatusFrame& frame, Html& ht
       }
       {
         const Cell cell(html, "Policy");
-        Badge(row.allowed    ? Remark{Level::kNote, "allowed"}
-              : row.loopback ? Remark{Level::kWarning, "not allowed"}
-                             : Remark{Level::kBad, "not allowed"},
-              html);
+        Badge({row.level, row.allowed ? "allowed" : "not allowed"}, html);
       }
       {
         const Cell cell(html, "Open");

@@ -7,7 +7,6 @@
 
 namespace pgtls::status {
 
-inline constexpr std::size_t kLevels = 5;
 // The class that colours it.
 Markup ClassOf(Level level);
 // "8 days", "17 hours", "expired 3 days ago".

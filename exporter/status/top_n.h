@@ -8,26 +8,26 @@
 
 namespace pgtls::status {
 
-// What a page shows of a list, and how much more there is.
+// The rows of a list that a page shows, and how many more there are.
 template <typename T>
-struct Listed {
+struct BoundedList {
   std::vector<T> rows;
   std::size_t left_out = 0;
 };
 
-// Of all that is added keeps the `limit` that come first by `Less`, and counts the others.
+// Keeps the `limit` items that come first by `Less` of all that are added, and counts the others.
 template <typename T, typename Less>
-class Foremost {
+class TopN {
  public:
   // REQUIRES: limit > 0.
-  Foremost(std::size_t limit, Less less) : limit_(limit), less_(std::move(less)) {}
+  TopN(std::size_t limit, Less less) : limit_(limit), less_(std::move(less)) {}
 
   void Add(T item) {
     ++added_;
     items_.push_back(std::move(item));
     if (items_.size() >= 2 * limit_ + 16) Trim();
   }
-  Listed<T> Take() {
+  BoundedList<T> Take() {
     Trim();
     std::sort(items_.begin(), items_.end(), less_);
     const std::size_t left_out = added_ - items_.size();

@@ -5,8 +5,12 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <set>
 #include <tuple>
 #include <utility>
+
+#include "exporter/audit/findings.h"
+#include "exporter/base/text.h"
 
 namespace pgtls::status {
 namespace {
@@ -25,7 +29,7 @@ std::string PartText(const sampling::CollectorState& collector, const sampling::
 
 void AddServer(const ServerFacts& facts, const Add& add) {
   const auto& lost = facts.snapshot.connection_failure;
-  if (lost) add("everything that needs a login", FailureText(*lost));
+  if (lost) add("everything that needs a login", audit::FailureText(*lost));
   for (const sampling::CollectorState& collector : facts.snapshot.collectors) {
     const std::string why = facts.WhyUnknown(collector.name);
     if (!why.empty() && !facts.FailedWithConnection(collector)) add(collector.name, why);
@@ -49,10 +53,12 @@ void AddServer(const ServerFacts& facts, const Add& add) {
 
 }  // namespace
 
-Listed<UnseenRow> UnseenRows(const std::vector<ServerFacts>& servers, std::size_t limit, std::size_t names) {
+BoundedList<UnseenRow> UnseenRows(const std::vector<ServerFacts>& servers, std::size_t limit, std::size_t names) {
   std::map<std::pair<std::string, std::string>, UnseenRow> rows;
   for (const auto& facts : servers) {
+    std::set<std::pair<std::string, std::string>> added;
     AddServer(facts, [&](const std::string& what, const std::string& why) {
+      if (!added.insert({what, why}).second) return;
       UnseenRow& row = rows[{what, why}];
       if (row.servers.size() < names) {
         row.servers.push_back(facts.snapshot.name);
@@ -65,12 +71,12 @@ Listed<UnseenRow> UnseenRows(const std::vector<ServerFacts>& servers, std::size_
     const auto count = [](const UnseenRow& row) { return row.servers.size() + row.more_servers; };
     return std::tuple(count(b), std::tie(a.what, a.why)) < std::tuple(count(a), std::tie(b.what, b.why));
   };
-  Foremost<UnseenRow, decltype(more)> foremost(limit, more);
+  TopN<UnseenRow, decltype(more)> first(limit, more);
   for (auto& [key, row] : rows) {
     std::tie(row.what, row.why) = key;
-    foremost.Add(std::move(row));
+    first.Add(std::move(row));
   }
-  return foremost.Take();
+  return first.Take();
 }
 
 }  // namespace pgtls::status

@@ -10,6 +10,6 @@
 namespace pgtls::status {
 
 // Of each row at most `names` servers. The rows that concern most servers first.
-Listed<UnseenRow> UnseenRows(const std::vector<ServerFacts>& servers, std::size_t limit, std::size_t names);
+BoundedList<UnseenRow> UnseenRows(const std::vector<ServerFacts>& servers, std::size_t limit, std::size_t names);
 
 }  // namespace pgtls::status

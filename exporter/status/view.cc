@@ -6,7 +6,10 @@
 #include <map>
 #include <tuple>
 
+#include "exporter/audit/findings.h"
+#include "exporter/audit/thresholds.h"
 #include "exporter/base/net_address.h"
+#include "exporter/base/text.h"
 #include "exporter/status/certificate_rows.h"
 #include "exporter/status/server_facts.h"
 #include "exporter/status/unseen_rows.h"
@@ -21,60 +24,97 @@ Remark StateOf(const sampling::ServerSnapshot& snapshot) {
   return *snapshot.up ? Remark{Level::kGood, "up"} : Remark{Level::kBad, "down"};
 }
 
-std::optional<Remark> OwnConnection(const ServerFacts& facts) {
+std::optional<Remark> OwnConnection(const ServerFacts& facts, const audit::Findings& findings) {
   const auto& own = facts.snapshot.connection;
   if (!own || facts.snapshot.up != true) return std::nullopt;
   if (own->encryption == "tls") return Remark{Level::kGood, fmt::format("{}, sslmode={}", own->version, own->sslmode)};
   if (own->encryption == "gss") return Remark{Level::kGood, "GSS"};
-  if (facts.OverUnixSocket()) return Remark{Level::kGood, "Unix socket"};
-  return Remark{Level::kWarning, fmt::format("not encrypted, sslmode={}", own->sslmode)};
+  if (!own->address) return Remark{Level::kGood, "Unix socket"};
+  const auto finding = std::ranges::find(findings, "exporter_unencrypted", &audit::Finding::id);
+  const Level level = finding == findings.end() ? Level::kUnknown : LevelOf(*finding);
+  return Remark{level, fmt::format("not encrypted, sslmode={}", own->sslmode)};
 }
 
-// REQUIRES: the worst remark comes first.
-Level LevelOf(const ServerFacts& facts, const std::vector<Remark>& remarks) {
-  Level level = StateOf(facts.snapshot).level;
-  if (const auto own = OwnConnection(facts)) level = std::max(level, own->level);
-  return remarks.empty() ? level : std::max(level, remarks.front().level);
+Level LevelOfServer(const ServerFacts& facts, const audit::Findings& findings) {
+  const Level level = std::max(StateOf(facts.snapshot).level, LevelOf(findings));
+  return facts.WhyUnknown("sessions").empty() ? level : std::max(level, Level::kUnknown);
 }
 
-ServerRow RowOf(const ServerFacts& facts, std::vector<Remark> remarks, std::size_t max_remarks) {
+Issue IssueOf(const audit::Finding& finding, std::size_t max_evidence) {
+  Issue issue{LevelOf(finding), finding.brief.empty() ? finding.title : finding.brief, {}, finding.why, finding.remedy};
+  const std::size_t shown = std::min(finding.evidence.size(), max_evidence);
+  issue.evidence.rows.assign(finding.evidence.begin(), finding.evidence.begin() + static_cast<std::ptrdiff_t>(shown));
+  issue.evidence.left_out = finding.evidence.size() - shown;
+  return issue;
+}
+
+// Of equal levels, in the order of `check`.
+bool IsWorse(const audit::Finding* a, const audit::Finding* b) {
+  return std::tuple(LevelOf(*b), a) < std::tuple(LevelOf(*a), b);
+}
+
+void AddIssues(const audit::Findings& findings, const StatusLimits& limits, ServerRow& row) {
+  TopN<const audit::Finding*, decltype(&IsWorse)> worst(limits.issues, &IsWorse);
+  for (const auto& finding : findings) {
+    const Level level = LevelOf(finding);
+    if (level == Level::kNote && (finding.unknown || finding.id == "not_looked_at")) {
+      ++row.unchecked;
+    } else if (level != Level::kGood) {
+      worst.Add(&finding);
+    }
+  }
+  const auto kept = worst.Take();
+  row.issues.left_out = kept.left_out;
+  for (const audit::Finding* finding : kept.rows) row.issues.rows.push_back(IssueOf(*finding, limits.evidence));
+}
+
+ServerRow RowOf(const ServerFacts& facts, const audit::Findings& findings, const StatusLimits& limits) {
   ServerRow row;
   row.name = facts.snapshot.name;
   if (facts.settings) row.version = facts.settings->server_version.substr(0, facts.settings->server_version.find(' '));
   row.state = StateOf(facts.snapshot);
-  row.own_connection = OwnConnection(facts);
-  row.level = LevelOf(facts, remarks);
+  row.own_connection = OwnConnection(facts, findings);
+  row.level = LevelOfServer(facts, findings);
   if (facts.sessions) {
     row.counts = CountsOf(*facts.sessions);
-    row.age = facts.Age(*facts.Collector("sessions"));
+    row.counts_level = LevelOf(*row.counts, facts);
+    row.age = audit::AgeOf(*facts.Collector("sessions"), facts.now);
   }
-  if (remarks.size() > max_remarks) {
-    row.remarks.left_out = remarks.size() - max_remarks;
-    remarks.resize(max_remarks);
-  }
-  row.remarks.rows = std::move(remarks);
+  AddIssues(findings, limits, row);
   return row;
 }
 
-struct Judged {
-  const ServerFacts* facts;
-  std::vector<Remark> remarks;
+struct Ranked {
   Level level;
+  const ServerFacts* facts;
 };
 
 // The worst first, else in the configuration's order.
-std::vector<Judged> Judge(const std::vector<ServerFacts>& servers) {
-  std::vector<Judged> judged;
-  judged.reserve(servers.size());
+bool ComesFirst(const Ranked& a, const Ranked& b) {
+  return std::tuple(b.level, a.facts) < std::tuple(a.level, b.facts);
+}
+
+// Each server's findings are made once, and kept only for the rows that are shown.
+std::vector<Ranked> Rank(const std::vector<ServerFacts>& servers, const StatusLimits& limits,
+                         BoundedList<ServerRow>& rows) {
+  struct Row {
+    Ranked rank;
+    ServerRow row;
+  };
+  const auto first = [](const Row& a, const Row& b) { return ComesFirst(a.rank, b.rank); };
+  TopN<Row, decltype(first)> worst(limits.rows, first);
+  std::vector<Ranked> ranked;
+  ranked.reserve(servers.size());
   for (const auto& facts : servers) {
-    std::vector<Remark> remarks = RemarksOn(facts);
-    const Level level = LevelOf(facts, remarks);
-    judged.push_back({&facts, std::move(remarks), level});
+    ServerRow row = RowOf(facts, FindingsOf(facts), limits);
+    ranked.push_back({row.level, &facts});
+    worst.Add({ranked.back(), std::move(row)});
   }
-  std::ranges::sort(judged, [](const Judged& a, const Judged& b) {
-    return std::tuple(b.level, a.facts) < std::tuple(a.level, b.facts);
-  });
-  return judged;
+  auto kept = worst.Take();
+  rows.left_out = kept.left_out;
+  for (auto& one : kept.rows) rows.rows.push_back(std::move(one.row));
+  std::ranges::sort(ranked, ComesFirst);
+  return ranked;
 }
 
 // ---- Unencrypted connections
@@ -123,37 +163,44 @@ std::string RuleOf(const Group& group, int& budget) {
                      RuleText(*rule));
 }
 
-Listed<UnencryptedRow> UnencryptedRows(const std::vector<ServerFacts>& servers, std::size_t limit) {
-  Foremost<Group, decltype(&Worse)> worst(limit, &Worse);
+Level LevelOfGroup(const sessions::UnencryptedGroup& group, const ServerFacts& facts) {
+  if (group.allowed) return Level::kNote;
+  return group.network == sessions::Network::kLoopback ? LevelOf(audit::LoopbackPlaintext(facts.snapshot.loopback))
+                                                       : LevelOf(audit::kRemotePlaintext);
+}
+
+BoundedList<UnencryptedRow> UnencryptedRows(const std::vector<ServerFacts>& servers, std::size_t limit) {
+  TopN<Group, decltype(&Worse)> worst(limit, &Worse);
   for (const auto& server : servers) {
     if (!server.sessions) continue;
     for (const auto& group : server.sessions->unencrypted) worst.Add({&server, &group});
   }
-  const Listed<Group> kept = worst.Take();
-  Listed<UnencryptedRow> rows{{}, kept.left_out};
+  const BoundedList<Group> kept = worst.Take();
+  BoundedList<UnencryptedRow> rows{{}, kept.left_out};
   int budget = kMaxJudged;
   for (const auto& one : kept.rows) {
     const auto& group = *one.group;
     rows.rows.push_back({one.server->snapshot.name, group.user, group.client_addr, group.database,
                          group.application_name, group.network == sessions::Network::kLoopback, group.allowed,
-                         group.connections, RuleOf(one, budget)});
+                         LevelOfGroup(group, *one.server), group.connections, RuleOf(one, budget)});
   }
   return rows;
 }
 
 // ---- What each sslmode gets
 
-Remark CellOf(tls::SslMode mode, const tls::Verdict& verdict) {
+Remark CellOf(tls::SslMode mode, const tls::Verdict& verdict, const ServerFacts& facts) {
   if (!verdict.connects) return {Level::kUnknown, "not known"};
   if (!*verdict.connects) return {mode == tls::SslMode::kDisable ? Level::kGood : Level::kWarning, "refused"};
   if (!verdict.encrypted) return {Level::kUnknown, "connects"};
-  return *verdict.encrypted ? Remark{Level::kGood, "encrypted"} : Remark{Level::kWarning, "plaintext"};
+  if (*verdict.encrypted) return {Level::kGood, "encrypted"};
+  return {LevelOf(audit::EndpointPlaintext(facts)), "plaintext"};
 }
 
 // ---- The whole
 
 template <typename T>
-void Add(Listed<T>& list, T item, std::size_t limit) {
+void Add(BoundedList<T>& list, T item, std::size_t limit) {
   if (list.rows.size() < limit) {
     list.rows.push_back(std::move(item));
   } else {
@@ -163,14 +210,14 @@ void Add(Listed<T>& list, T item, std::size_t limit) {
 
 void AddModes(const ServerFacts& facts, const StatusLimits& limits, StatusView& view) {
   std::string why = facts.WhyUnknown("endpoint");
-  if (why.empty() && (!facts.endpoint || !facts.endpoint->reachable)) why = "the port cannot be reached";
+  if (why.empty() && (!facts.endpoint || !facts.endpoint->reachable)) why = "the port is not reachable";
   if (!why.empty()) {
     Add(view.modes_unknown, {facts.snapshot.name, why}, limits.names);
     return;
   }
   ModeRow row{facts.snapshot.name, {}};
   for (std::size_t i = 0; i < tls::kSslModes.size(); ++i)
-    row.cells[i] = CellOf(tls::kSslModes[i], facts.endpoint->sslmodes[i]);
+    row.cells[i] = CellOf(tls::kSslModes[i], facts.endpoint->sslmodes[i], facts);
   Add(view.modes, std::move(row), limits.rows);
 }
 
@@ -196,7 +243,7 @@ void AddCollectors(const ServerFacts& facts, const StatusLimits& limits, StatusV
       why = "without " + Counted(result->incomplete.size(), "part");
     }
     Add(view.collectors,
-        {facts.snapshot.name, collector.name, std::move(state), std::move(why), facts.Age(collector),
+        {facts.snapshot.name, collector.name, std::move(state), std::move(why), audit::AgeOf(collector, facts.now),
          collector.interval},
         limits.rows);
   }
@@ -212,7 +259,7 @@ StatusView ViewOf(const sampling::Snapshots& servers, std::chrono::sys_seconds n
   all.reserve(servers.size());
   for (const auto& server : servers) all.emplace_back(*server, now);
 
-  for (auto& [facts, remarks, level] : Judge(all)) {
+  for (const auto& [level, facts] : Rank(all, limits, view.servers)) {
     ++view.by_level[static_cast<std::size_t>(level)];
     view.up += facts->snapshot.up == true ? 1 : 0;
     view.down += facts->snapshot.up == false ? 1 : 0;
@@ -224,15 +271,11 @@ StatusView ViewOf(const sampling::Snapshots& servers, std::chrono::sys_seconds n
       view.counts.tls += counts.tls;
       view.counts.gss += counts.gss;
       view.counts.local += counts.local;
+      view.counts_level = std::max(view.counts_level, LevelOf(counts, *facts));
     }
     AddUnknown(*facts, limits, view);
     AddModes(*facts, limits, view);
     if (servers.size() <= limits.detailed) AddCollectors(*facts, limits, view);
-    if (view.servers.rows.size() < limits.rows) {
-      view.servers.rows.push_back(RowOf(*facts, std::move(remarks), limits.remarks));
-    } else {
-      ++view.servers.left_out;
-    }
   }
   view.unencrypted_rows = UnencryptedRows(all, limits.rows);
   view.certificates = CertificateRows(all, limits.rows);

@@ -14,8 +14,9 @@
 
 namespace pgtls::status {
 
-// In the order of seriousness. Not to know is worse than a weakness that is known, and never good.
+// By severity. Unknown is worse than a known weakness, and never good.
 enum class Level { kGood, kNote, kWarning, kUnknown, kBad };
+inline constexpr std::size_t kLevels = 5;
 
 // A state in words.
 struct Remark {
@@ -23,7 +24,15 @@ struct Remark {
   std::string text;
 };
 
-// Something that could not be seen on this server.
+// A finding of the audit.
+struct Issue {
+  Level level = Level::kGood;
+  std::string text;  // one line
+  BoundedList<std::string> evidence;
+  std::string why, remedy;
+};
+
+// Something that is not known of this server.
 struct UnknownOn {
   std::string server;
   std::string why;
@@ -43,14 +52,17 @@ struct ServerRow {
   Remark state;                             // up, down …
   std::optional<Remark> own_connection;     // how the exporter's own connection is protected
   std::optional<ConnectionCounts> counts;   // absent: not known
+  Level counts_level = Level::kGood;        // of those that are not encrypted
   std::optional<std::chrono::seconds> age;  // of the counts
-  Listed<Remark> remarks;                   // the worst first
+  BoundedList<Issue> issues;                // the worst first
+  std::size_t unchecked = 0;                // things: the table of what is not checked has them
 };
 
 struct UnencryptedRow {
   std::string server, user, client_addr, database, application;
   bool loopback = false;
   bool allowed = false;
+  Level level = Level::kNote;
   std::size_t connections = 0;
   std::string rule;  // "pg_hba.conf:14  host all all …"; empty where it is not known
 };
@@ -79,7 +91,7 @@ struct CollectorRow {
   std::chrono::milliseconds interval{};
 };
 
-// What could not be looked at, for one reason, on these servers.
+// What could not be checked, for one reason, on these servers.
 struct UnseenRow {
   std::string what, why;
   std::vector<std::string> servers;  // the first of them
@@ -90,22 +102,24 @@ struct StatusView {
   std::chrono::sys_seconds now;
   std::size_t servers_in_all = 0, up = 0, down = 0;  // the rest was not tried yet
   ConnectionCounts counts;                           // on the servers where they are known
-  std::array<std::size_t, 5> by_level{};             // servers, by Level
-  Listed<ServerRow> servers;                         // the worst first
-  Listed<UnencryptedRow> unencrypted_rows;           // not allowed, remote, many connections first
-  Listed<UnknownOn> sessions_unknown;
-  Listed<CertificateRow> certificates;     // the soonest first
-  Listed<UnknownOn> certificates_unknown;  // what is served
-  Listed<ModeRow> modes;
-  Listed<UnknownOn> modes_unknown;
-  Listed<UnseenRow> unseen;
-  Listed<CollectorRow> collectors;  // only where the page is about few servers
+  Level counts_level = Level::kGood;
+  std::array<std::size_t, kLevels> by_level{};   // servers, by Level
+  BoundedList<ServerRow> servers;                // the worst first
+  BoundedList<UnencryptedRow> unencrypted_rows;  // not allowed, remote, many connections first
+  BoundedList<UnknownOn> sessions_unknown;
+  BoundedList<CertificateRow> certificates;     // the soonest first
+  BoundedList<UnknownOn> certificates_unknown;  // what is served
+  BoundedList<ModeRow> modes;
+  BoundedList<UnknownOn> modes_unknown;
+  BoundedList<UnseenRow> unseen;
+  BoundedList<CollectorRow> collectors;  // only where the page is about few servers
 };
 
 struct StatusLimits {
   std::size_t rows = 100;    // of each table
   std::size_t names = 20;    // of servers where something is not known
-  std::size_t remarks = 8;   // on a server
+  std::size_t issues = 8;    // of a server
+  std::size_t evidence = 4;  // lines of an issue
   std::size_t detailed = 1;  // with so many servers or fewer, the collectors are shown too
 };
 

@@ -51,4 +51,7 @@ struct EndpointFacts {
   ClientTls client;
 };
 
+// Is `address` a loopback address? What the server accepts there says nothing about other machines.
+bool IsLoopback(const EndpointFacts& endpoint);
+
 }  // namespace pgtls::tls

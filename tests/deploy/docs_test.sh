@@ -68,7 +68,7 @@ for section in $(config_keys 'unknown: 1'); do
       done | sed -E 's/^collectors\.[a-z]+\.(enabled|interval|timeout)$/collectors.NAME.\1/'
       ;;
     policy)
-      [[ $(config_keys 'policy: {unknown: 1}') == allow_unencrypted ]] || fail 'another key in policy'
+      prefix='policy.' config_keys 'policy: {unknown: 1}' | grep -vx 'policy.allow_unencrypted'
       prefix='policy.allow_unencrypted[].' config_keys 'policy: {allow_unencrypted: [{unknown: 1}]}'
       ;;
     modules) prefix='modules.NAME.' config_keys 'modules: {m: {unknown: 1}}' ;;

@@ -38,9 +38,9 @@ test('says what is so', async () => {
   assert.equal(servers.length, 3);
   const of = (name) => servers.find((row) => row.startsWith(name));
   assert.match(of('db1'), /up[\s\S]*TLSv1\.3, sslmode=verify-full[\s\S]*2 unencrypted[\s\S]*1 unencrypted but allowed, \d TLS/);
-  assert.match(of('db1'), /the certificate expires in 4 days/);
+  assert.match(of('db1'), /The server's certificate expires in 4 days/);
   assert.match(of('blind'), /up[\s\S]*not known[\s\S]*insufficient_privilege/);
-  assert.match(of(image), /down[\s\S]*not known[\s\S]*cannot log in: connection/);
+  assert.match(of(image), /down[\s\S]*not known[\s\S]*Could not log in: nothing listens on that port/);
 
   const unencrypted = await rows(page, 'unencrypted');
   assert.equal(unencrypted.length, 3);
@@ -54,7 +54,7 @@ test('says what is so', async () => {
   assert.ok(certificates.some((row) => /db1[\s\S]*\bverified/.test(row)), certificates.join('\n'));
   assert.ok(certificates.some((row) => /blind[\s\S]*unverified: no sslrootcert/.test(row)), certificates.join('\n'));
   assert.match((await rows(page, 'sslmode'))[0], /plaintext/);
-  assert.match(await page.locator('#sslmode > p').innerText(), /the port cannot be reached/);
+  assert.match(await page.locator('#sslmode > p').innerText(), /the port is not reachable/);
   assert.ok((await rows(page, 'unseen')).length >= 2);
   assert.deepEqual(troubles, []);
   await context.close();
@@ -100,9 +100,22 @@ test('narrows to one server, by a link, and back', async () => {
   await context.close();
 });
 
+test('opens a remedy, and has it open on the server\'s own page', async () => {
+  const { context, page, troubles } = await visit(open);
+  const issue = page.locator('#servers li', { hasText: '2 unencrypted connections' });
+  assert.doesNotMatch(await issue.innerText(), /sslmode=verify-full/);
+  await issue.locator('summary').click();
+  assert.match(await issue.innerText(), /can be read and changed[\s\S]*sslmode=verify-full/);
+  await page.goto(`${open}?server=db1`);
+  assert.match(await issue.innerText(), /can be read and changed[\s\S]*sslmode=verify-full/);
+  assert.deepEqual(troubles, []);
+  await context.close();
+});
+
 test('is used with the keyboard alone', async () => {
   const { context, page } = await visit(`${open}?refresh=off`);
-  const links = await page.locator('a').evaluateAll((all) => all.map((link) => link.getAttribute('href')));
+  const links = await page.locator('a, summary').evaluateAll((all) => all.map((link) => link.getAttribute('href')));
+  assert.ok(links.includes(null), 'the remedies');
   assert.ok(links.length > 10);
   for (const expected of links) {
     await page.keyboard.press('Tab');

@@ -40,9 +40,9 @@ sampling::Snapshots CollectFrom(const std::string& conninfo, const std::vector<s
   return sampling::CollectOnce(config, runtime);
 }
 
-std::vector<ServerReport> CheckServer(const std::string& conninfo) {
-  return Check(CollectFrom(conninfo), std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()));
-}
+std::chrono::sys_seconds Now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
+
+std::vector<ServerReport> CheckServer(const std::string& conninfo) { return Check(CollectFrom(conninfo), Now()); }
 
 // What differs from run to run and from version to version.
 std::string Report(const std::vector<ServerReport>& reports) {
@@ -261,7 +261,7 @@ TEST(ExplainPgTest, AsksTheServerAboutNamesThatDoNotExist) {
       {.hba = "local all postgres trust\nhost all /^app_ 127.0.0.0/8 trust\nhost all app 127.0.0.0/8 trust\n"});
   const auto about = [&](const std::string& user) {
     const auto servers = CollectFrom(server.SocketConninfo(), {user});
-    return Explain(*servers.front(), {.user = user, .database = "erp", .address = "127.0.0.1"}).exit_code;
+    return Explain(*servers.front(), {.user = user, .database = "erp", .address = "127.0.0.1"}, Now()).exit_code;
   };
   EXPECT_EQ(about("app_one"), server.major() >= 16 ? 0 : 1);
   EXPECT_EQ(about("ap"), 1);

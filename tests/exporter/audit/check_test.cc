@@ -88,6 +88,39 @@ TEST(CheckSessions, TellsWhoIsNotEncrypted) {
   EXPECT_THAT(builder.Check()[0].evidence, ElementsAre("user app, database erp, from 10.1.2.3 (psql): 3 connections"));
 }
 
+TEST(CheckSessions, JudgesLoopbackByThePolicy) {
+  sessions::Summary summary;
+  summary.unencrypted = {{"erp", "app", "127.0.0.1", "", sessions::Network::kLoopback, false, 1}};
+  tls::EndpointFacts endpoint;
+  endpoint.address = "127.0.0.1:5432";
+  endpoint.reachable = true;
+  endpoint.plaintext_accepted = true;
+  SnapshotBuilder builder =
+      SnapshotBuilder().Publish(summary).Publish(endpoint).Publish(Posture({"host all app 127.0.0.0/8 scram-sha-256"}));
+  builder.snapshot().connection = sampling::OwnConnection{"disable", "none", "", "", {}, IpAddress::Parse("::1")};
+  const std::pair<config::LoopbackSeverity, std::string> severities[] = {
+      {config::LoopbackSeverity::kNote, "note"},
+      {config::LoopbackSeverity::kWarning, "warning"},
+      {config::LoopbackSeverity::kCritical, "critical"}};
+  for (const auto& [policy, severity] : severities) {
+    builder.snapshot().loopback = policy;
+    EXPECT_THAT(builder.Ids(),
+                IsSupersetOf({severity + " plaintext_sessions_loopback", severity + " wire_plaintext_accepted",
+                              severity + " hba_plaintext_loopback", severity + " exporter_unencrypted"}));
+  }
+}
+
+TEST(CheckSessions, JudgesTheExportersOwnConnection) {
+  const auto judge = [](const std::string& encryption, std::optional<IpAddress> address) {
+    SnapshotBuilder builder;
+    builder.snapshot().connection = sampling::OwnConnection{"prefer", encryption, "", "", {}, std::move(address)};
+    return builder.Ids();
+  };
+  EXPECT_THAT(judge("none", IpAddress::Parse("10.0.0.1")), ElementsAre("warning exporter_unencrypted"));
+  EXPECT_THAT(judge("tls", IpAddress::Parse("10.0.0.1")), IsEmpty());
+  EXPECT_THAT(judge("none", std::nullopt), IsEmpty()) << "a Unix socket";
+}
+
 std::vector<std::string> WithRules(const std::vector<std::string>& lines) {
   return SnapshotBuilder().Publish(Posture(lines)).Ids();
 }
@@ -206,12 +239,12 @@ TEST(CheckWire, JudgesWhatAClientMeets) {
   endpoint.hostname_ok = false;
   endpoint.hostname_error = "mismatch";
   EXPECT_THAT(SnapshotBuilder().Publish(endpoint).Ids(),
-              ElementsAre("critical wire_plaintext_accepted", "warning old_tls_accepted", "warning wrong_host",
-                          "warning chain_not_verified"));
+              ElementsAre("critical wire_plaintext_accepted", "critical chain_not_verified", "warning old_tls_accepted",
+                          "warning wrong_host"));
   endpoint.address = "127.0.0.1:5432";
   endpoint.chain_errors = {"expired", "revoked"};
   EXPECT_THAT(SnapshotBuilder().Publish(endpoint).Ids(),
-              IsSupersetOf({"warning wire_plaintext_accepted", "critical chain_not_verified"}));
+              IsSupersetOf({"note wire_plaintext_accepted", "critical chain_not_verified"}));
   endpoint = Endpoint();
   endpoint.plaintext_accepted = false;
   endpoint.chain_errors.emplace();
@@ -251,7 +284,8 @@ TEST(CheckWire, TellsWhichModeProtectsAClient) {
     return SnapshotBuilder().Publish(endpoint).Ids();
   };
   EXPECT_THAT(judge({true, true}, {true, true}), ElementsAre("fine client_protection"));
-  EXPECT_THAT(judge({true, true}, {false, {}}), ElementsAre("note client_protection_partial"));
+  EXPECT_THAT(judge({true, true}, {false, {}}), ElementsAre("warning client_protection_partial"));
+  EXPECT_THAT(judge({true, true}, {}), ElementsAre("note client_protection_partial")) << "without a root certificate";
   EXPECT_THAT(judge({false, {}}, {false, {}}), ElementsAre("warning client_protection_none"));
   EXPECT_THAT(judge({}, {}), IsEmpty());
 }
@@ -338,7 +372,7 @@ TEST(CheckCertificates, AuthoritiesOfClientsByWhoDependsOnThem) {
   many.push_back(ending);
   EXPECT_THAT(findings(many), ElementsAre("note ca_expired"));
   many.push_back(listless);
-  EXPECT_THAT(findings(many), ElementsAre("warning crl_missing", "note ca_expired"));
+  EXPECT_THAT(findings(many), ElementsAre("note ca_expired", "note crl_missing"));
   EXPECT_THAT(findings(std::vector<tls::ClientAuthority>(30, ending)), ElementsAre("warning ca_expiring"));
 }
 
@@ -462,6 +496,21 @@ TEST(CheckCoverage, NamesWhatWasNotLookedAt) {
   EXPECT_THAT(builder.Ids(),
               ElementsAre("warning collector_failed", "note collector_unsupported", "note collector_disabled"));
   EXPECT_EQ(builder.ExitCode(), 3);
+}
+
+TEST(CheckCoverage, DataThatAreOutdatedOrMissingAreNotKnown) {
+  SnapshotBuilder builder;
+  for (auto& state : builder.snapshot().collectors) {
+    state.interval = seconds(60);
+    state.last_success = kNow - seconds(180);
+  }
+  EXPECT_THAT(builder.Ids(), IsEmpty());
+  builder.snapshot().collectors[0].last_success = kNow - seconds(181);
+  builder.snapshot().collectors[1].result = nullptr;
+  EXPECT_THAT(builder.Ids(), ElementsAre("warning data_stale", "warning not_collected_yet"));
+  EXPECT_EQ(builder.ExitCode(), 3);
+  builder.snapshot().up.reset();
+  EXPECT_THAT(builder.Ids(), ElementsAre("warning data_stale")) << "nothing was tried yet";
 }
 
 TEST(CheckCoverage, SaysOnceThatNobodyCouldLogIn) {

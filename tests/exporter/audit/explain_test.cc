@@ -16,7 +16,22 @@ const config::ExplainOptions kErp = {.user = "erp", .database = "erp", .address 
 
 Explanation About(const hba::Posture& posture, const config::ExplainOptions& question = kErp) {
   SnapshotBuilder builder;
-  return Explain(builder.Publish(posture).snapshot(), question);
+  return Explain(builder.Publish(posture).snapshot(), question, kNow);
+}
+
+// As explain shows it.
+std::string FindingText(const std::string& severity, std::string_view id, const hba::Posture& posture) {
+  const Finding finding = SnapshotBuilder().Publish(posture).Of(id);
+  return severity + ": " + finding.title + " [" + std::string(id) + "]\n  Do: " + finding.remedy + "\n";
+}
+
+TEST(Explain, ShowsFindingsAboutTheRuleThatDecidesOnly) {
+  const hba::Posture posture = Posture({"hostssl all all 10.0.0.0/8 scram-sha-256", "host all all 11.0.0.0/8 trust"});
+  config::ExplainOptions question = kErp;
+  question.encryption = "tls";
+  EXPECT_THAT(About(posture, question).text, Not(HasSubstr("hba_trust")));
+  question.address = "11.0.0.1";
+  EXPECT_THAT(About(posture, question).text, HasSubstr(FindingText("critical", "hba_trust", posture)));
 }
 
 TEST(Explain, NamesTheRuleAndTheVerdict) {
@@ -24,7 +39,9 @@ TEST(Explain, NamesTheRuleAndTheVerdict) {
   Explanation explanation = About(posture);
   EXPECT_EQ(explanation.exit_code, 0);
   EXPECT_EQ(explanation.text,
-            "rule: /data/pg_hba.conf:2: host erp erp 10.0.0.0/8 md5\nadmitted to authentication by method md5\n");
+            "rule: /data/pg_hba.conf:2: host erp erp 10.0.0.0/8 md5\nadmitted to authentication by method md5\n" +
+                FindingText("critical", "hba_plaintext_admitted", posture) +
+                FindingText("warning", "hba_md5", posture));
   config::ExplainOptions tls = kErp;
   tls.encryption = "tls";
   EXPECT_THAT(About(posture, tls).text, HasSubstr("method scram-sha-256"));
@@ -93,6 +110,7 @@ TEST(Explain, DoesNotJudgeByAFileThatMayNotBeInForce) {
   hba::Posture posture = Posture({"hostssl all all all md5"});
   for (const auto doubt : {hba::InForceView::Doubt::kSameSecond, hba::InForceView::Doubt::kPath}) {
     posture.in_force = {std::nullopt, nullptr, doubt};
+    posture.in_force_analysis.reset();
     const Explanation explanation = About(posture);
     EXPECT_EQ(explanation.exit_code, 3);
     EXPECT_THAT(explanation.text, AllOf(HasSubstr("are not known"), HasSubstr("once it is loaded")));
@@ -122,6 +140,7 @@ TEST(Explain, SaysWhatItAssumed) {
 TEST(Explain, JudgesByTheRulesInForceWhileAChangeWaits) {
   hba::Posture posture = Posture({"hostssl all all all md5"});
   posture.in_force = {true, nullptr};
+  posture.in_force_analysis.reset();
   Explanation explanation = About(posture);
   EXPECT_EQ(explanation.exit_code, 3);
   EXPECT_THAT(explanation.text, AllOf(HasSubstr("not known"), HasSubstr("once it is loaded"), HasSubstr("rejected")));
@@ -135,13 +154,17 @@ TEST(Explain, JudgesByTheRulesInForceWhileAChangeWaits) {
 
 TEST(Explain, TellsAServerThatIsDownFromOneThatHidesItsRules) {
   SnapshotBuilder builder;
-  EXPECT_EQ(Explain(builder.snapshot(), kErp).exit_code, 3);
-  EXPECT_THAT(Explain(builder.snapshot(), kErp).text, HasSubstr("monitoring_role.sql"));
+  EXPECT_EQ(Explain(builder.snapshot(), kErp, kNow).exit_code, 3);
+  EXPECT_THAT(Explain(builder.snapshot(), kErp, kNow).text, HasSubstr("monitoring_role.sql"));
+  builder.Change("hba", [](auto& result) { result.incomplete = {{"rules", "insufficient_privilege"}}; });
+  EXPECT_EQ(Explain(builder.snapshot(), kErp, kNow).exit_code, 3);
+  EXPECT_THAT(Explain(builder.snapshot(), kErp, kNow).text,
+              AllOf(HasSubstr("could not be checked"), HasSubstr("hba, part rules: insufficient_privilege")));
   builder.Change("hba", [](auto& result) { result.failure = {FailureReason::kTimeout, "no answer in time"}; });
-  EXPECT_EQ(Explain(builder.snapshot(), kErp).exit_code, 2);
+  EXPECT_EQ(Explain(builder.snapshot(), kErp, kNow).exit_code, 2);
   builder.snapshot().connection_failure = {FailureReason::kConnection, "refused"};
-  EXPECT_EQ(Explain(builder.snapshot(), kErp).exit_code, 2);
-  EXPECT_THAT(Explain(builder.snapshot(), kErp).text, HasSubstr("refused"));
+  EXPECT_EQ(Explain(builder.snapshot(), kErp, kNow).exit_code, 2);
+  EXPECT_THAT(Explain(builder.snapshot(), kErp, kNow).text, HasSubstr("refused"));
 }
 
 TEST(Explain, RefusesQuestionsThatMakeNoSense) {

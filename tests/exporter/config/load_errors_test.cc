@@ -49,7 +49,9 @@ TEST(LoadErrorsTest, UnknownKeysAtEveryLevel) {
        "2:14: collectors.settings: unknown key 'max_series'; known are: enabled, interval, timeout"},
       {"servers: [{name: a, collectors: {hba: {client_addr: true}}}]",
        "1:40: servers[0].collectors.hba: unknown key 'client_addr'; known are: enabled, interval, timeout, max_series"},
-      {"policy: {allow: []}", "1:10: policy: unknown key 'allow'; known are: allow_unencrypted"},
+      {"policy: {allow: []}", "1:10: policy: unknown key 'allow'; known are: allow_unencrypted, loopback"},
+      {"policy: {loopback: error}", "1:20: policy.loopback: expected note, warning or critical"},
+      {"policy: {loopback: [note]}", "1:20: policy.loopback: expected a string"},
       {"policy:\n  allow_unencrypted:\n  - {name: e, users: u}",
        "3:15: policy.allow_unencrypted[0]: unknown key 'users'; known are: name, user, database, client_addr, "
        "application_name, until"},

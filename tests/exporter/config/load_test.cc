@@ -61,6 +61,7 @@ policy:
   allow_unencrypted:
     - {name: legacy-erp, user: erp, database: erp, client_addr: 10.1.2.0/24, until: 2027-01-31}
     - {name: batch, user: batch, client_addr: '::1', application_name: nightly}
+  loopback: warning
 modules:                             # for /probe
   readonly:
     conninfo: user=pg_tls_exporter dbname=postgres sslmode=verify-full sslrootcert=/etc/ssl/db-ca.crt
@@ -125,6 +126,8 @@ TEST(LoadTest, ReadsTheWholeExample) {
   EXPECT_EQ(batch.application_name, "nightly");
   EXPECT_EQ(batch.database, std::nullopt);
   EXPECT_EQ(batch.end(), std::nullopt);
+  EXPECT_EQ(config.policy.loopback, LoopbackSeverity::kWarning);
+  EXPECT_EQ(Policy().loopback, LoopbackSeverity::kNote);
   EXPECT_EQ(orders.policy, config.policy);
 
   ASSERT_EQ(config.modules.size(), 1u);
