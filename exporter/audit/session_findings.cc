@@ -7,6 +7,9 @@
 namespace pgtls::audit {
 namespace {
 
+constexpr const char* kWhyLoopback =
+    "Loopback traffic does not leave the machine, but a proxy on it may have clients elsewhere.";
+
 std::string Line(const sessions::UnencryptedGroup& group) {
   // Physical replication has no database.
   const std::string database = group.database.empty() ? "replication" : "database " + group.database;
@@ -29,12 +32,13 @@ void AddOwnConnection(const Evidence& evidence, Findings& findings) {
   const auto& own = evidence.snapshot.connection;
   if (!own || own->encryption != "none" || !own->address) return;
   const bool loopback = own->address->IsLoopback();
-  findings.push_back({loopback ? LoopbackPlaintext(evidence.snapshot.loopback) : Severity::kWarning,
-                      "exporter_unencrypted",
-                      "The exporter's own connection is not encrypted",
-                      {Printable("sslmode=" + own->sslmode)},
-                      "What it reads (users, addresses, rules of pg_hba.conf) can be read on the network.",
-                      FirstTls(evidence) + "Put sslmode=verify-full (at least require) into the conninfo."});
+  findings.push_back(
+      {loopback ? LoopbackPlaintext(evidence.snapshot.loopback) : Severity::kWarning,
+       "exporter_unencrypted",
+       "The exporter's own connection is not encrypted",
+       {Printable("sslmode=" + own->sslmode)},
+       loopback ? kWhyLoopback : "What it reads (users, addresses, rules of pg_hba.conf) can be read on the network.",
+       FirstTls(evidence) + "Put sslmode=verify-full (at least require) into the conninfo."});
 }
 
 }  // namespace
@@ -71,7 +75,7 @@ void AddSessions(const Evidence& evidence, Findings& findings) {
        "plaintext_sessions_loopback",
        "Loopback connections are not encrypted",
        {},
-       "Loopback traffic does not leave the machine, but a proxy on it may have clients elsewhere.",
+       kWhyLoopback,
        FirstTls(evidence) + "Give these clients sslmode=require, or let them use the Unix socket."});
   add(allowed, "that the policy allows",
       {Severity::kNote,
