@@ -13,8 +13,8 @@ namespace pgtls::files {
 struct ClientFiles {
   // Absent: it verifies none (ssl = off, no ssl_ca_file), or that cannot be known.
   std::optional<tls::ClientVerification> verification;
-  // Why it cannot be known: insufficient_privilege, server_access, not_modelled, openssl_version, or what is wrong with a file. Empty:
-  // it is known.
+  // Why it cannot be known: insufficient_privilege, server_access, not_modelled, openssl_version, or what is wrong with
+  // a file. Empty: it is known.
   std::string problem;
   // Lists of the server's settings that decide about no authority that is known.
   std::vector<tls::ListFile> other_lists;

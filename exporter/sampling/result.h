@@ -77,7 +77,7 @@ struct ServerSnapshot {
   std::optional<Failure> connection_failure;
   std::optional<OwnConnection> connection;
   config::LoopbackSeverity loopback = config::LoopbackSeverity::kNote;  // of the policy, for the audit
-  std::vector<CollectorState> collectors;  // the enabled ones
+  std::vector<CollectorState> collectors;                               // the enabled ones
   std::vector<const CollectorType*> disabled;
   metrics::SharedSamples health;  // what the exporter's own metrics say of the server as a whole
 

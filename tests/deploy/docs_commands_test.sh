@@ -81,6 +81,7 @@ run() {
     'pg_tls_exporter config-check --config.file=F') expect 0 ': ok' "${1/=F/=$work/config.yml}" ;;
     'pg_tls_exporter config-check --config.file=…') expect 0 ': ok' "${1/=…/=$work/config.yml}" ;;
     'pg_tls_exporter check --config.file=/etc/'*) expect 2 'pg_hba.conf:3: host erp erp 10.1.2.0/24' "$1" ;;
+    'pg_tls_exporter check') expect 2 'pg_hba.conf:3: host erp erp 10.1.2.0/24' "$1 --config.file=/etc/pg_tls_exporter/config.yml" ;;
     'pg_tls_exporter explain') expect 0 '--encryption' "$1 --help" ;;
     'pg_tls_exporter metrics') expect 0 'pg_tls_unencrypted_connections' "$1" ;;
     *'pg_tls_exporter --config.file=/etc/pg_tls_exporter/config.yml') serves "$1" 'curl -sf http://127.0.0.1:9743/metrics' ;;
