@@ -17,7 +17,7 @@ inline constexpr std::chrono::days kCertificateEndsAhead{30};  // a warning
 inline constexpr std::chrono::days kCertificateEndsSoon{7};    // critical
 // Authorities renew their revocation lists days, not weeks, ahead: an earlier warning would never go away.
 inline constexpr std::chrono::days kListEndsAhead{2};
-// A collector's data are outdated after so many of its intervals without a success.
+// Number of a collector's intervals without a success after which its data are outdated.
 inline constexpr int kIntervalsUntilStale = 3;
 
 // Of a certificate that verifications depend on. kFine: neither is near.

@@ -1,5 +1,5 @@
-// The functions of deploy/sql/monitoring_role.sql that this role may call, by proname and proargnames. Believed only
-// where a superuser owns them: whoever owns the schema could put others in their place.
+// The functions of deploy/sql/monitoring_role.sql that this role may call, by proname and proargnames. Only those
+// that a superuser owns are trusted: the owner of the schema could replace the others.
 #pragma once
 
 // A literal, since the texts of queries are put together at compile time.
