@@ -1,4 +1,4 @@
-# Everything comes from Debian 12; deploy/install-dependencies.sh installs it.
+# Everything comes from Debian 12 or 13; deploy/install-dependencies.sh installs it.
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing of the Debian 12 packages that this project needs. Quick and silent when nothing is missing.
+# Installs what is missing of the packages that this project needs, on Debian 12 and 13. Quick and silent when nothing is missing.
 #   deploy/install-dependencies.sh [build|demo|prometheus|unit|test|bench|package|format]      (default: build)
 #   build       to compile the exporter
 #   demo        and to run deploy/demo.sh
@@ -15,13 +15,24 @@ set -eu
 
 kind=${1:-build}
 
-build='ca-certificates clang-19 lld-19 cmake ninja-build pkg-config libc6-dev libstdc++-12-dev libpq-dev libssl-dev zlib1g-dev
-  libcrypt-dev libfmt-dev nlohmann-json3-dev libyaml-cpp-dev libasio-dev libcli11-dev libcivetweb-dev prometheus-cpp-dev'
-demo='postgresql-15 postgresql-client-15 openssl curl procps util-linux socat'
+# What has another name in each release: that of the distribution's own C++ library and PostgreSQL.
+. /etc/os-release
+case ${VERSION_ID:-} in
+  12) libstdcxx=12 postgresql=15 ;;
+  13) libstdcxx=14 postgresql=17 ;;
+  *)
+    echo "install-dependencies.sh knows Debian 12 and 13; this is ${PRETTY_NAME:-another system}." >&2
+    exit 1
+    ;;
+esac
+
+build="ca-certificates clang-19 lld-19 cmake ninja-build pkg-config libc6-dev libstdc++-$libstdcxx-dev libpq-dev libssl-dev zlib1g-dev
+  libcrypt-dev libfmt-dev nlohmann-json3-dev libyaml-cpp-dev libasio-dev libcli11-dev libcivetweb-dev prometheus-cpp-dev"
+demo="postgresql-$postgresql postgresql-client-$postgresql openssl curl procps util-linux socat"
 prometheus='prometheus prometheus-alertmanager iproute2'
 unit='libgtest-dev libgmock-dev openssl curl python3 python3-jsonschema git jsonnet systemd groff-base'
 format='clang-format-19 shellcheck'
-test='clang-tidy-19 libclang-rt-19-dev patchelf krb5-kdc krb5-admin-server krb5-user pgbouncer sslscan chromium fonts-dejavu-core'
+test='clang-tidy-19 libclang-rt-19-dev patchelf mmdebstrap krb5-kdc krb5-admin-server krb5-user pgbouncer sslscan chromium fonts-dejavu-core'
 bench='libbenchmark-dev wrk prometheus-postgres-exporter gnuplot-nox'
 package='dpkg-dev file'
 

@@ -10,7 +10,8 @@
 #     tsan    tests that cross threads, thread sanitizer
 #     fuzz    every fuzz target over its corpus and a fixed number of runs; minutes
 #     tidy    clang-tidy; half an hour the first time, verdicts are cached
-#     package the Debian package, built and installed in a clean Debian 12; needs root
+#     debian13 hermetic tests and the demo in a Debian 13 of its own, without sanitizers; needs root
+#     package the Debian packages, built and installed in a clean Debian 12 and a clean Debian 13; needs root
 #   tests/run.sh one FOLDER [FILTER]   the tests of one folder that match GoogleTest's filter, for example: one hba 'Tokenize.*'
 # PGTLS_PRESET        preset that `one` builds: asan (default) or dev
 # PGTLS_TEST_MAJOR    version of PostgreSQL that `one` runs, 14 to 19 (default 15)
@@ -19,7 +20,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-all='format asan pg e2e tsan'
+all='format asan pg e2e tsan debian13'
 extra='unit fuzz tidy package'
 jobs=$(nproc)
 export CMAKE_BUILD_PARALLEL_LEVEL=$jobs CTEST_OUTPUT_ON_FAILURE=1 CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$PWD
@@ -128,7 +129,8 @@ fi
 wants tsan && step "build with thread sanitizer" build tsan tsan_tests && step "tsan tests" run tsan tsan
 wants fuzz && step "build fuzz targets" build fuzz fuzz_tests && step "fuzz tests" run fuzz fuzz
 wants tidy && step "clang-tidy" tests/tidy.py
-wants package && step "Debian package" tests/deploy/debian_package_test.sh
+wants debian13 && step "Debian 13" tests/deploy/debian13_test.sh
+wants package && step "Debian packages" tests/deploy/debian_package_test.sh
 
 echo
 if ((${#failed[@]})); then

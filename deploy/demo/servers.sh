@@ -17,7 +17,6 @@ make_certificates() {
   issue partner 365 /CN=partner 'extendedKeyUsage = clientAuth'
 }
 
-bin=/usr/lib/postgresql/15/bin
 server_user=$(id -un)
 if [[ $(id -u) == 0 ]]; then server_user=postgres; fi
 # PostgreSQL refuses to run as root.
@@ -41,6 +40,8 @@ is_a_second_old() { [[ -z $(find "$1" -newermt '-1 second') ]]; }
 declare -A port_of
 start_server() {
   local name=$1 data=$run/$1/data
+  # The newest one that is installed.
+  bin=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
   port_of[$name]=$(free_port "$2")
   mkdir "$run/$name"
   [[ $(id -u) != 0 ]] || chown postgres "$run/$name"

@@ -34,7 +34,7 @@ bool LocalOpinion(unsigned long error) {
   }
 }
 
-std::string GroupName(SSL* ssl) {
+std::string NameOfServersKey(SSL* ssl) {
   EVP_PKEY* raw = nullptr;
   if (SSL_get_peer_tmp_key(ssl, static_cast<void*>(&raw)) != 1 || raw == nullptr) return "";
   const EvpPkeyPtr key(raw);
@@ -43,6 +43,15 @@ std::string GroupName(SSL* ssl) {
   if (EVP_PKEY_get_group_name(key.get(), name.data(), name.size(), &length) == 1 && length > 0) return name.data();
   const char* const type = EVP_PKEY_get0_type_name(key.get());
   return type == nullptr ? "" : type;
+}
+
+std::string GroupName(SSL* ssl) {
+  std::string name = NameOfServersKey(ssl);
+#if OPENSSL_VERSION_NUMBER >= 0x30200000L
+  // With a hybrid (X25519MLKEM768) there is no such key.
+  if (const char* const group = SSL_get0_group_name(ssl); name.empty() && group != nullptr) name = group;
+#endif
+  return name;
 }
 
 }  // namespace

@@ -1,10 +1,14 @@
 #!/bin/bash
-# The Debian package in a clean Debian 12: installed, run as its user, upgraded, removed, purged. Runs as root; a few minutes.
-#   tests/deploy/debian_package_test.sh [PACKAGE.deb]     (default: builds it)
+# The package of each Debian release in a clean system of that release: installed, run as its user, upgraded, removed, purged. Runs as
+# root; a few minutes.
+#   tests/deploy/debian_package_test.sh [SUITE]     (default: bookworm and trixie)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-package=${1:-$(deploy/package.sh)}
-command -v debootstrap >/dev/null || apt-get install -y -q debootstrap >/dev/null
+if (($# == 0)); then
+  for suite in bookworm trixie; do "$0" $suite; done
+  exit
+fi
+suite=$1
 work=$(mktemp -d)
 root=$work/root
 pid=
@@ -15,12 +19,15 @@ cleanup() {
 }
 trap cleanup EXIT
 
-# From where this machine has its own packages.
-# shellcheck disable=SC2016  # apt-get's own variables
-mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' | awk '$2 == "bookworm" {print $1; exit}')
-debootstrap --variant=minbase --include=ca-certificates bookworm "$root" "${mirror:-http://deb.debian.org/debian}" >"$work/log" ||
-  { tail -n 20 "$work/log" >&2; exit 1; }
-cp -r /etc/apt/apt.conf.d/. "$root/etc/apt/apt.conf.d/"
+# Built where the compiler is, and installed where nothing is.
+if [[ $suite == "$(. /etc/os-release && echo "$VERSION_CODENAME")" ]]; then
+  package=$(deploy/package.sh)
+else
+  builder=$(tests/support/debian-root.sh "$suite")
+  package=$(tests/support/in-root.sh "$builder" deploy/package.sh)
+  package=$builder/var/${package#/src/}
+fi
+tests/support/debian-root.sh "$suite" "$root" >"$work/log"
 mount -t proc proc "$root/proc"
 inside() { chroot "$root" env DEBIAN_FRONTEND=noninteractive LC_ALL=C "$@"; }
 fail() {
@@ -80,4 +87,4 @@ inside dpkg -r pg-tls-exporter >"$work/log"
 inside dpkg -P pg-tls-exporter >"$work/log" 2>&1
 [[ ! -e $root/etc/pg_tls_exporter ]] || fail 'a purge left the configuration'
 [[ -z $(find "$root/usr" -name '*pg_tls_exporter*' -print -quit) ]] || fail 'a purge left files'
-echo 'The package installs, runs, upgrades and goes.'
+echo "${package##*/} installs, runs, upgrades and goes on $suite."

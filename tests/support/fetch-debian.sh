@@ -9,17 +9,12 @@ set -euo pipefail
 (($# >= 2)) || { echo 'usage: fetch-debian.sh SUITE PACKAGE…' >&2; exit 2; }
 suite=$1
 shift
-if [[ $(id -u) == 0 ]]; then
-  cache=${PGTLS_CACHE:-/var/cache/pg_tls_exporter}
-else
-  cache=${PGTLS_CACHE:-$HOME/.cache/pg_tls_exporter}
-fi
+# shellcheck source=tests/support/debian.sh
+. "$(dirname "$0")/debian.sh"
 name=debian-$suite-$(IFS=-; echo "$*")
 target=$cache/$name
 [[ ! -d $target ]] || { echo "$target"; exit 0; }
 
-mkdir -p "$cache"
-chmod 755 "$cache"
 exec 9>"$cache/$name.lock"
 flock 9
 [[ ! -d $target ]] || { echo "$target"; exit 0; }
@@ -27,9 +22,6 @@ flock 9
 work=$(mktemp -d "$cache/fetch-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
-# From where this machine has its own packages.
-# shellcheck disable=SC2016  # apt-get's own variables
-mirror=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages' | awk '$2 == "bookworm" {print $1; exit}')
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 mkdir -p "$work"/{etc/preferences.d,state/lists/partial,cache/archives/partial,root}
 : >"$work/state/status"
@@ -37,7 +29,7 @@ mkdir -p "$work"/{etc/preferences.d,state/lists/partial,cache/archives/partial,r
 base=$suite
 [[ $suite != experimental ]] || base=sid
 for each in "$base" "$suite"; do
-  echo "deb [signed-by=$keyring] ${mirror:-http://deb.debian.org/debian} $each main"
+  echo "deb [signed-by=$keyring] $mirror $each main"
 done | uniq >"$work/etc/sources.list"
 if [[ $suite == experimental ]]; then
   cat >"$work/etc/preferences" <<EOF

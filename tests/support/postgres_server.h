@@ -51,7 +51,7 @@ class PostgresServer {
 
   int major() const { return options_.major; }
   // Built by Debian: with GSS, LDAP and psql. The others have none of them.
-  bool is_debian() const { return options_.major == 15 || options_.major == 19; }
+  bool is_debian() const { return bin_.contains("/usr/lib/postgresql/"); }
   int port() const { return port_; }
   // Where its programs are.
   const std::string& bin_dir() const { return bin_; }
