@@ -18,7 +18,7 @@
 #include "exporter/files/start_answers.h"
 #include "exporter/files/start_files.h"
 #include "exporter/files/start_rows.h"
-#include "exporter/sampling/sql_collector.h"
+#include "exporter/postgres/versioned_sql.h"
 #include "exporter/wire/wire_client.h"
 
 namespace pgtls::collectors {
@@ -29,16 +29,16 @@ using tls::CertificateInventory;
 // ---- SQL
 
 // What else it asks: start_answers.h.
-constexpr std::array kFilesSql = {sampling::VersionedSql{140000, R"(
+constexpr std::array kFilesSql = {postgres::VersionedSql{140000, R"(
 SELECT role, path, problem, data, whole
 FROM tls_exporter.certificate_files()
 )"}};
 // Of an older deploy/sql/monitoring_role.sql.
-constexpr std::array kOldFilesSql = {sampling::VersionedSql{140000, R"(
+constexpr std::array kOldFilesSql = {postgres::VersionedSql{140000, R"(
 SELECT role, path, problem, data, false AS whole
 FROM tls_exporter.certificate_files()
 )"}};
-constexpr std::array kKeySql = {sampling::VersionedSql{140000, R"(
+constexpr std::array kKeySql = {postgres::VersionedSql{140000, R"(
 SELECT path, problem
 FROM tls_exporter.private_key_file()
 )"}};
@@ -292,13 +292,13 @@ class Collector : public sampling::Collector {
     db::Session& session = *context.session;
     const int version = session.server_version();
     const db::Statement files = answers.access.whole
-                                    ? sampling::StatementFor("certificates_files", kFilesSql, version)
-                                    : sampling::StatementFor("certificates_old_files", kOldFilesSql, version);
+                                    ? postgres::StatementFor("certificates_files", kFilesSql, version)
+                                    : postgres::StatementFor("certificates_old_files", kOldFilesSql, version);
     const db::Result result = co_await session.Query(files, {}, context.deadline);
     const std::vector<files::ServerFileRow> rows = ReadRows(result);
     std::optional<files::ServerFileRow> key;
     if (answers.access.private_key) {
-      const db::Statement statement = sampling::StatementFor("certificates_key", kKeySql, version);
+      const db::Statement statement = postgres::StatementFor("certificates_key", kKeySql, version);
       const db::Result row = co_await session.Query(statement, {}, context.deadline);
       if (row.rows() > 0) {
         key = files::ServerFileRow{"key", std::string(row.Text(0, row.Column("path")).value_or("")),

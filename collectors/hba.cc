@@ -18,6 +18,7 @@
 #include "exporter/hba/posture.h"
 #include "exporter/metrics/series_cap.h"
 #include "exporter/metrics/tally.h"
+#include "exporter/postgres/driver.h"
 
 namespace pgtls::collectors {
 namespace {
@@ -342,6 +343,7 @@ constexpr sampling::CollectorType kType = {
                .timeout = std::chrono::seconds(10),
                .options = [] { return config::CollectorOptions(HbaOptions()); },
                .keys = kKeys},
+    .kinds = postgres::kOnlyThis,
     .explain = [](std::vector<std::string> names,
                   config::CollectorOptions& options) { options.As<HbaOptions>().names = std::move(names); },
 };

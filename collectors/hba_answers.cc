@@ -9,13 +9,13 @@
 #include <utility>
 
 #include "collectors/hba_sql.h"
-#include "exporter/sampling/own_connection.h"
+#include "exporter/postgres/own_connection.h"
 
 namespace pgtls::collectors {
 namespace {
 
-db::Statement Statement(const db::Session& session, const char* name, std::span<const sampling::VersionedSql> sql) {
-  return sampling::StatementFor(name, sql, session.server_version());
+db::Statement Statement(const db::Session& session, const char* name, std::span<const postgres::VersionedSql> sql) {
+  return postgres::StatementFor(name, sql, session.server_version());
 }
 
 db::Statement FilesStatement(const db::Session& session, const HbaAccess& access) {
@@ -43,7 +43,7 @@ void AddRequests(const db::Session& session, const HbaAccess& access, const samp
     requests.push_back({Statement(session, "hba_connections", kHbaConnectionsSql), OwnSessions(own)});
 }
 
-void TakeSessions(sampling::Sessions sessions, HbaAnswers& answers) {
+void TakeSessions(postgres::Sessions sessions, HbaAnswers& answers) {
   answers.disturbed = sessions.unsure;
   answers.own = std::move(sessions.own);
   answers.connections = db::Answer(std::move(sessions.rows));
@@ -58,7 +58,7 @@ void Assign(std::vector<db::Answer>::iterator first, sampling::OwnBackends& own,
   answers.catalog = std::move(*first++);
   if (!answers.access.sees_stats) return;
   if (*first) {
-    TakeSessions(sampling::JudgeSessions(std::move(**first), own, time), answers);
+    TakeSessions(postgres::JudgeSessions(std::move(**first), own, time), answers);
   } else {
     answers.connections = std::move(*first);
   }
@@ -136,7 +136,7 @@ asio::awaitable<void> AskHbaView(db::Session& session, HbaAnswers& answers, Dead
 asio::awaitable<void> AskHbaConnections(db::Session& session, sampling::OwnBackends& own_backends, HbaAnswers& answers,
                                         Deadline deadline) {
   const db::Statement statement = Statement(session, "hba_connections", kHbaConnectionsSql);
-  sampling::Sessions sessions = co_await sampling::QuerySessions(
+  postgres::Sessions sessions = co_await postgres::QuerySessions(
       session, own_backends, statement, [&own_backends] { return OwnSessions(own_backends); }, deadline);
   TakeSessions(std::move(sessions), answers);
   answers.disturbed = false;

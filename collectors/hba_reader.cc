@@ -11,7 +11,7 @@
 
 #include "collectors/hba_sql.h"
 #include "exporter/base/error.h"
-#include "exporter/sampling/own_connection.h"
+#include "exporter/postgres/own_connection.h"
 
 namespace pgtls::collectors {
 namespace {
@@ -211,7 +211,7 @@ class Reader {
     if (patterns.empty() || !reading_.catalog_complete) co_return;
     db::Parameters parameters = {fmt::format("{}", fmt::join(patterns, "\n")),
                                  fmt::format("{}", fmt::join(names, "\n"))};
-    db::Statement statement = sampling::StatementFor("hba_regex", kHbaRegexSql, session_.server_version());
+    db::Statement statement = postgres::StatementFor("hba_regex", kHbaRegexSql, session_.server_version());
     const db::Answer rows = co_await session_.Ask(std::move(statement), std::move(parameters), deadline_);
     if (!rows) {
       Miss("regular_expressions", rows.error());

@@ -3,13 +3,13 @@
 
 #include <array>
 
-#include "exporter/sampling/sql_collector.h"
-#include "exporter/sampling/trusted_functions.h"
+#include "exporter/postgres/trusted_functions.h"
+#include "exporter/postgres/versioned_sql.h"
 
 namespace pgtls::collectors {
 
 // What this role may use.
-inline constexpr std::array kHbaAccessSql = {sampling::VersionedSql{140000, R"(
+inline constexpr std::array kHbaAccessSql = {postgres::VersionedSql{140000, R"(
 WITH ours AS ()" PGTLS_TRUSTED_FUNCTIONS_SQL R"()
 SELECT EXISTS (SELECT FROM ours WHERE proname = 'hba_rules') AS rules_function,
        EXISTS (SELECT FROM ours WHERE proname = 'hba_files') AS files_function,
@@ -28,7 +28,7 @@ SELECT EXISTS (SELECT FROM ours WHERE proname = 'hba_rules') AS rules_function,
 // may be secret. It is handled as encode(…, 'escape') writes bytes (a backslash as \134), which is ASCII whatever the
 // file holds. The options without those that hold a secret. A message is cut where it may quote one. The same text as
 // in tls_exporter.hba_rules().
-inline constexpr std::array kHbaRulesSql = {sampling::VersionedSql{140000, R"(
+inline constexpr std::array kHbaRulesSql = {postgres::VersionedSql{140000, R"(
 WITH rule AS MATERIALIZED (
   SELECT r.*, coalesce(to_jsonb(r) ->> 'file_name', current_setting('hba_file')) AS file,
          (to_jsonb(r) ->> 'rule_number')::integer AS number
@@ -69,10 +69,10 @@ LEFT JOIN logical l ON l.file = r.file AND l.line_number = r.line_number
 ORDER BY r.ordinality
 )"}};
 inline constexpr std::array kHbaRulesFunctionSql = {
-    sampling::VersionedSql{140000, "SELECT * FROM tls_exporter.hba_rules() ORDER BY ordinality"}};
+    postgres::VersionedSql{140000, "SELECT * FROM tls_exporter.hba_rules() ORDER BY ordinality"}};
 
 // The rules alone, for a role that may execute pg_hba_file_rules() but not read files.
-inline constexpr std::array kHbaViewSql = {sampling::VersionedSql{140000, R"(
+inline constexpr std::array kHbaViewSql = {postgres::VersionedSql{140000, R"(
 SELECT coalesce(to_jsonb(r) ->> 'file_name', (SELECT setting FROM pg_settings WHERE name = 'hba_file'), '') AS file,
        r.line_number, (to_jsonb(r) ->> 'rule_number')::integer AS rule_number, r.type,
        array_to_string(r.database, E'\n') AS databases, array_to_string(r.user_name, E'\n') AS users,
@@ -92,7 +92,7 @@ FROM pg_hba_file_rules() WITH ORDINALITY r ORDER BY r.ordinality
 // out, where changes are routine, and the data directory where the server's own start, a new log file or ALTER SYSTEM
 // explains its last change; those above it always: a running server does not move. The same text as in
 // tls_exporter.hba_files().
-inline constexpr std::array kHbaFilesSql = {sampling::VersionedSql{140000, R"(
+inline constexpr std::array kHbaFilesSql = {postgres::VersionedSql{140000, R"(
 WITH RECURSIVE file(path, depth) AS (
   SELECT current_setting('hba_file') COLLATE "C", 0
   UNION
@@ -146,10 +146,10 @@ WHERE s.modification IS NOT NULL
 ORDER BY 4, 1
 )"}};
 inline constexpr std::array kHbaFilesFunctionSql = {
-    sampling::VersionedSql{140000, "SELECT * FROM tls_exporter.hba_files()"}};
+    postgres::VersionedSql{140000, "SELECT * FROM tls_exporter.hba_files()"}};
 
 // Roles, memberships (whatever their options: pg_hba asks for membership), databases. $1: at most so many rows.
-inline constexpr std::array kHbaCatalogSql = {sampling::VersionedSql{140000, R"(
+inline constexpr std::array kHbaCatalogSql = {postgres::VersionedSql{140000, R"(
 SELECT * FROM (
   SELECT 'role' AS kind, rolname::text AS name, NULL AS of_group FROM pg_roles
   UNION ALL
@@ -162,7 +162,7 @@ SELECT * FROM (
 
 // Which names match which patterns, one pattern a line in $1. The authentication code matches bytes by the C collation,
 // before it knows of a database's encoding, so bytes are compared here too. $2: more names, one a line.
-inline constexpr std::array kHbaRegexSql = {sampling::VersionedSql{160000, R"(
+inline constexpr std::array kHbaRegexSql = {postgres::VersionedSql{160000, R"(
 WITH encoding AS (
   SELECT CASE WHEN getdatabaseencoding() IN ('UTF8', 'SQL_ASCII') THEN 'LATIN1' ELSE getdatabaseencoding() END AS name
 )
@@ -179,7 +179,7 @@ WHERE convert_from(convert_to(n.name, getdatabaseencoding()), e.name)
 // that may be the exporter's, by their pid ($1) or since they are younger than a login of its own ($2, seconds), stand
 // alone. pg_stat_ssl and pg_stat_gssapi leave out a client whose address the server cannot print (client_port is null
 // then); the function below them has it, and is called for such a client alone.
-inline constexpr std::array kHbaConnectionsSql = {sampling::VersionedSql{140000, R"(
+inline constexpr std::array kHbaConnectionsSql = {postgres::VersionedSql{140000, R"(
 SELECT a.usename, a.datname, CASE WHEN a.client_port <> -1 THEN host(a.client_addr) END AS address,
        a.client_port = -1 AS unix_socket, coalesce(s.ssl, f.ssl) AS ssl,
        coalesce(g.encrypted, f.gss_enc, false) AS gss,

@@ -17,8 +17,9 @@
 #include "exporter/config/collector_schema.h"
 #include "exporter/metrics/series_cap.h"
 #include "exporter/metrics/tally.h"
-#include "exporter/sampling/own_connection.h"
-#include "exporter/sampling/sql_collector.h"
+#include "exporter/postgres/driver.h"
+#include "exporter/postgres/own_connection.h"
+#include "exporter/postgres/versioned_sql.h"
 #include "exporter/sessions/address_label.h"
 #include "exporter/sessions/exemptions.h"
 #include "exporter/sessions/session.h"
@@ -43,7 +44,7 @@ using sessions::Session;
 // (client_port is null then); how it is protected is in the function below them, which is called for such a client
 // alone. This very session is left out here, whichever backend a pooler lends it; the exporter's others are known by
 // pid and start. The first row is always there, with nulls for a session where there is none.
-constexpr std::array kSql = {sampling::VersionedSql{120000, R"(
+constexpr std::array kSql = {postgres::VersionedSql{120000, R"(
 WITH me AS MATERIALIZED (
   SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all,
          (extract(epoch FROM pg_catalog.statement_timestamp()) * 1000000)::pg_catalog.int8 AS now_us,
@@ -144,7 +145,7 @@ constexpr std::array kDescs = {
 class Snapshot {
  public:
   // Throws Error where the role does not see other sessions.
-  explicit Snapshot(const sampling::Sessions& sessions) : rows_(sessions.rows), own_(sessions.own) {
+  explicit Snapshot(const postgres::Sessions& sessions) : rows_(sessions.rows), own_(sessions.own) {
     if (!rows_.RequireBool(0, rows_.Column("sees_all"))) {
       const std::string role(rows_.RequireText(0, rows_.Column("blind_role")));
       throw Error(FailureReason::kInsufficientPrivilege,
@@ -355,10 +356,10 @@ class Collector : public sampling::Collector {
   asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
     const auto& options = context.config.options.As<SessionsOptions>();
     const int server_version = context.session->server_version();
-    const db::Statement statement = sampling::StatementFor("sessions", kSql, server_version);
+    const db::Statement statement = postgres::StatementFor("sessions", kSql, server_version);
     sessions::Collection collection{.asked = std::chrono::steady_clock::now(), .max_series = options.max_series};
-    const sampling::Sessions sessions =
-        co_await sampling::QuerySessions(*context.session, context.own_backends, statement, nullptr, context.deadline);
+    const postgres::Sessions sessions =
+        co_await postgres::QuerySessions(*context.session, context.own_backends, statement, nullptr, context.deadline);
     const Snapshot snapshot(sessions);
     collection.now_us = snapshot.now_us();
     collection.postmaster_start_us = snapshot.postmaster_start_us();
@@ -379,7 +380,7 @@ class Collector : public sampling::Collector {
 
  private:
   // The server, its sessions, the configuration, and the day (exemptions end with one).
-  static Digest Shown(const sampling::Context& context, const sampling::Sessions& sessions, const Snapshot& snapshot) {
+  static Digest Shown(const sampling::Context& context, const postgres::Sessions& sessions, const Snapshot& snapshot) {
     constexpr std::int64_t kDayUs = std::int64_t{24} * 60 * 60 * 1'000'000;
     Digester digester;
     digester.Number(context.config_version);
@@ -426,6 +427,7 @@ constexpr sampling::CollectorType kType = {
                .timeout = std::chrono::seconds(5),
                .options = [] { return config::CollectorOptions(SessionsOptions()); },
                .keys = kKeys},
+    .kinds = postgres::kOnlyThis,
 };
 
 }  // namespace

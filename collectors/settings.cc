@@ -11,8 +11,9 @@
 #include "collectors/settings_parts.h"
 #include "exporter/base/error.h"
 #include "exporter/base/text.h"
-#include "exporter/sampling/sql_collector.h"
-#include "exporter/sampling/trusted_functions.h"
+#include "exporter/postgres/driver.h"
+#include "exporter/postgres/trusted_functions.h"
+#include "exporter/postgres/versioned_sql.h"
 #include "exporter/settings/boolean.h"
 #include "exporter/settings/server_settings.h"
 
@@ -33,7 +34,7 @@ using settings::ServerSettings;
   "'oauth_validator_libraries', 'listen_addresses', 'port', 'unix_socket_directories', 'hba_file', 'ident_file', " \
   "'hosts_file', 'data_directory')) AND name <> 'ssl_passphrase_command'"
 
-constexpr std::array kAccessSql = {sampling::VersionedSql{120000, R"(
+constexpr std::array kAccessSql = {postgres::VersionedSql{120000, R"(
 SELECT pg_catalog.current_setting('server_version') AS server_version,
        extract(epoch FROM pg_catalog.pg_conf_load_time()) AS load_time,
        pg_catalog.pg_has_role(current_user, 'pg_read_all_settings', 'USAGE') AS sees_settings,
@@ -44,20 +45,20 @@ SELECT pg_catalog.current_setting('server_version') AS server_version,
 )"}};
 
 // pending_restart is told for every setting that waits; the others only for those that belong here.
-constexpr std::array kSettingsSql = {sampling::VersionedSql{
+constexpr std::array kSettingsSql = {postgres::VersionedSql{
     120000,
     "SELECT name, CASE WHEN relevant THEN setting END AS setting, vartype, pending_restart, relevant, source "
     "FROM (SELECT *, " PGTLS_RELEVANT
     " AS relevant FROM pg_catalog.pg_settings) s WHERE relevant OR pending_restart ORDER BY name"}};
 
-constexpr std::array kFilesSql = {sampling::VersionedSql{
+constexpr std::array kFilesSql = {postgres::VersionedSql{
     120000, "SELECT sourcefile, sourceline, name, CASE WHEN " PGTLS_RELEVANT
             " THEN setting END AS setting, error FROM pg_catalog.pg_file_settings ORDER BY seqno"}};
 constexpr std::array kFilesFunctionSql = {
-    sampling::VersionedSql{120000, "SELECT * FROM tls_exporter.file_settings() ORDER BY seqno"}};
+    postgres::VersionedSql{120000, "SELECT * FROM tls_exporter.file_settings() ORDER BY seqno"}};
 
 // Only sslmode of the conninfo: it has passwords cut out, but host names and paths are nobody's business either.
-constexpr std::array kWalReceiverSql = {sampling::VersionedSql{120000, R"(
+constexpr std::array kWalReceiverSql = {postgres::VersionedSql{120000, R"(
 SELECT sender_host, sender_port,
        pg_catalog.substring(conninfo, '(?:^| )sslmode=([a-z-]+)') AS sslmode
 FROM pg_catalog.pg_stat_wal_receiver WHERE pid IS NOT NULL
@@ -228,14 +229,14 @@ void Render(const ServerSettings& settings, Sink& sink) {
 
 // What this role may ask for, beside the access itself.
 std::vector<db::Request> RequestsFor(const Access& access, int version) {
-  std::vector<db::Request> requests = {{sampling::StatementFor("settings", kSettingsSql, version), {}}};
+  std::vector<db::Request> requests = {{postgres::StatementFor("settings", kSettingsSql, version), {}}};
   if (access.has_function) {
-    requests.push_back({sampling::StatementFor("settings_files_function", kFilesFunctionSql, version), {}});
+    requests.push_back({postgres::StatementFor("settings_files_function", kFilesFunctionSql, version), {}});
   } else if (access.sees_files) {
-    requests.push_back({sampling::StatementFor("settings_files", kFilesSql, version), {}});
+    requests.push_back({postgres::StatementFor("settings_files", kFilesSql, version), {}});
   }
   if (access.sees_stats)
-    requests.push_back({sampling::StatementFor("settings_wal_receiver", kWalReceiverSql, version), {}});
+    requests.push_back({postgres::StatementFor("settings_wal_receiver", kWalReceiverSql, version), {}});
   return requests;
 }
 
@@ -269,7 +270,7 @@ class Collector : public sampling::Collector {
     const int version = session.server_version();
     std::vector<db::Request> requests;
     if (access_) requests = RequestsFor(*access_, version);
-    requests.insert(requests.begin(), {sampling::StatementFor("settings_access", kAccessSql, version), {}});
+    requests.insert(requests.begin(), {postgres::StatementFor("settings_access", kAccessSql, version), {}});
     std::vector<db::Answer> answers = co_await session.QueryAll(std::move(requests), deadline);
     Rows rows = {db::Take(std::move(answers.front())), {}, {}};
     rows.access = ReadAccess(rows.access_row);
@@ -323,6 +324,7 @@ constexpr sampling::CollectorType kType = {
     .make = [] { return std::unique_ptr<sampling::Collector>(new Collector()); },
     .parts = kSettingsParts,
     .schema = {.interval = std::chrono::seconds(60), .timeout = std::chrono::seconds(5)},
+    .kinds = postgres::kOnlyThis,
 };
 
 }  // namespace

@@ -25,6 +25,7 @@
 #include "exporter/catalogue.h"
 #include "exporter/config/load.h"
 #include "exporter/db/connector.h"
+#include "exporter/drivers.h"
 #include "exporter/exposition/metrics_page.h"
 #include "exporter/exposition/self_metrics.h"
 #include "exporter/output.h"
@@ -44,7 +45,7 @@ struct Collection {
   asio::io_context loop{1};
   BlockingPool blocking{4};
   db::Connector connector{blocking, 8};
-  sampling::Runtime runtime{loop, blocking, connector, collectors::All()};
+  sampling::Runtime runtime{loop, blocking, connector, collectors::All(), Drivers()};
 };
 
 // What a collection left behind with work that hangs (a name that does not resolve): nothing may be torn down under it.

@@ -16,6 +16,7 @@
 #include "exporter/base/text.h"
 #include "exporter/catalogue.h"
 #include "exporter/db/connector.h"
+#include "exporter/drivers.h"
 #include "exporter/exposition/self_metrics.h"
 #include "exporter/front/server.h"
 #include "exporter/reload.h"
@@ -44,7 +45,7 @@ class Service {
                   .adopt = [this](sampling::ResolvedConfig resolved) { Adopt(std::move(resolved)); },
                   .ending = [this] { return ending_; }}),
         connector_(blocking_, kConcurrentConnects),
-        runtime_{loop_, blocking_, connector_, collectors::All(), &admission_},
+        runtime_{loop_, blocking_, connector_, collectors::All(), Drivers(), &admission_},
         fleet_(runtime_),
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
         beat_(loop_),

@@ -45,7 +45,7 @@ std::vector<ServerReport> Check(const sampling::Snapshots& servers, std::chrono:
   reports.reserve(servers.size());
   for (const auto& server : servers) {
     const Evidence evidence(*server, now);
-    reports.push_back({server->name, evidence.settings ? evidence.settings->server_version : "",
+    reports.push_back({server->name, server->product, evidence.settings ? evidence.settings->server_version : "",
                        server->up.value_or(false), FindingsOf(evidence)});
   }
   return reports;

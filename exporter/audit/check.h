@@ -12,6 +12,7 @@ namespace pgtls::audit {
 
 struct ServerReport {
   std::string server;
+  std::string product;         // "PostgreSQL 15.20 (Debian …)"; empty while the server is not up
   std::string server_version;  // empty where the settings could not be seen
   bool up = false;             // SQL answered
   Findings findings;           // by severity

@@ -31,8 +31,8 @@ std::string TextReport(const std::vector<ServerReport>& reports) {
   std::string text;
   for (const auto& report : reports) {
     if (!text.empty()) text += '\n';
-    const std::string version = report.server_version.empty() ? "" : " (PostgreSQL " + report.server_version + ")";
-    text += fmt::format("{}{}: {}, {}, {}, {} fine\n", report.server, version,
+    const std::string product = report.product.empty() ? "" : " (" + report.product + ")";
+    text += fmt::format("{}{}: {}, {}, {}, {} fine\n", report.server, product,
                         Count(report.findings, Severity::kCritical, "critical", "critical"),
                         Count(report.findings, Severity::kWarning, "warning", "warnings"),
                         Count(report.findings, Severity::kNote, "note", "notes"),

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <stdexcept>
 
 #include "exporter/base/completion.h"
 #include "exporter/base/error.h"
@@ -49,6 +50,11 @@ Peer PeerOf(PGconn* conn) {
   return peer;
 }
 
+std::string Parameter(PGconn* conn, const char* name) {
+  const char* value = PQparameterStatus(conn, name);
+  return value != nullptr ? value : "";
+}
+
 std::string Readable(const char* message) { return message != nullptr ? Printable(OneLine(message)) : ""; }
 
 }  // namespace
@@ -58,6 +64,7 @@ Connection::Connection(const asio::any_io_executor& executor, ConnHandle conn, s
       closing_(std::move(closing)),
       socket_(executor, PQsocket(conn_.get())),
       server_version_(PQserverVersion(conn_.get())),
+      version_text_(Parameter(conn_.get(), "server_version")),
       backend_{.pid = PQbackendPID(conn_.get())},
       peer_(PeerOf(conn_.get())) {
   if (PQsetnonblocking(conn_.get(), 1) != 0 || PQenterPipelineMode(conn_.get()) == 0) {
@@ -88,6 +95,11 @@ asio::awaitable<void> Connection::SetUp(Deadline deadline) {
   set_up_ = true;
 }
 
+void Connection::UseSimpleProtocol() {
+  if (PQexitPipelineMode(conn_.get()) == 0) ThrowLost();
+  simple_ = true;
+}
+
 asio::awaitable<std::vector<Answer>> Connection::QueryAll(std::vector<Request> requests, Deadline deadline) {
   if (requests.empty()) co_return std::vector<Answer>();
   const Deadline asked = std::chrono::steady_clock::now();
@@ -102,7 +114,7 @@ asio::awaitable<std::vector<Answer>> Connection::QueryAll(std::vector<Request> r
   const SlotHolder turn(turn_);
   if (!usable()) throw DbError(FailureReason::kConnection, "", "the connection is closed");
   try {
-    auto run = Run(requests, deadline);
+    auto run = simple_ ? RunSimple(requests) : Run(requests, deadline);
     std::vector<Answer> answers = co_await Within(deadline, what, std::move(run));
     const auto spends = [](const Answer& answer) { return !answer && SpendsConnection(answer.error().sqlstate()); };
     if (std::ranges::any_of(answers, spends)) Close();
@@ -114,6 +126,18 @@ asio::awaitable<std::vector<Answer>> Connection::QueryAll(std::vector<Request> r
     Close();
     throw;
   }
+}
+
+asio::awaitable<std::vector<Answer>> Connection::RunSimple(const std::vector<Request>& requests) {
+  std::vector<Answer> answers;
+  for (const auto& [statement, parameters] : requests) {
+    if (!parameters.empty()) throw std::logic_error("a simple query has no parameters");
+    if (PQsendQuery(conn_.get(), std::string(statement.sql).c_str()) == 0) ThrowLost();
+    co_await Flush();
+    std::optional<Answer> answer = co_await ReceiveOne();
+    answers.push_back(std::move(answer).value());
+  }
+  co_return answers;
 }
 
 asio::awaitable<std::vector<Answer>> Connection::Run(const std::vector<Request>& requests, Deadline deadline) {

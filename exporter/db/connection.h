@@ -1,4 +1,5 @@
-// A session over libpq's asynchronous interface, in pipeline mode.
+// A session over libpq's asynchronous interface: in pipeline mode, or in the simple protocol for servers that know
+// nothing else.
 #pragma once
 
 #include <asio.hpp>
@@ -28,8 +29,14 @@ class Connection : public Session {
   // settings last for one transaction, because the next one may be another client's. Throws like QueryAll().
   asio::awaitable<void> SetUp(Deadline deadline);
 
+  // From now on each request is a simple query in a round trip of its own: for PgBouncer's console, which refuses the
+  // extended protocol. Requests then have no parameters and one statement each. REQUIRES: no query yet.
+  void UseSimpleProtocol();
+
   asio::awaitable<std::vector<Answer>> QueryAll(std::vector<Request> requests, Deadline deadline) override;
   int server_version() const override { return server_version_; }
+  // As the server reports it at login: "15.20 (Debian …)", "1.26.1/bouncer".
+  const std::string& version_text() const { return version_text_; }
   int backend_pid() const override { return backend_.pid; }
   bool pooled() const override { return pooled_; }
   // The backend that answered last; without a start time before the first query after SetUp().
@@ -50,6 +57,7 @@ class Connection : public Session {
   };
   using Sent = std::vector<const Request*>;
 
+  asio::awaitable<std::vector<Answer>> RunSimple(const std::vector<Request>& requests);
   asio::awaitable<std::vector<Answer>> Run(const std::vector<Request>& requests, Deadline deadline);
   // Requests for the settings of the queries that follow in the same transaction.
   Preamble NextPreamble(Deadline deadline) const;
@@ -73,8 +81,10 @@ class Connection : public Session {
   Slots turn_{1};                      // one round trip at a time: two lanes share a connection
   std::vector<std::string> prepared_;  // a dozen names
   int server_version_;
+  std::string version_text_;
   BackendId backend_;
   Peer peer_;
+  bool simple_ = false;
   bool set_up_ = false;
   bool pooled_ = false;
   std::optional<std::chrono::milliseconds> statement_timeout_;  // in force in the session

@@ -4,14 +4,14 @@
 #include <map>
 
 #include "exporter/base/error.h"
-#include "exporter/sampling/sql_collector.h"
-#include "exporter/sampling/trusted_functions.h"
+#include "exporter/postgres/trusted_functions.h"
+#include "exporter/postgres/versioned_sql.h"
 #include "exporter/settings/boolean.h"
 
 namespace pgtls::files {
 namespace {
 
-constexpr std::array kAccessSql = {sampling::VersionedSql{140000, R"(
+constexpr std::array kAccessSql = {postgres::VersionedSql{140000, R"(
 WITH ours AS ()" PGTLS_TRUSTED_FUNCTIONS_SQL R"()
 SELECT EXISTS (SELECT FROM ours WHERE proname = 'certificate_files') AS has_function,
        EXISTS (SELECT FROM ours WHERE proname = 'certificate_files' AND 'whole' = ANY (proargnames)) AS has_whole,
@@ -33,30 +33,30 @@ SELECT EXISTS (SELECT FROM ours WHERE proname = 'certificate_files') AS has_func
   "'ssl_sni', 'hosts_file', 'data_directory', 'hba_file', 'port')"
 
 // ssl_passphrase_command may hold the passphrase: only whether it is empty comes out.
-constexpr std::array kSettingsSql = {sampling::VersionedSql{
+constexpr std::array kSettingsSql = {postgres::VersionedSql{
     140000,
     "SELECT name, CASE WHEN name = 'ssl_passphrase_command' AND setting <> '' THEN 'set' ELSE setting END AS setting, "
     "source, boot_val FROM pg_catalog.pg_settings WHERE " PGTLS_START_NAMES}};
 
 // The command's value is null through the function.
-constexpr std::array kFilesSql = {sampling::VersionedSql{140000, R"(
+constexpr std::array kFilesSql = {postgres::VersionedSql{140000, R"(
 SELECT sourcefile, pg_catalog.lower(name) AS name, error IS NOT NULL AS failed,
        CASE WHEN name = 'ssl_passphrase_command' AND setting <> '' THEN 'set' ELSE setting END AS setting,
        (SELECT s.context = 'postmaster' FROM pg_catalog.pg_settings s WHERE s.name = pg_catalog.lower(f.name)) AS at_start
 FROM pg_catalog.pg_file_settings f ORDER BY seqno
 )"}};
-constexpr std::array kFilesFunctionSql = {sampling::VersionedSql{140000, R"(
+constexpr std::array kFilesFunctionSql = {postgres::VersionedSql{140000, R"(
 SELECT sourcefile, pg_catalog.lower(name) AS name, error IS NOT NULL AS failed, setting,
        (SELECT s.context = 'postmaster' FROM pg_catalog.pg_settings s WHERE s.name = pg_catalog.lower(f.name)) AS at_start
 FROM tls_exporter.file_settings() f ORDER BY seqno
 )"}};
 
 // A line in error that has its rule (hostssl where ssl is off) is taken all the same.
-constexpr std::array kHbaSql = {sampling::VersionedSql{140000, R"(
+constexpr std::array kHbaSql = {postgres::VersionedSql{140000, R"(
 SELECT pg_catalog.count(*) AS rows, pg_catalog.count(*) FILTER (WHERE error IS NOT NULL AND type IS NULL) AS refused
 FROM pg_catalog.pg_hba_file_rules()
 )"}};
-constexpr std::array kHbaFunctionSql = {sampling::VersionedSql{140000, R"(
+constexpr std::array kHbaFunctionSql = {postgres::VersionedSql{140000, R"(
 SELECT pg_catalog.count(*) AS rows, pg_catalog.count(*) FILTER (WHERE error IS NOT NULL AND type IS NULL) AS refused
 FROM tls_exporter.hba_rules()
 )"}};
@@ -142,8 +142,8 @@ asio::awaitable<void> AskHba(db::Session& session, Deadline deadline, StartAnswe
   }
   const int version = session.server_version();
   db::Statement statement = answers.access.hba_view
-                                ? sampling::StatementFor("certificates_hba", kHbaSql, version)
-                                : sampling::StatementFor("certificates_hba_function", kHbaFunctionSql, version);
+                                ? postgres::StatementFor("certificates_hba", kHbaSql, version)
+                                : postgres::StatementFor("certificates_hba_function", kHbaFunctionSql, version);
   const db::Answer rows = co_await session.Ask(std::move(statement), {}, deadline);
   if (rows) {
     ReadHba(*rows, answers);
@@ -170,20 +170,20 @@ bool IsOn(const FileSettings& settings, std::string_view name) {
 asio::awaitable<StartAnswers> AskStart(db::Session& session, Deadline deadline) {
   StartAnswers answers;
   const int version = session.server_version();
-  const db::Statement access = sampling::StatementFor("certificates_access", kAccessSql, version);
+  const db::Statement access = postgres::StatementFor("certificates_access", kAccessSql, version);
   const db::Result row = co_await session.Query(access, {}, deadline);
   answers.access = ReadAccess(row);
   answers.start_time = row.Double(0, row.Column("start_time")).value_or(0);
   answers.behind_pooler = row.Bool(0, row.Column("over_tcp")).value_or(false);
-  const db::Statement settings = sampling::StatementFor("certificates_settings", kSettingsSql, version);
+  const db::Statement settings = postgres::StatementFor("certificates_settings", kSettingsSql, version);
   const db::Result rows = co_await session.Query(settings, {}, deadline);
   const PresentSettings present = ReadSettings(rows, answers);
   answers.sees_configuration_files = answers.access.file_settings_view || answers.access.file_settings;
   if (answers.sees_configuration_files) {
     const db::Statement files =
         answers.access.file_settings_view
-            ? sampling::StatementFor("certificates_file_settings", kFilesSql, version)
-            : sampling::StatementFor("certificates_file_settings_function", kFilesFunctionSql, version);
+            ? postgres::StatementFor("certificates_file_settings", kFilesSql, version)
+            : postgres::StatementFor("certificates_file_settings_function", kFilesFunctionSql, version);
     const db::Result lines = co_await session.Query(files, {}, deadline);
     ReadFiles(lines, present, version, answers);
   }

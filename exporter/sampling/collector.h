@@ -133,6 +133,8 @@ struct CollectorType {
   // FailureRemedy() of exporter/audit.
   std::span<const Remedy> failures = {};
   config::CollectorSchema schema = {};
+  // The kinds of server (Driver::kind()) that it knows; it has nothing to check on others. Empty: on all.
+  std::span<const std::string_view> kinds = {};
   // Makes options of which the result answers `explain` about these names of users and databases. Null if `explain`
   // reads nothing that this collector publishes.
   void (*explain)(std::vector<std::string> names, config::CollectorOptions& options) = nullptr;

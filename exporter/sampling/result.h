@@ -56,8 +56,9 @@ struct OwnConnection {
   std::string version;     // TLSv1.3; empty without TLS
   std::string cipher;
   // ssl_is_used() of the sslinfo extension; absent where it is not installed.
-  std::optional<bool> ssl_is_used;
+  std::optional<bool> ssl_is_used = {};
   std::optional<IpAddress> address = std::nullopt;  // the server's; absent over a Unix socket
+  std::string contradiction = {};  // what two sources disagree about, for the log; mostly empty
 };
 
 // The state of one collector on one server. `result` is null before the first run.
@@ -73,6 +74,7 @@ struct CollectorState {
 // A server at one moment, as pages, /metrics and the audit see it.
 struct ServerSnapshot {
   std::string name;
+  std::string product;     // "PostgreSQL 15.20 (Debian …)"; empty while the server is not up
   std::optional<bool> up;  // absent before the first try
   std::optional<Failure> connection_failure;
   std::optional<OwnConnection> connection;

@@ -85,6 +85,7 @@ void Server::Reconfigure(std::shared_ptr<const config::ServerConfig> config, db:
     Disconnect();
     closing_ = std::make_shared<db::ClosingSockets>();
     peer_.reset();
+    driver_ = nullptr;
     up_.reset();
     connection_failure_.reset();
     failures_in_a_row_ = 0;
@@ -216,11 +217,7 @@ void Server::FailUnfinished(const Failure& failure) {
   }
 }
 
-void Server::Disconnect() {
-  login_.reset();
-  connection_.reset();
-  own_connection_.reset();
-}
+void Server::Disconnect() { session_.reset(); }
 
 milliseconds Server::SessionTimeout() const {
   milliseconds longest{1};
@@ -313,7 +310,8 @@ void Server::Publish() {
   snapshot.name = config_->name;
   snapshot.up = up_;
   snapshot.connection_failure = connection_failure_;
-  snapshot.connection = own_connection_;
+  if (session_) snapshot.connection = session_->own_connection();
+  if (up_.value_or(false)) snapshot.product = product_;
   snapshot.loopback = config_->policy.loopback;
   snapshot.collectors.reserve(slots_.size());
   for (Slot& slot : slots_) {

@@ -18,6 +18,7 @@
 #include "exporter/db/connection.h"
 #include "exporter/db/connector.h"
 #include "exporter/sampling/admission.h"
+#include "exporter/sampling/driver.h"
 #include "exporter/sampling/own_backends.h"
 #include "exporter/sampling/result.h"
 
@@ -29,6 +30,8 @@ struct Runtime {
   BlockingPool& blocking;
   db::Connector& connector;
   std::span<const CollectorType* const> collectors;  // in the page's order
+  // Kinds of server; the first one that recognizes a server has it. REQUIRES: the last one recognizes all.
+  std::span<const Driver* const> drivers;
   // Null: as many collections at once as there are servers.
   Admission* admission = nullptr;
   // Of all servers, probes and /probe. Never null.
@@ -106,10 +109,12 @@ class Server : public std::enable_shared_from_this<Server> {
   asio::awaitable<void> RunDueOnWire(bool once);
   // Null where the configuration changed so much meanwhile that the result says nothing any more.
   asio::awaitable<std::shared_ptr<const CollectorResult>> RunSlot(Slot& slot, db::Session* session, bool once);
-  // Connects the lane's session where there is none. nullopt: connected.
-  asio::awaitable<std::optional<Failure>> EnsureConnected();
-  asio::awaitable<std::optional<Failure>> MakeConnection();
-  asio::awaitable<std::shared_ptr<db::Connection>> Connect();
+  // Makes the lane's session if there is none that is usable. nullopt: there is one.
+  asio::awaitable<std::optional<Failure>> EnsureSession();
+  asio::awaitable<std::optional<Failure>> MakeSession();
+  asio::awaitable<std::unique_ptr<db::Connection>> Connect();
+  const Driver& DriverOf(const db::Connection& connection) const;
+  bool HasUsableSession() const { return session_ && session_->connection().usable(); }
   // Throws TimeoutError if the server does not end closed connections, so that kMostLeftBehind of them are open there.
   asio::awaitable<void> RequireFewLeftBehind();
   // A connection is there: who went without has something to see now.
@@ -154,18 +159,14 @@ class Server : public std::enable_shared_from_this<Server> {
   Lane session_lane_;
   Lane wire_lane_;
   double phase_;  // of the shortest interval: when this server's collectors run for the second time
-  std::shared_ptr<db::Connection> connection_;  // shared with the run that uses it
-  std::optional<db::Peer> peer_;                // the last one: the wire lane goes on there when SQL is gone
-  std::optional<OwnBackends::Login> login_;     // of connection_
+  std::shared_ptr<ServerSession> session_;  // usable or not; shared with the run that uses it
+  std::optional<db::Peer> peer_;            // the last one: the wire lane goes on there when SQL is gone
+  const Driver* driver_ = nullptr;          // of the last login
+  std::string product_;                     // what it says that the server is
   // Of this server's closed connections, those that it has not ended.
   std::shared_ptr<db::ClosingSockets> closing_ = std::make_shared<db::ClosingSockets>();
   std::optional<bool> up_;
   std::optional<Failure> connection_failure_;
-  std::optional<OwnConnection> own_connection_;
-  // pg_conf_load_time() when the connection was made; through a pooler, of the first answer of this pass.
-  std::string config_load_time_;
-  // The pooler's server connection has seen a reload: another one is asked for before the next pass.
-  bool lent_outdated_ = false;
   int failures_in_a_row_ = 0;
   std::uint64_t config_version_ = 0;
   std::uint64_t place_ = 0;       // counts the changes of where, or as whom, this server is reached

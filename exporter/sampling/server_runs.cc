@@ -1,14 +1,13 @@
 // How a server's collectors run: the connection they need, what its loss means, and when it must be made anew.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <utility>
 
 #include "exporter/base/error.h"
 #include "exporter/base/log.h"
-#include "exporter/sampling/fresh_session.h"
-#include "exporter/sampling/own_connection.h"
 #include "exporter/sampling/server.h"
 
 namespace pgtls::sampling {
@@ -24,12 +23,22 @@ bool TimedOut(const CollectorResult& result) {
   return result.failure && result.failure->reason == FailureReason::kTimeout;
 }
 
-// The view of a backend that a pooler lends is not the server's, and no other can be asked for.
-std::shared_ptr<const CollectorResult> LentOutdated(const CollectorResult& failed) {
+std::shared_ptr<const CollectorResult> Hidden(IncompletePart part, std::chrono::nanoseconds duration) {
   auto result = std::make_shared<CollectorResult>();
-  result->duration = failed.duration;
-  result->incomplete.push_back({std::string(kConfigurationInForce), "pooler"});
+  result->duration = duration;
+  result->incomplete.push_back(std::move(part));
   return result;
+}
+
+// Empty if the collector knows this kind of server.
+std::optional<Unsupported> WhyUnsupported(const CollectorType& type, const Driver* driver) {
+  if (driver == nullptr || type.kinds.empty() || std::ranges::find(type.kinds, driver->kind()) != type.kinds.end()) {
+    return std::nullopt;
+  }
+  return Unsupported{fmt::format("on {}", driver->kind()),
+                     fmt::format("Nothing is wrong: {} has none of what this collector checks. Set "
+                                 "collectors.{}.enabled: false for this server, and this note is gone.",
+                                 driver->kind(), type.name)};
 }
 
 }  // namespace
@@ -38,12 +47,12 @@ asio::awaitable<void> Server::RunDueOnSession(bool once) {
   const bool any = std::any_of(slots_.begin(), slots_.end(),
                                [&](const Slot& slot) { return IsDue(slot, LaneKind::kSession, once); });
   if (!any) co_return;
-  if (std::exchange(lent_outdated_, false)) Disconnect();
+  if (session_ && session_->spent()) Disconnect();
   const auto place = place_;
   std::optional<Failure> failure;
   bool reused = true;
   while (reused) {
-    reused = connection_ != nullptr;
+    reused = session_ != nullptr;
     failure = co_await RunDueSlots(once);
     // The server was restarted between two collections: that is no failure, if it answers on a new connection.
     if (!failure || failure->reason != FailureReason::kConnection || place != place_) break;
@@ -75,7 +84,7 @@ asio::awaitable<std::optional<Failure>> Server::RunDueSlots(bool once) {
   std::set<const Slot*> spent;
   const auto start_over = [&] {
     held.clear();
-    if (connection_ && connection_->pooled()) config_load_time_.clear();
+    if (session_) session_->StartPass();
   };
   start_over();
   std::optional<Admission::Permit> permit;
@@ -95,31 +104,27 @@ asio::awaitable<std::optional<Failure>> Server::RunDueSlots(bool once) {
       }
     }
     const auto started = steady_clock::now();
-    auto failure = co_await EnsureConnected();
+    auto failure = co_await EnsureSession();
     if (failure) {
       permit->Report(steady_clock::now() - started, SessionTimeout(), IsAnswer(*failure));
       co_return failure;
     }
-    const std::shared_ptr<db::Connection> connection = connection_;
+    const std::shared_ptr<ServerSession> session = session_;
+    const db::Connection& connection = session->connection();
     const std::uint64_t changes = slot->changes;
-    FreshSession fresh(*connection, config_load_time_);
     const bool is_fresh = slot->type->connection == ConnectionKind::kFresh;
-    db::Session* session = connection.get();
-    if (is_fresh) session = &fresh;
-    auto result = co_await RunSlot(*slot, session, once);
-    const bool usable = connection->usable();
-    const bool silent = connection->silent();
+    const std::unique_ptr<SessionRun> run = session->StartRun(slot->type->connection);
+    auto result = co_await RunSlot(*slot, &run->session(), once);
+    RunEnd end = run->Finish();
+    const bool usable = connection.usable();
+    const bool silent = connection.silent();
     if (result) permit->Report(steady_clock::now() - started, config_->collector(slot->type->name).timeout, !silent);
-    const bool same_place = connection == connection_;
-    if (same_place && connection->pooled()) {
-      login_->Known(connection->backend());
-      if (is_fresh) config_load_time_ = fresh.load_time();
-    }
-    if (same_place && (!usable || silent || (fresh.outdated() && !connection->pooled()))) Disconnect();
+    const bool same_place = session == session_;
+    if (same_place && (!usable || silent || (end.outdated && session->spent()))) Disconnect();
     if (result && same_place && silent) {
       co_return result->failure.value_or(Failure{FailureReason::kTimeout, "the server does not answer"});
     }
-    if (fresh.outdated()) {
+    if (end.outdated) {
       if (++reloads == kMostReloads) {
         co_return Failure{FailureReason::kError, "the server reloads its configuration continuously",
                           db::LoginProblem::kReloading};
@@ -132,10 +137,7 @@ asio::awaitable<std::optional<Failure>> Server::RunDueSlots(bool once) {
       if (!usable && IsLost(*result)) co_return result->failure;
       // What it says may be of the session alone that is gone.
       const bool again = !usable && !TimedOut(*result) && retried.insert(slot).second;
-      if (fresh.lent_outdated()) {
-        result = LentOutdated(*result);
-        lent_outdated_ = true;
-      }
+      if (end.hidden) result = Hidden(*std::move(end.hidden), result->duration);
       if (usable) up_ = true;
       if (usable && is_fresh) {
         held[slot] = {std::move(result), changes};
@@ -144,13 +146,13 @@ asio::awaitable<std::optional<Failure>> Server::RunDueSlots(bool once) {
         if (!usable) spent.insert(slot);
       }
     }
-    if (connection != connection_) start_over();
+    if (session != session_) start_over();
   }
   for (auto& [slot, found] : held) {
     if (slot->enabled) Store(*slot, std::move(found.result), found.changes);
   }
   // After a timeout this tells whether the server is there at all.
-  co_return co_await EnsureConnected();
+  co_return co_await EnsureSession();
 }
 
 asio::awaitable<void> Server::RunDueOnWire(bool once) {
@@ -161,15 +163,15 @@ asio::awaitable<void> Server::RunDueOnWire(bool once) {
     const bool granted = co_await WaitForPermit(permit, *slot, once, {});
     if (!granted || !IsDue(*slot, LaneKind::kWire, once)) continue;
     const bool asks_sql = slot->type->connection == ConnectionKind::kIfConnected;
-    const auto connection = asks_sql && connection_ && connection_->usable() ? connection_ : nullptr;
+    const auto session = asks_sql && HasUsableSession() ? session_ : nullptr;
     const bool knows_peer = peer_.has_value();
     const std::uint64_t changes = slot->changes;
-    auto result = co_await RunSlot(*slot, connection.get(), once);
+    auto result = co_await RunSlot(*slot, session ? &session->connection() : nullptr, once);
     if (!result) continue;
-    const bool saw_all = asks_sql ? connection && connection->usable() : knows_peer;
+    const bool saw_all = asks_sql ? session && session->connection().usable() : knows_peer;
     slot->runs_without_sql = saw_all ? 0 : slot->runs_without_sql + 1;
     Store(*slot, std::move(result), changes);
-    if (connection_ && connection_->usable()) WakeWire();  // the one that was missing may have come meanwhile
+    if (HasUsableSession()) WakeWire();  // the one that was missing may have come meanwhile
   }
 }
 
@@ -183,6 +185,8 @@ asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& sl
   const auto started = steady_clock::now();
   LaneOf(NeedsSql(*slot.type) ? LaneKind::kSession : LaneKind::kWire).heartbeat.Expect(started + settings.timeout);
   auto result = std::make_shared<CollectorResult>();
+  result->unsupported = WhyUnsupported(*slot.type, driver_);
+  if (result->unsupported) co_return result;
   Output output(config->name);
   const auto facts = [this] { return Snapshot()->facts(); };
   Context context{*config,
@@ -218,8 +222,8 @@ asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& sl
   co_return outdated ? nullptr : result;
 }
 
-asio::awaitable<std::optional<Failure>> Server::EnsureConnected() {
-  if (connection_ && connection_->usable()) co_return std::nullopt;
+asio::awaitable<std::optional<Failure>> Server::EnsureSession() {
+  if (HasUsableSession()) co_return std::nullopt;
   Disconnect();
   // A login may take longer than a collection may. What was up is down from the moment in which that has no answer.
   const auto connecting = std::make_shared<bool>(true);
@@ -230,33 +234,29 @@ asio::awaitable<std::optional<Failure>> Server::EnsureConnected() {
         FailAllOnSession({FailureReason::kTimeout, "connect: no answer in time"});
     });
   }
-  auto failure = co_await MakeConnection();
+  auto failure = co_await MakeSession();
   *connecting = false;
   co_return failure;
 }
 
-asio::awaitable<std::optional<Failure>> Server::MakeConnection() {
+asio::awaitable<std::optional<Failure>> Server::MakeSession() {
   bool logged_in = false;
   try {
     const auto place = place_;
     co_await RequireFewLeftBehind();
     OwnBackends::Login login(*runtime_.own_backends, target_->option("user"));
-    const std::shared_ptr<db::Connection> connection = co_await Connect();
-    login.Known(connection->backend_pid());
+    std::unique_ptr<db::Connection> connection = co_await Connect();
     logged_in = true;
     const Deadline deadline = After(SessionTimeout());
     session_lane_.heartbeat.Expect(deadline);
-    co_await connection->SetUp(deadline);
-    if (connection->pooled()) login.SetLent();
-    OwnConnection own = co_await DescribeConnection(*connection, target_->option("sslmode"), deadline);
-    login.Known(connection->backend());
-    std::string load_time = co_await ConfigLoadTime(*connection, deadline);
+    const Driver& driver = DriverOf(*connection);
+    std::string product = driver.Product(connection->version_text());
+    auto start = driver.StartSession(std::move(connection), std::move(login), target_->option("sslmode"), deadline);
+    std::unique_ptr<ServerSession> session = co_await std::move(start);
     if (place != place_) throw Error(FailureReason::kConnection, "the configuration changed");
-    connection_ = connection;
-    login_.emplace(std::move(login));
-    own.address = connection->peer().address;
-    own_connection_ = std::move(own);
-    config_load_time_ = connection->pooled() ? "" : std::move(load_time);
+    session_ = std::move(session);
+    driver_ = &driver;
+    product_ = std::move(product);
   } catch (const TimeoutError& error) {
     if (!logged_in) co_return AsFailure(error);
     co_return Failure{FailureReason::kTimeout,
@@ -267,22 +267,21 @@ asio::awaitable<std::optional<Failure>> Server::MakeConnection() {
     co_return AsFailure(error);
   }
   up_ = true;
+  const db::Connection& connection = session_->connection();
   // Another of several hosts: what was seen on the wire is of the one before.
-  if (peer_ && !peer_->IsAt(connection_->peer())) ForgetWire();
-  peer_ = connection_->peer();
-  const OwnConnection& own = *own_connection_;
+  if (peer_ && !peer_->IsAt(connection.peer())) ForgetWire();
+  peer_ = connection.peer();
+  const OwnConnection& own = session_->own_connection();
   log::Info("connected", {{"server", config_->name},
+                          {"product", product_},
                           {"encryption", own.encryption},
                           {"version", own.version},
                           {"cipher", own.cipher},
                           {"sslmode", own.sslmode},
                           {"ssl_is_used", own.ssl_is_used ? (*own.ssl_is_used ? "true" : "false") : "unknown"},
-                          {"pooled", connection_->pooled() ? "true" : "false"},
-                          {"backend_pid", std::to_string(connection_->backend_pid())}});
-  if (own.ssl_is_used && *own.ssl_is_used != (own.encryption == "tls")) {
-    log::Warn("pg_stat_ssl and ssl_is_used() disagree about the exporter's own connection",
-              {{"server", config_->name}});
-  }
+                          {"pooled", connection.pooled() ? "true" : "false"},
+                          {"backend_pid", std::to_string(connection.backend_pid())}});
+  if (!own.contradiction.empty()) log::Warn(own.contradiction, {{"server", config_->name}});
   WakeWire();
   co_return std::nullopt;
 }
@@ -326,7 +325,7 @@ void Server::ForgetWire() {
   }
 }
 
-asio::awaitable<std::shared_ptr<db::Connection>> Server::Connect() {
+asio::awaitable<std::unique_ptr<db::Connection>> Server::Connect() {
   const auto place = place_;
   db::ConnectOptions options{config_->conninfo, config_->password_file, closing_};
   // The first connects of a fleet wait for each other as long as it takes. Later nobody may take what was known before
@@ -337,6 +336,13 @@ asio::awaitable<std::shared_ptr<db::Connection>> Server::Connect() {
   auto connection = co_await std::move(connect);
   if (place != place_) throw Error(FailureReason::kConnection, "the configuration changed");
   co_return connection;
+}
+
+const Driver& Server::DriverOf(const db::Connection& connection) const {
+  const auto found = std::ranges::find_if(
+      runtime_.drivers, [&](const Driver* driver) { return driver->Recognizes(connection.version_text()); });
+  if (found == runtime_.drivers.end()) throw Error(FailureReason::kError, "no driver for this kind of server");
+  return **found;
 }
 
 }  // namespace pgtls::sampling

@@ -184,7 +184,7 @@ void ServerTable(const StatusView& view, const StatusFrame& frame, Html& html) {
     {
       const Cell cell(html, "Server", "k");
       ServerLink(row.name, frame, html);
-      if (!row.version.empty()) (html << "<small>PostgreSQL ").Text(row.version) << "</small>";
+      if (!row.product.empty()) (html << "<small>").Text(row.product) << "</small>";
     }
     {
       const Cell cell(html, "State");

@@ -71,7 +71,7 @@ void AddIssues(const audit::Findings& findings, const StatusLimits& limits, Serv
 ServerRow RowOf(const ServerFacts& facts, const audit::Findings& findings, const StatusLimits& limits) {
   ServerRow row;
   row.name = facts.snapshot.name;
-  if (facts.settings) row.version = facts.settings->server_version.substr(0, facts.settings->server_version.find(' '));
+  row.product = facts.snapshot.product.substr(0, facts.snapshot.product.find(" ("));
   row.state = StateOf(facts.snapshot);
   row.own_connection = OwnConnection(facts, findings);
   row.level = LevelOfServer(facts, findings);

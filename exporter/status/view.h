@@ -47,7 +47,7 @@ struct ConnectionCounts {
 
 struct ServerRow {
   std::string name;
-  std::string version;  // "15.20", empty where it is not known
+  std::string product;  // "PostgreSQL 15.20", empty where it is not known
   Level level = Level::kGood;
   Remark state;                             // up, down …
   std::optional<Remark> own_connection;     // how the exporter's own connection is protected

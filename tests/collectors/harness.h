@@ -15,8 +15,8 @@
 #include "exporter/base/error.h"
 #include "exporter/db/connector.h"
 #include "exporter/metrics/sink.h"
+#include "exporter/postgres/own_connection.h"
 #include "exporter/sampling/collector.h"
-#include "exporter/sampling/own_connection.h"
 #include "exporter/tls/inventory.h"
 
 namespace pgtls::collectors {

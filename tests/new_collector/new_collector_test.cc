@@ -10,6 +10,7 @@
 #include "exporter/audit/check.h"
 #include "exporter/base/error.h"
 #include "exporter/catalogue.h"
+#include "exporter/drivers.h"
 #include "exporter/exposition/metrics_page.h"
 #include "exporter/routes/metrics_handler.h"
 #include "exporter/sampling/once.h"
@@ -58,7 +59,7 @@ class NewCollectorTest : public testing::Test {
   BlockingPool blocking_{1};
   db::Connector connector_{blocking_, 1};
   std::shared_ptr<const metrics::FamilyOrder> order_ = std::make_shared<const metrics::FamilyOrder>(Catalogue());
-  sampling::Runtime runtime_{loop_, blocking_, connector_, collectors::All()};
+  sampling::Runtime runtime_{loop_, blocking_, connector_, collectors::All(), Drivers()};
 };
 
 TEST_F(NewCollectorTest, HasASectionInTheConfiguration) {

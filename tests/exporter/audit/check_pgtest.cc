@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <tuple>
@@ -11,6 +12,7 @@
 #include "exporter/audit/check.h"
 #include "exporter/audit/explain.h"
 #include "exporter/db/connector.h"
+#include "exporter/postgres/driver.h"
 #include "exporter/sampling/once.h"
 #include "tests/support/golden.h"
 #include "tests/support/postgres_server.h"
@@ -36,7 +38,8 @@ sampling::Snapshots CollectFrom(const std::string& conninfo, const std::vector<s
   asio::io_context loop(1);
   BlockingPool blocking(2);
   db::Connector connector(blocking, 2);
-  sampling::Runtime runtime{loop, blocking, connector, collectors::All()};
+  const std::array drivers = {&postgres::PostgresDriver()};
+  sampling::Runtime runtime{loop, blocking, connector, collectors::All(), drivers};
   return sampling::CollectOnce(config, runtime);
 }
 

@@ -23,6 +23,7 @@ class SnapshotBuilder {
  public:
   SnapshotBuilder() {
     snapshot_.name = "db";
+    snapshot_.product = "PostgreSQL 18.4";
     snapshot_.up = true;
     for (const sampling::CollectorType* type : collectors::All()) {
       snapshot_.collectors.push_back(

@@ -32,10 +32,10 @@ inline std::string ErrorMessage(const std::string& severity, const std::string& 
 }
 
 // AuthenticationOk, the version, BackendKeyData with pid 77, ReadyForQuery.
-inline std::string Welcome() {
+inline std::string Welcome(const std::string& server_version = "15.3") {
   using std::string_literals::operator""s;
-  return Message('R', Int32(0)) + Message('S', "server_version\00015.3\0"s) + Message('K', Int32(77) + Int32(1)) +
-         Message('Z', "I");
+  return Message('R', Int32(0)) + Message('S', "server_version\0"s + server_version + '\0') +
+         Message('K', Int32(77) + Int32(1)) + Message('Z', "I");
 }
 
 inline asio::awaitable<void> Send(Socket& socket, std::string bytes) {

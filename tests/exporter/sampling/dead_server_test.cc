@@ -93,7 +93,7 @@ TEST_F(DeadServerTest, ANewPlaceIsTriedAtOnce) {
 // again; one that never was waits, for nothing is known of it that could be taken for new.
 TEST_F(DeadServerTest, NoTurnInTimeIsAFailureOfAServerThatWasTried) {
   db::Connector narrow(blocking_, 1);
-  Runtime runtime{loop_, blocking_, narrow, types_};
+  Runtime runtime{loop_, blocking_, narrow, types_, drivers_};
   auto config = Config("tried", dead_);
   for (const char* name : {"sessions", "hba"}) {
     config.collectors[name].interval = milliseconds(10);

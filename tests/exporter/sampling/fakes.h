@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "exporter/postgres/driver.h"
 #include "exporter/sampling/collector.h"
 #include "exporter/sampling/server.h"
 
@@ -144,7 +145,8 @@ class SamplingTest : public ::testing::Test {
   BlockingPool blocking_{2};
   db::Connector connector_{blocking_, 4};
   std::vector<const CollectorType*> types_;
-  Runtime runtime_{loop_, blocking_, connector_, types_};
+  std::vector<const Driver*> drivers_ = {&postgres::PostgresDriver()};
+  Runtime runtime_{loop_, blocking_, connector_, types_, drivers_};
   std::shared_ptr<Server> server_;
 };
 

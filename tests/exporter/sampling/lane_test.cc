@@ -89,7 +89,7 @@ class QueueTest : public testing::SamplingTest {
 // The first connects of a large fleet wait for each other as long as it takes.
 TEST_F(QueueTest, AConnectThatWaitsForItsPermitIsNotStuck) {
   db::Connector none(blocking_, 0);
-  Runtime runtime{loop_, blocking_, none, types_};
+  Runtime runtime{loop_, blocking_, none, types_, drivers_};
   const auto server = std::make_shared<Server>(std::make_shared<const config::ServerConfig>(Config("db")), runtime);
   server->Start();
   Drain();

@@ -334,9 +334,7 @@ TEST(StatusPageTest, NothingFromAServerIsMarkup) {
     endpoint.host = evil;
     endpoint.hostname_ok = false;
   });
-  settings::ServerSettings settings;
-  settings.server_version = evil;
-  server.Publish("settings", settings);
+  server.snapshot().product = evil;
   server.Change("hba", [&](auto& result, auto&) { result.incomplete.push_back({evil, evil}); });
   server.snapshot().connection->sslmode = evil;
   ServerBuilder down(evil + "down");

@@ -9,11 +9,12 @@
 #include "exporter/sampling/own_backends.h"
 #include "exporter/sampling/result.h"
 
-namespace pgtls::sampling {
+namespace pgtls::postgres {
 
 // From pg_stat_ssl and pg_stat_gssapi, and from ssl_is_used() where the sslinfo extension is there. `sslmode` is the
 // option in force.
-asio::awaitable<OwnConnection> DescribeConnection(db::Session& session, std::string sslmode, Deadline deadline);
+asio::awaitable<sampling::OwnConnection> DescribeConnection(db::Session& session, std::string sslmode,
+                                                            Deadline deadline);
 
 // A snapshot of sessions, and which of its rows are the exporter's own.
 struct Sessions {
@@ -28,11 +29,12 @@ struct Sessions {
 
 // By the columns pid (null: not a session that may be the exporter's), backend_start_us, usename and now_us, the
 // server's clock in microseconds.
-Sessions JudgeSessions(db::Result rows, OwnBackends& own, const SnapshotTime& time);
+Sessions JudgeSessions(db::Result rows, sampling::OwnBackends& own, const sampling::SnapshotTime& time);
 
 // Asks for a snapshot, and again while the exporter is logging in where it may be seen. A login that takes longer than
 // a second is counted rather than waited for. `parameters` makes those of each query.
-asio::awaitable<Sessions> QuerySessions(db::Session& session, OwnBackends& own, const db::Statement& statement,
-                                        std::function<db::Parameters()> parameters, Deadline deadline);
+asio::awaitable<Sessions> QuerySessions(db::Session& session, sampling::OwnBackends& own,
+                                        const db::Statement& statement, std::function<db::Parameters()> parameters,
+                                        Deadline deadline);
 
-}  // namespace pgtls::sampling
+}  // namespace pgtls::postgres

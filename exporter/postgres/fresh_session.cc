@@ -1,10 +1,10 @@
-#include "exporter/sampling/fresh_session.h"
+#include "exporter/postgres/fresh_session.h"
 
 #include <algorithm>
 
 #include "exporter/base/error.h"
 
-namespace pgtls::sampling {
+namespace pgtls::postgres {
 namespace {
 
 const db::Statement kLoadTime = {"config_load_time", "SELECT pg_conf_load_time()"};
@@ -65,4 +65,4 @@ void FreshSession::Vouch(db::Answer answer) {
   if (outdated_) throw Error(FailureReason::kError, "the server has reloaded its configuration meanwhile");
 }
 
-}  // namespace pgtls::sampling
+}  // namespace pgtls::postgres

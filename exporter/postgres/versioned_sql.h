@@ -4,9 +4,9 @@
 #include <span>
 #include <string_view>
 
-#include "exporter/sampling/collector.h"
+#include "exporter/db/session.h"
 
-namespace pgtls::sampling {
+namespace pgtls::postgres {
 
 // A query for servers of this version and later.
 struct VersionedSql {
@@ -17,4 +17,4 @@ struct VersionedSql {
 // The first entry (newest first) that the server is new enough for, under this name. Throws Error where none is.
 db::Statement StatementFor(const char* name, std::span<const VersionedSql> versions, int server_version);
 
-}  // namespace pgtls::sampling
+}  // namespace pgtls::postgres

@@ -1,10 +1,10 @@
-#include "exporter/sampling/sql_collector.h"
+#include "exporter/postgres/versioned_sql.h"
 
 #include <fmt/format.h>
 
 #include "exporter/base/error.h"
 
-namespace pgtls::sampling {
+namespace pgtls::postgres {
 
 db::Statement StatementFor(const char* name, std::span<const VersionedSql> versions, int server_version) {
   for (const auto& [min_version, sql] : versions) {
@@ -14,4 +14,4 @@ db::Statement StatementFor(const char* name, std::span<const VersionedSql> versi
               fmt::format("PostgreSQL {} is older than this collector knows", server_version / 10000));
 }
 
-}  // namespace pgtls::sampling
+}  // namespace pgtls::postgres

@@ -1,4 +1,4 @@
-#include "exporter/sampling/own_connection.h"
+#include "exporter/postgres/own_connection.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,9 +6,9 @@
 #include <map>
 
 #include "exporter/base/error.h"
-#include "exporter/sampling/sql_collector.h"
+#include "exporter/postgres/versioned_sql.h"
 
-namespace pgtls::sampling {
+namespace pgtls::postgres {
 namespace {
 
 using Row = std::vector<std::optional<std::string>>;
@@ -43,14 +43,14 @@ T Finish(asio::awaitable<T> work) {
   return future.get();
 }
 
-OwnConnection Described(FakeSession& session) {
+sampling::OwnConnection Described(FakeSession& session) {
   return Finish(DescribeConnection(session, "verify-full", Deadline::max()));
 }
 
 TEST(DescribeConnectionTest, TellsEachKindOfEncryption) {
   FakeSession session;
   session.rows["own_connection"] = {"t", "TLSv1.3", "TLS_AES_256_GCM_SHA384", "f", std::nullopt};
-  const OwnConnection tls = Described(session);
+  const sampling::OwnConnection tls = Described(session);
   EXPECT_EQ(tls.sslmode, "verify-full");
   EXPECT_EQ(tls.encryption, "tls");
   EXPECT_EQ(tls.version, "TLSv1.3");
@@ -59,7 +59,7 @@ TEST(DescribeConnectionTest, TellsEachKindOfEncryption) {
   session.rows["own_connection"] = {"f", std::nullopt, std::nullopt, "t", std::nullopt};
   EXPECT_EQ(Described(session).encryption, "gss");
   session.rows["own_connection"] = {"f", std::nullopt, std::nullopt, "f", std::nullopt};
-  const OwnConnection none = Described(session);
+  const sampling::OwnConnection none = Described(session);
   EXPECT_EQ(none.encryption, "none");
   EXPECT_EQ(none.version + none.cipher, "");
 }
@@ -76,7 +76,7 @@ TEST(DescribeConnectionTest, GoesOnWhereSslinfoIsNotItsOwn) {
   FakeSession session;
   session.rows["own_connection"] = {"t", "TLSv1.3", "c", "f", "public"};
   session.error = std::make_exception_ptr(DbError(FailureReason::kInsufficientPrivilege, "42501", "denied"));
-  const OwnConnection own = Described(session);
+  const sampling::OwnConnection own = Described(session);
   EXPECT_EQ(own.encryption, "tls");
   EXPECT_EQ(own.ssl_is_used, std::nullopt);
   session.error = std::make_exception_ptr(DbError(FailureReason::kConnection, "", "lost"));
@@ -100,4 +100,4 @@ TEST(StatementForTest, TheNewestThatTheServerKnows) {
 }
 
 }  // namespace
-}  // namespace pgtls::sampling
+}  // namespace pgtls::postgres

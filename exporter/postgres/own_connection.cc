@@ -1,11 +1,11 @@
-#include "exporter/sampling/own_connection.h"
+#include "exporter/postgres/own_connection.h"
 
 #include <asio.hpp>
 #include <utility>
 
 #include "exporter/base/error.h"
 
-namespace pgtls::sampling {
+namespace pgtls::postgres {
 namespace {
 
 const db::Statement kDescribe = {
@@ -23,9 +23,10 @@ std::string SslIsUsedSql(std::string_view quoted_schema) {
 
 }  // namespace
 
-asio::awaitable<OwnConnection> DescribeConnection(db::Session& session, std::string sslmode, Deadline deadline) {
+asio::awaitable<sampling::OwnConnection> DescribeConnection(db::Session& session, std::string sslmode,
+                                                            Deadline deadline) {
   const db::Result row = co_await session.Query(kDescribe, {}, deadline);
-  OwnConnection own;
+  sampling::OwnConnection own;
   own.sslmode = std::move(sslmode);
   // A session over a Unix socket has no row with ssl in use; that it is not encrypted is no fault of it.
   const bool tls = row.Bool(0, 0).value_or(false);
@@ -45,6 +46,9 @@ asio::awaitable<OwnConnection> DescribeConnection(db::Session& session, std::str
       if (error.reason() != FailureReason::kInsufficientPrivilege && error.reason() != FailureReason::kError) throw;
     }
   }
+  if (own.ssl_is_used && *own.ssl_is_used != tls) {
+    own.contradiction = "pg_stat_ssl and ssl_is_used() disagree about the exporter's own connection";
+  }
   co_return own;
 }
 
@@ -55,7 +59,7 @@ void Sessions::DigestRows(Digester& digester) const {
   }
 }
 
-Sessions JudgeSessions(db::Result rows, OwnBackends& own, const SnapshotTime& time) {
+Sessions JudgeSessions(db::Result rows, sampling::OwnBackends& own, const sampling::SnapshotTime& time) {
   Sessions sessions{.rows = std::move(rows), .own = {}};
   const db::Result& all = sessions.rows;
   sessions.own.resize(static_cast<std::size_t>(all.rows()));
@@ -69,18 +73,19 @@ Sessions JudgeSessions(db::Result rows, OwnBackends& own, const SnapshotTime& ti
     const db::BackendId id = {.pid = static_cast<int>(*number), .start_us = all.RequireInt(row, start)};
     const std::chrono::microseconds age(all.RequireInt(row, now) - id.start_us);
     const auto owner = own.OwnerOf({.id = id, .user = all.Text(row, user).value_or(""), .age = age}, time);
-    sessions.own[static_cast<std::size_t>(row)] = owner == OwnBackends::Owner::kExporter;
-    sessions.unsure = sessions.unsure || owner == OwnBackends::Owner::kUnsure;
+    sessions.own[static_cast<std::size_t>(row)] = owner == sampling::OwnBackends::Owner::kExporter;
+    sessions.unsure = sessions.unsure || owner == sampling::OwnBackends::Owner::kUnsure;
   }
   return sessions;
 }
 
-asio::awaitable<Sessions> QuerySessions(db::Session& session, OwnBackends& own, const db::Statement& statement,
-                                        std::function<db::Parameters()> parameters, Deadline deadline) {
+asio::awaitable<Sessions> QuerySessions(db::Session& session, sampling::OwnBackends& own,
+                                        const db::Statement& statement, std::function<db::Parameters()> parameters,
+                                        Deadline deadline) {
   constexpr int kMostTries = 6;
   constexpr std::chrono::milliseconds kPause{200};
   for (int tries = 1;; ++tries) {
-    SnapshotTime time{.asked = std::chrono::steady_clock::now(), .answered = {}};
+    sampling::SnapshotTime time{.asked = std::chrono::steady_clock::now(), .answered = {}};
     db::Parameters values = parameters ? parameters() : db::Parameters();
     db::Result rows = co_await session.Query(statement, std::move(values), deadline);
     time.answered = std::chrono::steady_clock::now();
@@ -91,4 +96,4 @@ asio::awaitable<Sessions> QuerySessions(db::Session& session, OwnBackends& own, 
   }
 }
 
-}  // namespace pgtls::sampling
+}  // namespace pgtls::postgres

@@ -7,7 +7,7 @@
 
 #include "exporter/db/session.h"
 
-namespace pgtls::sampling {
+namespace pgtls::postgres {
 
 // pg_conf_load_time(), as the server writes it: when this session last took the configuration over. A session takes a
 // reload over before its next query, with the files as they are *then*: later edits read as loaded. So what should be
@@ -44,4 +44,4 @@ class FreshSession : public db::Session {
   bool lent_outdated_ = false;
 };
 
-}  // namespace pgtls::sampling
+}  // namespace pgtls::postgres
