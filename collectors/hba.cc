@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -19,6 +19,8 @@
 #include "exporter/metrics/series_cap.h"
 #include "exporter/metrics/tally.h"
 #include "exporter/postgres/driver.h"
+#include "exporter/sessions/open_connections.h"
+#include "exporter/sessions/shown_client.h"
 
 namespace pgtls::collectors {
 namespace {
@@ -28,9 +30,9 @@ using hba::Network;
 using hba::Posture;
 using hba::Rule;
 using metrics::Desc;
-using metrics::Labels;
 using metrics::Sink;
 using metrics::Type;
+using Labels = std::vector<std::string>;
 
 // ---- SQL: hba_sql.h, hba_reader.h
 
@@ -80,16 +82,17 @@ constexpr std::array kDescs = {
 
 // ---- Judging, on the pool
 
-// Open connections that one rule admits; null: no single rule.
-struct ConnectionsOfRule {
+using SharedOpen = std::shared_ptr<const sessions::OpenConnections>;
+
+// An open connection, and the rule that would admit it now; null: no single rule.
+struct AdmittedConnection {
   const Rule* rule;
-  const hba::OpenConnections* open;
+  const sessions::OpenConnection* open;
 };
 
 struct Judged {
   std::shared_ptr<const Posture> posture;
-  std::optional<std::vector<hba::OpenConnections>> open;  // absent: the role may not see them
-  std::vector<ConnectionsOfRule> by_rule;                 // into `posture` and `open`
+  std::optional<std::vector<AdmittedConnection>> connections;  // into `posture` and the open ones; absent: not known
 };
 
 using SharedRules = std::shared_ptr<const hba::RuleSet>;
@@ -108,13 +111,45 @@ std::optional<hba::Analysis> AnalysisOf(const SharedRules& rules, const Posture&
   return Analyse(*rules, posture.catalog, posture.regexes);
 }
 
-bool IsPlaintext(const hba::Connection& connection) {
-  return connection.encryption == Encryption::kNone && connection.address;
+bool IsPlaintext(const sessions::OpenConnection& open) {
+  return open.encryption == sessions::Encryption::kNone && open.network != sessions::Network::kLocal;
 }
 
-// `previous` may be null; what it found for the same rules of the same cluster is taken over.
-Judged Judge(std::shared_ptr<Posture> posture, std::optional<std::vector<hba::OpenConnections>> open,
-             const Posture* previous, bool catalog_complete) {
+// REQUIRES: its encryption is known.
+hba::Connection ConnectionOf(const sessions::OpenConnection& open) {
+  hba::Connection connection{.user = open.user, .database = open.database, .address = open.address};
+  if (open.encryption == sessions::Encryption::kTls) connection.encryption = Encryption::kTls;
+  if (open.encryption == sessions::Encryption::kGss) connection.encryption = Encryption::kGss;
+  connection.replication = open.replication;
+  connection.client_certificate = open.client_certificate;
+  connection.address_known = open.network == sessions::Network::kLocal || open.address;
+  // An address that is not known is still none of the Unix socket's.
+  if (!connection.address_known) connection.address = IpAddress::V4(0);
+  return connection;
+}
+
+std::vector<AdmittedConnection> Admitted(const Posture& posture, const sessions::OpenConnections& open) {
+  std::vector<AdmittedConnection> admitted;
+  admitted.reserve(open.connections.size());
+  for (const auto& one : open.connections) {
+    const bool known = one.encryption != sessions::Encryption::kUnknown;
+    admitted.push_back({known ? AdmittingRule(posture, ConnectionOf(one)) : nullptr, &one});
+  }
+  return admitted;
+}
+
+std::map<hba::PlaintextClients, const Rule*> PlaintextRulesOf(const std::vector<AdmittedConnection>& connections) {
+  std::map<hba::PlaintextClients, const Rule*> rules;
+  for (const auto& [rule, open] : connections) {
+    if (!IsPlaintext(*open)) continue;
+    const auto [known, is_new] = rules.try_emplace({open->user, open->database, open->client.range}, rule);
+    if (known->second != rule) known->second = nullptr;
+  }
+  return rules;
+}
+
+// `previous` may be null; what it found for the same rules of the same cluster is taken over. `open` may be null.
+Judged Judge(std::shared_ptr<Posture> posture, const SharedOpen& open, const Posture* previous, bool catalog_complete) {
   Judged judged;
   if (catalog_complete) {
     posture->file_analysis = AnalysisOf(posture->file, *posture, previous);
@@ -123,12 +158,8 @@ Judged Judge(std::shared_ptr<Posture> posture, std::optional<std::vector<hba::Op
                                      : AnalysisOf(posture->in_force.rules, *posture, previous);
     posture->analysed = true;
     if (open) {
-      judged.open = std::move(open);
-      for (const auto& alike : *judged.open)
-        judged.by_rule.push_back({AdmittingRule(*posture, alike.connection), &alike});
-      posture->plaintext.emplace();
-      std::ranges::copy_if(*judged.open, std::back_inserter(*posture->plaintext), IsPlaintext,
-                           &hba::OpenConnections::connection);
+      judged.connections = Admitted(*posture, *open);
+      posture->plaintext = PlaintextRulesOf(*judged.connections);
     }
   }
   judged.posture = std::move(posture);
@@ -136,18 +167,6 @@ Judged Judge(std::shared_ptr<Posture> posture, std::optional<std::vector<hba::Op
 }
 
 // ---- Render
-
-std::string_view ToString(Encryption encryption) {
-  switch (encryption) {
-    case Encryption::kNone:
-      return "none";
-    case Encryption::kTls:
-      return "tls";
-    case Encryption::kGss:
-      return "gss";
-  }
-  return "";
-}
 
 void RenderRules(const Posture& posture, Sink& sink) {
   std::map<std::pair<std::string_view, std::string_view>, int> kinds;
@@ -195,42 +214,70 @@ void RenderPlaintext(const Posture& posture, std::size_t max_series, Sink& sink)
   }
 }
 
-Labels FoldRule(const Labels& labels) {
-  return {std::string(metrics::kOther), std::string(metrics::kOther), labels[2]};
-}
+// The rule that admits a connection, as the labels file and line.
+struct RuleKey {
+  std::string_view file;
+  int line = 0;         // 0: no single rule
+  bool folded = false;  // any rule: the cap on series folded this one
 
-Labels FoldNames(const Labels& labels) {
-  Labels folded = labels;
-  for (const std::size_t name : {2u, 3u, 4u}) folded[name] = metrics::kOther;
-  return folded;
-}
-
-struct Caps {
-  metrics::SeriesCap by_rule, plaintext;
+  std::string_view FileLabel() const { return folded ? metrics::kOther : file; }
+  std::string LineLabel() const {
+    return folded ? std::string(metrics::kOther) : line == 0 ? "" : std::to_string(line);
+  }
+  auto Fields() const { return std::tie(file, line, folded); }
+  friend auto operator<=>(const RuleKey&, const RuleKey&) = default;
 };
 
-void RenderCapped(const Desc& desc, const metrics::SeriesCap::Capped& capped, Sink& sink) {
-  for (const auto& [labels, count] : capped.series) sink.Add(desc, labels, static_cast<double>(count));
-  sink.Add(kFolded, {desc.name}, static_cast<double>(capped.folded));
-}
+struct ByRuleKey {
+  RuleKey rule;
+  sessions::Encryption encryption;
 
-void RenderConnections(const Judged& judged, std::size_t max_series, Caps& caps, Sink& sink) {
-  metrics::Tally by_rule;
-  metrics::Tally plaintext;
-  for (const auto& [rule, open] : judged.by_rule) {
-    const std::string file = rule != nullptr ? rule->file : "";
-    const std::string line = rule != nullptr ? std::to_string(rule->line) : "";
-    const hba::Connection& connection = open->connection;
-    for (std::size_t i = 0; i < open->count; ++i)
-      by_rule.Add({file, line, std::string(ToString(connection.encryption))});
-    if (!IsPlaintext(connection)) continue;
-    const std::string address = connection.address_known ? connection.address->Unmapped().ToString() : "";
-    for (std::size_t i = 0; i < open->count; ++i) {
-      plaintext.Add({file, line, connection.database, connection.user, address});
-    }
+  ByRuleKey Folded() const { return {{.folded = true}, encryption}; }
+  auto Fields() const { return std::tie(rule, encryption); }
+  friend auto operator<=>(const ByRuleKey&, const ByRuleKey&) = default;
+};
+
+struct PlaintextKey {
+  RuleKey rule;
+  std::string_view database;
+  std::string_view user;
+  sessions::ShownClient client;
+
+  PlaintextKey Folded() const { return {rule, metrics::kOther, metrics::kOther, client.Folded()}; }
+  auto Fields() const { return std::tie(rule, database, user, client); }
+  friend auto operator<=>(const PlaintextKey&, const PlaintextKey&) = default;
+};
+
+struct Caps {
+  metrics::SeriesCap<ByRuleKey> by_rule;
+  metrics::SeriesCap<PlaintextKey> plaintext;
+};
+
+void RenderConnections(const std::vector<AdmittedConnection>& connections, std::size_t max_series, Caps& caps,
+                       Sink& sink) {
+  metrics::Tally<ByRuleKey> by_rule;
+  metrics::Tally<PlaintextKey> plaintext;
+  for (const auto& [rule, open] : connections) {
+    const RuleKey key = rule != nullptr ? RuleKey{.file = rule->file, .line = rule->line} : RuleKey{};
+    by_rule.Add({key, open->encryption}, open->connections);
+    if (!IsPlaintext(*open)) continue;
+    // Each address alone, whatever range the sessions collector shows it in.
+    const sessions::ShownClient client = sessions::ShownClientOf({open->network, open->address}, {});
+    plaintext.Add({key, open->database, open->user, client}, open->connections);
   }
-  RenderCapped(kRuleConnections, caps.by_rule.Apply(by_rule, max_series, FoldRule), sink);
-  RenderCapped(kPlaintextConnections, caps.plaintext.Apply(plaintext, max_series, FoldNames), sink);
+  const auto rules = caps.by_rule.Apply(by_rule, max_series);
+  for (const auto& [key, count] : rules.series) {
+    sink.Add(kRuleConnections, {key.rule.FileLabel(), key.rule.LineLabel(), ToString(key.encryption)},
+             static_cast<double>(count));
+  }
+  sink.Add(kFolded, {kRuleConnections.name}, static_cast<double>(rules.folded));
+  const auto clients = caps.plaintext.Apply(plaintext, max_series);
+  for (const auto& [key, count] : clients.series) {
+    sink.Add(kPlaintextConnections,
+             {key.rule.FileLabel(), key.rule.LineLabel(), key.database, key.user, key.client.ToString()},
+             static_cast<double>(count));
+  }
+  sink.Add(kFolded, {kPlaintextConnections.name}, static_cast<double>(clients.folded));
 }
 
 // Why the rules in force are not known; null where they are, or where nothing can be known of them.
@@ -254,8 +301,12 @@ class Collector : public sampling::Collector {
       ++looks_;
     }
     host_ = context.peer;
-    HbaAnswers answers = co_await AskHba(*context.session, context.own_backends, access_, context.deadline);
+    HbaAnswers answers = co_await AskHba(*context.session, access_, context.deadline);
     access_ = answers.access;
+    if (SharedOpen open = OpenOn(context, answers.postmaster_start_us); open != open_) {
+      open_ = std::move(open);
+      ++looks_;
+    }
     // Where every answer is last time's, so is all that follows from them.
     output.basis = Basis(context, answers);
     if (output.basis && output.basis == context.basis) {
@@ -264,12 +315,12 @@ class Collector : public sampling::Collector {
     }
     ++looks_;
     output.basis = Basis(context, answers);
-    HbaQuestion question = {context.own_backends, context.config.options.As<HbaOptions>().names,
-                            tracker_.last_loaded()};
+    HbaQuestion question = {context.config.options.As<HbaOptions>().names, tracker_.last_loaded()};
     auto read = ReadHba(*context.session, std::move(answers), std::move(question), context.deadline);
     HbaReading reading = co_await std::move(read);
     output.incomplete = std::move(reading.incomplete);
     if (!reading.has_rules) co_return;
+    if (const char* why = WhyConnectionsAreMissing()) output.incomplete.push_back({"connections", why});
 
     const bool is_local = context.peer && (!context.peer->address || context.peer->address->IsLoopback());
     if (is_local && !reading.files.empty()) {
@@ -290,9 +341,9 @@ class Collector : public sampling::Collector {
     posture->regexes = std::move(reading.regexes);
     if (const char* why = WhyNotInForce(posture->in_force)) output.incomplete.push_back({"rules_in_force", why});
 
-    auto work = [posture = std::move(posture), open = std::move(reading.connections), previous = last_,
+    auto work = [posture = std::move(posture), open = open_, previous = last_,
                  complete = reading.catalog_complete]() mutable {
-      return Judge(std::move(posture), std::move(open), previous.get(), complete);
+      return Judge(std::move(posture), open, previous.get(), complete);
     };
     auto running = context.blocking.Run(std::move(work));
     const Judged judged = co_await std::move(running);
@@ -302,11 +353,26 @@ class Collector : public sampling::Collector {
     RenderRules(*last_, output.sink);
     const std::size_t max_series = context.config.options.As<HbaOptions>().max_series;
     RenderPlaintext(*last_, max_series, output.sink);
-    if (judged.open) RenderConnections(judged, max_series, caps_, output.sink);
+    if (judged.connections) RenderConnections(*judged.connections, max_series, caps_, output.sink);
     output.facts.Publish(last_);
   }
 
  private:
+  // What the sessions collector found last on the server that answers now; null: nothing, or it was another server.
+  static SharedOpen OpenOn(const sampling::Context& context, std::int64_t postmaster_start_us) {
+    SharedOpen open = context.facts().Get<sessions::OpenConnections>();
+    return open && open->postmaster_start_us == postmaster_start_us ? open : nullptr;
+  }
+
+  // Null: none are missing.
+  const char* WhyConnectionsAreMissing() const {
+    if (open_ == nullptr) return access_->sees_stats ? "no_sessions" : "insufficient_privilege";
+    const bool unknown = std::ranges::any_of(open_->connections, [](const sessions::OpenConnection& open) {
+      return open.encryption == sessions::Encryption::kUnknown;
+    });
+    return unknown ? "encryption_unknown" : nullptr;
+  }
+
   // All that a result follows from; nullopt where the answers are none to build on. Also what was seen before, which
   // each look may move on, even one that was not stored.
   std::optional<Digest> Basis(const sampling::Context& context, const HbaAnswers& answers) const {
@@ -322,6 +388,7 @@ class Collector : public sampling::Collector {
 
   std::optional<db::Peer> host_;  // of the last look
   std::optional<HbaAccess> access_;
+  SharedOpen open_;
   std::uint64_t looks_ = 0;
   hba::InForceTracker tracker_;
   std::shared_ptr<const Posture> last_;

@@ -2,14 +2,14 @@
 #pragma once
 
 #include <asio/awaitable.hpp>
+#include <cstdint>
 #include <optional>
-#include <vector>
+#include <string>
 
 #include "exporter/base/deadline.h"
 #include "exporter/base/digest.h"
 #include "exporter/db/session.h"
 #include "exporter/hba/evaluator.h"
-#include "exporter/sampling/collector.h"
 
 namespace pgtls::collectors {
 
@@ -30,19 +30,16 @@ struct HbaAccess {
 // Each is absent where the access does not allow it.
 struct HbaAnswers {
   HbaAccess access;
-  double load_time = 0;  // pg_conf_load_time(), seconds since the epoch by the server's clock
-  double now = 0;        // of the question, by the same clock
+  double load_time = 0;                  // pg_conf_load_time(), seconds since the epoch by the server's clock
+  double now = 0;                        // of the question, by the same clock
+  std::int64_t postmaster_start_us = 0;  // by the same clock; identifies the server
   hba::Abilities abilities;
   std::string hba_file;  // the setting; empty where the role may not see it
   std::optional<db::Answer> rules;
   std::optional<db::Answer> files;
   std::optional<db::Answer> catalog;
-  std::optional<db::Answer> connections;
-  std::vector<bool> own;  // of their rows: a session of the exporter
-  // One of them may be of a login of the exporter that is in progress.
-  bool disturbed = false;
 
-  // Of all but `now`. nullopt where something was not answered, or not surely.
+  // Of all but `now`. nullopt where something was not answered.
   std::optional<Digest> digest() const;
 };
 
@@ -51,15 +48,10 @@ inline constexpr std::size_t kMaxHbaCatalog = 100'000;
 
 // On a fresh session. In one round trip where the access is as `expected`, which may be absent: not known. Throws
 // DbError and TimeoutError.
-asio::awaitable<HbaAnswers> AskHba(db::Session& session, sampling::OwnBackends& own_backends,
-                                   std::optional<HbaAccess> expected, Deadline deadline);
+asio::awaitable<HbaAnswers> AskHba(db::Session& session, std::optional<HbaAccess> expected, Deadline deadline);
 
 // The rules once more, by the view: without the lines' own text. `answers` has them, and the times of the files anew,
 // in place of what it had: those may not be older than the rules.
 asio::awaitable<void> AskHbaView(db::Session& session, HbaAnswers& answers, Deadline deadline);
-
-// The connections once more, when no login of the exporter is in progress.
-asio::awaitable<void> AskHbaConnections(db::Session& session, sampling::OwnBackends& own_backends, HbaAnswers& answers,
-                                        Deadline deadline);
 
 }  // namespace pgtls::collectors

@@ -24,6 +24,14 @@ inline constexpr sampling::Remedy kHbaFileTimesRemedies[] = {
 };
 inline constexpr sampling::Remedy kHbaConnectionsRemedies[] = {
     {"insufficient_privilege", "GRANT pg_read_all_stats TO tls_exporter; (the role that the exporter logs in as)"},
+    {"no_sessions",
+     "The sessions collector reads the open connections. Enable it for this server (collectors.sessions.enabled: true, "
+     "no --no-collector.sessions; a module of /probe lists it under collectors), or fix the reason why its last run "
+     "failed. After a restart or a failover of the server the next run of both collectors is enough."},
+    {"encryption_unknown",
+     "The server does not show how some sessions are protected, and the rule depends on it. Compare pg_stat_activity "
+     "with pg_stat_ssl on the server: a client in the first has no row in the second. Check that pg_stat_ssl is "
+     "PostgreSQL's own view (\\d+ pg_catalog.pg_stat_ssl in psql)."},
 };
 inline constexpr sampling::Remedy kHbaRolesRemedies[] = {
     {"too_many",

@@ -11,7 +11,6 @@
 
 #include "collectors/hba_sql.h"
 #include "exporter/base/error.h"
-#include "exporter/postgres/own_connection.h"
 
 namespace pgtls::collectors {
 namespace {
@@ -134,46 +133,13 @@ void AddPatterns(const RuleSet& set, std::set<std::string>& patterns) {
   }
 }
 
-// Without those of the exporter, `own`.
-std::vector<hba::OpenConnections> ReadConnections(const db::Result& rows, const std::vector<bool>& own) {
-  const int user = rows.Column("usename");
-  const int database = rows.Column("datname");
-  const int address = rows.Column("address");
-  const int unix_socket = rows.Column("unix_socket");
-  const int ssl = rows.Column("ssl");
-  const int gss = rows.Column("gss");
-  const int replication = rows.Column("replication");
-  const int certificate = rows.Column("client_certificate");
-  const int connections = rows.Column("connections");
-  std::vector<hba::OpenConnections> result;
-  result.reserve(static_cast<std::size_t>(rows.rows()));
-  for (int row = 0; row < rows.rows(); ++row) {
-    if (own[static_cast<std::size_t>(row)]) continue;
-    hba::OpenConnections& open = result.emplace_back();
-    open.connection.user = Text(rows, row, user);
-    open.connection.database = Text(rows, row, database);
-    // An address that cannot be read is still none of the Unix socket's.
-    if (!rows.Bool(row, unix_socket).value_or(false)) {
-      const auto known = IpAddress::Parse(Text(rows, row, address));
-      open.connection.address = known.value_or(IpAddress::V4(0));
-      open.connection.address_known = known.has_value();
-    }
-    if (rows.RequireBool(row, gss)) open.connection.encryption = hba::Encryption::kGss;
-    if (rows.RequireBool(row, ssl)) open.connection.encryption = hba::Encryption::kTls;
-    open.connection.replication = rows.RequireBool(row, replication);
-    open.connection.client_certificate = rows.RequireBool(row, certificate);
-    open.count = static_cast<std::size_t>(rows.RequireInt(row, connections));
-  }
-  return result;
-}
-
 // Makes one reading of what was answered.
 class Reader {
  public:
   Reader(db::Session& session, Deadline deadline, HbaReading& reading)
       : session_(session), deadline_(deadline), reading_(reading) {}
 
-  asio::awaitable<void> Take(HbaAnswers answers, sampling::OwnBackends& own) {
+  asio::awaitable<void> Take(HbaAnswers answers) {
     reading_.view.load_time = answers.load_time;
     reading_.view.now = answers.now;
     reading_.abilities = answers.abilities;
@@ -196,12 +162,6 @@ class Reader {
       Deny("file_times");
     }
     TakeCatalog(db::Take(*std::move(answers.catalog)));
-    if (!answers.connections) {
-      Deny("connections");
-      co_return;
-    }
-    if (answers.disturbed && *answers.connections) co_await AskHbaConnections(session_, own, answers, deadline_);
-    reading_.connections = ReadConnections(db::Take(*std::move(answers.connections)), answers.own);
   }
 
   asio::awaitable<void> AskRegexes(std::vector<std::string> names, const RuleSet* also) {
@@ -285,7 +245,7 @@ class Reader {
 asio::awaitable<HbaReading> ReadHba(db::Session& session, HbaAnswers answers, HbaQuestion question, Deadline deadline) {
   HbaReading reading;
   Reader reader(session, deadline, reading);
-  co_await reader.Take(std::move(answers), question.own_backends);
+  co_await reader.Take(std::move(answers));
   if (reading.has_rules) co_await reader.AskRegexes(std::move(question.names), question.also);
   co_return reading;
 }

@@ -24,12 +24,10 @@ struct HbaReading {
   bool catalog_complete = false;  // else the cluster is too large to be judged
   hba::RegexAnswers regexes;
   hba::Abilities abilities;
-  std::optional<std::vector<hba::OpenConnections>> connections;
   std::vector<sampling::IncompletePart> incomplete;
 };
 
 struct HbaQuestion {
-  sampling::OwnBackends& own_backends;  // whose connections do not count
   // More names to ask regular expressions about, beside the roles and databases that exist.
   std::vector<std::string> names;
   // Rules beside those of the file whose regular expressions are asked about; may be null.

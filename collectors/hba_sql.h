@@ -18,6 +18,7 @@ SELECT EXISTS (SELECT FROM ours WHERE proname = 'hba_rules') AS rules_function,
        pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_stats,
        extract(epoch FROM pg_conf_load_time())::float8 AS load_time,
        extract(epoch FROM statement_timestamp())::float8 AS now,
+       (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::int8 AS postmaster_start_us,
        (SELECT setting FROM pg_settings WHERE name = 'hba_file') AS hba_file,
        (SELECT setting = 'on' FROM pg_settings WHERE name = 'ssl') AS ssl,
        (SELECT setting <> '' FROM pg_settings WHERE name = 'ssl_ca_file') AS client_ca
@@ -173,31 +174,6 @@ CROSS JOIN (SELECT rolname::text FROM pg_roles UNION SELECT datname::text FROM p
             UNION SELECT string_to_table($2::text, E'\n')) AS n(name)
 WHERE convert_from(convert_to(n.name, getdatabaseencoding()), e.name)
       ~ convert_from(convert_to(p.pattern, getdatabaseencoding()), e.name) COLLATE "C"
-)"}};
-
-// Open connections that pg_hba cannot tell apart, but for this very session and those that authenticate still. Those
-// that may be the exporter's, by their pid ($1) or since they are younger than a login of its own ($2, seconds), stand
-// alone. pg_stat_ssl and pg_stat_gssapi leave out a client whose address the server cannot print (client_port is null
-// then); the function below them has it, and is called for such a client alone.
-inline constexpr std::array kHbaConnectionsSql = {postgres::VersionedSql{140000, R"(
-SELECT a.usename, a.datname, CASE WHEN a.client_port <> -1 THEN host(a.client_addr) END AS address,
-       a.client_port = -1 AS unix_socket, coalesce(s.ssl, f.ssl) AS ssl,
-       coalesce(g.encrypted, f.gss_enc, false) AS gss,
-       a.backend_type = 'walsender' AND a.datname IS NULL AS replication,
-       coalesce(s.client_serial, f.ssl_client_serial) IS NOT NULL AS client_certificate,
-       CASE WHEN m.own THEN a.pid END AS pid,
-       CASE WHEN m.own THEN (extract(epoch FROM a.backend_start) * 1000000)::int8 END AS backend_start_us,
-       (extract(epoch FROM statement_timestamp()) * 1000000)::int8 AS now_us, count(*) AS connections
-FROM pg_stat_activity a
-LEFT JOIN pg_stat_ssl s ON s.pid = a.pid
-LEFT JOIN pg_stat_gssapi g ON g.pid = a.pid
-LEFT JOIN LATERAL (SELECT ssl, ssl_client_serial, gss_enc FROM pg_stat_get_activity(a.pid)
-                   WHERE s.pid IS NULL OFFSET 0) f ON true
-CROSS JOIN LATERAL (SELECT a.pid = ANY ($1::int4[])
-                    OR a.backend_start > statement_timestamp() - make_interval(secs => $2::float8) AS own) m
-WHERE a.backend_type IN ('client backend', 'walsender') AND a.state IS DISTINCT FROM 'starting'
-  AND a.pid <> pg_backend_pid()
-GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 )"}};
 
 }  // namespace pgtls::collectors

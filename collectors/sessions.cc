@@ -2,39 +2,31 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "collectors/folded.h"
+#include "collectors/session_samples.h"
 #include "collectors/sessions_parts.h"
 #include "exporter/base/digest.h"
 #include "exporter/base/error.h"
 #include "exporter/config/collector_schema.h"
-#include "exporter/metrics/series_cap.h"
-#include "exporter/metrics/tally.h"
 #include "exporter/postgres/driver.h"
 #include "exporter/postgres/own_connection.h"
 #include "exporter/postgres/versioned_sql.h"
-#include "exporter/sessions/address_label.h"
+#include "exporter/sessions/count.h"
 #include "exporter/sessions/exemptions.h"
-#include "exporter/sessions/session.h"
+#include "exporter/sessions/open_connections.h"
 #include "exporter/sessions/session_counter.h"
-#include "exporter/sessions/summary.h"
 
 namespace pgtls::collectors {
 namespace {
 
-using metrics::Desc;
-using metrics::Labels;
-using metrics::Sink;
-using metrics::Type;
-using sessions::Encryption;
-using sessions::Network;
 using sessions::Session;
 
 // ---- SQL
@@ -87,57 +79,6 @@ LEFT JOIN (pg_catalog.pg_stat_activity a
 
 // 18 shows sessions from the start of their authentication on.
 constexpr int kShowsAuthenticating = 180000;
-
-// ---- Descriptors
-
-constexpr Desc kConnections = {"pg_tls_connections",
-                               Type::kGauge,
-                               "Open client connections by encryption.",
-                               {"server", "database", "user", "client_addr", "network", "backend_type", "encryption"}};
-constexpr Desc kUnencrypted = {
-    "pg_tls_unencrypted_connections",
-    Type::kGauge,
-    "Open TCP connections with neither TLS nor GSS encryption, by client and whether the policy allows them.",
-    {"server", "database", "user", "client_addr", "application_name", "network", "allowed"}};
-constexpr Desc kUnencryptedByNetwork = {
-    "pg_tls_unencrypted_connections_by_network",
-    Type::kGauge,
-    "Open TCP connections with neither TLS nor GSS encryption; 0 if there are none.",
-    {"server", "network", "allowed"}};
-constexpr Desc kAuthenticating = {"pg_tls_authenticating_connections",
-                                  Type::kGauge,
-                                  "Connections that have not authenticated yet; PostgreSQL 18 and later shows them.",
-                                  {"server", "network"}};
-constexpr Desc kCiphers = {"pg_tls_cipher_connections",
-                           Type::kGauge,
-                           "Open TLS connections by protocol version and cipher suite.",
-                           {"server", "version", "cipher", "bits"}};
-constexpr Desc kClientCertificates = {"pg_tls_client_certificate_connections",
-                                      Type::kGauge,
-                                      "Open TLS connections that presented a client certificate.",
-                                      {"server", "user", "client_dn", "issuer_dn"}};
-constexpr Desc kSessions = {"pg_tls_sessions_total",
-                            Type::kCounter,
-                            "Sessions that began after the first collection and were observed, each counted once.",
-                            {"server", "database", "user", "network", "encryption"}};
-constexpr Desc kUnencryptedSessions = {"pg_tls_unencrypted_sessions_total",
-                                       Type::kCounter,
-                                       "TCP sessions with neither TLS nor GSS encryption that began after the first "
-                                       "collection and were observed, each counted once.",
-                                       {"server", "network", "allowed"}};
-constexpr Desc kOldestUnencrypted = {"pg_tls_oldest_unencrypted_connection_start_timestamp_seconds",
-                                     Type::kGauge,
-                                     "When the oldest open remote connection began that is unencrypted and not allowed "
-                                     "by the policy, in seconds since the epoch.",
-                                     {"server"}};
-constexpr Desc kExemptionEnd = {"pg_tls_policy_exemption_end_timestamp_seconds",
-                                Type::kGauge,
-                                "When the policy's exemption ends, in seconds since the epoch.",
-                                {"server", "exemption"}};
-
-constexpr std::array kDescs = {
-    &kConnections, &kUnencrypted,         &kUnencryptedByNetwork, &kAuthenticating, &kCiphers,     &kClientCertificates,
-    &kSessions,    &kUnencryptedSessions, &kOldestUnencrypted,    &kFolded,         &kExemptionEnd};
 
 // ---- Reader
 
@@ -216,137 +157,18 @@ class Snapshot {
   const int gss_encrypted_ = rows_.Column("gss_encrypted");
 };
 
-// ---- Render
+// ---- Counting
 
-// What outlives a collection: who has a series, and the counters.
-struct State {
-  metrics::SeriesCap connections, unencrypted, ciphers, client_certificates;
-  sessions::SessionCounter counter;
-};
-
-// What folding leaves of each metric's labels. An address that is not shown, or that there is none of, stays empty.
-Labels Folded(Labels labels, std::initializer_list<std::size_t> names) {
-  for (const std::size_t name : names) labels[name] = metrics::kOther;
-  return labels;
-}
-Labels FoldConnections(const Labels& labels) {
-  return labels[2].empty() ? Folded(labels, {0, 1}) : Folded(labels, {0, 1, 2});
-}
-Labels FoldUnencrypted(const Labels& labels) { return Folded(labels, {0, 1, 2, 3}); }
-Labels FoldCiphers(const Labels& labels) { return Folded(labels, {1, 2}); }
-Labels FoldClientCertificates(const Labels& labels) { return Folded(labels, {0, 1, 2}); }
-
-std::string_view ToString(bool allowed) { return allowed ? "true" : "false"; }
-
-// The sessions of one snapshot, counted for each metric.
-struct Counts {
-  metrics::Tally connections, unencrypted, ciphers, client_certificates;
-  std::map<std::pair<Network, bool>, std::size_t> unencrypted_by_network = {{{Network::kLoopback, false}, 0},
-                                                                            {{Network::kLoopback, true}, 0},
-                                                                            {{Network::kRemote, false}, 0},
-                                                                            {{Network::kRemote, true}, 0}};
-  std::map<Network, std::size_t> authenticating = {
-      {Network::kLocal, 0}, {Network::kLoopback, 0}, {Network::kRemote, 0}};
-  sessions::Summary summary;
-};
-
-Counts Count(const Snapshot& snapshot, const SessionsOptions& options, const sessions::Exemptions& exemptions,
-             const sessions::Collection& collection, sessions::SessionCounter& counter) {
-  const sessions::AddressBuckets buckets = {options.ipv4_prefix, options.ipv6_prefix};
-  Counts counts;
+sessions::Counts CountAll(const Snapshot& snapshot, const sessions::CountOptions& options,
+                          const sessions::Exemptions& exemptions, const sessions::Collection& collection,
+                          sessions::SessionCounter& counter) {
+  sessions::Counts counts;
   counter.StartCollection(collection);
   for (int row = 0; row < snapshot.size(); ++row) {
-    const auto shown = snapshot.At(row);
-    if (!shown) continue;
-    const Session& session = *shown;
-    const sessions::Origin origin = OriginOf(session);
-    if (session.authenticating) {
-      ++counts.authenticating[origin.network];
-      continue;
-    }
-    const Encryption encryption = EncryptionOf(session);
-    const bool unencrypted = encryption == Encryption::kNone && origin.network != Network::kLocal;
-    const bool allowed = unencrypted && exemptions.Allow(session, origin);
-    std::string address;
-    if (unencrypted || options.client_addr) address = AddressLabel(session, origin, buckets);
-
-    counts.connections.Add({session.database, session.user, options.client_addr ? address : "",
-                            ToString(origin.network), session.backend_type, ToString(encryption)});
-    ++counts.summary.connections[{origin.network, encryption}];
-    counter.Count(session, origin.network, encryption, allowed);
-    if (encryption == Encryption::kTls) {
-      counts.ciphers.Add({session.version, session.cipher, session.bits});
-      if (session.client_certificate) {
-        counts.client_certificates.Add({session.user, session.client_dn, session.issuer_dn});
-      }
-    }
-    if (!unencrypted) continue;
-    counts.unencrypted.Add({session.database, session.user, address, session.application_name, ToString(origin.network),
-                            ToString(allowed)});
-    ++counts.unencrypted_by_network[{origin.network, allowed}];
-    auto& oldest = counts.summary.oldest_unencrypted_us;
-    if (origin.network == Network::kRemote && !allowed) {
-      oldest = std::min(oldest.value_or(session.backend_start_us), session.backend_start_us);
-    }
+    if (const auto session = snapshot.At(row)) Count(*session, options, exemptions, counter, counts);
   }
   counter.EndCollection();
   return counts;
-}
-
-void RenderCapped(const Desc& desc, const metrics::SeriesCap::Capped& capped, Sink& sink) {
-  for (const auto& [labels, count] : capped.series) sink.Add(desc, labels, static_cast<double>(count));
-  sink.Add(kFolded, {desc.name}, static_cast<double>(capped.folded));
-}
-
-void RenderByNetwork(const Desc& desc, const std::map<std::pair<Network, bool>, std::size_t>& counts, Sink& sink) {
-  for (const auto& [labels, count] : counts) {
-    sink.Add(desc, {ToString(labels.first), ToString(labels.second)}, static_cast<double>(count));
-  }
-}
-
-void RenderExemptions(const config::Policy& policy, Sink& sink) {
-  for (const auto& exemption : policy.allow_unencrypted) {
-    if (const auto end = exemption.end())
-      sink.Add(kExemptionEnd, {exemption.name}, metrics::Seconds(end->time_since_epoch()));
-  }
-}
-
-sessions::Summary Render(const Snapshot& snapshot, const SessionsOptions& options, const config::Policy& policy,
-                         const sessions::Collection& collection, int server_version, State& state, Sink& sink) {
-  const std::chrono::sys_time<std::chrono::microseconds> now{std::chrono::microseconds(snapshot.now_us())};
-  const sessions::Exemptions exemptions(policy.allow_unencrypted, now);
-  Counts counts = Count(snapshot, options, exemptions, collection, state.counter);
-
-  const std::size_t cap = options.max_series;
-  const auto unencrypted = state.unencrypted.Apply(counts.unencrypted, cap, FoldUnencrypted);
-  RenderCapped(kConnections, state.connections.Apply(counts.connections, cap, FoldConnections), sink);
-  RenderCapped(kUnencrypted, unencrypted, sink);
-  RenderByNetwork(kUnencryptedByNetwork, counts.unencrypted_by_network, sink);
-  if (server_version >= kShowsAuthenticating) {
-    for (const auto& [network, count] : counts.authenticating) {
-      sink.Add(kAuthenticating, {ToString(network)}, static_cast<double>(count));
-    }
-  }
-  RenderCapped(kCiphers, state.ciphers.Apply(counts.ciphers, cap, FoldCiphers), sink);
-  RenderCapped(kClientCertificates,
-               state.client_certificates.Apply(counts.client_certificates, cap, FoldClientCertificates), sink);
-  for (const auto& series : state.counter.sessions()) {
-    sink.Add(kSessions, {series.database, series.user, ToString(series.network), ToString(series.encryption)},
-             static_cast<double>(series.sessions));
-  }
-  sink.Add(kFolded, {kSessions.name}, static_cast<double>(state.counter.folded()));
-  RenderByNetwork(kUnencryptedSessions, state.counter.unencrypted(), sink);
-  if (const auto oldest = counts.summary.oldest_unencrypted_us) {
-    sink.Add(kOldestUnencrypted, {}, metrics::Seconds(std::chrono::microseconds(*oldest)));
-  }
-  RenderExemptions(policy, sink);
-
-  for (const auto& [l, count] : unencrypted.series) {
-    counts.summary.unencrypted.push_back({l[0], l[1], l[2], l[3],
-                                          l[4] == ToString(Network::kLoopback) ? Network::kLoopback : Network::kRemote,
-                                          l[5] == ToString(true), count});
-  }
-  return std::move(counts.summary);
 }
 
 // ---- Factory
@@ -359,7 +181,7 @@ class Collector : public sampling::Collector {
     const db::Statement statement = postgres::StatementFor("sessions", kSql, server_version);
     sessions::Collection collection{.asked = std::chrono::steady_clock::now(), .max_series = options.max_series};
     const postgres::Sessions sessions =
-        co_await postgres::QuerySessions(*context.session, context.own_backends, statement, nullptr, context.deadline);
+        co_await postgres::QuerySessions(*context.session, context.own_backends, statement, context.deadline);
     const Snapshot snapshot(sessions);
     collection.now_us = snapshot.now_us();
     collection.postmaster_start_us = snapshot.postmaster_start_us();
@@ -372,10 +194,17 @@ class Collector : public sampling::Collector {
     }
     ++renderings_;
     output.basis = Basis(shown);
-    auto summary = std::make_shared<const sessions::Summary>(
-        Render(snapshot, options, context.server.policy, collection, server_version, state_, output.sink));
+    const std::chrono::sys_time<std::chrono::microseconds> now{std::chrono::microseconds(snapshot.now_us())};
+    const sessions::Exemptions exemptions(context.server.policy.allow_unencrypted, now);
+    const sessions::CountOptions count_options = {.buckets = {options.ipv4_prefix, options.ipv6_prefix},
+                                                  .client_addr = options.client_addr};
+    const sessions::Counts counts = CountAll(snapshot, count_options, exemptions, collection, counter_);
+    auto summary = std::make_shared<const sessions::Summary>(RenderSessions(
+        counts, counter_, server_version >= kShowsAuthenticating, options.max_series, caps_, output.sink));
+    RenderExemptions(context.server.policy, output.sink);
     if (summary->HasUnknown()) output.incomplete.push_back({"encryption", "error"});
     output.facts.Publish(std::move(summary));
+    output.facts.Publish(OpenNow(counts, snapshot));
   }
 
  private:
@@ -399,7 +228,16 @@ class Collector : public sampling::Collector {
     return digester.Finish();
   }
 
-  State state_;
+  // The last one if it is the same: those who read it have nothing to do then.
+  std::shared_ptr<const sessions::OpenConnections> OpenNow(const sessions::Counts& counts, const Snapshot& snapshot) {
+    auto open = OpenConnectionsOf(counts, snapshot.postmaster_start_us());
+    if (open_ == nullptr || *open_ != open) open_ = std::make_shared<const sessions::OpenConnections>(std::move(open));
+    return open_;
+  }
+
+  SessionCaps caps_;
+  sessions::SessionCounter counter_;
+  std::shared_ptr<const sessions::OpenConnections> open_;
   std::uint64_t renderings_ = 0;
   std::optional<std::chrono::steady_clock::time_point> answered_;  // the last time that the server told its sessions
 };
@@ -419,7 +257,7 @@ constexpr sampling::CollectorType kType = {
     .name = "sessions",
     .help = "Who is connected, and how protected",
     .connection = sampling::ConnectionKind::kPersistent,
-    .descs = kDescs,
+    .descs = kSessionDescs,
     .make = [] { return std::unique_ptr<sampling::Collector>(new Collector()); },
     .parts = kSessionsParts,
     .failures = kFailures,

@@ -3,7 +3,7 @@
 // Counts authenticated client backends and walsenders, leaves out the exporter's own backends, and keeps the session
 // counters. Fails with insufficient_privilege where the role would see other sessions without their encryption (it
 // lacks pg_read_all_stats): PostgreSQL shows such a role nulls and no error, which would read as an all-clear.
-// Publishes sessions::Summary.
+// Publishes sessions::Summary and sessions::OpenConnections.
 #pragma once
 
 #include <cstddef>

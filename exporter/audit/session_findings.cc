@@ -13,7 +13,7 @@ constexpr const char* kWhyLoopback =
 std::string Line(const sessions::UnencryptedGroup& group) {
   // Physical replication has no database.
   const std::string database = group.database.empty() ? "replication" : "database " + group.database;
-  std::string line = fmt::format("user {}, {}, from {}", group.user, database, group.client_addr);
+  std::string line = fmt::format("user {}, {}, from {}", group.user, database, group.client.ToString());
   if (!group.application_name.empty()) line += fmt::format(" ({})", group.application_name);
   return Printable(fmt::format("{}: {}", line, Counted(group.connections, "connection")));
 }

@@ -74,7 +74,7 @@ struct Cidr {
   IpAddress last() const { return network.Filled(prefix); }
   // "10.0.0.0/8"; a full-length prefix is written too ("10.1.2.3/32").
   std::string ToString() const;
-  friend bool operator==(const Cidr&, const Cidr&) = default;
+  friend auto operator<=>(const Cidr&, const Cidr&) = default;
 };
 
 }  // namespace pgtls

@@ -1,7 +1,8 @@
-// What one collection found out about a server's pg_hba.conf: the rules, what they admit, and which connections use
-// which rule.
+// What one collection found out about a server's pg_hba.conf: the rules, what they admit, and which rule admits the
+// open unencrypted connections.
 #pragma once
 
+#include <compare>
 #include <cstddef>
 #include <map>
 #include <memory>
@@ -18,10 +19,13 @@
 
 namespace pgtls::hba {
 
-// Open connections with the same properties for pg_hba.conf.
-struct OpenConnections {
-  Connection connection;
-  std::size_t count = 0;
+// Open unencrypted TCP connections that are shown together.
+struct PlaintextClients {
+  std::string user;
+  std::string database;      // empty for physical replication
+  std::optional<Cidr> from;  // absent: the server cannot print the address
+
+  friend auto operator<=>(const PlaintextClients&, const PlaintextClients&) = default;
 };
 
 struct Posture {
@@ -35,8 +39,9 @@ struct Posture {
   Abilities abilities;
   Catalog catalog;
   RegexAnswers regexes;
-  // Open unencrypted TCP connections. Absent: the role may not see all connections, or the cluster is too large.
-  std::optional<std::vector<OpenConnections>> plaintext;
+  // The rule of judging() that would admit these clients now; null if it is not known, or not the same for all of them.
+  // Absent: the open connections are not known, or the cluster is too large.
+  std::optional<std::map<PlaintextClients, const Rule*>> plaintext;
 
   // Whether PostgreSQL would load the file at its next start. It does not start with a file that it refuses: one with
   // an error in any line, without an entry, missing or unreadable. (An error in pg_ident.conf does not prevent the

@@ -21,6 +21,26 @@ std::string SslIsUsedSql(std::string_view quoted_schema) {
   return "SELECT " + std::string(quoted_schema) + ".ssl_is_used()";
 }
 
+Sessions JudgeSessions(db::Result rows, sampling::OwnBackends& own, const sampling::SnapshotTime& time) {
+  Sessions sessions{.rows = std::move(rows), .own = {}};
+  const db::Result& all = sessions.rows;
+  sessions.own.resize(static_cast<std::size_t>(all.rows()));
+  const int pid = all.Column("pid");
+  const int start = all.Column("backend_start_us");
+  const int user = all.Column("usename");
+  const int now = all.Column("now_us");
+  for (int row = 0; row < all.rows(); ++row) {
+    const auto number = all.Int(row, pid);
+    if (!number) continue;
+    const db::BackendId id = {.pid = static_cast<int>(*number), .start_us = all.RequireInt(row, start)};
+    const std::chrono::microseconds age(all.RequireInt(row, now) - id.start_us);
+    const auto owner = own.OwnerOf({.id = id, .user = all.Text(row, user).value_or(""), .age = age}, time);
+    sessions.own[static_cast<std::size_t>(row)] = owner == sampling::OwnBackends::Owner::kExporter;
+    sessions.unsure = sessions.unsure || owner == sampling::OwnBackends::Owner::kUnsure;
+  }
+  return sessions;
+}
+
 }  // namespace
 
 asio::awaitable<sampling::OwnConnection> DescribeConnection(db::Session& session, std::string sslmode,
@@ -59,35 +79,13 @@ void Sessions::DigestRows(Digester& digester) const {
   }
 }
 
-Sessions JudgeSessions(db::Result rows, sampling::OwnBackends& own, const sampling::SnapshotTime& time) {
-  Sessions sessions{.rows = std::move(rows), .own = {}};
-  const db::Result& all = sessions.rows;
-  sessions.own.resize(static_cast<std::size_t>(all.rows()));
-  const int pid = all.Column("pid");
-  const int start = all.Column("backend_start_us");
-  const int user = all.Column("usename");
-  const int now = all.Column("now_us");
-  for (int row = 0; row < all.rows(); ++row) {
-    const auto number = all.Int(row, pid);
-    if (!number) continue;
-    const db::BackendId id = {.pid = static_cast<int>(*number), .start_us = all.RequireInt(row, start)};
-    const std::chrono::microseconds age(all.RequireInt(row, now) - id.start_us);
-    const auto owner = own.OwnerOf({.id = id, .user = all.Text(row, user).value_or(""), .age = age}, time);
-    sessions.own[static_cast<std::size_t>(row)] = owner == sampling::OwnBackends::Owner::kExporter;
-    sessions.unsure = sessions.unsure || owner == sampling::OwnBackends::Owner::kUnsure;
-  }
-  return sessions;
-}
-
-asio::awaitable<Sessions> QuerySessions(db::Session& session, sampling::OwnBackends& own,
-                                        const db::Statement& statement, std::function<db::Parameters()> parameters,
+asio::awaitable<Sessions> QuerySessions(db::Session& session, sampling::OwnBackends& own, const db::Statement& statement,
                                         Deadline deadline) {
   constexpr int kMostTries = 6;
   constexpr std::chrono::milliseconds kPause{200};
   for (int tries = 1;; ++tries) {
     sampling::SnapshotTime time{.asked = std::chrono::steady_clock::now(), .answered = {}};
-    db::Parameters values = parameters ? parameters() : db::Parameters();
-    db::Result rows = co_await session.Query(statement, std::move(values), deadline);
+    db::Result rows = co_await session.Query(statement, {}, deadline);
     time.answered = std::chrono::steady_clock::now();
     Sessions sessions = JudgeSessions(std::move(rows), own, time);
     if (!sessions.unsure || tries == kMostTries || After(kPause) >= deadline) co_return sessions;

@@ -1,7 +1,6 @@
 // What concerns the exporter's own connections: how they are protected, and that nobody counts them.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -27,14 +26,10 @@ struct Sessions {
   void DigestRows(Digester& digester) const;
 };
 
-// By the columns pid (null: not a session that may be the exporter's), backend_start_us, usename and now_us, the
-// server's clock in microseconds.
-Sessions JudgeSessions(db::Result rows, sampling::OwnBackends& own, const sampling::SnapshotTime& time);
-
 // Asks for a snapshot, and again while the exporter is logging in where it may be seen. A login that takes longer than
-// a second is counted rather than waited for. `parameters` makes those of each query.
-asio::awaitable<Sessions> QuerySessions(db::Session& session, sampling::OwnBackends& own,
-                                        const db::Statement& statement, std::function<db::Parameters()> parameters,
+// a second is counted rather than waited for. The rows have the columns pid (null: no session), backend_start_us,
+// usename and now_us, the server's clock in microseconds.
+asio::awaitable<Sessions> QuerySessions(db::Session& session, sampling::OwnBackends& own, const db::Statement& statement,
                                         Deadline deadline);
 
 }  // namespace pgtls::postgres

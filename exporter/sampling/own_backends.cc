@@ -102,11 +102,4 @@ std::vector<int> OwnBackends::pids() const {
   return result;
 }
 
-std::chrono::milliseconds OwnBackends::OldestLogin() const {
-  const std::lock_guard lock(mutex_);
-  if (logins_.empty()) return {};
-  const auto oldest = std::ranges::min(logins_, {}, [](const auto& login) { return login->began; })->began;
-  return std::chrono::duration_cast<milliseconds>(steady_clock::now() - oldest) + 2 * kTolerance;
-}
-
 }  // namespace pgtls::sampling

@@ -67,10 +67,8 @@ class OwnBackends {
 
   Owner OwnerOf(const SeenBackend& backend, const SnapshotTime& time);
 
-  // For queries that list few sessions by their pids: those of OwnerOf() that may be the exporter's have one of these
-  // pids, or are younger than this.
+  // Of all sessions whose pid is known.
   std::vector<int> pids() const;
-  std::chrono::milliseconds OldestLogin() const;
 
  private:
   struct Entry {

@@ -9,7 +9,7 @@ bool Matches(const config::Exemption& entry, const Session& session, const Origi
   if (entry.user && *entry.user != session.user) return false;
   if (entry.database && *entry.database != session.database) return false;
   if (entry.application_name && *entry.application_name != session.application_name) return false;
-  return !entry.client_addr || (origin.address && entry.client_addr->Contains(*origin.address));
+  return !entry.client_addr || (origin.address && entry.client_addr->Contains(origin.address->Unmapped()));
 }
 
 }  // namespace

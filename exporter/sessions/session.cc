@@ -30,8 +30,7 @@ std::string_view ToString(Encryption encryption) {
 
 Origin OriginOf(const Session& session) {
   if (session.client_addr.empty() && session.client_port == -1) return {};
-  auto address = IpAddress::Parse(session.client_addr);
-  if (address) address = address->Unmapped();
+  const auto address = IpAddress::Parse(session.client_addr);
   const bool loopback = address && address->IsLoopback();
   return {loopback ? Network::kLoopback : Network::kRemote, address};
 }

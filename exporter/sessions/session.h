@@ -44,8 +44,8 @@ std::string_view ToString(Encryption encryption);
 
 struct Origin {
   Network network = Network::kLocal;
-  // An IPv4 address that reached the server mapped into IPv6 is IPv4 here. Absent over a Unix socket, and where the
-  // server cannot print it or the text is no address: such a session counts as remote, the least harmless reading.
+  // As the server shows it: it may be an IPv4 address mapped into IPv6. Absent over a Unix socket, and where the server
+  // cannot print it or the text is no address: such a session counts as remote, the least harmless reading.
   std::optional<IpAddress> address;
 };
 

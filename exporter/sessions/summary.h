@@ -11,15 +11,15 @@
 #include <vector>
 
 #include "exporter/sessions/session.h"
+#include "exporter/sessions/shown_client.h"
 
 namespace pgtls::sessions {
 
-// Unencrypted TCP connections that have these in common. What the cap folded is a group whose names and address are
-// kOther.
+// Unencrypted TCP connections that have these in common. If the cap folded them, the names are kOther.
 struct UnencryptedGroup {
-  std::string database;
+  std::string database;  // empty for physical replication
   std::string user;
-  std::string client_addr;  // an address, or a CIDR when bucketed
+  ShownClient client;
   std::string application_name;
   Network network = Network::kRemote;
   bool allowed = false;

@@ -8,7 +8,6 @@
 
 #include "exporter/audit/findings.h"
 #include "exporter/audit/thresholds.h"
-#include "exporter/base/net_address.h"
 #include "exporter/base/text.h"
 #include "exporter/status/certificate_rows.h"
 #include "exporter/status/server_facts.h"
@@ -119,8 +118,6 @@ std::vector<Ranked> Rank(const std::vector<ServerFacts>& servers, const StatusLi
 
 // ---- Unencrypted connections
 
-constexpr int kMaxJudged = 2000;
-
 struct Group {
   const ServerFacts* server;
   const sessions::UnencryptedGroup* group;
@@ -134,30 +131,15 @@ bool Worse(const Group& a, const Group& b) {
   return key(a) < key(b);
 }
 
-bool IsFrom(const std::optional<IpAddress>& address, const std::string& label) {
-  if (!address) return false;
-  if (const auto one = IpAddress::Parse(label)) return one->Unmapped() == address->Unmapped();
-  const auto range = Cidr::Parse(label);
-  return range && range->Contains(address->Unmapped());
-}
-
-// The rule that admits the connections of a group now, where it is one rule. A wide bucket can hold thousands of
-// connections: at most `budget` are judged for a page.
-std::string RuleOf(const Group& group, int& budget) {
+// The rule that admits the connections of a group now, as far as is known.
+std::string RuleOf(const Group& group) {
   const auto& posture = group.server->hba;
   if (!posture || !posture->plaintext || !posture->judging().loadable()) return "";
-  const hba::Rule* rule = nullptr;
-  for (const auto& open : *posture->plaintext) {
-    const hba::Connection& connection = open.connection;
-    if (connection.user != group.group->user) continue;
-    if (group.group->database != (connection.replication ? "" : connection.database)) continue;
-    if (!IsFrom(connection.address, group.group->client_addr)) continue;
-    if (--budget < 0) return "";
-    const hba::Rule* admits = AdmittingRule(*posture, connection);
-    if (admits == nullptr || (rule != nullptr && rule != admits)) return "no single rule";
-    rule = admits;
-  }
-  if (rule == nullptr) return "";
+  const sessions::UnencryptedGroup& shown = *group.group;
+  const auto found = posture->plaintext->find({shown.user, shown.database, shown.client.range});
+  if (found == posture->plaintext->end()) return "";
+  const hba::Rule* const rule = found->second;
+  if (rule == nullptr) return "no single rule";
   const auto name = rule->file.rfind('/');
   return fmt::format("{}:{}: {}", name == std::string::npos ? rule->file : rule->file.substr(name + 1), rule->line,
                      RuleText(*rule));
@@ -177,12 +159,11 @@ BoundedList<UnencryptedRow> UnencryptedRows(const std::vector<ServerFacts>& serv
   }
   const BoundedList<Group> kept = worst.Take();
   BoundedList<UnencryptedRow> rows{{}, kept.left_out};
-  int budget = kMaxJudged;
   for (const auto& one : kept.rows) {
     const auto& group = *one.group;
-    rows.rows.push_back({one.server->snapshot.name, group.user, group.client_addr, group.database,
+    rows.rows.push_back({one.server->snapshot.name, group.user, group.client.ToString(), group.database,
                          group.application_name, group.network == sessions::Network::kLoopback, group.allowed,
-                         LevelOfGroup(group, *one.server), group.connections, RuleOf(one, budget)});
+                         LevelOfGroup(group, *one.server), group.connections, RuleOf(one)});
   }
   return rows;
 }

@@ -76,18 +76,7 @@ class Harness {
   // the next start, that is not declared fails the test.
   sampling::Output Collect() {
     sampling::Output output(server.name);
-    sampling::Context context{.server = server,
-                              .config = config,
-                              .target = target,
-                              .peer = peer,
-                              .session = type_.connection == sampling::ConnectionKind::kNone ? nullptr : session,
-                              .facts = [] { return sampling::Facts(); },
-                              .own_backends = own_backends,
-                              .deadline = After(timeout),
-                              .blocking = blocking_,
-                              .once = false,
-                              .config_version = config_version,
-                              .basis = basis};
+    sampling::Context context = ContextOf(type_, config);
     Run(collector_->Collect(context, output));
     for (const auto& [part, reason, detail] : output.incomplete) {
       const sampling::DeclaredPart* const declared = sampling::FindPart(type_.parts, part);
@@ -96,6 +85,19 @@ class Harness {
     }
     if (const auto certificates = output.facts.Get<tls::CertificateInventory>()) ExpectDeclared(*certificates);
     return output;
+  }
+  // What another collector finds on this server now; nothing where it fails.
+  sampling::Facts FactsOf(const sampling::CollectorType& type) {
+    sampling::Output output(server.name);
+    const config::CollectorConfig settings = type.schema.Defaults();
+    sampling::Context context = ContextOf(type, settings);
+    context.basis = std::nullopt;
+    try {
+      Run(type.make()->Collect(context, output));
+    } catch (const Error&) {
+      return {};
+    }
+    return output.facts;
   }
   // One collection as it stands on the page.
   std::string CollectPage() {
@@ -126,8 +128,23 @@ class Harness {
   sampling::OwnBackends own_backends;
   std::uint64_t config_version = 1;
   std::optional<Digest> basis;  // of the result that stands
+  sampling::Facts facts;        // of the other collectors
 
  private:
+  sampling::Context ContextOf(const sampling::CollectorType& type, const config::CollectorConfig& settings) {
+    return {.server = server,
+            .config = settings,
+            .target = target,
+            .peer = peer,
+            .session = type.connection == sampling::ConnectionKind::kNone ? nullptr : session,
+            .facts = [this] { return facts; },
+            .own_backends = own_backends,
+            .deadline = After(timeout),
+            .blocking = blocking_,
+            .once = false,
+            .config_version = config_version,
+            .basis = basis};
+  }
   static void ExpectDeclared(const tls::CertificateInventory& certificates) {
     if (!certificates.next_start) return;
     for (const tls::StartFailure& failure : certificates.next_start->failures) {

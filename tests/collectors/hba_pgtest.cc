@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "collectors/sessions.h"
 #include "exporter/hba/posture.h"
 #include "tests/collectors/harness.h"
 #include "tests/support/postgres_server.h"
@@ -42,6 +43,7 @@ class HbaPgTest : public testing::Test {
   void Connect(const std::string& user = "tls_exporter") {
     harness_.Connect(server_.SocketConninfo("user=" + user));
     harness_.peer = db::Peer{.host = server_.socket_dir()};
+    harness_.facts = harness_.FactsOf(SessionsCollector());
   }
   std::string Page() {
     Connect();
@@ -123,6 +125,7 @@ TEST_F(HbaPgTest, SaysNeitherYesNorNoWhileAStricterFileWaits) {
   // Another exporter, which never saw the rules in force.
   Harness stranger{HbaCollector()};
   stranger.Connect(server_.SocketConninfo("user=tls_exporter"));
+    stranger.facts = stranger.FactsOf(SessionsCollector());
   EXPECT_THAT(stranger.CollectPage(), AllOf(Not(HasSubstr("plaintext_admitted")), Not(HasSubstr("plaintext_certain"))));
   EXPECT_THAT(Parts(stranger.Collect()), ElementsAre("rules_in_force reload_pending"));
   server_.Reload();

@@ -6,12 +6,16 @@
 
 #include "exporter/base/error.h"
 #include "exporter/hba/posture.h"
+#include "exporter/sessions/open_connections.h"
 #include "tests/collectors/harness.h"
 #include "tests/support/golden.h"
 
 namespace pgtls::collectors {
 namespace {
 
+using sessions::Encryption;
+using sessions::Network;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 using Text = std::optional<std::string>;
@@ -41,16 +45,14 @@ class HbaTest : public testing::Test {
                                 {"role", "anna", std::nullopt},
                                 {"member", "anna", "ops"},
                                 {"database", "erp", std::nullopt}}};
-    answers_["hba_connections"] = {{"usename", "datname", "address", "unix_socket", "ssl", "gss", "replication",
-                                    "client_certificate", "pid", "backend_start_us", "now_us", "connections"},
-                                   {}};
+    Publish();
   }
 
   void Access(const char* functions, const char* sees_stats, const char* superuser) {
     answers_["hba_access"] = {
-        {"rules_function", "files_function", "superuser", "rules_view", "sees_stats", "load_time", "now", "hba_file",
-         "ssl", "client_ca"},
-        {{functions, functions, superuser, "t", sees_stats, "200.5", "300", "/data/pg_hba.conf", "t", "t"}}};
+        {"rules_function", "files_function", "superuser", "rules_view", "sees_stats", "load_time", "now",
+         "postmaster_start_us", "hba_file", "ssl", "client_ca"},
+        {{functions, functions, superuser, "t", sees_stats, "200.5", "300", "7", "/data/pg_hba.conf", "t", "t"}}};
   }
   void Rule(const char* type, const char* databases, const char* users, Text address, Text netmask, const char* method,
             const std::string& raw) {
@@ -59,14 +61,24 @@ class HbaTest : public testing::Test {
     rows.push_back({line, "/data/pg_hba.conf", line, line, type, databases, users, std::move(address),
                     std::move(netmask), method, std::nullopt, std::nullopt, Hex(raw)});
   }
-  void Open(Text user, Text database, Text address, const char* ssl, const char* connections) {
-    const char* unix_socket = address ? "f" : "t";
-    answers_["hba_connections"].second.push_back({std::move(user), std::move(database), std::move(address), unix_socket,
-                                                  ssl, "f", "f", "f", std::nullopt, std::nullopt, "3000000",
-                                                  connections});
+  // What the sessions collector has found: one client more.
+  void Open(const std::string& user, const std::string& database, const char* address, Encryption encryption,
+            std::size_t connections) {
+    const auto ip = address == nullptr ? std::nullopt : IpAddress::Parse(address);
+    const sessions::Origin origin = {ip ? Network::kRemote : Network::kLocal, ip};
+    open_.connections.push_back({.user = user,
+                                 .database = database,
+                                 .address = ip,
+                                 .network = origin.network,
+                                 .encryption = encryption,
+                                 .client = ShownClientOf(origin, {.ipv4_prefix = 16}),
+                                 .connections = connections});
+    Publish();
   }
+  void Publish() { harness_.facts.Publish(std::make_shared<const sessions::OpenConnections>(open_)); }
 
   Harness harness_{HbaCollector()};
+  sessions::OpenConnections open_{.postmaster_start_us = 7, .connections = {}};
   std::map<std::string, std::pair<std::vector<std::string>, FakeSession::Rows>, std::less<>>& answers_ =
       harness_.fake.answers;
 };
@@ -81,51 +93,70 @@ TEST_F(HbaTest, RendersAllThatItKnows) {
   answers_["hba_rules_function"].second.push_back({"6", "/data/pg_hba.conf", "6", std::nullopt, std::nullopt,
                                                    std::nullopt, std::nullopt, std::nullopt, std::nullopt, std::nullopt,
                                                    std::nullopt, "invalid connection type \"hots\"", std::nullopt});
-  Open("anna", "all", "10.1.2.3", "f", "2");
-  Open("erp", "erp", "10.1.2.3", "t", "1");
-  Open("erp", "erp", std::nullopt, "f", "3");
-  Open("bob", "erp", "10.1.2.4", "f", "1");  // no rule admits him now
+  Open("anna", "all", "10.1.2.3", Encryption::kNone, 2);
+  Open("erp", "erp", "10.1.2.3", Encryption::kTls, 1);
+  Open("erp", "erp", nullptr, Encryption::kNone, 3);
+  Open("bob", "erp", "10.1.2.4", Encryption::kNone, 1);  // no rule admits him now
   EXPECT_TRUE(support::MatchesGolden("tests/collectors/testdata/hba.prom", harness_.CollectPage()));
 }
 
 TEST_F(HbaTest, CapsWhoComesInUnencrypted) {
   Rule("host", "all", "all", "all", std::nullopt, "md5", "host all all all");
   harness_.options<HbaOptions>().max_series = 1;
-  Open("anna", "erp", "10.1.2.3", "f", "2");
-  Open("erp", "erp", "10.1.2.4", "f", "1");
+  Open("anna", "erp", "10.1.2.3", Encryption::kNone, 2);
+  Open("erp", "erp", "10.1.2.4", Encryption::kNone, 1);
   EXPECT_THAT(support::Families(harness_.CollectPage(), "pg_tls_hba_plaintext_connections"),
               testing::AllOf(HasSubstr("user=\"anna\",client_addr=\"10.1.2.3\"} 2\n"),
                              HasSubstr("database=\"__other__\",user=\"__other__\",client_addr=\"__other__\"} 1\n")));
 }
 
-// Nobody asks about the others after the collection, and every server keeps them until the next.
-TEST_F(HbaTest, KeepsOnlyConnectionsThatAreUnencryptedTcp) {
-  Rule("host", "all", "all", "all", std::nullopt, "md5", "host all all all");
-  Open("anna", "erp", "10.1.2.3", "f", "2");
-  Open("erp", "erp", "10.1.2.4", "t", "1");
-  Open("erp", "erp", std::nullopt, "f", "3");
+// For the connections without encryption, together as they are shown.
+TEST_F(HbaTest, PublishesTheRuleThatAdmitsPlaintext) {
+  Rule("host", "all", "all", "10.1.0.0", "255.255.0.0", "md5", "host all all 10.1.0.0/16");
+  Rule("host", "all", "all", "10.2.2.0", "255.255.255.0", "md5", "host all all 10.2.2.0/24");
+  Rule("host", "all", "all", "10.2.0.0", "255.255.0.0", "md5", "host all all 10.2.0.0/16");
+  Open("anna", "erp", "10.1.2.3", Encryption::kNone, 2);
+  Open("anna", "erp", "10.1.9.9", Encryption::kNone, 1);
+  Open("anna", "erp", "10.2.2.3", Encryption::kNone, 1);
+  Open("anna", "erp", "10.2.9.9", Encryption::kNone, 1);
+  Open("erp", "erp", "10.1.2.4", Encryption::kTls, 1);
+  Open("erp", "erp", nullptr, Encryption::kNone, 3);
   const auto posture = harness_.Collect().facts.Get<hba::Posture>();
   ASSERT_TRUE(posture->plaintext);
-  ASSERT_EQ(posture->plaintext->size(), 1u);
-  EXPECT_EQ(posture->plaintext->front().connection.user, "anna");
-  EXPECT_EQ(posture->plaintext->front().count, 2u);
+  const hba::PlaintextClients by_one{"anna", "erp", Cidr::Parse("10.1.0.0/16")};
+  const hba::PlaintextClients by_two{"anna", "erp", Cidr::Parse("10.2.0.0/16")};
+  EXPECT_THAT(*posture->plaintext,
+              ElementsAre(testing::Pair(by_one, &posture->judging().rules[0]), testing::Pair(by_two, nullptr)));
 }
 
-TEST_F(HbaTest, LeavesOutTheExportersSessionsAndNoOtherOfTheirPid) {
+TEST_F(HbaTest, WithoutTheSessionsOfThisServerNoneIsJudged) {
   Rule("host", "all", "all", "all", std::nullopt, "md5", "host all all all");
-  sampling::OwnBackends::Login login(harness_.own_backends, "anna");
-  login.Known(db::BackendId{.pid = 7, .start_us = 1'000'000});
-  const auto alone = [&](const char* start) {
-    Open("anna", "erp", "10.1.2.3", "f", "1");
-    auto& row = answers_["hba_connections"].second.back();
-    row[8] = "7";
-    row[9] = start;
+  Open("anna", "erp", "10.1.2.3", Encryption::kNone, 1);
+  const auto missing = [this] {
+    const sampling::Output output = harness_.Collect();
+    EXPECT_FALSE(output.facts.Get<hba::Posture>()->plaintext);
+    EXPECT_TRUE(output.facts.Get<hba::Posture>()->file_analysis) << "the rules are judged all the same";
+    std::string parts;
+    for (const auto& [part, reason, detail] : output.incomplete) parts += part + ":" + reason;
+    EXPECT_THAT(harness_.CollectPage(), Not(HasSubstr("_connections")));
+    return parts;
   };
-  alone("1000000");
-  EXPECT_THAT(harness_.CollectPage(), Not(HasSubstr("user=\"anna\"")));
-  EXPECT_EQ(harness_.fake.last_parameters.at(0), "{7}");
-  alone("1000001");
-  EXPECT_THAT(harness_.CollectPage(), HasSubstr("user=\"anna\",client_addr=\"10.1.2.3\"} 1\n"));
+  answers_["hba_access"].second[0][7] = "8";
+  EXPECT_EQ(missing(), "connections:no_sessions") << "they were open on another server, or before its restart";
+  harness_.facts = {};
+  EXPECT_EQ(missing(), "connections:no_sessions");
+  Access("t", "f", "f");
+  EXPECT_EQ(missing(), "connections:insufficient_privilege");
+}
+
+TEST_F(HbaTest, AConnectionOfUnknownEncryptionHasNoRule) {
+  Rule("host", "all", "all", "all", std::nullopt, "md5", "host all all all");
+  Open("anna", "erp", "10.1.2.3", Encryption::kUnknown, 2);
+  const sampling::Output output = harness_.Collect();
+  ASSERT_EQ(output.incomplete.size(), 1u);
+  EXPECT_EQ(output.incomplete[0].reason, "encryption_unknown");
+  EXPECT_THAT(harness_.CollectPage(),
+              HasSubstr("pg_tls_hba_rule_connections{server=\"db\",file=\"\",line=\"\",encryption=\"unknown\"} 2\n"));
 }
 
 TEST_F(HbaTest, JudgesNothingInAClusterThatIsTooLarge) {
@@ -160,7 +191,7 @@ TEST_F(HbaTest, KeepsARefusalToJudge) {
   }
   const auto first = harness_.Collect().facts.Get<hba::Posture>();
   EXPECT_TRUE(first->analysed);
-  Open("anna", "erp", "10.1.2.3", "f", "1");
+  Open("anna", "erp", "10.1.2.3", Encryption::kNone, 1);
   const sampling::Output output = harness_.Collect();
   EXPECT_EQ(output.incomplete.at(0).part, "analysis");
   EXPECT_FALSE(output.facts.Get<hba::Posture>()->file_analysis);
@@ -185,6 +216,7 @@ TEST_F(HbaTest, SaysWhyTheRulesInForceAreNotKnown) {
     files[0][1] = times.first, files[1][1] = times.second;
     Harness stranger{HbaCollector()};
     stranger.fake.answers = answers_;
+    stranger.facts = harness_.facts;
     const sampling::Output output = stranger.Collect();
     ASSERT_EQ(output.incomplete.size(), 1u) << why;
     EXPECT_EQ(output.incomplete[0].part, "rules_in_force");
@@ -234,7 +266,8 @@ TEST_F(HbaTest, TheSameAnswersAreSaidToBeUnchanged) {
       {"rule", [&] { answers_["hba_rules_function"].second[0][9] = "trust"; }},
       {"file", [&] { answers_["hba_files_function"].second[0][1] = "101"; }},
       {"catalog", [&] { answers_["hba_catalog"].second.pop_back(); }},
-      {"connection", [&] { Open("anna", "erp", "10.1.2.3", "f", "1"); }},
+      {"connection", [&] { Open("anna", "erp", "10.1.2.3", Encryption::kNone, 1); }},
+      {"server", [&] { answers_["hba_access"].second[0][7] = "8"; }},
       {"statistics", [&] { Access("t", "f", "f"); }},
   };
   for (const auto& [what, change] : changes) {
@@ -263,7 +296,7 @@ TEST_F(HbaTest, AsksInOneRoundTripWhatTheRoleMightSeeLastTime) {
   answers_["hba_files"] = answers_["hba_files_function"];
   const sampling::Output output = harness_.Collect();
   EXPECT_EQ(harness_.fake.round_trips, 5) << "it may see other things now";
-  EXPECT_FALSE(output.facts.Get<hba::Posture>()->plaintext);
+  EXPECT_TRUE(output.facts.Get<hba::Posture>()->has_raw_text);
 }
 
 // The same text there was loaded at another time, or was not.

@@ -122,6 +122,7 @@ int getnameinfo(const struct sockaddr* restrict address, socklen_t size, char* r
 
   Harness hba(HbaCollector());
   hba.Connect(server.Conninfo("user=tls_exporter sslmode=require"));
+  hba.facts = hba.FactsOf(SessionsCollector());
   const std::string rules = hba.CollectPage();
   const std::string where = "{server=\"db\",file=\"" + server.data_dir() + "/pg_hba.conf\",line=\"2\",";
   EXPECT_THAT(rules, HasSubstr("pg_tls_hba_rule_connections" + where + "encryption=\"none\"} 1\n"));

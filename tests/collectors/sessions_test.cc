@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "exporter/base/error.h"
+#include "exporter/sessions/open_connections.h"
 #include "exporter/sessions/summary.h"
 #include "tests/collectors/harness.h"
 #include "tests/support/golden.h"
@@ -376,13 +377,72 @@ TEST_F(SessionsTest, PublishesWhatItFound) {
   EXPECT_EQ(summary->connections.at({Network::kRemote, Encryption::kTls}), 1u);
   EXPECT_EQ(summary->connections.at({Network::kRemote, Encryption::kNone}), 3u);
   ASSERT_EQ(summary->unencrypted.size(), 3u);
-  EXPECT_EQ(summary->unencrypted[0].client_addr, "10.1.2.3");
+  EXPECT_EQ(summary->unencrypted[0].client.ToString(), "10.1.2.3");
   EXPECT_EQ(summary->unencrypted[0].network, Network::kRemote);
   EXPECT_EQ(summary->unencrypted[0].connections, 2u);
   EXPECT_FALSE(summary->unencrypted[0].allowed);
   EXPECT_EQ(summary->unencrypted[1].network, Network::kLoopback);
   EXPECT_TRUE(summary->unencrypted[2].allowed);
   EXPECT_EQ(summary->oldest_unencrypted_us, kNow - 60 * kSecond);
+}
+
+// As pg_hba.conf tells connections apart, whatever the cap on series leaves of their names.
+TEST_F(SessionsTest, PublishesTheOpenConnections) {
+  harness_.options<SessionsOptions>().max_series = 0;
+  harness_.options<SessionsOptions>().ipv4_prefix = 24;
+  Show({{.pid = 1},
+        {.pid = 2},
+        With(kTls13, [](Row& r) { r.pid = 3, r.client_dn = "/CN=app"; }),
+        {.pid = 4, .database = {}, .user = "standby", .address = "::1", .backend_type = "walsender"},
+        {.pid = 5, .user = "local", .address = {}, .port = -1},
+        {.pid = 6, .user = {}, .authenticating = true},
+        {.pid = 7, .user = "unprintable", .address = {}, .port = {}, .told = false}});
+  const auto open = harness_.Collect().facts.Get<sessions::OpenConnections>();
+  using sessions::Encryption;
+  using sessions::Network;
+  using sessions::OpenConnection;
+  const auto address = IpAddress::Parse("10.1.2.3");
+  const sessions::ShownClient range{.range = Cidr::Parse("10.1.2.0/24")};
+  EXPECT_EQ(open->postmaster_start_us, 1);
+  EXPECT_THAT(open->connections,
+              testing::ElementsAre(
+                  OpenConnection{.user = "app",
+                                 .database = "shop",
+                                 .address = address,
+                                 .network = Network::kRemote,
+                                 .client = range,
+                                 .connections = 2},
+                  OpenConnection{.user = "app",
+                                 .database = "shop",
+                                 .address = address,
+                                 .network = Network::kRemote,
+                                 .encryption = Encryption::kTls,
+                                 .client_certificate = true,
+                                 .client = range,
+                                 .connections = 1},
+                  OpenConnection{.user = "local", .database = "shop", .network = Network::kLocal, .connections = 1},
+                  OpenConnection{.user = "standby",
+                                 .address = IpAddress::Parse("::1"),
+                                 .network = Network::kLoopback,
+                                 .replication = true,
+                                 .client = {.range = Cidr::Parse("::1")},
+                                 .connections = 1},
+                  OpenConnection{.user = "unprintable",
+                                 .database = "shop",
+                                 .network = Network::kRemote,
+                                 .encryption = Encryption::kUnknown,
+                                 .connections = 1}));
+}
+
+// Those who read them have nothing to do then.
+TEST_F(SessionsTest, TheSameOpenConnectionsAreTheSameFact) {
+  const auto open = [this](const std::vector<Row>& rows) {
+    Show(rows);
+    return harness_.Collect().facts.Get<sessions::OpenConnections>();
+  };
+  const auto first = open({{.pid = 1}, {.pid = 2}});
+  EXPECT_EQ(open({{.pid = 2}, {.pid = 3}}), first) << "other sessions, of the same clients";
+  EXPECT_NE(open({{.pid = 2}}), first);
 }
 
 }  // namespace

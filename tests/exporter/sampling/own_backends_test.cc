@@ -54,10 +54,8 @@ TEST_F(OwnBackendsTest, ALoginInProgressMayBeWhateverIsAsYoung) {
   EXPECT_EQ(Of(7, 1000, seconds(0), ""), Owner::kUnsure) << "who is authenticating has no user yet";
   EXPECT_EQ(Of(7, 1000, seconds(0), "app"), Owner::kOther);
   EXPECT_EQ(Of(7, 1000, hours(1)), Owner::kOther);
-  EXPECT_GT(own_.OldestLogin(), seconds(0));
   login->Known(db::BackendId{8, 5});
   EXPECT_EQ(Of(7, 1000), Owner::kOther) << "it has become another one";
-  EXPECT_EQ(own_.OldestLogin(), seconds(0));
 }
 
 // Its backend ends later than the connection, or hangs; and what a pooler lent serves others.

@@ -34,8 +34,8 @@ TEST(OriginOf, TheRestIsRemote) {
   EXPECT_EQ(NetworkOf("::ffff:10.0.0.5"), Network::kRemote);
 }
 
-TEST(OriginOf, MappedAddressIsIpv4) {
-  EXPECT_EQ(OriginOf(From("::ffff:10.0.0.5", 1)).address, IpAddress::Parse("10.0.0.5"));
+TEST(OriginOf, AnAddressIsAsTheServerShowsIt) {
+  EXPECT_EQ(OriginOf(From("::ffff:10.0.0.5", 1)).address, IpAddress::Parse("::ffff:10.0.0.5"));
 }
 
 TEST(OriginOf, TcpWithoutAReadableAddressIsRemote) {

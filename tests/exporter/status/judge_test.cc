@@ -56,7 +56,8 @@ struct Case {
 };
 
 sessions::UnencryptedGroup Group(sessions::Network network, bool allowed = false) {
-  return {"shop", "erp", network == sessions::Network::kRemote ? "192.0.2.7" : "127.0.0.1", "", network, allowed, 3};
+  const auto client = Cidr::Parse(network == sessions::Network::kRemote ? "192.0.2.7" : "127.0.0.1");
+  return {"shop", "erp", {.range = client}, "", network, allowed, 3};
 }
 
 template <typename F>

@@ -21,7 +21,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 sessions::UnencryptedGroup Group(const std::string& user, std::size_t connections = 1, bool allowed = false) {
-  return {"shop", user, "192.0.2.7", "batch", sessions::Network::kRemote, allowed, connections};
+  return {"shop", user, {.range = Cidr::Parse("192.0.2.7")}, "batch", sessions::Network::kRemote, allowed, connections};
 }
 
 // The one sentence that may say that all is well.
@@ -76,17 +76,14 @@ TEST(StatusPageTest, ByWhichRule) {
   posture.file = std::make_shared<const hba::RuleSet>(
       hba::Rules({"hostssl all all all scram-sha-256", "host shop erp 192.0.2.0/24 md5"}));
   posture.in_force = {false, posture.file};
-  hba::OpenConnections open;
-  open.connection.user = "erp";
-  open.connection.database = "shop";
-  open.connection.address = IpAddress::Parse("192.0.2.7");
-  open.count = 1;
-  posture.plaintext = {open};
+  const auto from = Cidr::Parse("192.0.2.7");
+  posture.plaintext = {{{"erp", "shop", from}, &posture.file->rules[1]}, {{"both", "shop", from}, nullptr}};
   ServerBuilder server;
-  server.Unencrypted(Group("erp")).Unencrypted(Group("other")).Publish("hba", posture);
+  server.Unencrypted(Group("erp")).Unencrypted(Group("both")).Unencrypted(Group("other")).Publish("hba", posture);
   const std::string section = Section(PageOf({server}), "unencrypted");
   EXPECT_THAT(section, HasSubstr("host shop erp 192.0.2.0/24 md5"));
   EXPECT_EQ(Count(section, "host shop erp"), 1u) << "nothing is known of the other";
+  EXPECT_EQ(Count(section, "no single rule"), 1u);
 
   posture.file = hba::WithError(*posture.file, {"pg_hba.conf", 3, "broken"});
   posture.in_force.rules.reset();
@@ -322,7 +319,7 @@ TEST(StatusPageTest, UnknownServersAreCutToo) {
 TEST(StatusPageTest, NothingFromAServerIsMarkup) {
   const std::string evil = "<script>x</script>\"'&\x01\u202E\xFF";
   ServerBuilder server(evil);
-  server.Unencrypted({evil, evil, evil, evil, sessions::Network::kRemote, false, 1});
+  server.Unencrypted({evil, evil, {}, evil, sessions::Network::kRemote, false, 1});
   server.Edit<tls::CertificateInventory>("certificates", [&](auto& inventory) {
     inventory.served[0].subject = evil;
     inventory.files.push_back({"extra", evil, evil, {}});

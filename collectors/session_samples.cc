@@ -1,0 +1,148 @@
+#include "collectors/session_samples.h"
+
+#include "collectors/folded.h"
+
+namespace pgtls::collectors {
+namespace {
+
+using metrics::Capped;
+using metrics::Desc;
+using metrics::Sink;
+using metrics::Type;
+using sessions::Counts;
+
+constexpr Desc kConnections = {"pg_tls_connections",
+                               Type::kGauge,
+                               "Open client connections by encryption.",
+                               {"server", "database", "user", "client_addr", "network", "backend_type", "encryption"}};
+constexpr Desc kUnencrypted = {
+    "pg_tls_unencrypted_connections",
+    Type::kGauge,
+    "Open TCP connections with neither TLS nor GSS encryption, by client and whether the policy allows them.",
+    {"server", "database", "user", "client_addr", "application_name", "network", "allowed"}};
+constexpr Desc kUnencryptedByNetwork = {
+    "pg_tls_unencrypted_connections_by_network",
+    Type::kGauge,
+    "Open TCP connections with neither TLS nor GSS encryption; 0 if there are none.",
+    {"server", "network", "allowed"}};
+constexpr Desc kAuthenticating = {"pg_tls_authenticating_connections",
+                                  Type::kGauge,
+                                  "Connections that have not authenticated yet; PostgreSQL 18 and later shows them.",
+                                  {"server", "network"}};
+constexpr Desc kCiphers = {"pg_tls_cipher_connections",
+                           Type::kGauge,
+                           "Open TLS connections by protocol version and cipher suite.",
+                           {"server", "version", "cipher", "bits"}};
+constexpr Desc kClientCertificates = {"pg_tls_client_certificate_connections",
+                                      Type::kGauge,
+                                      "Open TLS connections that presented a client certificate.",
+                                      {"server", "user", "client_dn", "issuer_dn"}};
+constexpr Desc kSessions = {"pg_tls_sessions_total",
+                            Type::kCounter,
+                            "Sessions that began after the first collection and were observed, each counted once.",
+                            {"server", "database", "user", "network", "encryption"}};
+constexpr Desc kUnencryptedSessions = {"pg_tls_unencrypted_sessions_total",
+                                       Type::kCounter,
+                                       "TCP sessions with neither TLS nor GSS encryption that began after the first "
+                                       "collection and were observed, each counted once.",
+                                       {"server", "network", "allowed"}};
+constexpr Desc kOldestUnencrypted = {"pg_tls_oldest_unencrypted_connection_start_timestamp_seconds",
+                                     Type::kGauge,
+                                     "When the oldest open remote connection began that is unencrypted and not allowed "
+                                     "by the policy, in seconds since the epoch.",
+                                     {"server"}};
+constexpr Desc kExemptionEnd = {"pg_tls_policy_exemption_end_timestamp_seconds",
+                                Type::kGauge,
+                                "When the policy's exemption ends, in seconds since the epoch.",
+                                {"server", "exemption"}};
+
+// ---- Labels
+
+std::string_view ToString(bool allowed) { return allowed ? "true" : "false"; }
+
+void Add(const Desc& desc, const sessions::ConnectionKey& key, double value, Sink& sink) {
+  sink.Add(desc,
+           {key.database, key.user, key.client.ToString(), ToString(key.network), key.backend_type,
+            ToString(key.encryption)},
+           value);
+}
+
+void Add(const Desc& desc, const sessions::UnencryptedKey& key, double value, Sink& sink) {
+  sink.Add(desc,
+           {key.database, key.user, key.client.ToString(), key.application_name, ToString(key.network),
+            ToString(key.allowed)},
+           value);
+}
+
+void Add(const Desc& desc, const sessions::CipherKey& key, double value, Sink& sink) {
+  sink.Add(desc, {key.version, key.cipher, key.bits}, value);
+}
+
+void Add(const Desc& desc, const sessions::ClientCertificateKey& key, double value, Sink& sink) {
+  sink.Add(desc, {key.user, key.client_dn, key.issuer_dn}, value);
+}
+
+// ---- Render
+
+template <typename Key>
+void RenderCapped(const Desc& desc, const Capped<Key>& capped, Sink& sink) {
+  for (const auto& [key, connections] : capped.series) Add(desc, key, static_cast<double>(connections), sink);
+  sink.Add(kFolded, {desc.name}, static_cast<double>(capped.folded));
+}
+
+void RenderByNetwork(const Desc& desc, const Counts::ByNetwork& counts, Sink& sink) {
+  for (const auto& [key, count] : counts) {
+    sink.Add(desc, {ToString(key.first), ToString(key.second)}, static_cast<double>(count));
+  }
+}
+
+sessions::Summary SummaryOf(const Counts& counts, const Capped<sessions::UnencryptedKey>& unencrypted) {
+  sessions::Summary summary{
+      .connections = counts.by_protection, .unencrypted = {}, .oldest_unencrypted_us = counts.oldest_unencrypted_us};
+  summary.unencrypted.reserve(unencrypted.series.size());
+  for (const auto& [key, connections] : unencrypted.series) {
+    summary.unencrypted.push_back({std::string(key.database), std::string(key.user), key.client,
+                                   std::string(key.application_name), key.network, key.allowed, connections});
+  }
+  return summary;
+}
+
+}  // namespace
+
+constexpr std::array<const Desc*, 11> kSessionDescs = {
+    &kConnections, &kUnencrypted,         &kUnencryptedByNetwork, &kAuthenticating, &kCiphers,     &kClientCertificates,
+    &kSessions,    &kUnencryptedSessions, &kOldestUnencrypted,    &kFolded,         &kExemptionEnd};
+
+sessions::Summary RenderSessions(const Counts& counts, const sessions::SessionCounter& counter,
+                                 bool shows_authenticating, std::size_t max_series, SessionCaps& caps, Sink& sink) {
+  const auto unencrypted = caps.unencrypted.Apply(counts.unencrypted, max_series);
+  RenderCapped(kConnections, caps.connections.Apply(counts.connections, max_series), sink);
+  RenderCapped(kUnencrypted, unencrypted, sink);
+  RenderByNetwork(kUnencryptedByNetwork, counts.unencrypted_by_network, sink);
+  if (shows_authenticating) {
+    for (const auto& [network, count] : counts.authenticating) {
+      sink.Add(kAuthenticating, {ToString(network)}, static_cast<double>(count));
+    }
+  }
+  RenderCapped(kCiphers, caps.ciphers.Apply(counts.ciphers, max_series), sink);
+  RenderCapped(kClientCertificates, caps.client_certificates.Apply(counts.client_certificates, max_series), sink);
+  for (const auto& series : counter.sessions()) {
+    sink.Add(kSessions, {series.database, series.user, ToString(series.network), ToString(series.encryption)},
+             static_cast<double>(series.sessions));
+  }
+  sink.Add(kFolded, {kSessions.name}, static_cast<double>(counter.folded()));
+  RenderByNetwork(kUnencryptedSessions, counter.unencrypted(), sink);
+  if (const auto oldest = counts.oldest_unencrypted_us) {
+    sink.Add(kOldestUnencrypted, {}, metrics::Seconds(std::chrono::microseconds(*oldest)));
+  }
+  return SummaryOf(counts, unencrypted);
+}
+
+void RenderExemptions(const config::Policy& policy, Sink& sink) {
+  for (const auto& exemption : policy.allow_unencrypted) {
+    if (const auto end = exemption.end())
+      sink.Add(kExemptionEnd, {exemption.name}, metrics::Seconds(end->time_since_epoch()));
+  }
+}
+
+}  // namespace pgtls::collectors
