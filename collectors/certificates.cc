@@ -78,17 +78,11 @@ std::optional<bool> ServedMatches(const CertificateInventory& inventory) {
     const auto& certificates = file.content.certificates;
     if (certificates.size() > inventory.served.size()) return false;
     for (std::size_t i = 0; i < certificates.size(); ++i) {
-      if (certificates[i].facts.der != inventory.served[i].der) return false;
+      if (certificates[i].facts.fingerprint_sha256 != inventory.served[i].fingerprint_sha256) return false;
     }
     return true;
   }
   return std::nullopt;
-}
-
-// What was compared is needed no more, and is a kilobyte a certificate for as long as the result stands.
-void DropBytes(std::string& der) {
-  der.clear();
-  der.shrink_to_fit();
 }
 
 // Empty: the server said itself that it has no TLS, so that nothing is missing.
@@ -135,10 +129,8 @@ class Collector : public sampling::Collector {
     if (!context.server.endpoint && !pooled) inventory->served_matches_file = ServedMatches(*inventory);
     for (auto& file : inventory->files) {
       if (file.content.truncated) output.incomplete.push_back({"file_contents", "too_many_certificates"});
-      for (auto& entry : file.content.certificates) DropBytes(entry.facts.der);
-      for (auto& crl : file.content.crls) DropBytes(crl.der);
+      file.content.decoded = nullptr;
     }
-    for (auto& facts : inventory->served) DropBytes(facts.der);
     if (RenderCertificates(*inventory, options.max_series, output.sink)) {
       output.incomplete.push_back({"series", "max_series"});
     }
@@ -159,6 +151,15 @@ class Collector : public sampling::Collector {
     std::ranges::move(read.incomplete, std::back_inserter(output.incomplete));
   }
 
+  // The endpoint collector runs right before this one when both are due. What it saw longer ago may have been replaced.
+  static asio::awaitable<wire::WireLook> Look(const sampling::Context& context, const wire::WireClient& client) {
+    using std::chrono::nanoseconds;
+    const nanoseconds longest = context.once ? nanoseconds::max() : nanoseconds(context.config.interval) / 20;
+    const auto known = context.facts().Get<wire::WireObservation>();
+    if (const wire::WireLook* recent = wire::RecentLook(known.get(), client, longest)) co_return *recent;
+    co_return co_await wire::LookAt(client, wire::Share(context.deadline, 2));
+  }
+
   static asio::awaitable<void> CollectServed(sampling::Context& context, sampling::Output& output,
                                              CertificateInventory& inventory,
                                              std::shared_ptr<const tls::TrustStore>& trust) {
@@ -171,14 +172,10 @@ class Collector : public sampling::Collector {
       reason = ToString(error.reason());
     }
     if (client) {
-      const wire::WireLook look = co_await wire::LookAt(*client, wire::Share(context.deadline, 2));
-      for (const std::string& der : look.shown.facts.chain) {
-        if (auto facts = tls::ParseCertificate(der)) inventory.served.push_back(std::move(*facts));
-      }
-      // All or none: OpenSSL decoded them before.
-      if (!inventory.served.empty() && inventory.served.size() == look.shown.facts.chain.size()) {
-        inventory.served_path = PathOf(look.shown.facts.chain, client->trust.get());
-      }
+      const wire::WireLook look = co_await Look(context, *client);
+      const tls::Chain& chain = look.shown.facts.chain;
+      for (const auto& certificate : chain) inventory.served.push_back(tls::FactsOf(certificate.get()));
+      if (!chain.empty()) inventory.served_path = PathOf(chain, client->trust.get());
       trust = client->trust;
       if (inventory.served.empty()) reason = WhyNothingIsServed(look.as_libpq);
     }
@@ -188,11 +185,9 @@ class Collector : public sampling::Collector {
   // Which certificates of ssl_cert_file clients will need, once it is served.
   static void MarkServerFile(const tls::TrustStore* trust, CertificateInventory& inventory) {
     const auto file = std::ranges::find(inventory.files, "server", &tls::FileReport::role);
-    if (file == inventory.files.end()) return;
+    if (file == inventory.files.end() || !file->content.decoded) return;
     auto& certificates = file->content.certificates;
-    std::vector<std::string> chain;
-    for (const auto& entry : certificates) chain.push_back(entry.facts.der);
-    const tls::ServedPath path = PathOf(chain, trust);
+    const tls::ServedPath path = PathOf(file->content.decoded->certificates, trust);
     for (std::size_t i = 0; i < certificates.size(); ++i) certificates[i].needed = path.needed[i];
   }
 

@@ -1,6 +1,7 @@
 // The certificates collector: what is served and what is on disk, with all that expires (METRICS.md, certificates).
 //
-// Served: one handshake a run, ended politely. Files of the server: read here where the server is on this machine
+// Served: what the endpoint collector saw on the wire right before; where it did not look, one handshake, ended
+// politely. Files of the server: read here where the server is on this machine
 // (read_via: local, or a Unix socket), else through tls_exporter.certificate_files() of deploy/sql/monitoring_role.sql;
 // a path in a setting of another machine is never opened here. Files of the configuration are this machine's.
 //

@@ -172,12 +172,11 @@ void Verify(const wire::WireClient& client, const wire::WireLook& look, Endpoint
     const SSL_CTX* const level = client.context == nullptr ? tls::PermissiveContext().get() : client.context.get();
     facts.chain_errors = VerifyChain(chain, *client.trust, SSL_CTX_get_security_level(level));
   }
-  const auto error = tls::VerifyHostName(chain.front(), client.places[look.place].host);
+  const auto error = tls::VerifyHostName(chain.front().get(), client.places[look.place].host);
   facts.hostname_ok = !error;
   facts.hostname_error = error.value_or("");
   if (!error && (!facts.chain_errors || facts.chain_errors->empty())) return;
-  facts.certificate = tls::ParseCertificate(chain.front());
-  if (facts.certificate) facts.certificate->der.clear();
+  facts.certificate = tls::FactsOf(chain.front().get());
 }
 
 tls::Observations Observe(const wire::WireClient& client, const wire::WireLook& look, const EndpointFacts& facts,
@@ -292,6 +291,7 @@ class Collector : public sampling::Collector {
     if (client->root == tls::RootCertificate::kUnusable) output.incomplete.push_back({"sslrootcert", "unreadable"});
     if (!client->root_problem.empty()) output.incomplete.push_back({"sslrootcert", client->root_problem});
     const wire::WireLook look = co_await wire::LookAt(*client, wire::Share(context.deadline, 2));
+    const Deadline made = std::chrono::steady_clock::now();
     std::optional<Answer> gss;
     if (look.as_libpq.reachable) {
       gss = co_await tls::ProbeGss(client->places[look.place].target, wire::Share(context.deadline, 6));
@@ -307,6 +307,7 @@ class Collector : public sampling::Collector {
       std::ranges::move(Unanswered(picture.facts, *enforced_), std::back_inserter(output.incomplete));
     Render(picture, output.sink);
     output.facts.Publish(std::make_shared<const EndpointFacts>(picture.facts));
+    output.facts.Publish(std::make_shared<const wire::WireObservation>(client->places[look.place].target, look, made));
   }
 
  private:

@@ -10,7 +10,7 @@
 // Parts that may be incomplete: `plaintext`, `protocol_versions`, `sslmode`, `direct_tls` (tried, and the server did
 // not say), `sslrootcert` (cannot be used, or the conninfo names a file that is not there).
 //
-// Facts: tls::EndpointFacts.
+// Facts: tls::EndpointFacts, wire::WireObservation.
 #pragma once
 
 #include <chrono>

@@ -22,13 +22,13 @@ std::string Absolute(const std::string& path, const FileSettings& settings) {
 }
 
 tls::ListFile ListsOf(const tls::FileReport& file, bool hashed) {
-  tls::ListFile result{file.path, {}, hashed, file.problem.empty()};
-  for (const auto& crl : file.content.crls) result.lists.push_back(crl.der);
-  return result;
+  return {file.path, file.content.decoded ? file.content.decoded->crls : std::vector<std::string>(), hashed,
+          file.problem.empty()};
 }
 
 void AddCertificates(const tls::FileReport& file, std::vector<std::string>& ders) {
-  for (const auto& entry : file.content.certificates) ders.push_back(entry.facts.der);
+  if (!file.content.decoded) return;
+  for (const auto& certificate : file.content.decoded->certificates) ders.push_back(tls::DerOf(certificate.get()));
 }
 
 // Why it is not known what a connection finds in ssl_crl_dir or a file in it. What is missing or broken, or closed to

@@ -20,7 +20,7 @@ struct ClientFiles {
   std::vector<tls::ListFile> other_lists;
 };
 
-// REQUIRES: the files still have their bytes.
+// REQUIRES: the files are still decoded.
 ClientFiles ClientFilesOf(const std::vector<tls::FileReport>& files, const FileSettings& settings);
 
 // The lists in the files of the configuration.

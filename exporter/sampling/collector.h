@@ -112,7 +112,8 @@ class Collector {
   virtual asio::awaitable<void> Collect(Context& context, Output& output) = 0;
 };
 
-// How a collector reaches the server.
+// How a collector reaches the server. Those that are due together and equally urgent run in this order: what one has
+// found, the next may read.
 enum class ConnectionKind {
   kPersistent,  // the session lane's connection
   kFresh,       // the same, made anew after each reload of the server: an older session's settings are not the server's

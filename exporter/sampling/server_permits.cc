@@ -33,11 +33,17 @@ Work Server::WorkOf(const Slot& slot, bool once) const {
 
 Server::Slot* Server::NextSlot(LaneKind kind, bool once, const std::set<const Slot*>& done) {
   const Deadline now = steady_clock::now();
+  const auto before = [&](const Slot& a, const Slot& b) {
+    const Work work_a = WorkOf(a, once);
+    const Work work_b = WorkOf(b, once);
+    if (IsBefore(work_a, work_b, now)) return true;
+    return !IsBefore(work_b, work_a, now) && a.type->connection < b.type->connection;
+  };
   Slot* next = nullptr;
   for (Slot& slot : slots_) {
     if (!IsDue(slot, kind, once) || done.contains(&slot)) continue;
     if (slot.due == Deadline::min()) slot.due = now;
-    if (next == nullptr || IsBefore(WorkOf(slot, once), WorkOf(*next, once), now)) next = &slot;
+    if (next == nullptr || before(slot, *next)) next = &slot;
   }
   return next;
 }

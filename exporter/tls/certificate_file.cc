@@ -3,6 +3,7 @@
 #include <openssl/pem.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "exporter/tls/pkcs12.h"
 
@@ -54,16 +55,17 @@ class Parser {
     return found.is_pkcs12;
   }
 
+  DecodedFile TakeDecoded() { return std::move(decoded_); }
+
  private:
   // Takes the object at the start of `bytes` off them.
   bool DerObject(std::string_view& bytes) {
     const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
     const auto* end = data;
     if (const X509Ptr read{d2i_X509(nullptr, &end, static_cast<long>(bytes.size()))}) {
-      const X509Ptr certificate = DecodeCertificate(bytes.substr(0, static_cast<std::size_t>(end - data)));
-      Add(certificate.get());
+      Add(read.get());
     } else if (const X509CrlPtr crl{d2i_X509_CRL(nullptr, &(end = data), static_cast<long>(bytes.size()))}) {
-      file_.crls.push_back(FactsOf(crl.get()));
+      Add(crl.get());
     } else {
       return false;
     }
@@ -112,7 +114,7 @@ class Parser {
   void Crl(std::string_view block) {
     const BioPtr bio = ReadBio(block);
     if (const X509CrlPtr crl{PEM_read_bio_X509_CRL(bio.get(), nullptr, NoPassword, nullptr)}) {
-      file_.crls.push_back(FactsOf(crl.get()));
+      Add(crl.get());
     } else {
       ++file_.malformed;
     }
@@ -124,11 +126,18 @@ class Parser {
       return;
     }
     file_.certificates.push_back({position_++, FactsOf(certificate)});
+    decoded_.certificates.push_back(Share(certificate));
+  }
+
+  void Add(X509_CRL* crl) {
+    file_.crls.push_back(FactsOf(crl));
+    decoded_.crls.push_back(DerOf(crl));
   }
 
   static int NoPassword(char*, int, int, void*) { return -1; }
 
   CertificateFile& file_;
+  DecodedFile decoded_;
   std::size_t position_ = 0;
 };
 
@@ -139,6 +148,7 @@ CertificateFile ParseCertificateFile(std::string_view bytes, const std::optional
   CertificateFile file;
   if (bytes.size() > kMaxCertificateFileBytes) {
     file.malformed = 1;
+    file.decoded = std::make_shared<const DecodedFile>();
     return file;
   }
   Parser parser(file);
@@ -146,6 +156,7 @@ CertificateFile ParseCertificateFile(std::string_view bytes, const std::optional
   const bool binary =
       bytes.starts_with('\x30') && (parser.Der(bytes) || parser.Pkcs12(bytes, pkcs12_password, max_pkcs12_iterations));
   if (!binary) parser.Pem(bytes);
+  file.decoded = std::make_shared<const DecodedFile>(parser.TakeDecoded());
   ERR_clear_error();
   return file;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,6 +21,12 @@ inline constexpr std::size_t kMaxCertificateFileBytes = std::size_t{16} << 20;
 // the file's to choose.
 inline constexpr long kMaxPkcs12Iterations = 10'000'000;
 
+// What those who judge a file go by; as long as CertificateFile's lists.
+struct DecodedFile {
+  Chain certificates;
+  std::vector<std::string> crls;  // DER
+};
+
 struct CertificateFile {
   struct Entry {
     std::size_t position;  // among the file's certificates, readable or not
@@ -35,6 +42,8 @@ struct CertificateFile {
   std::string_view pkcs12_problem;
   std::size_t other_blocks = 0;  // PEM blocks of other kinds: keys, parameters
   bool truncated = false;
+  // Null in a fact: this takes some kilobytes a certificate, and a file is judged when it is read.
+  std::shared_ptr<const DecodedFile> decoded;
 };
 
 // Private keys are skipped unread. `pkcs12_password`: for a PKCS#12 file; none and the empty password are tried as

@@ -19,7 +19,6 @@ std::vector<DecodedListFile> DecodeLists(const std::vector<ListFile>& files) {
       X509CrlPtr crl(d2i_X509_CRL(nullptr, &data, static_cast<long>(der.size())));
       if (crl == nullptr) continue;
       CrlFacts facts = FactsOf(crl.get());
-      facts.der.clear();
       decoded.lists.push_back({std::move(crl), std::move(facts)});
     }
   }

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "exporter/tls/verify.h"
@@ -17,7 +16,7 @@ struct ServedPath {
 };
 
 // As libpq builds the path from this chain with this root file. Without one (`trust` null), or where it has no
-// anchor for the path: as the chain itself goes. `chain`: DER, the server's certificate first.
-ServedPath PathOf(const std::vector<std::string>& chain, const TrustStore* trust);
+// anchor for the path: as the chain itself goes.
+ServedPath PathOf(const Chain& chain, const TrustStore* trust);
 
 }  // namespace pgtls::tls

@@ -124,12 +124,7 @@ TlsFacts TlsSession::facts() const {
   if (alpn != nullptr) facts.alpn.assign(reinterpret_cast<const char*>(alpn), alpn_length);
   facts.client_certificate_requested = certificate_requested_;
   const STACK_OF(X509)* const chain = SSL_get_peer_cert_chain(ssl_.get());
-  for (int i = 0; i < sk_X509_num(chain); ++i) {
-    unsigned char* der = nullptr;
-    const int length = i2d_X509(sk_X509_value(chain, i), &der);
-    if (length > 0) facts.chain.emplace_back(reinterpret_cast<char*>(der), static_cast<std::size_t>(length));
-    OPENSSL_free(der);
-  }
+  for (int i = 0; i < sk_X509_num(chain); ++i) facts.chain.push_back(Share(sk_X509_value(chain, i)));
   ERR_clear_error();
   return facts;
 }

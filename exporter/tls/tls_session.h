@@ -4,9 +4,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "exporter/tls/context.h"
+#include "exporter/tls/x509.h"
 
 namespace pgtls::tls {
 
@@ -27,7 +27,7 @@ struct TlsFacts {
   std::string group;    // of the key exchange: "X25519", "prime256v1"; empty for RSA key exchange
   std::string alpn;     // selected protocol; empty: none
   bool client_certificate_requested = false;
-  std::vector<std::string> chain;  // DER, the server's first, as it was sent
+  Chain chain;
 };
 
 class TlsSession {

@@ -11,7 +11,6 @@
 
 #include "exporter/base/error.h"
 #include "exporter/base/file.h"
-#include "exporter/tls/x509.h"
 
 namespace pgtls::tls {
 namespace {
@@ -174,16 +173,10 @@ std::shared_ptr<const TrustStore> TrustStore::LoadShared(const std::string& root
   return store;
 }
 
-std::vector<std::string_view> VerifyChain(const std::vector<std::string>& chain, const TrustStore& trust,
-                                          int security_level) {
+std::vector<std::string_view> VerifyChain(const Chain& chain, const TrustStore& trust, int security_level) {
   std::vector<std::string_view> reasons;
-  const X509StackPtr certificates(sk_X509_new_null());
-  for (const std::string& der : chain) {
-    if (X509Ptr certificate = DecodeCertificate(der)) sk_X509_push(certificates.get(), certificate.release());
-  }
-  if (chain.empty() || static_cast<std::size_t>(sk_X509_num(certificates.get())) != chain.size()) {
-    return {"no_certificate"};
-  }
+  if (chain.empty()) return {"no_certificate"};
+  const X509StackPtr certificates = StackOf(chain);
   // As ssl_verify_cert_chain sets it up.
   const X509StoreCtxPtr context(X509_STORE_CTX_new());
   X509_STORE_CTX_init(context.get(), trust.get(), sk_X509_value(certificates.get(), 0), certificates.get());
@@ -202,11 +195,10 @@ bool IsAddress(const std::string& host) {
   return inet_aton(host.c_str(), &v4) != 0 || inet_pton(AF_INET6, host.c_str(), &v6) == 1;
 }
 
-std::optional<std::string_view> VerifyHostName(std::string_view certificate_der, const std::string& host) {
-  const X509Ptr certificate = DecodeCertificate(certificate_der);
+std::optional<std::string_view> VerifyHostName(const X509* certificate, const std::string& host) {
   if (certificate == nullptr) return "no_certificate";
   if (host.empty()) return "no_host_name";
-  const Match match = CertificateMatches(certificate.get(), host);
+  const Match match = CertificateMatches(certificate, host);
   ERR_clear_error();
   switch (match) {
     case Match::kYes:

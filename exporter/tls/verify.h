@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "exporter/tls/openssl.h"
+#include "exporter/tls/x509.h"
 
 namespace pgtls::tls {
 
@@ -38,20 +39,18 @@ inline constexpr std::string_view kChainErrors[] = {
 // Of an X509_V_ERR_ number.
 std::string_view ChainErrorFor(int error);
 
-// All that is wrong with the chain, in OpenSSL's order, each once, of kChainErrors; empty: verified. `chain`: DER, the
-// server's certificate first, as it was sent.
+// All that is wrong with the chain, in OpenSSL's order, each once, of kChainErrors; empty: verified.
 // `security_level`: of the context that a client would use (SSL_CTX_get_security_level).
-std::vector<std::string_view> VerifyChain(const std::vector<std::string>& chain, const TrustStore& trust,
-                                          int security_level);
+std::vector<std::string_view> VerifyChain(const Chain& chain, const TrustStore& trust, int security_level);
 
 // mismatch; no_host_name: libpq refuses verify-full with hostaddr alone; malformed_name: a null byte in a name, an
 // address of a strange length.
 inline constexpr std::string_view kHostNameErrors[] = {"mismatch", "no_host_name", "malformed_name", "no_certificate"};
 
-// Does the certificate name this host? nullopt: yes; else one of kHostNameErrors.
+// Does the certificate, which may be null, name this host? nullopt: yes; else one of kHostNameErrors.
 // dNSName and iPAddress entries are compared, the common name only where there is no entry of the host's own kind; a
 // wildcard only as the whole leftmost label.
-std::optional<std::string_view> VerifyHostName(std::string_view certificate_der, const std::string& host);
+std::optional<std::string_view> VerifyHostName(const X509* certificate, const std::string& host);
 
 // An address by libpq's measure: inet_aton, which takes "127.1" too, or IPv6. No SNI is sent for those that look like
 // one.

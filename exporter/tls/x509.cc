@@ -3,12 +3,8 @@
 #include <fmt/format.h>
 #include <openssl/sha.h>
 
-#include <algorithm>
 #include <array>
 #include <ctime>
-#include <deque>
-#include <mutex>
-#include <utility>
 
 #include "exporter/base/net_address.h"
 #include "exporter/base/text.h"
@@ -17,33 +13,6 @@ namespace pgtls::tls {
 namespace {
 
 constexpr std::size_t kMaxSanBytes = 1024;
-
-// The last few that were decoded. A server's is looked at several times in a row (its chain, its host name, its facts,
-// its file), and OpenSSL 3 takes a fifth of a millisecond to decode one. Thread-safe.
-class RecentCertificates {
- public:
-  // nullptr: not among them.
-  X509Ptr Find(std::string_view der) {
-    const std::lock_guard lock(mutex_);
-    const auto found = std::ranges::find(recent_, der, &Entry::first);
-    if (found == recent_.end()) return nullptr;
-    X509_up_ref(found->second.get());
-    return X509Ptr(found->second.get());
-  }
-
-  void Add(std::string_view der, X509* certificate) {
-    constexpr std::size_t kMost = 16;
-    X509_up_ref(certificate);
-    const std::lock_guard lock(mutex_);
-    recent_.emplace_front(der, certificate);
-    if (recent_.size() > kMost) recent_.pop_back();
-  }
-
- private:
-  using Entry = std::pair<std::string, X509Ptr>;
-  std::mutex mutex_;
-  std::deque<Entry> recent_;
-};
 
 std::string Hex(std::string_view bytes) {
   std::string result;
@@ -111,7 +80,39 @@ std::string SanText(const X509* certificate) {
   return Bounded(ValidUtf8(result), kMaxSanBytes);
 }
 
+// What an i2d function has allocated.
+std::string TakeDer(int length, unsigned char* der) {
+  std::string result;
+  if (length > 0) result.assign(reinterpret_cast<const char*>(der), static_cast<std::size_t>(length));
+  OPENSSL_free(der);
+  return result;
+}
+
 }  // namespace
+
+SharedX509 Share(X509* certificate) {
+  X509_up_ref(certificate);
+  return {certificate, X509_free};
+}
+
+X509StackPtr StackOf(const Chain& chain) {
+  X509StackPtr stack(sk_X509_new_null());
+  for (const SharedX509& certificate : chain) {
+    X509_up_ref(certificate.get());
+    sk_X509_push(stack.get(), certificate.get());
+  }
+  return stack;
+}
+
+std::string DerOf(const X509* certificate) {
+  unsigned char* der = nullptr;
+  return TakeDer(i2d_X509(certificate, &der), der);
+}
+
+std::string DerOf(const X509_CRL* list) {
+  unsigned char* der = nullptr;
+  return TakeDer(i2d_X509_CRL(list, &der), der);
+}
 
 std::optional<std::chrono::sys_seconds> TimeOf(const ASN1_TIME* time) {
   std::tm fields{};
@@ -138,12 +139,8 @@ CertificateFacts FactsOf(X509* certificate) {
   facts.issuer = NameText(X509_get_issuer_name(certificate));
   facts.serial = SerialText(X509_get0_serialNumber(certificate));
 
-  unsigned char* der = nullptr;
-  const int length = i2d_X509(certificate, &der);
-  if (length > 0) facts.der.assign(reinterpret_cast<char*>(der), static_cast<std::size_t>(length));
-  OPENSSL_free(der);
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(facts.der.data()), facts.der.size(), digest.data());
+  X509_digest(certificate, EVP_sha256(), digest.data(), nullptr);
   facts.fingerprint_sha256 = Hex({reinterpret_cast<const char*>(digest.data()), digest.size()});
 
   if (EVP_PKEY* const key = X509_get0_pubkey(certificate)) {
@@ -166,32 +163,11 @@ CertificateFacts FactsOf(X509* certificate) {
   return facts;
 }
 
-X509Ptr DecodeCertificate(std::string_view der) {
-  static RecentCertificates recent;
-  if (X509Ptr known = recent.Find(der)) return known;
-  const auto* data = reinterpret_cast<const unsigned char*>(der.data());
-  X509Ptr certificate(d2i_X509(nullptr, &data, static_cast<long>(der.size())));
-  ERR_clear_error();
-  if (certificate != nullptr && data != reinterpret_cast<const unsigned char*>(der.data()) + der.size()) return nullptr;
-  if (certificate != nullptr) recent.Add(der, certificate.get());
-  return certificate;
-}
-
-std::optional<CertificateFacts> ParseCertificate(std::string_view der) {
-  const X509Ptr certificate = DecodeCertificate(der);
-  if (certificate == nullptr) return std::nullopt;
-  return FactsOf(certificate.get());
-}
-
 CrlFacts FactsOf(X509_CRL* crl) {
   CrlFacts facts;
   facts.issuer = NameText(X509_CRL_get_issuer(crl));
   facts.this_update = TimeOf(X509_CRL_get0_lastUpdate(crl));
   facts.next_update = TimeOf(X509_CRL_get0_nextUpdate(crl));
-  unsigned char* der = nullptr;
-  const int length = i2d_X509_CRL(crl, &der);
-  if (length > 0) facts.der.assign(reinterpret_cast<char*>(der), static_cast<std::size_t>(length));
-  OPENSSL_free(der);
   return facts;
 }
 

@@ -2,13 +2,25 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
-#include <string_view>
+#include <vector>
 
 #include "exporter/tls/openssl.h"
 
 namespace pgtls::tls {
+
+// A decoded certificate. Nobody changes it, so that several may hold it.
+using SharedX509 = std::shared_ptr<X509>;
+// The server's certificate first, as it was sent or stands in a file.
+using Chain = std::vector<SharedX509>;
+
+// One more owner.
+SharedX509 Share(X509* certificate);
+X509StackPtr StackOf(const Chain& chain);
+std::string DerOf(const X509* certificate);
+std::string DerOf(const X509_CRL* list);
 
 // Independent of any verification: an expired, unknown or half-broken certificate has all its facts. Texts come from
 // the certificate and are data: bounded and made valid where they become labels.
@@ -24,17 +36,11 @@ struct CertificateFacts {
   std::string signature_algorithm;  // OpenSSL's long name, "sha256WithRSAEncryption", or the OID
   std::string san;                  // "DNS:localhost,IP:127.0.0.1", control characters escaped, at most 1,024 bytes
   bool self_signed = false;         // its own key verifies its signature; equal names prove nothing
-  std::string der;
 
   friend bool operator==(const CertificateFacts&, const CertificateFacts&) = default;
 };
 
 CertificateFacts FactsOf(X509* certificate);
-
-// nullopt: not one certificate, or something after it.
-std::optional<CertificateFacts> ParseCertificate(std::string_view der);
-// nullptr: the same. Not to be changed: others may hold it too.
-X509Ptr DecodeCertificate(std::string_view der);
 
 // RFC 4514, UTF-8 as it is: "CN=db1,O=Example".
 std::string NameText(const X509_NAME* name);
@@ -45,7 +51,6 @@ struct CrlFacts {
   std::string issuer;
   std::optional<std::chrono::sys_seconds> this_update;
   std::optional<std::chrono::sys_seconds> next_update;  // absent where the list has none
-  std::string der;
   friend bool operator==(const CrlFacts&, const CrlFacts&) = default;
 };
 

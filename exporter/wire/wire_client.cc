@@ -209,4 +209,11 @@ asio::awaitable<WireLook> LookAt(const WireClient& client, Deadline deadline) {
   co_return look;
 }
 
+const WireLook* RecentLook(const WireObservation* known, const WireClient& client, std::chrono::nanoseconds age) {
+  if (known == nullptr || std::chrono::steady_clock::now() - known->made > age) return nullptr;
+  const bool same_target = std::ranges::any_of(
+      client.places, [known](const WireClient::Place& place) { return place.target == known->target; });
+  return same_target ? &known->look : nullptr;
+}
+
 }  // namespace pgtls::wire

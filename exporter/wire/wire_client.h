@@ -3,6 +3,7 @@
 #pragma once
 
 #include <asio/awaitable.hpp>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,6 +53,15 @@ struct WireLook {
   tls::TlsResult shown;     // of the two, the one that shows more
 };
 asio::awaitable<WireLook> LookAt(const WireClient& client, Deadline deadline);
+
+// One look as a fact: a collector that runs right after the one that made it need not look again.
+struct WireObservation {
+  tls::WireTarget target;
+  WireLook look;
+  Deadline made;
+};
+// The look of `known` (may be null), if it went to one of the client's places and is not older than `age`; null: none.
+const WireLook* RecentLook(const WireObservation* known, const WireClient& client, std::chrono::nanoseconds age);
 
 // The point in time at which one of `shares` equal parts of what is left is over.
 Deadline Share(Deadline deadline, int shares);

@@ -12,13 +12,15 @@ namespace tls = pgtls::tls;
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view bytes(reinterpret_cast<const char*>(data), size);
   const tls::CertificateFile file = tls::ParseCertificateFile(bytes, "secret", 3000);
-  for (const tls::CertificateFile::Entry& entry : file.certificates) {
-    const tls::CertificateFacts& facts = entry.facts;
-    if (entry.position >= tls::kMaxCertificatesPerFile || facts.san.size() > 1024) std::abort();
-    const auto again = tls::ParseCertificate(facts.der);
-    if (!again || again->fingerprint_sha256 != facts.fingerprint_sha256) std::abort();
-    tls::VerifyHostName(facts.der, "db.example.com");
-    tls::VerifyHostName(facts.der, "127.0.0.1");
+  const tls::Chain& decoded = file.decoded->certificates;
+  if (decoded.size() != file.certificates.size() || file.decoded->crls.size() != file.crls.size()) std::abort();
+  for (std::size_t i = 0; i < decoded.size(); ++i) {
+    const auto& [position, facts, needed] = file.certificates[i];
+    if (position >= tls::kMaxCertificatesPerFile || facts.san.size() > 1024) std::abort();
+    const tls::CertificateFile again = tls::ParseCertificateFile(tls::DerOf(decoded[i].get()), {});
+    if (again.certificates.size() != 1 || again.certificates[0].facts != facts) std::abort();
+    tls::VerifyHostName(decoded[i].get(), "db.example.com");
+    tls::VerifyHostName(decoded[i].get(), "127.0.0.1");
   }
   tls::KeyMatchesCertificate(bytes, bytes);
   return 0;

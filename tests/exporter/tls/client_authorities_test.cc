@@ -82,10 +82,10 @@ class ServerFiles {
     has_list_ = has_list_ || name == "ca.crl";
     const CertificateFile file = ParseCertificateFile(pem, std::nullopt);
     ListFile lists{path, {}, hashed, file.malformed == 0};
-    for (const auto& crl : file.crls) lists.lists.push_back(crl.der);
+    lists.lists = file.decoded->crls;
     verification_.lists.push_back(lists);
     std::vector<std::string> certificates;
-    for (const auto& entry : file.certificates) certificates.push_back(entry.facts.der);
+    for (const auto& certificate : file.decoded->certificates) certificates.push_back(DerOf(certificate.get()));
     return certificates;
   }
 
@@ -377,11 +377,7 @@ TEST(ClientAuthoritiesTest, TwoAuthoritiesOfOneNameWithTheirLists) {
 
 TEST(LatestListsTest, OfEachIssuerTheOneInForceForLongest) {
   const TestCa root("Root");
-  const auto der = [](const std::string& pem) {
-    std::vector<std::string> lists;
-    for (const auto& crl : ParseCertificateFile(pem, std::nullopt).crls) lists.push_back(crl.der);
-    return lists;
-  };
+  const auto der = [](const std::string& pem) { return ParseCertificateFile(pem, std::nullopt).decoded->crls; };
   const auto text = [](const std::vector<ListInForce>& lists) {
     std::string all;
     for (const ListInForce& list : lists) all += list.path + " ";

@@ -98,7 +98,7 @@ TEST_F(ProbeTest, AHandshakeIsFinishedAndClosedWithCloseNotify) {
   EXPECT_EQ(result.facts.alpn, "");
   EXPECT_FALSE(result.facts.client_certificate_requested);
   ASSERT_EQ(result.facts.chain.size(), 1u);
-  EXPECT_EQ(ParseCertificate(result.facts.chain[0])->subject, "CN=localhost");
+  EXPECT_EQ(FactsOf(result.facts.chain[0].get()).subject, "CN=localhost");
   EXPECT_EQ(handshakes_, 1);
   EXPECT_EQ(end_, asio::error::eof);  // close_notify; anything else would be asio::ssl::error::stream_truncated
   EXPECT_TRUE(result.connect_time && result.negotiate_time && result.handshake_time);

@@ -24,11 +24,7 @@ using support::TestCa;
 
 constexpr int kSystemLevel = 2;  // Debian's
 
-std::vector<std::string> Chain(const std::string& pem) {
-  std::vector<std::string> chain;
-  for (const auto& entry : ParseCertificateFile(pem, {}).certificates) chain.push_back(entry.facts.der);
-  return chain;
-}
+Chain ChainOf(const std::string& pem) { return ParseCertificateFile(pem, {}).decoded->certificates; }
 
 class VerifyTest : public ::testing::Test {
  protected:
@@ -38,7 +34,7 @@ class VerifyTest : public ::testing::Test {
     const std::string crl_file = crl.empty() ? "" : dir_.Write("root.crl", crl);
     std::string result;
     for (const std::string_view reason :
-         VerifyChain(Chain(chain_pem), *TrustStore::Load(root_file, crl_file, ""), level)) {
+         VerifyChain(ChainOf(chain_pem), *TrustStore::Load(root_file, crl_file, ""), level)) {
       result += std::string(result.empty() ? "" : " ") + std::string(reason);
     }
     return result;
@@ -134,7 +130,7 @@ TEST_F(VerifyTest, AListThatIsReplacedInItsDirectoryCounts) {
   const std::string list = fmt::format("{}/{:08x}.r0", directory, X509_subject_name_hash(ca.get()));
   const auto verify = [&](const std::string& crl, const std::string& directories) {
     std::ofstream(list, std::ios::trunc) << crl;
-    return VerifyChain(Chain(bad.chain), *TrustStore::LoadShared(root, "", directories), kSystemLevel);
+    return VerifyChain(ChainOf(bad.chain), *TrustStore::LoadShared(root, "", directories), kSystemLevel);
   };
   EXPECT_EQ(verify(ca_.Crl(), directory), std::vector<std::string_view>());
   EXPECT_EQ(verify(ca_.Crl({bad}), directory), std::vector<std::string_view>{"revoked"});
@@ -156,7 +152,7 @@ TEST_F(VerifyTest, StoresAreKeptBetweenUsesButNotWithoutEnd) {
 }
 
 std::string Host(const CertificateSpec& spec, const std::string& host) {
-  return std::string(VerifyHostName(Chain(support::SelfSigned(spec).certificate)[0], host).value_or(""));
+  return std::string(VerifyHostName(ChainOf(support::SelfSigned(spec).certificate)[0].get(), host).value_or(""));
 }
 
 TEST(VerifyHostNameTest, DnsNames) {
@@ -195,13 +191,13 @@ TEST(VerifyHostNameTest, TheCommonNameCountsWithoutAnEntryOfTheHostsKind) {
   EXPECT_EQ(Host({.common_name = "db1"}, "db2"), "mismatch");
 }
 
-TEST(VerifyHostNameTest, NoCertificate) { EXPECT_EQ(VerifyHostName("junk", "host"), "no_certificate"); }
+TEST(VerifyHostNameTest, NoCertificate) { EXPECT_EQ(VerifyHostName(nullptr, "host"), "no_certificate"); }
 
 // A certificate with these subjectAltName bytes, which no tool would write.
-std::string WithName(int kind, const std::string& bytes) {
+X509Ptr WithName(int kind, const std::string& bytes) {
   const BioPtr bio = ReadBio("");
   const EvpPkeyPtr key(EVP_EC_gen("P-256"));
-  const X509Ptr certificate(X509_new());
+  X509Ptr certificate(X509_new());
   GENERAL_NAME* const name = GENERAL_NAME_new();
   ASN1_STRING* const text = ASN1_STRING_type_new(kind == GEN_IPADD ? V_ASN1_OCTET_STRING : V_ASN1_IA5STRING);
   ASN1_STRING_set(text, bytes.data(), static_cast<int>(bytes.size()));
@@ -213,14 +209,14 @@ std::string WithName(int kind, const std::string& bytes) {
   X509_gmtime_adj(X509_getm_notBefore(certificate.get()), 0);
   X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 60);
   X509_sign(certificate.get(), key.get(), EVP_sha256());
-  return FactsOf(certificate.get()).der;
+  return certificate;
 }
 
 TEST(VerifyHostNameTest, MalformedNames) {
   using std::string_literals::operator""s;
-  EXPECT_EQ(VerifyHostName(WithName(GEN_DNS, "bank.example\0.evil.example"s), "bank.example"), "malformed_name");
-  EXPECT_EQ(VerifyHostName(WithName(GEN_IPADD, "\x7f\0\0"s), "127.0.0.1"), "malformed_name");
-  EXPECT_EQ(VerifyHostName(WithName(GEN_IPADD, "\x7f\0\0\1"s), "127.0.0.1"), std::nullopt);
+  EXPECT_EQ(VerifyHostName(WithName(GEN_DNS, "bank.example\0.evil.example"s).get(), "bank.example"), "malformed_name");
+  EXPECT_EQ(VerifyHostName(WithName(GEN_IPADD, "\x7f\0\0"s).get(), "127.0.0.1"), "malformed_name");
+  EXPECT_EQ(VerifyHostName(WithName(GEN_IPADD, "\x7f\0\0\1"s).get(), "127.0.0.1"), std::nullopt);
 }
 
 }  // namespace

@@ -97,25 +97,5 @@ TEST(X509Test, AfterTheYear2050TimesAreWrittenInAnotherWay) {
   EXPECT_GT(*facts.not_after, std::chrono::sys_days(std::chrono::year(2060) / 1 / 1));
 }
 
-TEST(X509Test, ParsesExactlyOneCertificate) {
-  const std::string der = Facts(support::SelfSigned({}).certificate).der;
-  EXPECT_EQ(ParseCertificate(der)->der, der);
-  EXPECT_FALSE(ParseCertificate(der + "x"));
-  EXPECT_FALSE(ParseCertificate(der.substr(0, der.size() - 1)));
-  EXPECT_FALSE(ParseCertificate(""));
-}
-
-TEST(X509Test, TheLastFewAreDecodedOnce) {
-  std::vector<std::string> ders;
-  for (int i = 0; i < 20; ++i) {
-    ders.push_back(Facts(support::SelfSigned({.common_name = std::to_string(i)}).certificate).der);
-  }
-  const X509Ptr first = DecodeCertificate(ders[0]);
-  EXPECT_EQ(DecodeCertificate(ders[0]), first);
-  for (const std::string& der : ders) EXPECT_EQ(FactsOf(DecodeCertificate(der).get()).der, der);
-  EXPECT_NE(DecodeCertificate(ders[0]), first) << "kept without end";
-  EXPECT_EQ(FactsOf(first.get()).der, ders[0]) << "ours as long as we hold it";
-}
-
 }  // namespace
 }  // namespace pgtls::tls
