@@ -100,18 +100,42 @@ void Connection::UseSimpleProtocol() {
   simple_ = true;
 }
 
+class Connection::Lent : public Session {
+ public:
+  Lent(Connection& connection, std::chrono::nanoseconds longest) : connection_(connection), longest_(longest) {}
+
+  asio::awaitable<std::vector<Answer>> QueryAll(std::vector<Request> requests, Deadline deadline) override {
+    return connection_.QueryAll(std::move(requests), deadline, longest_);
+  }
+  int server_version() const override { return connection_.server_version(); }
+  int backend_pid() const override { return connection_.backend_pid(); }
+  bool pooled() const override { return connection_.pooled(); }
+
+ private:
+  Connection& connection_;
+  std::chrono::nanoseconds longest_;
+};
+
+std::unique_ptr<Session> Connection::Lend(std::chrono::nanoseconds longest) {
+  return std::make_unique<Lent>(*this, longest);
+}
+
 asio::awaitable<std::vector<Answer>> Connection::QueryAll(std::vector<Request> requests, Deadline deadline) {
+  return QueryAll(std::move(requests), deadline, std::chrono::nanoseconds::max());
+}
+
+asio::awaitable<std::vector<Answer>> Connection::QueryAll(std::vector<Request> requests, Deadline deadline,
+                                                          std::chrono::nanoseconds longest) {
   if (requests.empty()) co_return std::vector<Answer>();
-  const Deadline asked = std::chrono::steady_clock::now();
   std::string what = "query";
   for (const Request& request : requests) what += " " + request.statement.name;
-  // If the wait for the connection takes too long, it stays open: another coroutine is using it.
+  // If the wait for the connection takes too long, it stays open: another coroutine is using it, and finds out whether
+  // the server is silent.
   const bool granted = co_await turn_.Acquire(socket_.get_executor(), deadline);
-  if (!granted) {
-    silent_ = last_heard_ < asked;
-    throw TimeoutError(what + ": the connection was busy until the timeout");
-  }
+  if (!granted) throw TimeoutError(what + ": the connection was busy until the timeout");
   const SlotHolder turn(turn_);
+  const Deadline asked = std::chrono::steady_clock::now();
+  if (longest < deadline - asked) deadline = asked + longest;
   if (!usable()) throw DbError(FailureReason::kConnection, "", "the connection is closed");
   try {
     auto run = simple_ ? RunSimple(requests) : Run(requests, deadline);

@@ -34,6 +34,9 @@ class Connection : public Session {
   void UseSimpleProtocol();
 
   asio::awaitable<std::vector<Answer>> QueryAll(std::vector<Request> requests, Deadline deadline) override;
+  // This session for a second user, whose calls occupy it for at most `longest` each: then the first one, who waits
+  // longer than that, always gets its turn. The connection must outlive it.
+  std::unique_ptr<Session> Lend(std::chrono::nanoseconds longest);
   int server_version() const override { return server_version_; }
   // As the server reports it at login: "15.20 (Debian …)", "1.26.1/bouncer".
   const std::string& version_text() const { return version_text_; }
@@ -56,7 +59,11 @@ class Connection : public Session {
     bool names_backend = false;                                  // whether the last answer is for ReadBackend()
   };
   using Sent = std::vector<const Request*>;
+  class Lent;
 
+  // `longest`: that it occupies the connection, once it is its turn.
+  asio::awaitable<std::vector<Answer>> QueryAll(std::vector<Request> requests, Deadline deadline,
+                                                std::chrono::nanoseconds longest);
   asio::awaitable<std::vector<Answer>> RunSimple(const std::vector<Request>& requests);
   asio::awaitable<std::vector<Answer>> Run(const std::vector<Request>& requests, Deadline deadline);
   // Requests for the settings of the queries that follow in the same transaction.

@@ -166,7 +166,9 @@ asio::awaitable<void> Server::RunDueOnWire(bool once) {
     const auto session = asks_sql && HasUsableSession() ? session_ : nullptr;
     const bool knows_peer = peer_.has_value();
     const std::uint64_t changes = slot->changes;
-    auto result = co_await RunSlot(*slot, session ? &session->connection() : nullptr, once);
+    // The session lane's collectors must not miss their deadlines because of it.
+    const auto lent = session ? session->connection().Lend(ShortestTimeout() / 2) : nullptr;
+    auto result = co_await RunSlot(*slot, lent.get(), once);
     if (!result) continue;
     const bool saw_all = asks_sql ? session && session->connection().usable() : knows_peer;
     slot->runs_without_sql = saw_all ? 0 : slot->runs_without_sql + 1;

@@ -125,7 +125,7 @@ TEST_F(HbaPgTest, SaysNeitherYesNorNoWhileAStricterFileWaits) {
   // Another exporter, which never saw the rules in force.
   Harness stranger{HbaCollector()};
   stranger.Connect(server_.SocketConninfo("user=tls_exporter"));
-    stranger.facts = stranger.FactsOf(SessionsCollector());
+  stranger.facts = stranger.FactsOf(SessionsCollector());
   EXPECT_THAT(stranger.CollectPage(), AllOf(Not(HasSubstr("plaintext_admitted")), Not(HasSubstr("plaintext_certain"))));
   EXPECT_THAT(Parts(stranger.Collect()), ElementsAre("rules_in_force reload_pending"));
   server_.Reload();

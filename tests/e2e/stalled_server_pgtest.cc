@@ -98,8 +98,8 @@ TEST_F(StalledServerTest, ASlowStatementIsNoSilence) {
   Watch(
       "  sessions: {interval: 200ms, timeout: 5s}\n"
       "  settings: {interval: 200ms, timeout: 3s}\n"
-      // It calls the same function, on the same connection, for longer than the sessions wait.
-      "  certificates: {enabled: false}\n");
+      // It calls the same function, on the same connection, and would wait longer than the sessions do.
+      "  certificates: {interval: 200ms, timeout: 30s}\n");
   const std::string slow = "pg_tls_collector_failure_info{server=\"db\",collector=\"settings\",reason=\"timeout\"} 1";
   bool down = false;
   const auto watch = [&](const std::string& page) {

@@ -539,7 +539,7 @@ TEST(CheckCoverage, SaysOnceThatNobodyCouldLogIn) {
 
 TEST(ExitCode, IsTheWorst) {
   const auto code = [](Severity severity, bool up) {
-    return ExitCode({{"db", "", true, {}}, {"db2", "", up, {{severity, "ssl_off", "x", {}, "x", "x"}}}});
+    return ExitCode({{"db", "", "", true, {}}, {"db2", "", "", up, {{severity, "ssl_off", "x", {}, "x", "x"}}}});
   };
   EXPECT_EQ(code(Severity::kFine, true), 0);
   EXPECT_EQ(code(Severity::kNote, true), 0);

@@ -18,13 +18,14 @@ namespace {
 std::vector<ServerReport> Reports() {
   return {
       {"db1",
+       "PostgreSQL 18.4",
        "18.4",
        true,
        {{Severity::kCritical, "ssl_off", "TLS is off", {"ssl = off"}, "Because.", "ALTER SYSTEM …"},
         {Severity::kWarning, "not_looked_at", "Could not look", {"\"a\" \\ \n \x1b \xff"}, "Unknown.", "GRANT x", true},
         {Severity::kNote, "hba_shadowed", "Rules", std::vector<std::string>(15, "line"), "Why.", "Do."},
         {Severity::kFine, "key", "The key", {}, "", ""}}},
-      {"db2", "", false, {}}};
+      {"db2", "", "", false, {}}};
 }
 
 // python3-jsonschema, beside the repository's schema.
