@@ -79,8 +79,8 @@ void Sessions::DigestRows(Digester& digester) const {
   }
 }
 
-asio::awaitable<Sessions> QuerySessions(db::Session& session, sampling::OwnBackends& own, const db::Statement& statement,
-                                        Deadline deadline) {
+asio::awaitable<Sessions> QuerySessions(db::Session& session, sampling::OwnBackends& own,
+                                        const db::Statement& statement, Deadline deadline) {
   constexpr int kMostTries = 6;
   constexpr std::chrono::milliseconds kPause{200};
   for (int tries = 1;; ++tries) {

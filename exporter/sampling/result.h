@@ -58,7 +58,7 @@ struct OwnConnection {
   // ssl_is_used() of the sslinfo extension; absent where it is not installed.
   std::optional<bool> ssl_is_used = {};
   std::optional<IpAddress> address = std::nullopt;  // the server's; absent over a Unix socket
-  std::string contradiction = {};  // what two sources disagree about, for the log; mostly empty
+  std::string contradiction = {};                   // what two sources disagree about, for the log; mostly empty
 };
 
 // The state of one collector on one server. `result` is null before the first run.
