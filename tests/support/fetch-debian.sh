@@ -15,6 +15,7 @@ name=debian-$suite-$(IFS=-; echo "$*")
 target=$cache/$name
 [[ ! -d $target ]] || { echo "$target"; exit 0; }
 
+command -v patchelf >/dev/null || { echo 'fetch-debian.sh: patchelf is missing: apt-get install patchelf' >&2; exit 1; }
 exec 9>"$cache/$name.lock"
 flock 9
 [[ ! -d $target ]] || { echo "$target"; exit 0; }
