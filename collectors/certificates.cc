@@ -86,14 +86,14 @@ std::optional<bool> ServedMatches(const CertificateInventory& inventory) {
 }
 
 // Empty: the server said itself that it has no TLS, so that nothing is missing.
-std::string_view WhyNothingIsServed(const tls::TlsResult& look) {
-  if (!look.reachable) return ToString(FailureReason::kConnection);
+std::string_view WhyNothingIsServed(const wire::WireLook& look) {
+  if (!look.as_libpq.reachable) return ToString(FailureReason::kConnection);
   if (!look.answer) return ToString(FailureReason::kTimeout);
   switch (*look.answer) {
     case tls::Answer::kNo:
       return "";
     case tls::Answer::kYes:
-      return ToString(look.handshake ? FailureReason::kTls : FailureReason::kTimeout);
+      return ToString(look.as_libpq.handshake ? FailureReason::kTls : FailureReason::kTimeout);
     case tls::Answer::kError:
     case tls::Answer::kNone:
       break;
@@ -177,7 +177,7 @@ class Collector : public sampling::Collector {
       for (const auto& certificate : chain) inventory.served.push_back(tls::FactsOf(certificate.get()));
       if (!chain.empty()) inventory.served_path = PathOf(chain, client->trust.get());
       trust = client->trust;
-      if (inventory.served.empty()) reason = WhyNothingIsServed(look.as_libpq);
+      if (inventory.served.empty()) reason = WhyNothingIsServed(look);
     }
     if (!reason.empty()) output.incomplete.push_back({"served", reason});
   }

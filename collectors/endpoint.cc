@@ -182,8 +182,13 @@ void Verify(const wire::WireClient& client, const wire::WireLook& look, Endpoint
 tls::Observations Observe(const wire::WireClient& client, const wire::WireLook& look, const EndpointFacts& facts,
                           const wire::Enforcement& enforced) {
   tls::Observations seen;
-  if (enforced.plaintext) seen.plaintext = StartOf(*enforced.plaintext);
-  seen.ssl_answer = facts.ssl_answer;
+  seen.weakest = client.weakest;
+  if (enforced.plaintext) {
+    const bool certificate_sent = false;
+    seen.plaintext =
+        WithDemands(client.demands, StartOf(*enforced.plaintext), enforced.plaintext_request, certificate_sent);
+  }
+  seen.ssl_answer = client.direct ? Answer::kYes : facts.ssl_answer;
   seen.client_usable = client.usable;
   seen.root = client.root;
   if (facts.chain_errors) seen.chain = facts.chain_errors->empty();
@@ -193,7 +198,10 @@ tls::Observations Observe(const wire::WireClient& client, const wire::WireLook& 
     // The later look decides what it can decide: without the client's certificate it may succeed where a client does
     // not.
     if (seen.handshake == true) seen.handshake = FinishedOrFailed(*enforced.tls);
-    if (enforced.tls->admission) seen.tls = StartOf(*enforced.tls->admission);
+    const bool certificate_sent = client.identity != nullptr && enforced.tls->facts.client_certificate_requested;
+    if (enforced.tls->admission) {
+      seen.tls = WithDemands(client.demands, StartOf(*enforced.tls->admission), enforced.tls_request, certificate_sent);
+    }
     if (enforced.tls->cut_off) seen.tls = tls::Start::kCutOff;
   } else if (client.identity != nullptr && seen.handshake == true) {
     seen.handshake = std::nullopt;
@@ -208,6 +216,8 @@ tls::ClientTls Fate(const wire::WireClient& client, const tls::Observations& see
                          .problem = client.problem,
                          .root_file = client.root_file,
                          .root_is_default = client.root_is_default,
+                         .direct = client.direct,
+                         .weakest = client.weakest,
                          .certificate_file = client.certificate_file,
                          .handshake = seen.handshake};
   // The one that decided.
@@ -216,6 +226,7 @@ tls::ClientTls Fate(const wire::WireClient& client, const tls::Observations& see
   if (seen.handshake == false) fate.failure = result.failure;
   fate.alert = result.alert;
   fate.admission = result.admission;
+  fate.declined = seen.tls == tls::Start::kCutOff && result.admission == Admission::kAdmitted;
   return fate;
 }
 
@@ -230,8 +241,9 @@ Picture Judge(const wire::WireClient& client, const wire::WireLook& look, std::o
   facts.address = fmt::format("{}:{}", place.target.address.address().to_string(), place.target.address.port());
   facts.reachable = look.as_libpq.reachable;
   if (!facts.reachable) return picture;
-  facts.ssl_answer = look.as_libpq.answer;
-  if (facts.ssl_answer == Answer::kYes) facts.handshake = look.shown.handshake == Handshake::kFinished;
+  facts.ssl_answer = look.answer;
+  if (facts.ssl_answer == Answer::kYes || (client.direct && look.shown.handshake))
+    facts.handshake = look.shown.handshake == Handshake::kFinished;
   if (facts.handshake == true) {
     facts.tls = look.shown.facts;
     facts.tls->chain.clear();
@@ -313,7 +325,7 @@ class Collector : public sampling::Collector {
  private:
   bool IsDue(const sampling::Context& context, const wire::WireClient& client, const wire::WireLook& look) const {
     if (context.once || !enforced_ || std::chrono::steady_clock::now() >= due_) return true;
-    const auto answer = look.as_libpq.answer;
+    const auto answer = look.answer;
     const bool turned = (answer == Answer::kYes || answer == Answer::kNo) && answer != enforced_->answer;
     return turned || enforced_->applicant != wire::ApplicantOf(client, look);
   }

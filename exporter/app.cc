@@ -25,6 +25,7 @@
 #include "exporter/catalogue.h"
 #include "exporter/config/load.h"
 #include "exporter/db/connector.h"
+#include "exporter/db/default_sslmode.h"
 #include "exporter/drivers.h"
 #include "exporter/exposition/metrics_page.h"
 #include "exporter/exposition/self_metrics.h"

@@ -113,13 +113,16 @@ std::string_view LoginRemedy(db::LoginProblem problem) {
              "already, the server log shows why the files were not loaded.";
     case kRootMissing:
       return "Install the CA's certificate at the path that sslrootcert names (by default ~/.postgresql/root.crt of "
-             "the exporter's OS user), or correct sslrootcert.";
+             "the exporter's OS user), or correct sslrootcert. libpq 16 and newer also take sslrootcert=system, for a "
+             "CA "
+             "that this machine trusts.";
     case kRootUnusable:
       return "Replace the file that sslrootcert names (by default ~/.postgresql/root.crt) with the CA's certificate in "
              "PEM format, readable by the exporter's OS user. `openssl x509 -in FILE -noout -subject` tests it.";
     case kNotVerified:
-      return "Compare the issuer of the server's certificate with the root certificate file: put the CA that signed it "
-             "into sslrootcert, and intermediate certificates into the server's ssl_cert_file. An expired or revoked "
+      return "Compare the issuer of the server's certificate with the root certificates: put the CA that signed it "
+             "into sslrootcert (with sslrootcert=system into the system's store: update-ca-certificates), and "
+             "intermediate certificates into the server's ssl_cert_file. An expired or revoked "
              "certificate must be renewed. `openssl s_client -starttls postgres -connect HOST:PORT -CAfile ROOT` says "
              "which.";
     case kHostMismatch:
@@ -156,6 +159,10 @@ std::string_view LoginRemedy(db::LoginProblem problem) {
     case kClientCertificateRefused:
       return "Check the client certificate that sslcert names against the server's ssl_ca_file (`openssl verify "
              "-CAfile CA -purpose sslclient FILE`); the server log has the reason.";
+    case kClientCertificateNotExchanged:
+      return "Set ssl_ca_file on the server, so that it asks for a client certificate, and give the exporter one "
+             "(sslcert, "
+             "sslkey); or remove sslcertmode=require from the conninfo.";
     case kTlsVersion:
       return "Make the ranges of TLS versions overlap: ssl_min_protocol_version and ssl_max_protocol_version of the "
              "conninfo (libpq's "

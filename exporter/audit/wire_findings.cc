@@ -133,9 +133,21 @@ bool HasNoBindingDigest(const Evidence& evidence) {
   return signature == "ED25519" || signature == "ED448";
 }
 
+// Why weaker sslmodes do not connect, whatever the server does.
+std::vector<std::string> RefusedByLibpq(const tls::ClientTls& client) {
+  switch (client.weakest) {
+    case tls::SslMode::kVerifyFull:
+      return {"sslrootcert=system: libpq refuses every sslmode but verify-full"};
+    case tls::SslMode::kRequire:
+      return {"sslnegotiation=direct: libpq refuses an sslmode weaker than require"};
+    default:
+      return {};
+  }
+}
+
 // Which sslmode protects a client that connects from here as this user.
 void AddModes(const EndpointFacts& endpoint, const Evidence& evidence, Findings& findings) {
-  std::vector<std::string> lines;
+  std::vector<std::string> lines = RefusedByLibpq(endpoint.client);
   bool full = false;
   bool fails = false;
   bool encrypted_by_force = false;

@@ -34,8 +34,9 @@ constexpr Entry kChainRemedies[] = {
      "Give clients this certificate itself as sslrootcert, or let a CA sign the server's certificate and give clients "
      "the CA's certificate."},
     {"unknown_ca",
-     "Add the CA that issued the chain to the root certificate file (sslrootcert), or the intermediate certificates "
-     "that are missing to the server's ssl_cert_file, behind its own, then SELECT pg_reload_conf();"},
+     "Add the CA that issued the chain to the root certificate file (sslrootcert; with sslrootcert=system to the "
+     "system's store: update-ca-certificates), or the intermediate certificates that are missing to the server's "
+     "ssl_cert_file, behind its own, then SELECT pg_reload_conf();"},
     {"revoked",
      "Issue a new certificate with a new key, put both into ssl_cert_file and ssl_key_file, SELECT pg_reload_conf(); "
      "and find out why the CA revoked this one."},
@@ -209,11 +210,20 @@ std::vector<Cause> WhyTlsFails(const Evidence& evidence) {
     const db::LoginProblem problem = ProblemInWords(client.problem);
     return {Of(problem, client.problem)};
   }
-  if (client.handshake == false) {
+  if (client.handshake == false && client.direct && endpoint.direct_tls != true) {
+    causes.push_back({{Printable("sslnegotiation=direct: " + client.failure)},
+                      "The server does not accept TLS without SSLRequest. PostgreSQL 17 and newer do, and proxies that "
+                      "select the ALPN protocol postgresql. Remove sslnegotiation=direct from the conninfo."});
+  } else if (client.handshake == false) {
     causes.push_back(Of(client.alert ? ProblemOfAlert(*client.alert) : ProblemInWords(client.failure), client.failure));
   } else if (endpoint.root == tls::RootCertificate::kLoaded && endpoint.chain_errors &&
              !endpoint.chain_errors->empty()) {
     causes.push_back(WhyNotVerified(evidence));
+  } else if (client.declined) {
+    causes.push_back({{"pg_hba.conf admits the client, and libpq gives up (require_auth, sslcertmode)"},
+                      std::string(LoginRemedy(kAuthenticationMethod)) +
+                          " sslcertmode=require needs a client certificate (sslcert, "
+                          "sslkey) and a server that asks for it (ssl_ca_file)."});
   } else if (client.admission == Admission::kRefused) {
     causes.push_back(Of(kNotAdmitted, "over TLS, as the exporter's user and database"));
   } else if (client.admission == Admission::kLost && client.alert) {

@@ -13,6 +13,7 @@
 #include "exporter/base/error.h"
 #include "exporter/base/file.h"
 #include "exporter/base/log.h"
+#include "exporter/db/default_sslmode.h"
 #include "exporter/db/login_error.h"
 
 namespace pgtls::db {
@@ -55,6 +56,24 @@ void IgnoreNotice(void* /*unused*/, const PGresult* notice) {
   log::Debug("notice from a server", {{"message", text != nullptr ? text : ""}});
 }
 
+// `sslmode`: overrides all others; may be null.
+ConnHandle Open(const std::string& conninfo, const std::string& password, const char* sslmode) {
+  // Later entries override earlier ones: a password file overrides a password in the string, the string our defaults.
+  const std::array<const char*, 5> keywords = {"fallback_application_name", "dbname", "password", "sslmode", nullptr};
+  const std::array<const char*, 5> values = {"pg_tls_exporter", conninfo.c_str(),
+                                             password.empty() ? nullptr : password.c_str(), sslmode, nullptr};
+  ConnHandle conn(PQconnectStartParams(keywords.data(), values.data(), 1));
+  if (!conn) throw Error(FailureReason::kError, "out of memory");
+  return conn;
+}
+
+// libpq refused the options, before it opened anything.
+bool LacksVerifyFull(const std::string& conninfo, const ConnHandle& conn) {
+  if (PQstatus(conn.get()) != CONNECTION_BAD) return false;
+  const ConninfoHandle merged(PQconninfo(conn.get()));
+  return DefaultsToVerifyFull(conninfo, merged.get());
+}
+
 void Start(Attempt& attempt) {
   std::string password;
   if (!attempt.options.password_file.empty()) {
@@ -65,13 +84,9 @@ void Start(Attempt& attempt) {
                        std::string("password_file ") + error.what());
     }
   }
-  // Later entries override earlier ones: a password file overrides a password in the string, the string our defaults.
-  const std::array<const char*, 4> keywords = {"fallback_application_name", "dbname",
-                                               password.empty() ? nullptr : "password", nullptr};
-  const std::array<const char*, 4> values = {"pg_tls_exporter", attempt.options.conninfo.c_str(), password.c_str(),
-                                             nullptr};
-  attempt.conn.reset(PQconnectStartParams(keywords.data(), values.data(), 1));
-  if (!attempt.conn) throw Error(FailureReason::kError, "out of memory");
+  const std::string& conninfo = attempt.options.conninfo;
+  attempt.conn = Open(conninfo, password, nullptr);
+  if (LacksVerifyFull(conninfo, attempt.conn)) attempt.conn = Open(conninfo, password, "verify-full");
   PQsetNoticeReceiver(attempt.conn.get(), IgnoreNotice, nullptr);
   PQsetErrorVerbosity(attempt.conn.get(), PQERRORS_VERBOSE);
 }
@@ -118,8 +133,6 @@ class BorrowedSocket {
 };
 
 }  // namespace
-
-void RequireEncryptionByDefault() { setenv("PGSSLMODE", "require", /*overwrite=*/0); }  // NOLINT(concurrency-mt-unsafe)
 
 // A place among the connects in progress. Turns are for what keeps this process busy: one that has waited for its
 // server or resolver for a while moves to a place among the silent, where there is one, and gives its turn to the next.

@@ -22,10 +22,6 @@ struct ConnectOptions {
   std::shared_ptr<ClosingSockets> closing = nullptr;
 };
 
-// Makes "require" libpq's default sslmode for this process; conninfo, service file and PGSSLMODE take precedence, and
-// libpq ignores sslmode over Unix sockets. Call once at start, before threads exist.
-void RequireEncryptionByDefault();
-
 // Used on the sampling loop only.
 class Connector {
  public:

@@ -76,6 +76,7 @@ struct Words {
 
 LoginProblem ProblemInText(std::string_view text) {
   static constexpr Words kWords[] = {
+      {kAuthenticationMethod, {"authentication method requirement"}},
       {kNotPostgres, {"expected authentication request"}},
       {kNotPostgres, {"invalid response to SSL negotiation"}},
       {kNotPostgres, {"unencrypted data after SSL response"}},
@@ -110,6 +111,8 @@ LoginProblem ProblemInText(std::string_view text) {
       {kClientCertificateRefused, {"alert unsupported certificate"}},
       {kClientCertificateRefused, {"alert certificate unknown"}},
       {kClientCertificateRefused, {"alert decrypt error"}},
+      {kClientCertificateNotExchanged, {"did not request an SSL certificate"}},
+      {kClientCertificateNotExchanged, {"without a valid SSL certificate"}},
       {kTlsVersion, {"alert protocol version"}},
       {kTlsVersion, {"unsupported protocol"}},
       {kTlsVersion, {"no protocols available"}},
@@ -144,6 +147,7 @@ LoginProblem ProblemInText(std::string_view text) {
       {kTlsFailed, {"certificate"}},
       {kAuthenticationMethod, {"password"}},
       {kConninfo, {"invalid", "value"}},
+      {kConninfo, {"weak sslmode"}},
       {kConninfo, {"invalid port number"}},
       {kConninfo, {"could not match"}},
   };
@@ -202,7 +206,7 @@ std::string_view Describe(LoginProblem problem) {
     case kRootUnusable:
       return "the root certificate file cannot be used";
     case kNotVerified:
-      return "the server's certificate is not verified by the root certificate file";
+      return "the server's certificate is not verified by the root certificates";
     case kHostMismatch:
       return "the server's certificate is for another host name";
     case kClientCertificateUnusable:
@@ -227,6 +231,8 @@ std::string_view Describe(LoginProblem problem) {
       return "the client certificate is revoked";
     case kClientCertificateRefused:
       return "the server refuses the client certificate";
+    case kClientCertificateNotExchanged:
+      return "sslcertmode=require, and the server got no client certificate";
     case kTlsVersion:
       return "client and server have no TLS version in common";
     case kTlsCipher:

@@ -39,6 +39,7 @@ enum class LoginProblem {
   kClientCertificateExpired,
   kClientCertificateRevoked,
   kClientCertificateRefused,
+  kClientCertificateNotExchanged,
   kTlsVersion,
   kTlsCipher,
   kTlsTooWeak,

@@ -13,6 +13,8 @@
 #include "exporter/base/error.h"
 #include "exporter/base/host_port.h"
 #include "exporter/base/text.h"
+#include "exporter/db/default_sslmode.h"
+#include "exporter/db/linked_libpq.h"
 #include "exporter/db/pq_handle.h"
 
 namespace pgtls::db {
@@ -27,19 +29,23 @@ std::string Shown(const std::string& value, const std::string& conninfo) {
   return MayHoldSecret(conninfo) ? "…" : Printable(value, 60);
 }
 
-// The message about an option whose name begins like one of libpq's: a typing error, not a piece of a password.
-bool NamesMistypedOption(const std::string& text) {
-  constexpr std::size_t kAlike = 3;
+// Returns the option that libpq's message is about if libpq does not know it; else "". It may be a piece of a password.
+std::string UnknownOption(const std::string& text) {
   for (const std::string_view complaint : {"invalid connection option \"", "invalid URI query parameter: \""}) {
-    if (!text.starts_with(complaint) || !text.ends_with('"')) continue;
-    const std::string name = text.substr(complaint.size(), text.size() - complaint.size() - 1);
-    if (name.size() < kAlike || name.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") != std::string::npos)
-      return false;
-    const ConninfoHandle known(PQconndefaults());
-    for (const PQconninfoOption* option = known.get(); option != nullptr && option->keyword != nullptr; ++option) {
-      if (name.compare(0, kAlike, option->keyword, std::min<std::size_t>(kAlike, std::strlen(option->keyword))) == 0)
-        return true;
-    }
+    if (text.starts_with(complaint) && text.ends_with('"'))
+      return text.substr(complaint.size(), text.size() - complaint.size() - 1);
+  }
+  return "";
+}
+
+// Whether it begins like one of libpq's options: a typing error, not a piece of a password.
+bool IsMistyped(const std::string& name) {
+  constexpr std::size_t kAlike = 3;
+  if (name.size() < kAlike || name.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") != std::string::npos) return false;
+  const ConninfoHandle known(PQconndefaults());
+  for (const PQconninfoOption* option = known.get(); option != nullptr && option->keyword != nullptr; ++option) {
+    if (name.compare(0, kAlike, option->keyword, std::min<std::size_t>(kAlike, std::strlen(option->keyword))) == 0)
+      return true;
   }
   return false;
 }
@@ -49,7 +55,7 @@ bool NamesMistypedOption(const std::string& text) {
 std::string WithoutSecrets(const std::string& message, const std::string& conninfo) {
   std::string text = OneLine(message);
   const bool may_hold_secret = MayHoldSecret(conninfo);
-  if (NamesMistypedOption(text)) return Printable(text);
+  if (IsMistyped(UnknownOption(text))) return Printable(text);
   // From the first quote to the last: with a quote in the password, pairs cannot be recognized.
   const auto first = text.find('"');
   const auto last = text.rfind('"');
@@ -63,8 +69,10 @@ void CheckSyntax(const std::string& conninfo) {
   char* message = nullptr;
   const ConninfoHandle parsed(PQconninfoParse(conninfo.c_str(), &message));
   if (parsed) return;
-  const std::string text = message != nullptr ? message : "out of memory";
+  const std::string text = OneLine(message != nullptr ? message : "out of memory");
   PQfreemem(message);
+  const std::string unknown = UnknownOption(text);
+  if (const auto first = FirstLibpqWith(unknown)) throw ConfigError("conninfo: " + NeedsLibpq(unknown, *first));
   throw ConfigError("conninfo: " + WithoutSecrets(text, conninfo));
 }
 
@@ -113,16 +121,33 @@ std::string ComplaintAfterMerge(const ConnHandle& conn, const std::string& name)
   return message.find(name) == std::string::npos ? message : "";
 }
 
-ConnHandle Merged(const std::string& conninfo, const char* impossible) {
-  const std::array<const char*, 3> keywords = {"dbname", impossible, nullptr};
-  const std::array<const char*, 3> values = {conninfo.c_str(), "none of them", nullptr};
+// `sslmode`: overrides all others; may be null.
+ConnHandle Merged(const std::string& conninfo, const char* impossible, const char* sslmode = nullptr) {
+  const std::array<const char*, 4> keywords = {"dbname", impossible, "sslmode", nullptr};
+  const std::array<const char*, 4> values = {conninfo.c_str(), "none of them", sslmode, nullptr};
   return ConnHandle(PQconnectStartParams(keywords.data(), values.data(), 1));
 }
 
-// libpq reports the file that PGSERVICEFILE names, and it does not exist: its file system may be mounted later.
-bool LacksServiceFile(const std::string& complaint) {
+// The service file that the operator names; "": none.
+std::string ServiceFile(const std::string& conninfo) {
+  const ConninfoHandle parsed(PQconninfoParse(conninfo.c_str(), nullptr));
+  for (const PQconninfoOption* option = parsed.get(); option != nullptr && option->keyword != nullptr; ++option) {
+    if (std::string_view(option->keyword) == "servicefile" && option->val != nullptr) return option->val;
+  }
   const char* const file = std::getenv("PGSERVICEFILE");  // NOLINT(concurrency-mt-unsafe): nothing writes it
-  return file != nullptr && complaint.contains(file) && access(file, F_OK) != 0;
+  return file != nullptr ? file : "";
+}
+
+// libpq reports the service file, and it does not exist: its file system may be mounted later.
+bool LacksServiceFile(const std::string& complaint, const std::string& conninfo) {
+  const std::string file = ServiceFile(conninfo);
+  return !file.empty() && complaint.contains(file) && access(file.c_str(), F_OK) != 0;
+}
+
+// libpq before 16 would look for a file of this name, and encrypt without verification if there is none.
+void CheckSystemRoot(const Target& target) {
+  if (LibpqMajor() >= kFirstLibpqWithSystemRoot || target.option("sslrootcert") != "system") return;
+  throw ConfigError("conninfo: " + NeedsLibpq("sslrootcert=system", kFirstLibpqWithSystemRoot));
 }
 
 }  // namespace
@@ -161,7 +186,7 @@ Target ResolveTarget(const std::string& conninfo) {
   const ConnHandle conn = Merged(conninfo, "channel_binding");
   const std::string complaint = ComplaintAfterMerge(conn, "channel_binding");
   const ConninfoHandle merged(conn ? PQconninfo(conn.get()) : nullptr);
-  if (LacksServiceFile(complaint)) throw UnavailableError("conninfo: " + WithoutSecrets(complaint, conninfo));
+  if (LacksServiceFile(complaint, conninfo)) throw UnavailableError("conninfo: " + WithoutSecrets(complaint, conninfo));
   if (!complaint.empty() || !merged) throw ConfigError("conninfo: " + WithoutSecrets(complaint, conninfo));
   Target target;
   for (const PQconninfoOption* option = merged.get(); option->keyword != nullptr; ++option) {
@@ -170,15 +195,21 @@ Target ResolveTarget(const std::string& conninfo) {
     if (secret || unset || std::string_view(option->keyword) == "channel_binding") continue;
     target.options[option->keyword] = option->val;
   }
+  const bool to_verify = DefaultsToVerifyFull(conninfo, merged.get());
+  if (to_verify) target.options["sslmode"] = "verify-full";
   // The default socket directory is compiled into libpq and is in no option.
   if (target.host().empty()) target.options["host"] = PQhost(conn.get());
   CheckNoUri(target);
   CheckOneOf(target, conninfo, "sslmode", {"disable", "allow", "prefer", "require", "verify-ca", "verify-full"});
   CheckOneOf(target, conninfo, "target_session_attrs",
              {"any", "read-write", "read-only", "primary", "standby", "prefer-standby"});
+  CheckSystemRoot(target);
   CheckPorts(target.option("port"), conninfo);
+  CheckOneOf(target, conninfo, "load_balance_hosts", {"disable", "random"});
   // The other values, which libpq checks after the merge (TLS versions, gssencmode …).
-  const std::string rest = ComplaintAfterMerge(Merged(conninfo, "target_session_attrs"), "target_session_attrs");
+  const char* const last = target.option("load_balance_hosts").empty() ? "target_session_attrs" : "load_balance_hosts";
+  const ConnHandle checked = Merged(conninfo, last, to_verify ? "verify-full" : nullptr);
+  const std::string rest = ComplaintAfterMerge(checked, last);
   if (!rest.empty()) throw ConfigError("conninfo: " + WithoutSecrets(rest, conninfo));
   return target;
 }

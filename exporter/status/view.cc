@@ -172,6 +172,10 @@ BoundedList<UnencryptedRow> UnencryptedRows(const std::vector<ServerFacts>& serv
 
 Remark CellOf(tls::SslMode mode, const tls::Verdict& verdict, const ServerFacts& facts) {
   if (!verdict.connects) return {Level::kUnknown, "not known"};
+  const tls::EndpointFacts& endpoint = *facts.endpoint;
+  const bool by_libpq =
+      mode < endpoint.client.weakest || (mode == tls::SslMode::kDisable && endpoint.plaintext_accepted == true);
+  if (!*verdict.connects && by_libpq) return {Level::kUnknown, "refused by libpq"};
   if (!*verdict.connects) return {mode == tls::SslMode::kDisable ? Level::kGood : Level::kWarning, "refused"};
   if (!verdict.encrypted) return {Level::kUnknown, "connects"};
   if (*verdict.encrypted) return {Level::kGood, "encrypted"};

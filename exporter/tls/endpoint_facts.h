@@ -22,11 +22,14 @@ struct ClientTls {
   std::string problem;          // names the file
   std::string root_file;        // sslrootcert, or its default, if that exists; else empty
   bool root_is_default = false;
-  std::string certificate_file;  // empty: no client certificate is sent
+  bool direct = false;                  // sslnegotiation=direct
+  SslMode weakest = SslMode::kDisable;  // libpq refuses a weaker sslmode with the other options
+  std::string certificate_file;         // empty: no client certificate is sent
   std::optional<bool> handshake;
   std::string failure;  // of the handshake: OpenSSL's words
   std::optional<int>
-      alert;  // the server's fatal alert, in the handshake or, with TLS 1.3, right after it (RFC 8446, 6)
+      alert;              // the server's fatal alert, in the handshake or, with TLS 1.3, right after it (RFC 8446, 6)
+  bool declined = false;  // by libpq, after pg_hba.conf admitted it: require_auth, sslcertmode=require
   std::optional<Admission> admission;  // the answer to the StartupMessage over TLS
 };
 

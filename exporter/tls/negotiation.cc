@@ -88,8 +88,9 @@ void StartupReader::Message(char type, std::string_view body) {
     case 'R':
       if (body.size() < 4) return Finish(Admission::kLost);
       admission_ = Admission::kAdmitted;
+      request_ = ReadInt32(body);
       // Any other number asks for a password, a GSS token …: never answered.
-      state_ = ReadInt32(body) == 0 ? State::kLoggedIn : State::kDone;
+      state_ = request_ == 0U ? State::kLoggedIn : State::kDone;
       return;
     case 'E': {
       const std::string_view sqlstate = ErrorField(body, 'C');

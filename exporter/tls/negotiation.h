@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -63,6 +64,8 @@ class StartupReader {
   State state() const { return state_; }
   // REQUIRES: state is not kReading.
   Admission admission() const { return admission_; }
+  // The code of the first authentication request, 0 for AuthenticationOk.
+  std::optional<std::uint32_t> request() const { return request_; }
   // The pid of this very backend, once BackendKeyData came.
   std::optional<int> backend_pid() const { return backend_pid_; }
 
@@ -75,6 +78,7 @@ class StartupReader {
 
   State state_ = State::kReading;
   Admission admission_ = Admission::kLost;
+  std::optional<std::uint32_t> request_;
   std::optional<int> backend_pid_;
   std::string buffer_;
 };

@@ -157,6 +157,7 @@ asio::awaitable<void> LogIn(Channel& channel, const Login& login, std::optional<
     if (reader.backend_pid() && !told && login.on_backend) login.on_backend(*reader.backend_pid());
     told = reader.backend_pid().has_value();
   }
+  if (reader.request() && login.on_request) login.on_request(*reader.request());
   if (reader.state() == StartupReader::State::kReady) co_await channel.Send(Terminate());
 }
 
@@ -187,6 +188,11 @@ asio::awaitable<void> RunTls(Channel& channel, const WireTarget& target, const T
   if (result.handshake != Handshake::kFinished) co_return;
   result.handshake_time = Clock::now() - negotiated;
   result.facts = session.facts();
+  if (probe.direct && result.facts.alpn != kAlpn) {  // TLS 1.3 looks finished to the client, and then the server closes
+    result.handshake = Handshake::kBroken;
+    result.failure = "the server did not select the ALPN protocol postgresql";
+    co_return;
+  }
   if (!probe.login) co_return;
   co_await LogIn(channel, *probe.login, result.admission);
   result.alert = session.alert();

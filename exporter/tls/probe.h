@@ -8,6 +8,7 @@
 #include <asio/awaitable.hpp>
 #include <asio/ip/tcp.hpp>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -28,11 +29,13 @@ struct WireTarget {
 };
 
 // A StartupMessage to send. `on_backend`: this very backend's pid, where the server lets it in without asking for
-// anything; called as soon as it is known. May be empty.
+// anything; called as soon as it is known. `on_request`: the code of the server's authentication request, 0 for
+// AuthenticationOk. Both may be empty.
 struct Login {
   std::string user;
   std::string database;
   std::function<void(int)> on_backend;
+  std::function<void(std::uint32_t)> on_request = nullptr;
 };
 
 struct TlsProbe {

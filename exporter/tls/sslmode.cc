@@ -98,6 +98,7 @@ Start StartOf(Admission admission) {
 }
 
 Verdict VerdictFor(SslMode mode, const Observations& seen) {
+  if (mode < seen.weakest) return {false, std::nullopt};
   const End plaintext = EndOf(seen.plaintext);
   const bool plaintext_reached = plaintext == End::kReachedAndError;
   const bool plaintext_final = plaintext == End::kConnected || plaintext == End::kUnknown || plaintext == End::kGivenUp;

@@ -1,6 +1,6 @@
-// What each sslmode gets: libpq's rules (PostgreSQL 15, fe-connect.c PQconnectPoll, fe-secure-openssl.c initialize_SSL)
-// applied to what was seen on the wire. Pure. GSSAPI encryption is left out: this is the client without Kerberos
-// credentials.
+// What each sslmode gets: libpq's rules (PostgreSQL 15 to 18, fe-connect.c PQconnectPoll, fe-secure-openssl.c
+// initialize_SSL) applied to what was seen on the wire. Pure. GSSAPI encryption is left out: this is the client without
+// Kerberos credentials.
 #pragma once
 
 #include <array>
@@ -22,7 +22,7 @@ enum class Start {
   kAdmitted,    // reached authentication
   kAuthFailed,  // reached it and got an ErrorMessage from the method itself
   kRefused,     // ErrorMessage of pg_hba
-  kCutOff       // the connection was ended with a TLS alert: libpq gives up, even under prefer
+  kCutOff       // a TLS alert ended it, or libpq declines the authentication: it gives up, even under prefer
 };
 // An Admission that says nothing about pg_hba is kUnknown.
 Start StartOf(Admission admission);
@@ -35,6 +35,9 @@ enum class RootCertificate {
 };
 
 struct Observations {
+  // libpq refuses a weaker sslmode with the other options (sslrootcert=system, sslnegotiation=direct), before it
+  // connects.
+  SslMode weakest = SslMode::kDisable;
   Start plaintext = Start::kUnknown;
   std::optional<Answer> ssl_answer;  // absent: not known; kNone counts as not known too
   // libpq's own preparation works: client certificate and key, protocol versions.

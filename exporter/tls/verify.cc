@@ -147,6 +147,14 @@ std::shared_ptr<const TrustStore> TrustStore::Load(const std::string& root_file,
   return std::shared_ptr<const TrustStore>(new TrustStore(std::move(store)));
 }
 
+std::shared_ptr<const TrustStore> TrustStore::System() {
+  X509StorePtr store(X509_STORE_new());
+  if (X509_STORE_set_default_paths(store.get()) != 1)
+    throw TlsError("the system's root certificates: " + TakeOpensslError());
+  ERR_clear_error();
+  return std::shared_ptr<const TrustStore>(new TrustStore(std::move(store)));
+}
+
 std::shared_ptr<const TrustStore> TrustStore::LoadShared(const std::string& root_file, const std::string& crl_file,
                                                          const std::string& crl_directory) {
   // OpenSSL reads these directories (a list with ':') when it verifies, and keeps what it read: no look beforehand

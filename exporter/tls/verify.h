@@ -25,6 +25,10 @@ class TrustStore {
   static std::shared_ptr<const TrustStore> LoadShared(const std::string& root_file, const std::string& crl_file,
                                                       const std::string& crl_directory);
 
+  // The system's root certificates, where OpenSSL looks for them; no CRLs. OpenSSL reads them when it verifies. Throws
+  // TlsError.
+  static std::shared_ptr<const TrustStore> System();
+
   X509_STORE* get() const { return store_.get(); }
   bool checks_revocation() const;  // CRLs were loaded: a chain without one fails
 

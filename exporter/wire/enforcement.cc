@@ -21,6 +21,7 @@ Applicant ApplicantOf(const WireClient& client, const WireLook& look) {
                       .user = client.user,
                       .database = client.database,
                       .context = client.context,
+                      .direct = client.direct,
                       .usable = client.usable};
   if (client.identity != nullptr) applicant.certificates = client.identity->certificates();
   return applicant;
@@ -28,22 +29,25 @@ Applicant ApplicantOf(const WireClient& client, const WireLook& look) {
 
 asio::awaitable<Enforcement> Enforce(const WireClient& client, const WireLook& look, sampling::OwnBackends& own,
                                      Deadline deadline) {
-  Enforcement result{.applicant = ApplicantOf(client, look), .answer = look.as_libpq.answer};
+  Enforcement result{.applicant = ApplicantOf(client, look), .answer = look.answer};
   const tls::WireTarget& target = result.applicant.target;
   const auto& versions = tls::TriableVersions();
   int steps = static_cast<int>(versions.size()) + 4;
   {
     sampling::OwnBackends::Login own_login(own, client.user);
-    const tls::Login login = {client.user, client.database, [&own_login](int pid) { own_login.Known(pid); }};
+    const tls::Login login = {client.user, client.database, [&own_login](int pid) { own_login.Known(pid); },
+                              [&result](std::uint32_t request) { result.plaintext_request = request; }};
     result.plaintext = co_await tls::ProbePlaintext(target, login, Share(deadline, steps--));
   }
-  if (result.answer != Answer::kYes) co_return result;
-  if (client.usable) {
+  if (client.usable && (client.direct || result.answer == Answer::kYes)) {
     sampling::OwnBackends::Login own_login(own, client.user);
-    const tls::Login login = {client.user, client.database, [&own_login](int pid) { own_login.Known(pid); }};
-    const tls::TlsProbe probe = {.context = client.context, .identity = client.identity, .login = login};
+    const tls::Login login = {client.user, client.database, [&own_login](int pid) { own_login.Known(pid); },
+                              [&result](std::uint32_t request) { result.tls_request = request; }};
+    const tls::TlsProbe probe = {
+        .context = client.context, .identity = client.identity, .direct = client.direct, .login = login};
     result.tls = co_await tls::ProbeTls(target, probe, Share(deadline, steps--));
   }
+  if (result.answer != Answer::kYes) co_return result;
   result.protocols_asked = true;
   for (const std::string_view version : versions) {
     if (look.shown.handshake == Handshake::kFinished && look.shown.facts.version == version) {
@@ -59,10 +63,7 @@ asio::awaitable<Enforcement> Enforce(const WireClient& client, const WireLook& l
   if (result.direct_asked) {
     const tls::TlsProbe probe = {.context = tls::PermissiveContext(), .direct = true};
     const auto attempt = co_await tls::ProbeTls(target, probe, Share(deadline, steps--));
-    // Without the protocol selected TLS 1.3 looks finished to the client, and then the server hangs up.
-    if (attempt.handshake) {
-      result.direct = attempt.handshake == Handshake::kFinished && attempt.facts.alpn == tls::kAlpn;
-    }
+    if (attempt.handshake) result.direct = attempt.handshake == Handshake::kFinished;
   }
   co_return result;
 }

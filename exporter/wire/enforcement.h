@@ -2,6 +2,7 @@
 #pragma once
 
 #include <asio/awaitable.hpp>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -19,6 +20,7 @@ struct Applicant {
   std::string database;
   tls::ContextPtr context;  // one object for each choice of TLS versions
   std::optional<Digest> certificates;
+  bool direct = false;
   bool usable;
   friend bool operator==(const Applicant&, const Applicant&) = default;
 };
@@ -28,7 +30,9 @@ struct Enforcement {
   Applicant applicant;
   std::optional<tls::Answer> answer;  // what SSLRequest was answered when this was tried
   std::optional<tls::Admission> plaintext;
-  std::optional<tls::TlsResult> tls;           // the StartupMessage over TLS, with the client's certificate
+  std::optional<std::uint32_t> plaintext_request;  // see AuthDemands
+  std::optional<tls::TlsResult> tls;               // the StartupMessage over TLS, with the client's certificate
+  std::optional<std::uint32_t> tls_request;
   std::map<std::string_view, bool> protocols;  // without those of which nothing was learned
   bool protocols_asked = false;
   std::optional<bool> direct;

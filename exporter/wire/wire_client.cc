@@ -114,45 +114,69 @@ std::string KeyPassword(const std::string& conninfo) {
   return "";
 }
 
-// initialize_SSL's preparation (fe-secure-openssl.c). Blocks.
+// Runs what fails where libpq's own preparation of TLS fails.
+template <typename Load>
+void Guarded(WireClient& client, Load load) {
+  try {
+    load();
+  } catch (const TlsError& error) {
+    client.usable = false;
+    client.problem += (client.problem.empty() ? "" : "; ") + std::string(error.what());
+  }
+}
+
+void LoadRoot(const db::Target& target, WireClient& client) {
+  const std::string& named = target.option("sslrootcert");
+  if (named == "system") {
+    client.weakest = tls::SslMode::kVerifyFull;
+    client.root_file = "the system's root certificates";
+    client.root = tls::RootCertificate::kUnusable;
+    Guarded(client, [&] {
+      client.trust = tls::TrustStore::System();
+      client.root = tls::RootCertificate::kLoaded;
+    });
+    return;
+  }
+  const std::string root = FileOption(target, "sslrootcert", "root.crt");
+  const int root_error = StatError(root);
+  if (root_error != 0) {
+    if (!named.empty()) client.root_problem = ProblemOf({root_error, std::generic_category()});
+    return;
+  }
+  client.root_file = root;
+  client.root_is_default = named.empty();
+  client.root = tls::RootCertificate::kUnusable;
+  std::string crl = target.option("sslcrl");
+  const std::string& crl_directory = target.option("sslcrldir");
+  if (crl.empty() && crl_directory.empty()) crl = FileOption(target, "sslcrl", "root.crl");
+  Guarded(client, [&] {
+    client.trust = tls::TrustStore::LoadShared(root, crl, crl_directory);
+    client.root = tls::RootCertificate::kLoaded;
+  });
+}
+
+void LoadIdentity(const db::Target& target, const std::string& conninfo, WireClient& client) {
+  const std::string& mode = target.option("sslcertmode");
+  const std::string certificate = FileOption(target, "sslcert", "postgresql.crt");
+  if (mode == "disable" || StatError(certificate) != 0) return;
+  client.certificate_file = certificate;
+  Guarded(client, [&] {
+    client.identity =
+        tls::ClientIdentity::Load(certificate, FileOption(target, "sslkey", "postgresql.key"), KeyPassword(conninfo));
+  });
+}
+
+// initialize_SSL's preparation (fe-secure-openssl.c). Options that libpq does not know are not in `target`. Blocks.
 void LoadFiles(const db::Target& target, const std::string& conninfo, WireClient& client) {
-  const auto guarded = [&client](auto load) {
-    try {
-      load();
-    } catch (const TlsError& error) {
-      client.usable = false;
-      client.problem += (client.problem.empty() ? "" : "; ") + std::string(error.what());
-    }
-  };
-  guarded([&] {
+  Guarded(client, [&] {
     client.context =
         tls::LibpqContext(target.option("ssl_min_protocol_version"), target.option("ssl_max_protocol_version"));
   });
-  const std::string root = FileOption(target, "sslrootcert", "root.crt");
-  const int root_error = StatError(root);
-  if (root_error != 0 && !target.option("sslrootcert").empty()) {
-    client.root_problem = ProblemOf({root_error, std::generic_category()});
-  }
-  if (root_error == 0) {
-    client.root_file = root;
-    client.root_is_default = target.option("sslrootcert").empty();
-    client.root = tls::RootCertificate::kUnusable;
-    std::string crl = target.option("sslcrl");
-    const std::string& crl_directory = target.option("sslcrldir");
-    if (crl.empty() && crl_directory.empty()) crl = FileOption(target, "sslcrl", "root.crl");
-    guarded([&] {
-      client.trust = tls::TrustStore::LoadShared(root, crl, crl_directory);
-      client.root = tls::RootCertificate::kLoaded;
-    });
-  }
-  const std::string certificate = FileOption(target, "sslcert", "postgresql.crt");
-  if (StatError(certificate) == 0) {
-    client.certificate_file = certificate;
-    guarded([&] {
-      client.identity =
-          tls::ClientIdentity::Load(certificate, FileOption(target, "sslkey", "postgresql.key"), KeyPassword(conninfo));
-    });
-  }
+  client.demands = {target.option("require_auth"), target.option("sslcertmode") == "require"};
+  client.direct = target.option("sslnegotiation") == "direct";
+  if (client.direct) client.weakest = tls::SslMode::kRequire;
+  LoadRoot(target, client);
+  LoadIdentity(target, conninfo, client);
 }
 
 }  // namespace
@@ -197,14 +221,18 @@ asio::awaitable<WireLook> LookAt(const WireClient& client, Deadline deadline) {
   for (std::size_t i = 0; i < client.places.size() && !look.as_libpq.reachable; ++i) {
     const int shares = static_cast<int>(client.places.size() - i) + 1;
     look.place = i;
-    look.as_libpq = co_await tls::ProbeTls(client.places[i].target, {.context = context}, Share(deadline, shares));
+    const tls::TlsProbe as_libpq = {.context = context, .direct = client.direct};
+    look.as_libpq = co_await tls::ProbeTls(client.places[i].target, as_libpq, Share(deadline, shares));
   }
   look.shown = look.as_libpq;
+  look.answer = look.as_libpq.answer;
   const auto handshake = look.as_libpq.handshake;
-  if (handshake && handshake != tls::Handshake::kFinished) {
+  const bool failed = handshake && handshake != tls::Handshake::kFinished;
+  if (failed || (client.direct && look.as_libpq.reachable)) {
     const tls::TlsProbe everything = {.context = tls::PermissiveContext()};
     const auto second = co_await tls::ProbeTls(client.places[look.place].target, everything, deadline);
-    if (second.handshake == tls::Handshake::kFinished) look.shown = second;
+    if (client.direct) look.answer = second.answer;
+    if (failed && second.handshake == tls::Handshake::kFinished) look.shown = second;
   }
   co_return look;
 }

@@ -13,6 +13,7 @@
 #include "exporter/tls/probe.h"
 #include "exporter/tls/sslmode.h"
 #include "exporter/tls/verify.h"
+#include "exporter/wire/auth_demands.h"
 
 namespace pgtls::wire {
 
@@ -36,6 +37,9 @@ struct WireClient {
   // libpq goes on without `root` where the conninfo names a file that is not there, or that stat() may not see: the
   // errno as ProblemOf() names it. Empty where it is there, or nobody named one.
   std::string root_problem;
+  bool direct = false;                            // sslnegotiation=direct
+  tls::SslMode weakest = tls::SslMode::kDisable;  // see tls::Observations
+  AuthDemands demands;
   std::string problem;  // why `context`, `root` or the identity cannot be used, for the log
   bool usable = true;   // false: libpq's own preparation of TLS fails
 };
@@ -45,12 +49,14 @@ struct WireClient {
 // addresses is one machine here.
 asio::awaitable<std::optional<WireClient>> MakeWireClient(sampling::Context& context);
 
-// One handshake as libpq makes it, ended politely, at the first place that answers to TCP; where it fails for TLS' sake
-// a second one with everything allowed, which shows at least what is there.
+// One handshake as libpq makes it, ended politely, at the first place that answers to TCP; where it fails for TLS'
+// sake, or begins without SSLRequest, a second one with SSLRequest and everything allowed, which shows at least what is
+// there.
 struct WireLook {
-  std::size_t place = 0;    // index of the place that answered; of the last one where none did
-  tls::TlsResult as_libpq;  // decides whether a client can connect
-  tls::TlsResult shown;     // of the two, the one that shows more
+  std::size_t place = 0;              // index of the place that answered; of the last one where none did
+  tls::TlsResult as_libpq;            // decides whether a client can connect
+  tls::TlsResult shown;               // of the two, the one that shows more
+  std::optional<tls::Answer> answer;  // to SSLRequest
 };
 asio::awaitable<WireLook> LookAt(const WireClient& client, Deadline deadline);
 

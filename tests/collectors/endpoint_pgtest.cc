@@ -4,8 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <regex>
 
+#include "exporter/base/error.h"
+#include "exporter/db/linked_libpq.h"
 #include "exporter/db/target.h"
 #include "exporter/tls/endpoint_facts.h"
 #include "tests/collectors/harness.h"
@@ -65,7 +68,8 @@ class EndpointPgTest : public testing::Test {
   // A collection by a collector that has seen nothing yet.
   EndpointFacts Look(const std::string& more = "") const {
     Harness harness(EndpointCollector());
-    harness.target = db::ResolveTarget(Conninfo(more));
+    // One that goes with all other options; the table is of every sslmode.
+    harness.target = db::ResolveTarget(Conninfo(more + " sslmode=verify-full"));
     harness.peer = db::Peer{IpAddress::Parse("127.0.0.1"), server_->port(), "localhost", "app", "postgres"};
     return *harness.Collect().facts.Get<EndpointFacts>();
   }
@@ -208,6 +212,67 @@ TEST_F(EndpointPgTest, AVersionThatTheServerRefuses) {
   Expect("PPEEEE");
 }
 
+// With a libpq that has the options, as its psql does; else both refuse them.
+TEST_F(EndpointPgTest, OptionsOfNewerReleasesOfLibpq) {
+  const Certificate client = ca_->Issue({.common_name = "app"});
+  const std::string with_certificate =
+      " sslcert=" + files_.Write("app.crt", client.chain) + " sslkey=" + files_.Write("app.key", client.key);
+  const std::string password = kLocal + "host all all 127.0.0.1/32 password\n";
+  const std::string cert = kLocal + "hostssl all all 127.0.0.1/32 cert\n";
+  struct Case {
+    int since;
+    std::string hba, options, table;
+  };
+  const std::vector<Case> cases = {
+      {17, kHost, "sslnegotiation=direct", server_->major() >= 17 ? "---EEE" : "------"},
+      {17, kHost, "sslnegotiation=postgres", "PPEEEE"},
+      {15, cert, with_certificate, "-EEEEE"},
+      {16, cert, with_certificate + " sslcertmode=disable", "------"},
+      {16, kHost, "sslcertmode=require", "------"},
+      {16, kHost, with_certificate + " sslcertmode=require", "--EEEE"},
+      {16, kHost, "require_auth=none", "PPEEEE"},
+      {16, kHost, "require_auth=scram-sha-256", "------"},
+      {16, kHost, "require_auth=!none", "------"},
+      {16, kHostssl, "require_auth=scram-sha-256", "-EEEEE"},
+      {16, kHostssl, "require_auth=password,scram-sha-256", "-EEEEE"},
+      {16, kHostssl, "require_auth=!scram-sha-256", "------"},
+      {16, password, "require_auth=!password,!md5", "------"},
+      {16, password, "require_auth=password", "PPEEEE"},
+      {16, password, "require_auth=md5", "------"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.hba + c.options);
+    Configure(c.hba, good_);
+    if (db::LibpqMajor() >= c.since) {
+      Expect(c.table, c.options);
+    } else {
+      EXPECT_THROW(Look(c.options), ConfigError);
+      EXPECT_EQ(Psql(c.options), "------");
+    }
+  }
+}
+
+TEST_F(EndpointPgTest, TheSystemsRootCertificates) {
+  // OpenSSL's name for them.
+  setenv("SSL_CERT_FILE", root_.c_str(), 1);
+  const std::string revoked = "sslcrl=" + files_.Write("root.crl", ca_->Crl({good_}));
+  root_ = "system";
+  const bool known = db::LibpqMajor() >= 16;
+  Configure(kHost, good_);
+  if (known) {
+    Expect("-----E");
+    Expect("-----E", revoked);  // libpq reads no lists then
+    Configure(kHost, ca_->Issue({.dns_names = {"other.example"}}));
+    Expect("------");
+    Configure(kHost, support::TestCa("Other CA").IssueForLocalhost());
+    EXPECT_EQ(Look().chain_errors, std::vector<std::string_view>{"unknown_ca"});
+    Expect("------");
+  } else {
+    EXPECT_THROW(Look(), ConfigError);
+  }
+  unsetenv("SSL_CERT_FILE");
+}
+
 // A reload of the exporter's configuration keeps the collector and may change its user.
 TEST_F(EndpointPgTest, TheVerdictIsTheUsersOwn) {
   Configure(kLocal + "host all app 127.0.0.1/32 reject\nhost all all 127.0.0.1/32 scram-sha-256\n", good_);
@@ -256,7 +321,8 @@ TEST_F(EndpointPgTest, WhatIsNegotiated) {
   const auto witness = support::RunProcess(
       {"openssl", "s_client", "-starttls", "postgres", "-connect", "127.0.0.1:" + std::to_string(server_->port())});
   EXPECT_THAT(witness.out, testing::HasSubstr("Cipher is " + facts.tls->cipher));
-  EXPECT_THAT(witness.out, testing::ContainsRegex("Server Temp Key: .*" + facts.tls->group));
+  EXPECT_THAT(witness.out,
+              testing::ContainsRegex("(Server Temp Key|Peer Temp Key|Negotiated TLS1.3 group): .*" + facts.tls->group));
 }
 
 TEST_F(EndpointPgTest, VersionsAsSslscanSeesThem) {

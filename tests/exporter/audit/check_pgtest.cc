@@ -147,7 +147,7 @@ TEST(CheckPgTest, NamesTheRootThatNobodyAskedFor) {
         << id;
     EXPECT_THAT(finding.remedy, testing::HasSubstr("sslrootcert")) << id;
   }
-  EXPECT_THAT(FindingOf(reports, "no_login").title, testing::HasSubstr("not verified by the root certificate file"));
+  EXPECT_THAT(FindingOf(reports, "no_login").title, testing::HasSubstr("not verified by the root certificates"));
 }
 
 TEST(CheckPgTest, NamesTheNamesOfTheCertificate) {

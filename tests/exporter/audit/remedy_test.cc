@@ -157,6 +157,7 @@ const std::map<db::LoginProblem, const char*>& LoginMustName() {
       {kClientKeyMismatch, "sslcert and sslkey"},
       {kClientCaUnknown, "ssl_ca_file"},
       {kClientCertificateRequired, "sslcert, sslkey"},
+      {kClientCertificateNotExchanged, "sslcertmode=require"},
       {kClientCertificateExpired, "-enddate"},
       {kClientCertificateRevoked, "ssl_crl_file"},
       {kClientCertificateRefused, "openssl verify"},
@@ -354,6 +355,14 @@ TEST(Remedies, EveryCauseOfNoProtectionHasItsOwn) {
        },
        "requires a client certificate", "sslcert, sslkey"},
       {"pg_hba.conf", [](auto& e) { e.client.admission = Admission::kRefused; }, "over TLS", "hostssl"},
+      {"declined", [](auto& e) { e.client.declined = true; }, "libpq gives up", "require_auth"},
+      {"direct TLS",
+       [](auto& e) {
+         e.client.handshake = false;
+         e.client.direct = true;
+         e.client.failure = "closed";
+       },
+       "sslnegotiation=direct: closed", "Remove sslnegotiation=direct"},
       {"pooler", [](auto& e) { e.client.admission = Admission::kError; }, "an error", "pooler"},
       {"nothing known", [](auto& /*e*/) {}, "sslmode=require: does not connect", "openssl s_client"},
   };

@@ -39,7 +39,7 @@ TEST(LoginErrorTest, ReasonsOfLibpqsOwnErrors) {
   EXPECT_EQ(Reason("authentication method 13 not supported"), FailureReason::kAuthentication);
 }
 
-// As libpq 15 writes them, where no test causes them for real.
+// As libpq 15 to 18 write them, where no test causes them for real.
 TEST(LoginErrorTest, ProblemsOfLibpqsOwnErrors) {
   const std::pair<const char*, LoginProblem> cases[] = {
       {"SSL error: tlsv1 alert unknown ca", kClientCaUnknown},
@@ -47,6 +47,11 @@ TEST(LoginErrorTest, ProblemsOfLibpqsOwnErrors) {
       {"SSL error: sslv3 alert certificate expired", kClientCertificateExpired},
       {"SSL error: sslv3 alert certificate revoked", kClientCertificateRevoked},
       {"SSL error: sslv3 alert bad certificate", kClientCertificateRefused},
+      {"server did not request an SSL certificate", kClientCertificateNotExchanged},
+      {"server accepted connection without a valid SSL certificate", kClientCertificateNotExchanged},
+      {"authentication method requirement \"scram-sha-256\" failed: server requested GSSAPI authentication",
+       kAuthenticationMethod},
+      {"weak sslmode \"require\" may not be used with sslrootcert=system (use \"verify-full\")", kConninfo},
       {"SSL error: tlsv1 alert protocol version", kTlsVersion},
       {"SSL error: unsupported protocol", kTlsVersion},
       {"SSL error: sslv3 alert handshake failure", kTlsCipher},

@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <tuple>
 
 #include "exporter/base/error.h"
-#include "exporter/db/connector.h"
+#include "exporter/db/default_sslmode.h"
+#include "exporter/db/linked_libpq.h"
 #include "tests/support/files.h"
 
 namespace pgtls::db {
@@ -176,6 +178,55 @@ TEST_F(TargetTest, NoErrorShowsAPassword) {
   const std::string error = ErrorOf("host=db password=x " + std::string(2'000, 'q'));
   EXPECT_NE(error, "");
   EXPECT_THAT(error, Not(HasSubstr("qq")));
+}
+
+// Whatever this machine's libpq is: it knows the option, or the error names the first one that does.
+TEST_F(TargetTest, OptionsOfNewerReleasesOfLibpq) {
+  const std::tuple<const char*, const char*, int> options[] = {{"require_auth", "scram-sha-256", 16},
+                                                               {"sslcertmode", "disable", 16},
+                                                               {"sslnegotiation", "direct", 17},
+                                                               {"servicefile", "/nonexistent/services", 19}};
+  setenv("PGSSLMODE", "require", 1);  // no weaker one goes with sslnegotiation=direct
+  for (const auto& [name, value, since] : options) {
+    const std::string error = "conninfo: " + std::string(name) + " needs libpq " + std::to_string(since) +
+                              ", and this program runs with libpq " + std::to_string(LibpqMajor());
+    const std::string text = std::string(name) + "=" + value;
+    const bool known = LibpqMajor() >= since;
+    EXPECT_EQ(ErrorOf("host=db password=x " + text), known ? "" : error);
+    EXPECT_EQ(ErrorOf("postgresql://db/?password=x&" + text), known ? "" : error);
+    if (known) {
+      EXPECT_EQ(ResolveTarget("host=db sslmode=require " + text).option(name), value);
+    }
+  }
+  for (const char* mistake : {"require_auth=scram", "sslcertmode=never", "sslnegotiation=tls", "load_balance_hosts=all",
+                              "sslnegotiation=direct sslmode=prefer"}) {
+    const std::string option = std::string(mistake).substr(0, std::string(mistake).find('='));
+    EXPECT_THAT(ErrorOf("host=db sslmode=require " + std::string(mistake)), HasSubstr(option));
+  }
+  EXPECT_EQ(FirstLibpqWith("sslmode"), std::nullopt);
+  EXPECT_EQ(FirstLibpqWith("nonesuch"), std::nullopt);
+}
+
+TEST_F(TargetTest, TheSystemsRootCertificates) {
+  RequireEncryptionByDefault();
+  if (LibpqMajor() < 16) {
+    const std::string error =
+        "conninfo: sslrootcert=system needs libpq 16, and this program runs with libpq " + std::to_string(LibpqMajor());
+    EXPECT_EQ(ErrorOf("host=db sslrootcert=system"), error);
+    setenv("PGSSLROOTCERT", "system", 1);
+    EXPECT_EQ(ErrorOf("host=db"), error);
+    return;
+  }
+  // libpq's own default there.
+  EXPECT_EQ(ResolveTarget("host=db sslrootcert=system").option("sslmode"), "verify-full");
+  EXPECT_EQ(ResolveTarget("host=db sslrootcert=/ca.crt").option("sslmode"), "require");
+  EXPECT_THAT(ErrorOf("host=db sslrootcert=system sslmode=require"), HasSubstr("weak sslmode"));
+  EXPECT_THAT(ErrorOf("host=db sslrootcert=system sslmode=prefer"), HasSubstr("weak sslmode"));
+  setenv("PGSSLROOTCERT", "system", 1);
+  EXPECT_EQ(ResolveTarget("host=db").option("sslmode"), "verify-full");
+  setenv("PGSSLMODE", "require", 1);
+  RequireEncryptionByDefault();
+  EXPECT_THAT(ErrorOf("host=db"), HasSubstr("weak sslmode"));
 }
 
 TEST_F(TargetTest, EncryptionIsRequiredUnlessTheOperatorSaysOtherwise) {

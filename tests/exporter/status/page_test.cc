@@ -41,6 +41,20 @@ std::size_t Count(const std::string& text, std::string_view part) {
   return count;
 }
 
+TEST(StatusPageTest, WhatLibpqRefusesTheServerHasNotRefused) {
+  ServerBuilder server("orders");
+  server.Edit<tls::EndpointFacts>("endpoint", [](auto& endpoint) {
+    endpoint.client.weakest = tls::SslMode::kVerifyFull;
+    for (std::size_t i = 0; i < 5; ++i) endpoint.sslmodes[i] = {false, std::nullopt};
+  });
+  EXPECT_THAT(Section(PageOf({server}), "sslmode"), AllOf(HasSubstr("refused by libpq"), Not(HasSubstr("|refused|"))));
+  server.Edit<tls::EndpointFacts>("endpoint", [](auto& endpoint) {
+    endpoint.client.weakest = tls::SslMode::kDisable;
+    endpoint.plaintext_accepted = true;
+  });
+  EXPECT_THAT(Section(PageOf({server}), "sslmode"), HasSubstr("|refused by libpq|"));
+}
+
 TEST(StatusPageTest, AllIsWell) {
   const std::string page = PageOf({ServerBuilder("orders")});
   EXPECT_THAT(page, AllOf(HasSubstr(kAllClear), HasSubstr(kNone), HasSubstr("<div class=\"verdict good\"")));

@@ -44,6 +44,14 @@ TEST(SslmodeTest, NamesAreLibpqs) {
 
 TEST(SslmodeTest, OpenServer) { EXPECT_EQ(Table(Open()), "PPEEEE"); }
 
+TEST(SslmodeTest, WhatLibpqRefusesBeforeItConnects) {
+  Observations seen = Open();
+  seen.weakest = SslMode::kRequire;
+  EXPECT_EQ(Table(seen), "---EEE");
+  seen.weakest = SslMode::kVerifyFull;
+  EXPECT_EQ(Table(seen), "-----E");
+}
+
 TEST(SslmodeTest, SslOff) {
   Observations seen = Open();
   seen.ssl_answer = Answer::kNo;
