@@ -11,8 +11,9 @@ suite=${1:?usage: debian-root.sh SUITE [DIRECTORY]}
 
 # make_root DIRECTORY
 make_root() {
-  # A copy of the archive may be older than its release file permits. The system is not worth waiting for the disk.
-  mmdebstrap --quiet --variant=apt --include=ca-certificates --aptopt='Acquire::Check-Valid-Until "false"' \
+  # in-root.sh needs umount, of the package mount. A copy of the archive may be older than its release file permits. The system is not
+  # worth waiting for the disk.
+  mmdebstrap --quiet --variant=apt --include=ca-certificates,mount --aptopt='Acquire::Check-Valid-Until "false"' \
     --dpkgopt=force-unsafe-io "$suite" "$1" "$mirror" >&2
   # Proxies and certificate authorities of this machine.
   cp -r /etc/apt/apt.conf.d/. "$1/etc/apt/apt.conf.d/"
