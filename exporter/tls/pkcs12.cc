@@ -6,6 +6,7 @@
 #include <openssl/proverr.h>
 
 #include <algorithm>
+#include <cstdint>
 
 namespace pgtls::tls {
 namespace {
