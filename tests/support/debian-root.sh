@@ -15,7 +15,8 @@ make_root() {
   # worth waiting for the disk.
   mmdebstrap --quiet --variant=apt --include=ca-certificates,mount --aptopt='Acquire::Check-Valid-Until "false"' \
     --dpkgopt=force-unsafe-io "$suite" "$1" "$mirror" >&2
-  # Proxies and certificate authorities of this machine.
+  # Names, proxies and certificate authorities of this machine.
+  cp /etc/hosts "$1/etc/hosts"
   cp -r /etc/apt/apt.conf.d/. "$1/etc/apt/apt.conf.d/"
   cp -r /usr/local/share/ca-certificates/. "$1/usr/local/share/ca-certificates/"
   chroot "$1" update-ca-certificates >/dev/null 2>&1
