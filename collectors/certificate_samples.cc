@@ -21,18 +21,21 @@ constexpr Desc kNotAfter = {
     "pg_tls_certificate_not_after_timestamp_seconds",
     Type::kGauge,
     "End of the certificate's validity in seconds since the epoch, whether or not the certificate can be verified.",
-    {"server", "source", "role", "path", "position", "subject"}};
+    {"server", "source", "role", "path", "position", "subject", "host"},
+    "host"};
 constexpr Desc kNotBefore = {
     "pg_tls_certificate_not_before_timestamp_seconds",
     Type::kGauge,
     "Start of the certificate's validity in seconds since the epoch, whether or not the certificate can be verified.",
-    {"server", "source", "role", "path", "position", "subject"}};
+    {"server", "source", "role", "path", "position", "subject", "host"},
+    "host"};
 constexpr Desc kInfo = {
     "pg_tls_certificate_info",
     Type::kGauge,
     "Contents of the certificate; always 1.",
     {"server", "source", "role", "path", "position", "subject", "issuer", "serial", "fingerprint_sha256",
-     "key_algorithm", "key_size", "signature_algorithm", "san", "self_signed"}};
+     "key_algorithm", "key_size", "signature_algorithm", "san", "self_signed", "host"},
+    "host"};
 constexpr Desc kReadable = {"pg_tls_certificate_file_readable",
                             Type::kGauge,
                             "Whether the file was read and parsed completely.",
@@ -50,11 +53,13 @@ constexpr Desc kChainNotAfter = {
     "pg_tls_certificate_chain_not_after_timestamp_seconds",
     Type::kGauge,
     "The earliest end of validity on the path from the served certificate to its root, in seconds since the epoch.",
-    {"server", "source", "role", "path"}};
+    {"server", "source", "role", "path", "host"},
+    "host"};
 constexpr Desc kUnneeded = {"pg_tls_certificate_unneeded_info",
                             Type::kGauge,
                             "A certificate that no verification depends on, so its end affects no client; always 1.",
-                            {"server", "source", "role", "path", "position", "subject"}};
+                            {"server", "source", "role", "path", "position", "subject", "host"},
+                            "host"};
 constexpr Desc kListForSent = {"pg_tls_crl_unknown_issuer_info",
                                Type::kGauge,
                                "A revocation list whose issuer is not in ssl_ca_file; always 1.",
@@ -88,7 +93,8 @@ constexpr Desc kNextStartFailure = {"pg_tls_next_start_failure_info",
 constexpr Desc kMatches = {"pg_tls_served_certificate_matches_file",
                            Type::kGauge,
                            "Whether the served certificate is the one in the server's file.",
-                           {"server"}};
+                           {"server", "host"},
+                           "host"};
 
 constexpr Desc kOmitted = {
     "pg_tls_certificate_series_omitted",
@@ -114,16 +120,8 @@ class Renderer {
   Renderer(std::size_t max_series, Sink& sink) : max_series_(max_series), sink_(sink) {}
 
   void Served(const CertificateInventory& inventory) {
-    const std::size_t shown = std::min(inventory.served.size(), kMostServedCertificates);
-    for (std::size_t i = 0; i < shown; ++i) {
-      const bool needed = !inventory.served_path || inventory.served_path->needed[i];
-      Certificate("served", "server", "", i, inventory.served[i], needed);
-    }
-    omitted_certificates_ += inventory.served.size() - shown;
-    if (inventory.served_path && inventory.served_path->not_after) {
-      sink_.Add(kChainNotAfter, {"served", "server", ""},
-                metrics::Seconds(inventory.served_path->not_after->time_since_epoch()));
-    }
+    Chain("", inventory.served, inventory.served_path);
+    for (const tls::ServedName& name : inventory.names) Chain(name.host, name.served, name.served_path);
   }
 
   void Files(const CertificateInventory& inventory) {
@@ -179,19 +177,33 @@ class Renderer {
     const tls::CertificateFile::Entry* entry;
   };
 
+  // `host`: empty for the server's own name.
+  void Chain(std::string_view host, const std::vector<tls::CertificateFacts>& served,
+             const std::optional<tls::ServedPath>& path) {
+    const std::size_t shown = std::min(served.size(), kMostServedCertificates);
+    for (std::size_t i = 0; i < shown; ++i) {
+      Certificate("served", "server", "", i, served[i], !path || path->needed[i], host);
+    }
+    omitted_certificates_ += served.size() - shown;
+    if (path && path->not_after) {
+      sink_.Add(kChainNotAfter, {"served", "server", "", host}, metrics::Seconds(path->not_after->time_since_epoch()));
+    }
+  }
+
   void Certificate(std::string_view source, std::string_view role, std::string_view path, std::size_t position,
-                   const tls::CertificateFacts& facts, bool needed) {
+                   const tls::CertificateFacts& facts, bool needed, std::string_view host = "") {
     const std::string number = std::to_string(position);
     const auto time = [&](const Desc& desc, std::optional<std::chrono::sys_seconds> at) {
-      if (at) sink_.Add(desc, {source, role, path, number, facts.subject}, metrics::Seconds(at->time_since_epoch()));
+      if (!at) return;
+      sink_.Add(desc, {source, role, path, number, facts.subject, host}, metrics::Seconds(at->time_since_epoch()));
     };
     time(kNotAfter, facts.not_after);
     time(kNotBefore, facts.not_before);
-    if (!needed) sink_.Add(kUnneeded, {source, role, path, number, facts.subject}, 1);
+    if (!needed) sink_.Add(kUnneeded, {source, role, path, number, facts.subject, host}, 1);
     sink_.Add(kInfo,
               {source, role, path, number, facts.subject, facts.issuer, facts.serial, facts.fingerprint_sha256,
                facts.key_algorithm, facts.key_size, facts.signature_algorithm, facts.san,
-               facts.self_signed ? "true" : "false"},
+               facts.self_signed ? "true" : "false", host},
               1);
   }
 
@@ -255,7 +267,7 @@ bool RenderCertificates(const CertificateInventory& inventory, std::size_t max_s
   RenderClients(inventory, sink);
   RenderKey(inventory, sink);
   RenderNextStart(inventory, sink);
-  if (inventory.served_matches_file) sink.Add(kMatches, {}, *inventory.served_matches_file ? 1 : 0);
+  if (inventory.served_matches_file) sink.Add(kMatches, {""}, *inventory.served_matches_file ? 1 : 0);
   return renderer.Omitted();
 }
 

@@ -85,8 +85,14 @@ std::optional<bool> ServedMatches(const CertificateInventory& inventory) {
   return std::nullopt;
 }
 
+std::vector<tls::CertificateFacts> FactsOf(const tls::Chain& chain) {
+  std::vector<tls::CertificateFacts> facts;
+  for (const auto& certificate : chain) facts.push_back(tls::FactsOf(certificate.get()));
+  return facts;
+}
+
 // Empty: the server said itself that it has no TLS, so that nothing is missing.
-std::string_view WhyNothingIsServed(const wire::WireLook& look) {
+std::string_view WhyNothingIsServed(const wire::Handshakes& look) {
   if (!look.as_libpq.reachable) return ToString(FailureReason::kConnection);
   if (!look.answer) return ToString(FailureReason::kTimeout);
   switch (*look.answer) {
@@ -157,7 +163,25 @@ class Collector : public sampling::Collector {
     const nanoseconds longest = context.once ? nanoseconds::max() : nanoseconds(context.config.interval) / 20;
     const auto known = context.facts().Get<wire::WireObservation>();
     if (const wire::WireLook* recent = wire::RecentLook(known.get(), client, longest)) co_return *recent;
-    co_return co_await wire::LookAt(client, wire::Share(context.deadline, 2));
+    wire::WireLook look = co_await wire::LookAt(client, wire::Share(context.deadline, 2));
+    look.names = co_await wire::LookAtNames(client, look, nullptr, wire::Share(context.deadline, 2));
+    co_return look;
+  }
+
+  static void TakeNames(const wire::WireClient& client, const std::vector<wire::NameLook>& looks,
+                        sampling::Output& output, CertificateInventory& inventory) {
+    for (const wire::NameLook& look : looks) {
+      const tls::Chain& chain = look.shown.facts.chain;
+      if (!chain.empty()) {
+        inventory.names.push_back({look.host, FactsOf(chain), PathOf(chain, client.trust.get())});
+      } else if (look.host != tls::kWithoutSni) {
+        const std::string_view reason = WhyNothingIsServed(look);
+        // Another connection had TLS a moment ago.
+        const bool refused = reason.empty();
+        output.incomplete.push_back(
+            {"names", std::string(refused ? ToString(FailureReason::kConnection) : reason), look.host});
+      }
+    }
   }
 
   static asio::awaitable<void> CollectServed(sampling::Context& context, sampling::Output& output,
@@ -174,8 +198,9 @@ class Collector : public sampling::Collector {
     if (client) {
       const wire::WireLook look = co_await Look(context, *client);
       const tls::Chain& chain = look.shown.facts.chain;
-      for (const auto& certificate : chain) inventory.served.push_back(tls::FactsOf(certificate.get()));
+      inventory.served = FactsOf(chain);
       if (!chain.empty()) inventory.served_path = PathOf(chain, client->trust.get());
+      TakeNames(*client, look.names, output, inventory);
       trust = client->trust;
       if (inventory.served.empty()) reason = WhyNothingIsServed(look);
     }

@@ -17,6 +17,19 @@ inline constexpr sampling::Remedy kServedRemedies[] = {
      "The TLS handshake failed. `openssl s_client -starttls postgres -connect HOST:PORT` shows at which step, and the "
      "server log has the server's reason."},
 };
+inline constexpr sampling::Remedy kNamesRemedies[] = {
+    {"connection",
+     "The connection ended when it was asked for this name. Check the server log, and the proxy's if one answers at "
+     "this "
+     "address."},
+    {"timeout",
+     "The handshake for this name had no answer in time. Check the server's load and the network, or raise "
+     "collectors.certificates.timeout."},
+    {"tls",
+     "The TLS handshake for this name failed. `openssl s_client -starttls postgres -servername NAME -connect "
+     "HOST:PORT` shows why. If the server does not have the name, add an entry for it to pg_hosts.conf (or a route to "
+     "the proxy), or remove it from endpoint_names."},
+};
 inline constexpr sampling::Remedy kFilesRemedies[] = {
     {"connection",
      "The paths and contents of these files are read over SQL, and there was no connection. Fix the login first (see "
@@ -91,6 +104,7 @@ inline constexpr sampling::Remedy kClientCertificatesRemedies[] = {
 inline constexpr sampling::DeclaredPart kCertificatesParts[] = {
     {"client_certificates", "which client certificates the server accepts", kClientCertificatesRemedies},
     {"served", "the certificate that the server presents", kServedRemedies},
+    {"names", "the certificate that the server presents for another name", kNamesRemedies},
     {"files", "the server's certificate files", kFilesRemedies},
     {"private_key", "the server's private key file", kStartFileRemedies},
     {"series", "every certificate on the page of metrics", kSeriesRemedies},

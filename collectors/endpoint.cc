@@ -42,7 +42,8 @@ constexpr Desc kAnswer = {
 constexpr Desc kHandshake = {"pg_tls_handshake_success",
                              Type::kGauge,
                              "Whether the TLS handshake finished, whether or not the certificate was verified.",
-                             {"server"}};
+                             {"server", "host"},
+                             "host"};
 constexpr Desc kDuration = {"pg_tls_handshake_duration_seconds",
                             Type::kGauge,
                             "Duration of the phases of the last TLS handshake.",
@@ -54,12 +55,14 @@ constexpr Desc kNegotiated = {"pg_tls_negotiated_info",
 constexpr Desc kVerified = {"pg_tls_certificate_verified",
                             Type::kGauge,
                             "Whether the served certificate passes libpq's check of the chain and of the host name.",
-                            {"server", "check"}};
+                            {"server", "check", "host"},
+                            "host"};
 constexpr Desc kVerifyError = {
     "pg_tls_certificate_verify_error_info",
     Type::kGauge,
     "Why the served certificate fails libpq's check of the chain or of the host name; always 1.",
-    {"server", "check", "reason"}};
+    {"server", "check", "reason", "host"},
+    "host"};
 constexpr Desc kCertificateRequested = {"pg_tls_client_certificate_requested",
                                         Type::kGauge,
                                         "Whether the server asked for a client certificate.",
@@ -118,13 +121,14 @@ void AddKnown(const Desc& desc, std::initializer_list<std::string_view> labels, 
   if (value) sink.Add(desc, labels, *value ? 1 : 0);
 }
 
-void RenderVerification(const EndpointFacts& facts, Sink& sink) {
+// `host`: empty for the server's own name.
+void RenderVerification(const tls::Verification& facts, std::string_view host, Sink& sink) {
   if (facts.chain_errors) {
-    sink.Add(kVerified, {"chain"}, facts.chain_errors->empty() ? 1 : 0);
-    for (const std::string_view reason : *facts.chain_errors) sink.Add(kVerifyError, {"chain", reason}, 1);
+    sink.Add(kVerified, {"chain", host}, facts.chain_errors->empty() ? 1 : 0);
+    for (const std::string_view reason : *facts.chain_errors) sink.Add(kVerifyError, {"chain", reason, host}, 1);
   }
-  AddKnown(kVerified, {"hostname"}, facts.hostname_ok, sink);
-  if (facts.hostname_ok == false) sink.Add(kVerifyError, {"hostname", facts.hostname_error}, 1);
+  AddKnown(kVerified, {"hostname", host}, facts.hostname_ok, sink);
+  if (facts.hostname_ok == false) sink.Add(kVerifyError, {"hostname", facts.hostname_error, host}, 1);
 }
 
 void Render(const Picture& picture, Sink& sink) {
@@ -135,7 +139,7 @@ void Render(const Picture& picture, Sink& sink) {
   for (const std::string_view answer : {"S", "N", "E", "none"}) {
     sink.Add(kAnswer, {answer}, answer == AnswerLabel(facts.ssl_answer) ? 1 : 0);
   }
-  AddKnown(kHandshake, {}, facts.handshake, sink);
+  AddKnown(kHandshake, {""}, facts.handshake, sink);
   const auto duration = [&](std::string_view phase, std::optional<std::chrono::nanoseconds> time) {
     if (time) sink.Add(kDuration, {phase}, metrics::Seconds(*time));
   };
@@ -146,7 +150,11 @@ void Render(const Picture& picture, Sink& sink) {
     sink.Add(kNegotiated, {facts.tls->version, facts.tls->cipher, facts.tls->group, facts.tls->alpn}, 1);
     sink.Add(kCertificateRequested, {}, facts.tls->client_certificate_requested ? 1 : 0);
   }
-  RenderVerification(facts, sink);
+  RenderVerification(facts, "", sink);
+  for (const tls::NameFacts& name : facts.names) {
+    AddKnown(kHandshake, {name.host}, name.handshake, sink);
+    RenderVerification(name, name.host, sink);
+  }
   AddKnown(kDirect, {}, facts.direct_tls, sink);
   AddKnown(kGss, {}, facts.gss_offered, sink);
   AddKnown(kPlaintext, {}, facts.plaintext_accepted, sink);
@@ -165,18 +173,34 @@ std::optional<bool> FinishedOrFailed(const tls::TlsResult& result) {
   return result.handshake == Handshake::kFinished;
 }
 
-void Verify(const wire::WireClient& client, const wire::WireLook& look, EndpointFacts& facts) {
-  const auto& chain = look.shown.facts.chain;
+// `host`: absent if no name is known that the certificate should have.
+void Verify(const wire::WireClient& client, const tls::Chain& chain, const std::optional<std::string>& host,
+            tls::Verification& facts) {
   if (chain.empty()) return;
   if (client.trust != nullptr) {
     const SSL_CTX* const level = client.context == nullptr ? tls::PermissiveContext().get() : client.context.get();
     facts.chain_errors = VerifyChain(chain, *client.trust, SSL_CTX_get_security_level(level));
   }
-  const auto error = tls::VerifyHostName(chain.front().get(), client.places[look.place].host);
-  facts.hostname_ok = !error;
-  facts.hostname_error = error.value_or("");
-  if (!error && (!facts.chain_errors || facts.chain_errors->empty())) return;
+  if (host) {
+    const auto error = tls::VerifyHostName(chain.front().get(), *host);
+    facts.hostname_ok = !error;
+    facts.hostname_error = error.value_or("");
+  }
+  if (facts.hostname_ok != false && (!facts.chain_errors || facts.chain_errors->empty())) return;
   facts.certificate = tls::FactsOf(chain.front().get());
+}
+
+tls::NameFacts NameFactsOf(const wire::WireClient& client, const wire::NameLook& look) {
+  tls::NameFacts facts;
+  facts.host = look.host;
+  facts.handshake = FinishedOrFailed(look.shown);
+  if (facts.handshake == false) {
+    facts.failure = look.as_libpq.failure;
+    facts.alert = look.as_libpq.alert;
+  }
+  const bool named = look.host != tls::kWithoutSni;
+  Verify(client, look.shown.facts.chain, named ? std::optional(look.host) : std::nullopt, facts);
+  return facts;
 }
 
 tls::Observations Observe(const wire::WireClient& client, const wire::WireLook& look, const EndpointFacts& facts,
@@ -249,7 +273,8 @@ Picture Judge(const wire::WireClient& client, const wire::WireLook& look, std::o
     facts.tls->chain.clear();
   }
   facts.root = client.root;
-  Verify(client, look, facts);
+  Verify(client, look.shown.facts.chain, place.host, facts);
+  for (const wire::NameLook& name : look.names) facts.names.push_back(NameFactsOf(client, name));
   if (gss && gss != Answer::kNone) facts.gss_offered = gss == Answer::kYes;
   if (!enforced) return picture;
   if (enforced->plaintext) {
@@ -282,6 +307,7 @@ std::vector<sampling::IncompletePart> Unanswered(const EndpointFacts& facts, con
   }
   add("sslmode", unanswered);
   add("direct_tls", enforced.direct_asked && !facts.direct_tls);
+  add("names", std::ranges::any_of(facts.names, [](const tls::NameFacts& name) { return !name.handshake; }));
   return parts;
 }
 
@@ -302,12 +328,15 @@ class Collector : public sampling::Collector {
     }
     if (client->root == tls::RootCertificate::kUnusable) output.incomplete.push_back({"sslrootcert", "unreadable"});
     if (!client->root_problem.empty()) output.incomplete.push_back({"sslrootcert", client->root_problem});
-    const wire::WireLook look = co_await wire::LookAt(*client, wire::Share(context.deadline, 2));
+    wire::WireLook look = co_await wire::LookAt(*client, wire::Share(context.deadline, 2));
+    const bool due = IsDue(context, *client, look);
+    names_ = co_await wire::LookAtNames(*client, look, due ? nullptr : &names_, wire::Share(context.deadline, 2));
+    look.names = names_;
     const Deadline made = std::chrono::steady_clock::now();
     std::optional<Answer> gss;
     if (look.as_libpq.reachable) {
       gss = co_await tls::ProbeGss(client->places[look.place].target, wire::Share(context.deadline, 6));
-      if (IsDue(context, *client, look)) {
+      if (due) {
         enforced_ = co_await wire::Enforce(*client, look, context.own_backends, context.deadline);
         const auto interval =
             context.config.options.As<EndpointOptions>().enforcement_interval * RandomFactor(0.9, 1.1);
@@ -331,6 +360,7 @@ class Collector : public sampling::Collector {
   }
 
   std::optional<wire::Enforcement> enforced_;
+  std::vector<wire::NameLook> names_;  // of the last run
   Deadline due_;
   std::string problem_;
 };

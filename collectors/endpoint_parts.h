@@ -11,6 +11,11 @@ inline constexpr sampling::Remedy kNoAnswerRemedies[] = {
      "does not decide this (too many connections, starting up). The exporter tries again after "
      "collectors.endpoint.enforcement_interval, or when it is restarted."},
 };
+inline constexpr sampling::Remedy kNoNameAnswerRemedies[] = {
+    {"no_answer",
+     "Check the server log, and the proxy's if one answers at this address: for one of the names in endpoint_names the "
+     "handshake had no answer in time. Raise collectors.endpoint.timeout if there are many names on a slow path."},
+};
 inline constexpr sampling::Remedy kRootRemedies[] = {
     {"missing",
      "The file that sslrootcert names does not exist: correct the path, or put the CA's certificate there. Until then "
@@ -39,6 +44,7 @@ inline constexpr sampling::DeclaredPart kEndpointParts[] = {
     {"protocol_versions", "which TLS versions are accepted", kNoAnswerRemedies},
     {"sslmode", "how a client with each sslmode is protected", kNoAnswerRemedies},
     {"direct_tls", "whether TLS without SSLRequest is accepted", kNoAnswerRemedies},
+    {"names", "every other host name of the server", kNoNameAnswerRemedies},
     {"sslrootcert", "the certificate chain (the root certificate file cannot be used)", kRootRemedies},
 };
 

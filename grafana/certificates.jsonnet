@@ -3,7 +3,7 @@ local p = import 'lib/panels.libsonnet';
 local of = p.of;
 
 // Without those that no verification depends on.
-local left(matchers) = '(%s unless on (job, instance, server, source, role, path, position) %s) - time()' % [
+local left(matchers) = '(%s unless on (job, instance, server, source, role, path, position, host) %s) - time()' % [
   of('pg_tls_certificate_not_after_timestamp_seconds', matchers),
   of('pg_tls_certificate_unneeded_info'),
 ];
@@ -13,7 +13,7 @@ local looked_at = of('pg_tls_collector_success', 'collector=~"certificates|endpo
 local out_of_sight = std.join(' or ', [
   looked_at + ' == 0',
   of('pg_tls_endpoint_reachable') + ' == 0',
-  of('pg_tls_handshake_success') + ' == 0',
+  of('pg_tls_handshake_success', 'host!="/no_sni/"') + ' == 0',
   of('pg_tls_ssl_request_answer', 'answer=~"E|none"') + ' == 1',
 ]);
 // Of a server that is seen: a part that is closed to the exporter, or a file that it cannot read.
@@ -45,7 +45,7 @@ p.dashboard(
         p.stat(
           'Served differs from file',
           'Servers whose served certificate is not the one in their file.',
-          'count(%s == 0) or 0 * count(%s)' % [of('pg_tls_served_certificate_matches_file'), of('pg_tls_served_certificate_matches_file')],
+          'count(group by (instance, server) (%s == 0)) or 0 * count(%s)' % [of('pg_tls_served_certificate_matches_file'), of('pg_tls_served_certificate_matches_file')],
           thresholds=p.bad_from_one,
         ),
         p.stat(
@@ -79,8 +79,8 @@ p.dashboard(
           'Certificates',
           'Served: in the TLS handshake, position 0 is the leaf. File: on disk. Negative: expired.',
           [
-            p.instant('min by (instance, server, source, role, path, position, subject) (%s)' % left('')),
-            p.instant('min by (instance, server, source, role, path, position, subject) (%s - time())' % of('pg_tls_certificate_not_before_timestamp_seconds')),
+            p.instant('min by (instance, server, source, role, path, position, subject, host) (%s)' % left('')),
+            p.instant('min by (instance, server, source, role, path, position, subject, host) (%s - time())' % of('pg_tls_certificate_not_before_timestamp_seconds')),
           ],
           [
             { value: 'A', name: 'expires in', unit: 'dtdurations', thresholds: p.days_left },
@@ -90,6 +90,7 @@ p.dashboard(
             { label: 'source', name: 'source' },
             { label: 'role', name: 'role' },
             { label: 'position', name: 'position' },
+            { label: 'host', name: 'for name' },
             { label: 'path', name: 'path' },
             { value: 'B', name: 'valid from', unit: 'dtdurations' },
           ],

@@ -4,7 +4,7 @@ local of = p.of;
 
 // By server and exporter: two exporters may watch one server.
 local by = 'max by (instance, server) ';
-local certificate_ends = '(%s unless on (job, instance, server, source, role, path, position) %s)' % [
+local certificate_ends = '(%s unless on (job, instance, server, source, role, path, position, host) %s)' % [
   of('pg_tls_certificate_not_after_timestamp_seconds', 'role!="ca"'),
   of('pg_tls_certificate_unneeded_info'),
 ];

@@ -10,6 +10,7 @@
 #include "exporter/audit/thresholds.h"
 #include "exporter/base/date.h"
 #include "exporter/base/text.h"
+#include "exporter/tls/probe.h"
 
 namespace pgtls::audit {
 namespace {
@@ -168,30 +169,53 @@ void AddUnneeded(const CertificateFacts& certificate, const Place& place, sys_se
                       "Remove it from ssl_cert_file at the next renewal, then SELECT pg_reload_conf();"});
 }
 
-void AddServed(const tls::CertificateInventory& inventory, sys_seconds now, Findings& findings) {
-  const std::string chain =
-      "Get the current certificate of this CA and replace the old block in ssl_cert_file by it (or remove it, if no "
-      "client needs it), then SELECT pg_reload_conf();";
-  for (std::size_t i = 0; i < inventory.served.size(); ++i) {
-    const CertificateFacts& certificate = inventory.served[i];
-    const Place place = i == 0 ? Place{"served", true, "The server's certificate", "certificate"}
-                               : Place{"served", false, "A CA certificate that the server sends", "ca", chain};
-    if (inventory.served_path && !inventory.served_path->needed[i]) {
-      AddUnneeded(certificate, place, now, findings);
+// What one name gets: `leaf` is how the first certificate is judged, `chain` how the others are.
+void AddChain(const std::vector<CertificateFacts>& served, const std::optional<tls::ServedPath>& path,
+              const Place& leaf, const Place& chain, sys_seconds now, Findings& findings) {
+  for (std::size_t i = 0; i < served.size(); ++i) {
+    const Place& place = i == 0 ? leaf : chain;
+    if (path && !path->needed[i]) {
+      AddUnneeded(served[i], place, now, findings);
       continue;
     }
-    AddValidity(certificate, place, now, findings);
-    AddStrength(certificate, place, findings);
+    AddValidity(served[i], place, now, findings);
+    AddStrength(served[i], place, findings);
   }
-  if (!inventory.served.empty() && inventory.served[0].self_signed) {
+  if (!served.empty() && served[0].self_signed) {
     findings.push_back({Severity::kWarning,
                         "self_signed",
-                        "The server's certificate is self-signed",
-                        {Printable("served: " + inventory.served[0].subject)},
+                        fmt::format("{} is self-signed", leaf.what),
+                        {Printable(leaf.where + ": " + served[0].subject)},
                         "Clients can verify it only with a copy of it, and need a new copy at every renewal.",
                         "Let a CA sign it, and give clients the CA's certificate as sslrootcert."});
   }
+}
+
+void AddServed(const tls::CertificateInventory& inventory, sys_seconds now, Findings& findings) {
+  const Place chain = {"served", false, "A CA certificate that the server sends", "ca",
+                       "Get the current certificate of this CA and replace the old block in ssl_cert_file by it (or "
+                       "remove it, if no client needs it), then SELECT pg_reload_conf();"};
+  AddChain(inventory.served, inventory.served_path, {"served", true, "The server's certificate", "certificate"}, chain,
+           now, findings);
   if (inventory.served_matches_file == false && !inventory.served.empty()) AddNotInForce(inventory, findings);
+}
+
+// What clients of the other names get.
+void AddServedNames(const tls::CertificateInventory& inventory, sys_seconds now, Findings& findings) {
+  for (const tls::ServedName& name : inventory.names) {
+    const std::string clients = name.host == tls::kWithoutSni ? "clients without SNI" : name.host;
+    const std::string where = "served to " + clients;
+    const std::string what = Printable("The certificate for " + clients);
+    const Place leaf = {where, true, what, "certificate",
+                        "Issue a new certificate for this name, put it and its key into the files of the name's entry "
+                        "in pg_hosts.conf, then SELECT pg_reload_conf(); and check again that it is served. If a proxy "
+                        "ends TLS at this address, install them there."};
+    const Place chain = {where, false, "A CA certificate that the server sends", "ca",
+                         "Get the current certificate of this CA and replace the old block in the certificate file of "
+                         "the name's entry in pg_hosts.conf by it (or remove it, if no client needs it), then SELECT "
+                         "pg_reload_conf(); If a proxy ends TLS at this address, do so there."};
+    AddChain(name.served, name.served_path, leaf, chain, now, findings);
+  }
 }
 
 std::string RenewFile(const tls::FileReport& file) {
@@ -276,6 +300,7 @@ void AddCertificates(const Evidence& evidence, Findings& findings) {
   if (!evidence.certificates) return;
   const tls::CertificateInventory& inventory = *evidence.certificates;
   AddServed(inventory, evidence.now, findings);
+  AddServedNames(inventory, evidence.now, findings);
   for (const auto& file : inventory.files) {
     // What is served was judged there already.
     const bool server = file.role == "server";

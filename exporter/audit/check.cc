@@ -25,6 +25,7 @@ Findings FindingsOf(const Evidence& evidence) {
   Findings found;
   AddSessions(evidence, found);
   AddWire(evidence, found);
+  AddNames(evidence, found);
   AddHba(evidence, found);
   AddCertificates(evidence, found);
   AddClientCertificates(evidence, found);

@@ -42,6 +42,8 @@ Severity LoopbackPlaintext(config::LoopbackSeverity policy);
 inline constexpr Severity kChainNotVerified = Severity::kCritical;
 // Not critical: the exporter may use another name or an address, where clients use the certificate's name.
 inline constexpr Severity kWrongHost = Severity::kWarning;
+// A name that clients use, by the configuration, and that has no TLS.
+inline constexpr Severity kNameRefused = Severity::kCritical;
 // A certificate file that the server has not loaded yet does no harm before the next reload.
 constexpr Severity BeforeLoading(Severity severity) {
   return severity == Severity::kCritical ? Severity::kWarning : severity;

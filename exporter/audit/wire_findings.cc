@@ -88,7 +88,7 @@ void AddVersions(const EndpointFacts& endpoint, Findings& findings) {
 void AddVerification(const EndpointFacts& endpoint, const Evidence& evidence, Findings& findings) {
   if (endpoint.handshake != true) return;
   if (endpoint.hostname_ok == false) {
-    Cause cause = WhyWrongHost(endpoint);
+    Cause cause = WhyWrongHost(endpoint.host, endpoint);
     findings.push_back({kWrongHost, "wrong_host", "The certificate is for another host", std::move(cause.evidence),
                         "sslmode=verify-full fails, so clients give up verification.", std::move(cause.remedy)});
   }
@@ -116,7 +116,7 @@ std::string Describe(std::string_view mode, const tls::Verdict& verdict) {
 // Why verify-full fails, or is not known, where require works: the chain is verified for both, or for neither.
 std::vector<Cause> WhyNotFull(const EndpointFacts& endpoint) {
   std::vector<Cause> causes;
-  if (endpoint.hostname_ok == false) causes.push_back(WhyWrongHost(endpoint));
+  if (endpoint.hostname_ok == false) causes.push_back(WhyWrongHost(endpoint.host, endpoint));
   if (endpoint.root == tls::RootCertificate::kNone) {
     causes.push_back({{"no root certificate file is configured (sslrootcert)"},
                       "Give clients the CA's certificate: sslmode=verify-full sslrootcert=FILE."});

@@ -178,18 +178,18 @@ Cause WhyNotVerified(const Evidence& evidence) {
   return cause;
 }
 
-Cause WhyWrongHost(const EndpointFacts& endpoint) {
+Cause WhyWrongHost(const std::string& host, const tls::Verification& verification) {
   Cause cause;
-  cause.evidence.push_back(
-      endpoint.host.empty() ? "the conninfo has an address (hostaddr) and no host name"
-                            : Printable(fmt::format("clients ask for {}: {}", endpoint.host, endpoint.hostname_error)));
-  if (endpoint.certificate) {
-    const CertificateFacts& certificate = *endpoint.certificate;
+  cause.evidence.push_back(host.empty()
+                               ? "the conninfo has an address (hostaddr) and no host name"
+                               : Printable(fmt::format("clients ask for {}: {}", host, verification.hostname_error)));
+  if (verification.certificate) {
+    const CertificateFacts& certificate = *verification.certificate;
     cause.evidence.push_back(
         Printable("the certificate's subjectAltName: " + (certificate.san.empty() ? "none" : certificate.san)));
     cause.evidence.push_back(Printable("the certificate's subject: " + certificate.subject));
   }
-  cause.remedy = HostNameRemedy(endpoint.hostname_error);
+  cause.remedy = HostNameRemedy(verification.hostname_error);
   return cause;
 }
 

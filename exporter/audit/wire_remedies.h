@@ -26,8 +26,8 @@ db::LoginProblem ProblemOfAlert(int alert);
 std::vector<Cause> WhyTlsFails(const Evidence& evidence);
 // REQUIRES: the chain was checked and is not verified.
 Cause WhyNotVerified(const Evidence& evidence);
-// REQUIRES: the certificate is for another host.
-Cause WhyWrongHost(const tls::EndpointFacts& endpoint);
+// REQUIRES: the certificate is for another host than `host`, which may be empty.
+Cause WhyWrongHost(const std::string& host, const tls::Verification& verification);
 // Which root certificate file is in force; empty: none.
 std::string RootLine(const tls::EndpointFacts& endpoint);
 

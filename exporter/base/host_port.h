@@ -22,6 +22,10 @@ std::optional<HostAndPort> SplitHostPort(std::string_view text);
 // Digits alone, 0 to 65535.
 std::optional<std::uint16_t> ParsePort(std::string_view text);
 
+// A name as DNS and SNI (RFC 6066, 3) have it: labels of letters, digits, '-' and '_' with dots between, none longer
+// than 63 bytes, 253 in all. A name of digits and dots alone is an address, or none.
+bool IsHostName(std::string_view text);
+
 // The reverse: brackets around a host with colons.
 std::string JoinHostPort(std::string_view host, std::string_view port);
 

@@ -1,6 +1,12 @@
 #include "exporter/config/addresses.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "exporter/base/host_port.h"
+#include "exporter/base/net_address.h"
+#include "exporter/base/text.h"
 
 namespace pgtls::config {
 namespace {
@@ -51,6 +57,27 @@ AllowedTarget ParseAllowedTarget(const Node& node) {
   }
   target.host_glob = host;
   return target;
+}
+
+std::vector<std::string> ParseHostNames(const Node& node) {
+  const auto items = node.List();
+  if (items.size() > kMostEndpointNames) {
+    node.Fail(fmt::format("at most {} names: each costs a handshake in every run", kMostEndpointNames));
+  }
+  std::vector<std::string> names;
+  for (const Node& item : items) {
+    const std::string name = item.Text();
+    if (ZonedAddress::Parse(name)) item.Fail("expected a host name: clients send no SNI for an address");
+    if (!IsHostName(name)) {
+      item.Fail(
+          "expected a host name such as db.example.com: letters, digits, '-', '_' and dots between labels, "
+          "without a port");
+    }
+    const auto same = [&](const std::string& other) { return Lower(other) == Lower(name); };
+    if (std::ranges::any_of(names, same)) item.Fail("the name '" + name + "' is listed twice");
+    names.push_back(name);
+  }
+  return names;
 }
 
 }  // namespace pgtls::config

@@ -66,7 +66,8 @@ struct ServerConfig {
   std::string conninfo;       // either libpq form; empty: libpq's environment
   std::string password_file;  // empty: none
   std::optional<HostPort> endpoint;
-  CollectorConfigs collectors;  // one for each known collector, defaults merged in
+  std::vector<std::string> endpoint_names;  // host names that clients use besides the endpoint's own, for SNI
+  CollectorConfigs collectors;              // one for each known collector, defaults merged in
   Policy policy;
 
   // Throws std::out_of_range for a name that no collector has.

@@ -67,7 +67,7 @@ ServerConfig ParseServer(const Node& node, Document& document, const Config& con
   ServerConfig server;
   server.collectors = config.collectors;
   server.policy = config.policy;
-  for (const auto& [key, value] : node.Map({"name", "conninfo", "password_file", "endpoint", "collectors"})) {
+  for (const auto& [key, value] : node.Map({"name", "conninfo", "password_file", "endpoint", "endpoint_names", "collectors"})) {
     if (key == "name") server.name = ParseName(value);
     if (key == "conninfo") {
       server.conninfo = value.TextOrEmpty();
@@ -75,6 +75,7 @@ ServerConfig ParseServer(const Node& node, Document& document, const Config& con
     }
     if (key == "password_file") server.password_file = document.files.SecretPath(value);
     if (key == "endpoint") server.endpoint = ParseHostPort(value);
+    if (key == "endpoint_names") server.endpoint_names = ParseHostNames(value);
     if (key == "collectors") {
       server.collectors = ParseCollectors(value, config.collectors, document.collectors, document.files);
     }

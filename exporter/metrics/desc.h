@@ -18,6 +18,8 @@ struct Desc {
   std::string_view help;  // one line, not empty; prometheus-cpp does not escape it
   // Label names in their order on the page, `server` first if the metric has it. Unused entries are empty.
   std::array<std::string_view, kMaxLabels> labels;
+  // The label that a sample does not have if its value is empty. Empty: all samples have all labels.
+  std::string_view optional_label = {};
 
   constexpr std::size_t label_count() const {
     std::size_t count = 0;

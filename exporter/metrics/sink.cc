@@ -160,7 +160,10 @@ SharedSamples Sink::Write(const std::vector<Family>& families, const Digest& dig
       if (HasServer(desc)) metric.label.push_back({std::string(desc.labels[name++]), server_});
       for (std::string_view rest = family.LabelsOf(sample); !rest.empty();) {
         const std::size_t end = rest.find(kEnd);
-        metric.label.push_back({std::string(desc.labels[name++]), std::string(rest.substr(0, end))});
+        const std::string_view label = desc.labels[name++];
+        if (end > 0 || label != desc.optional_label) {
+          metric.label.push_back({std::string(label), std::string(rest.substr(0, end))});
+        }
         rest.remove_prefix(end + 1);
       }
       (desc.type == Type::kCounter ? metric.counter.value : metric.gauge.value) = sample.value;

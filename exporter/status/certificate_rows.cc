@@ -10,6 +10,7 @@
 #include "exporter/audit/findings.h"
 #include "exporter/audit/thresholds.h"
 #include "exporter/base/text.h"
+#include "exporter/tls/probe.h"
 
 namespace pgtls::status {
 namespace {
@@ -21,7 +22,8 @@ struct Entry {
   const ServerFacts* server = nullptr;
   const tls::CertificateFacts* certificate = nullptr;  // or
   const tls::ListInForce* crl = nullptr;
-  bool served = false;
+  bool served = false;                        // to clients of the server's own name
+  std::vector<std::string_view> names;        // other names that it is served to
   bool needed = false;                        // verifications depend on it
   bool leaf = false;                          // the server's own, not an authority's
   bool of_server_file = false;                // stands first in ssl_cert_file
@@ -65,6 +67,14 @@ std::vector<Entry> EntriesOf(const ServerFacts& server) {
     entry.needed = entry.needed || !inventory.served_path || inventory.served_path->needed[i];
     entry.leaf = entry.leaf || i == 0;
   }
+  for (const tls::ServedName& name : inventory.names) {
+    for (std::size_t i = 0; i < name.served.size(); ++i) {
+      Entry& entry = entry_for(name.served[i]);
+      entry.names.push_back(name.host);
+      entry.needed = entry.needed || !name.served_path || name.served_path->needed[i];
+      entry.leaf = entry.leaf || i == 0;
+    }
+  }
   for (const auto& file : inventory.files) {
     for (const auto& [position, facts, needed] : file.content.certificates) {
       Entry& entry = entry_for(facts);
@@ -88,10 +98,11 @@ Level LevelOfEnd(const Entry& entry) {
   if (entry.crl) return LevelOf(audit::SeverityOfEnd(*entry.crl, now));
   audit::Severity severity = audit::SeverityOfEnd(entry.certificate->not_before, *entry.certificate->not_after, now);
   const auto& clients = entry.server->certificates->clients;
-  const bool only_for_clients =
-      !entry.served && std::ranges::all_of(entry.files, [](const auto* file) { return file->role == "ca"; });
+  const bool only_for_clients = !entry.served && entry.names.empty() &&
+                                std::ranges::all_of(entry.files, [](const auto* file) { return file->role == "ca"; });
   if (clients && only_for_clients) severity = OfAuthority(*clients, severity);
-  const bool in_force = entry.served || entry.server->certificates->served_matches_file != false;
+  const bool in_force =
+      entry.served || !entry.names.empty() || entry.server->certificates->served_matches_file != false;
   if (!in_force && entry.of_server_file) severity = audit::BeforeLoading(severity);
   return LevelOf(severity);
 }
@@ -111,27 +122,46 @@ void AddValidity(const Entry& entry, CertificateRow& row) {
     row.flags.push_back({row.level, "not valid yet"});
 }
 
+// Null if it is not known what clients of this name get.
+const tls::NameFacts* FactsOfName(const tls::EndpointFacts* endpoint, std::string_view host) {
+  if (endpoint == nullptr) return nullptr;
+  const auto found = std::ranges::find(endpoint->names, host, &tls::NameFacts::host);
+  return found == endpoint->names.end() ? nullptr : &*found;
+}
+
+// `served`: of the certificate, null if it was not verified.
+void AddChain(const tls::EndpointFacts* endpoint, const tls::Verification* served, CertificateRow& row) {
+  if (served == nullptr || !served->chain_errors) {
+    const bool no_root = endpoint != nullptr && endpoint->root == tls::RootCertificate::kNone;
+    row.flags.push_back({Level::kUnknown, no_root ? "unverified: no sslrootcert" : "unverified"});
+  } else if (!served->chain_errors->empty()) {
+    row.flags.push_back(
+        {LevelOf(audit::kChainNotVerified), fmt::format("not verified: {}", fmt::join(*served->chain_errors, ", "))});
+  } else {
+    row.flags.push_back({Level::kGood, "verified"});
+  }
+}
+
+void AddHostName(const tls::Verification* served, const std::string& host, CertificateRow& row) {
+  if (served != nullptr && served->hostname_ok == false)
+    row.flags.push_back({LevelOf(audit::kWrongHost), "not for " + host});
+}
+
 // The served certificate is the one that was verified.
 void AddVerification(const Entry& entry, CertificateRow& row) {
   if (!entry.leaf) return;
+  const tls::EndpointFacts* const endpoint = entry.server->endpoint.get();
   if (entry.served) {
-    const auto& endpoint = entry.server->endpoint;
-    if (!endpoint || !endpoint->chain_errors) {
-      const bool no_root = endpoint && endpoint->root == tls::RootCertificate::kNone;
-      row.flags.push_back({Level::kUnknown, no_root ? "unverified: no sslrootcert" : "unverified"});
-    } else if (!endpoint->chain_errors->empty()) {
-      row.flags.push_back({LevelOf(audit::kChainNotVerified),
-                           fmt::format("not verified: {}", fmt::join(*endpoint->chain_errors, ", "))});
-    } else {
-      row.flags.push_back({Level::kGood, "verified"});
-    }
-    if (endpoint && endpoint->hostname_ok == false)
-      row.flags.push_back({LevelOf(audit::kWrongHost), "not for " + endpoint->host});
+    AddChain(endpoint, endpoint, row);
+    if (endpoint != nullptr) AddHostName(endpoint, endpoint->host, row);
+  } else if (!entry.names.empty()) {
+    AddChain(endpoint, FactsOfName(endpoint, entry.names.front()), row);
   } else if (entry.of_server_file) {
     const auto& matches = entry.server->certificates->served_matches_file;
     row.flags.push_back(matches == false ? Remark{Level::kWarning, "not served"}
                                          : Remark{Level::kUnknown, "not known to be served"});
   }
+  for (const std::string_view name : entry.names) AddHostName(FactsOfName(endpoint, name), std::string(name), row);
   if (entry.certificate && entry.certificate->self_signed) row.flags.push_back({Level::kNote, "self-signed"});
 }
 
@@ -142,6 +172,13 @@ CertificateRow RowOf(const Entry& entry) {
   row.kind = entry.crl ? "revocation list" : entry.leaf ? "certificate" : "authority";
   row.not_after = entry.end();
   if (entry.served) row.places.emplace_back("served");
+  for (std::size_t i = 0; i < std::min(entry.names.size(), kMaxPlaces); ++i) {
+    row.places.push_back(entry.names[i] == tls::kWithoutSni ? "served without SNI"
+                                                            : fmt::format("served to {}", entry.names[i]));
+  }
+  if (entry.names.size() > kMaxPlaces) {
+    row.places.push_back(fmt::format("and {}", Counted(entry.names.size() - kMaxPlaces, "more name")));
+  }
   if (entry.crl) row.places.push_back(entry.crl->path);
   for (const auto* file : entry.files) row.places.push_back(file->path);
   if (entry.more_files > 0) row.places.push_back(fmt::format("and {}", Counted(entry.more_files, "more file")));

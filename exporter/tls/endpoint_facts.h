@@ -33,8 +33,24 @@ struct ClientTls {
   std::optional<Admission> admission;  // the answer to the StartupMessage over TLS
 };
 
+// Of a served certificate, by libpq's rules. Absent: not known.
+struct Verification {
+  std::optional<std::vector<std::string_view>> chain_errors;  // empty: verified; see VerifyChain
+  std::optional<CertificateFacts> certificate;                // the server's; only where a check of it failed
+  std::optional<bool> hostname_ok;
+  std::string_view hostname_error;  // see VerifyHostName
+};
+
+// What a client gets that asks for another name than the server's own. Absent: not known.
+struct NameFacts : Verification {
+  std::string host;  // kWithoutSni: the client asks for none
+  std::optional<bool> handshake;
+  std::string failure;       // of the handshake: OpenSSL's words
+  std::optional<int> alert;  // the server's fatal alert (RFC 8446, 6)
+};
+
 // Absent: not known.
-struct EndpointFacts {
+struct EndpointFacts : Verification {
   std::string host;     // the name that clients use, as certificates are checked against it; may be empty
   std::string address;  // "127.0.0.1:5432", where the probes went
   bool reachable = false;
@@ -42,10 +58,7 @@ struct EndpointFacts {
   std::optional<bool> handshake;
   std::optional<TlsFacts> tls;  // of the handshake, without its chain
   RootCertificate root = RootCertificate::kNone;
-  std::optional<std::vector<std::string_view>> chain_errors;  // empty: verified; see VerifyChain
-  std::optional<CertificateFacts> certificate;                // the server's; only where a check of it failed
-  std::optional<bool> hostname_ok;
-  std::string_view hostname_error;  // see VerifyHostName
+  std::vector<NameFacts> names;
   std::optional<bool> gss_offered;
   std::optional<bool> plaintext_accepted;
   std::optional<bool> direct_tls;

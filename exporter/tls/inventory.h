@@ -35,9 +35,17 @@ struct KeyReport {
   std::optional<bool> readable = std::nullopt;  // by the owner of data_directory
 };
 
+// What is served to clients that ask for a name by SNI.
+struct ServedName {
+  std::string host;                      // kWithoutSni: to those that ask for none
+  std::vector<CertificateFacts> served;  // never empty
+  std::optional<ServedPath> served_path;
+};
+
 struct CertificateInventory {
   std::vector<CertificateFacts> served;  // the server's first; empty: none seen
   std::optional<ServedPath> served_path;
+  std::vector<ServedName> names;  // other names than the server's own
   std::vector<FileReport> files;
   std::optional<KeyReport> key;
   std::optional<bool> served_matches_file;

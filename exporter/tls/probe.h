@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "exporter/base/deadline.h"
 #include "exporter/tls/context.h"
@@ -27,6 +28,9 @@ struct WireTarget {
   std::string host;
   friend bool operator==(const WireTarget&, const WireTarget&) = default;
 };
+
+// Stands for a handshake without SNI where names are listed: the word of PostgreSQL's pg_hosts.conf, and no host name.
+inline constexpr std::string_view kWithoutSni = "/no_sni/";
 
 // A StartupMessage to send. `on_backend`: this very backend's pid, where the server lets it in without asking for
 // anything; called as soon as it is known. `on_request`: the code of the server's authentication request, 0 for

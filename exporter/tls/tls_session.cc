@@ -56,6 +56,11 @@ std::string GroupName(SSL* ssl) {
 
 }  // namespace
 
+// libpq's own test for an address, which is simpler than IsAddress().
+bool SendsSni(const std::string& host) {
+  return host.find_first_not_of("0123456789.") != std::string::npos && host.find(':') == std::string::npos;
+}
+
 TlsSession::TlsSession(ContextPtr context, const std::string& host, const ClientIdentity* identity)
     : context_(std::move(context)),
       ssl_(SSL_new(context_.get())),
@@ -68,10 +73,7 @@ TlsSession::TlsSession(ContextPtr context, const std::string& host, const Client
   SSL_set_app_data(ssl_.get(), this);
   SSL_set_info_callback(ssl_.get(), OnInfo);
   SSL_set_cert_cb(ssl_.get(), OnCertificateRequest, this);
-  // libpq's own test for an address, which is simpler than IsAddress().
-  const bool address =
-      host.find_first_not_of("0123456789.") == std::string::npos || host.find(':') != std::string::npos;
-  if (!address) SSL_set_tlsext_host_name(ssl_.get(), host.c_str());
+  if (SendsSni(host)) SSL_set_tlsext_host_name(ssl_.get(), host.c_str());
   if (identity != nullptr && !identity->Use(ssl_.get())) {
     handshake_ = Handshake::kRefusedByClient;
     failure_ = "client certificate refused by OpenSSL";

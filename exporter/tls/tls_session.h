@@ -30,9 +30,12 @@ struct TlsFacts {
   Chain chain;
 };
 
+// Does a client that connects to `host` send it as SNI? Not if it is empty, or looks like an address (RFC 6066, 3).
+bool SendsSni(const std::string& host);
+
 class TlsSession {
  public:
-  // `host`: for SNI, left out for an address (RFC 6066) and where empty. `identity` may be null. It must outlive
+  // `host`: see SendsSni(). `identity` may be null. It must outlive
   // nothing.
   TlsSession(ContextPtr context, const std::string& host, const ClientIdentity* identity);
   TlsSession(const TlsSession&) = delete;

@@ -15,6 +15,7 @@
 #include "exporter/base/resolve.h"
 #include "exporter/base/text.h"
 #include "exporter/db/pq_handle.h"
+#include "exporter/tls/openssl.h"
 
 namespace pgtls::wire {
 namespace {
@@ -179,6 +180,49 @@ void LoadFiles(const db::Target& target, const std::string& conninfo, WireClient
   LoadIdentity(target, conninfo, client);
 }
 
+asio::awaitable<tls::TlsResult> ProbeAsLibpq(const WireClient& client, const tls::WireTarget& target,
+                                             Deadline deadline) {
+  const tls::ContextPtr context = client.context == nullptr ? tls::PermissiveContext() : client.context;
+  co_return co_await tls::ProbeTls(target, {.context = context, .direct = client.direct}, deadline);
+}
+
+// The second handshake, where it is of use. A name that is refused is refused to everybody.
+asio::awaitable<void> ShowMore(const WireClient& client, const tls::WireTarget& target, Deadline deadline,
+                               Handshakes& look) {
+  look.shown = look.as_libpq;
+  look.answer = look.as_libpq.answer;
+  const auto handshake = look.as_libpq.handshake;
+  const bool failed =
+      handshake && handshake != tls::Handshake::kFinished && look.as_libpq.alert != SSL_AD_UNRECOGNIZED_NAME;
+  if (!failed && !(client.direct && look.as_libpq.reachable)) co_return;
+  const tls::TlsProbe everything = {.context = tls::PermissiveContext()};
+  const auto second = co_await tls::ProbeTls(target, everything, deadline);
+  if (client.direct) look.answer = second.answer;
+  if (failed && second.handshake == tls::Handshake::kFinished) look.shown = second;
+}
+
+bool OffersTls(const WireClient& client, const Handshakes& look) {
+  return look.answer == tls::Answer::kYes || (client.direct && look.shown.handshake);
+}
+
+// What LookAtNames() tries at `target`.
+std::vector<std::string> NamesAt(const WireClient& client, const tls::WireTarget& target) {
+  std::vector<std::string> names;
+  for (const std::string& name : client.names) {
+    if (Lower(name) != Lower(target.host)) names.push_back(name);
+  }
+  if (!names.empty() && tls::SendsSni(target.host)) names.emplace_back(tls::kWithoutSni);
+  return names;
+}
+
+// Null if there is none.
+const NameLook* RefusedWithoutSni(const std::vector<NameLook>* known) {
+  if (known == nullptr) return nullptr;
+  const auto found = std::ranges::find(*known, tls::kWithoutSni, &NameLook::host);
+  const bool refused = found != known->end() && found->shown.handshake == tls::Handshake::kRefusedByServer;
+  return refused ? &*found : nullptr;
+}
+
 }  // namespace
 
 asio::awaitable<std::optional<WireClient>> MakeWireClient(sampling::Context& context) {
@@ -203,6 +247,7 @@ asio::awaitable<std::optional<WireClient>> MakeWireClient(sampling::Context& con
   };
   WireClient client = co_await context.blocking.Run(std::move(load));
   client.places = std::move(places);
+  client.names = context.server.endpoint_names;
   client.elsewhere = context.server.endpoint.has_value();
   client.user = context.peer ? context.peer->user : context.target.option("user");
   client.database = context.peer ? context.peer->database : context.target.option("dbname");
@@ -217,31 +262,44 @@ Deadline Share(Deadline deadline, int shares) {
 
 asio::awaitable<WireLook> LookAt(const WireClient& client, Deadline deadline) {
   WireLook look;
-  const tls::ContextPtr context = client.context == nullptr ? tls::PermissiveContext() : client.context;
   for (std::size_t i = 0; i < client.places.size() && !look.as_libpq.reachable; ++i) {
     const int shares = static_cast<int>(client.places.size() - i) + 1;
     look.place = i;
-    const tls::TlsProbe as_libpq = {.context = context, .direct = client.direct};
-    look.as_libpq = co_await tls::ProbeTls(client.places[i].target, as_libpq, Share(deadline, shares));
+    look.as_libpq = co_await ProbeAsLibpq(client, client.places[i].target, Share(deadline, shares));
   }
-  look.shown = look.as_libpq;
-  look.answer = look.as_libpq.answer;
-  const auto handshake = look.as_libpq.handshake;
-  const bool failed = handshake && handshake != tls::Handshake::kFinished;
-  if (failed || (client.direct && look.as_libpq.reachable)) {
-    const tls::TlsProbe everything = {.context = tls::PermissiveContext()};
-    const auto second = co_await tls::ProbeTls(client.places[look.place].target, everything, deadline);
-    if (client.direct) look.answer = second.answer;
-    if (failed && second.handshake == tls::Handshake::kFinished) look.shown = second;
-  }
+  co_await ShowMore(client, client.places[look.place].target, deadline, look);
   co_return look;
+}
+
+asio::awaitable<std::vector<NameLook>> LookAtNames(const WireClient& client, const WireLook& look,
+                                                   const std::vector<NameLook>* known, Deadline deadline) {
+  std::vector<NameLook> looks;
+  if (!OffersTls(client, look)) co_return looks;
+  tls::WireTarget target = client.places[look.place].target;
+  const std::vector<std::string> names = NamesAt(client, target);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (const NameLook* const refusal = names[i] == tls::kWithoutSni ? RefusedWithoutSni(known) : nullptr) {
+      looks.push_back(*refusal);
+      continue;
+    }
+    target.host = names[i] == tls::kWithoutSni ? "" : names[i];
+    const int shares = static_cast<int>(names.size() - i);
+    const Deadline turn = Share(deadline, shares);
+    NameLook& one = looks.emplace_back();
+    one.host = names[i];
+    one.as_libpq = co_await ProbeAsLibpq(client, target, Share(turn, 2));
+    co_await ShowMore(client, target, turn, one);
+  }
+  co_return looks;
 }
 
 const WireLook* RecentLook(const WireObservation* known, const WireClient& client, std::chrono::nanoseconds age) {
   if (known == nullptr || std::chrono::steady_clock::now() - known->made > age) return nullptr;
   const bool same_target = std::ranges::any_of(
       client.places, [known](const WireClient::Place& place) { return place.target == known->target; });
-  return same_target ? &known->look : nullptr;
+  if (!same_target) return nullptr;
+  const auto names = OffersTls(client, known->look) ? NamesAt(client, known->target) : std::vector<std::string>();
+  return std::ranges::equal(known->look.names, names, {}, &NameLook::host) ? &known->look : nullptr;
 }
 
 }  // namespace pgtls::wire

@@ -22,8 +22,9 @@ struct WireClient {
     tls::WireTarget target;
     std::string host;  // what the certificate must name; empty: only an address is known (hostaddr)
   };
-  std::vector<Place> places;  // to be tried in this order; never empty
-  bool elsewhere = false;     // `endpoint:` is configured: maybe another machine than SQL's
+  std::vector<Place> places;       // to be tried in this order; never empty
+  std::vector<std::string> names;  // of hosts, for SNI, besides `places`
+  bool elsewhere = false;          // `endpoint:` is configured: maybe another machine than SQL's
   std::string user;
   std::string database;
   tls::ContextPtr context;  // null where OpenSSL refuses the conninfo's TLS versions
@@ -49,16 +50,31 @@ struct WireClient {
 // addresses is one machine here.
 asio::awaitable<std::optional<WireClient>> MakeWireClient(sampling::Context& context);
 
-// One handshake as libpq makes it, ended politely, at the first place that answers to TCP; where it fails for TLS'
-// sake, or begins without SSLRequest, a second one with SSLRequest and everything allowed, which shows at least what is
-// there.
-struct WireLook {
-  std::size_t place = 0;              // index of the place that answered; of the last one where none did
+// One handshake as libpq makes it, ended politely; where it fails for TLS' sake, or begins without SSLRequest, a second
+// one with SSLRequest and everything allowed, which shows at least what is there.
+struct Handshakes {
   tls::TlsResult as_libpq;            // decides whether a client can connect
   tls::TlsResult shown;               // of the two, the one that shows more
   std::optional<tls::Answer> answer;  // to SSLRequest
 };
+
+// The handshakes of a client that asks for another name.
+struct NameLook : Handshakes {
+  std::string host;  // or tls::kWithoutSni
+};
+
+// The handshakes at the first place that answers to TCP.
+struct WireLook : Handshakes {
+  std::size_t place = 0;  // index of the place that answered; of the last one where none did
+  std::vector<NameLook> names;
+};
 asio::awaitable<WireLook> LookAt(const WireClient& client, Deadline deadline);
+
+// The same for each of the client's names, and one without SNI if the client's own handshake had it. A place that does
+// not offer TLS has no names. A refusal for want of SNI leaves a line in the server's log, and may well be meant: the
+// one in `known` (may be null) is taken instead of another attempt.
+asio::awaitable<std::vector<NameLook>> LookAtNames(const WireClient& client, const WireLook& look,
+                                                   const std::vector<NameLook>* known, Deadline deadline);
 
 // One look as a fact: a collector that runs right after the one that made it need not look again.
 struct WireObservation {
@@ -66,7 +82,8 @@ struct WireObservation {
   WireLook look;
   Deadline made;
 };
-// The look of `known` (may be null), if it went to one of the client's places and is not older than `age`; null: none.
+// The look of `known` (may be null), if it went to one of the client's places, for the same names, and is not older
+// than `age`; null: none.
 const WireLook* RecentLook(const WireObservation* known, const WireClient& client, std::chrono::nanoseconds age);
 
 // The point in time at which one of `shares` equal parts of what is left is over.

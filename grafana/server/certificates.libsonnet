@@ -10,13 +10,13 @@ local of = p.of;
         'Chain and files',
         'Served: in the TLS handshake, position 0 is the leaf. File: on disk.',
         [
-          p.instant('min by (source, role, path, position, subject) ((%s unless on (job, instance, server, source, role, path, position) %s) - time())' % [
+          p.instant('min by (source, role, path, position, subject, host) ((%s unless on (job, instance, server, source, role, path, position, host) %s) - time())' % [
             of('pg_tls_certificate_not_after_timestamp_seconds'),
             of('pg_tls_certificate_unneeded_info'),
           ]),
-          p.instant('min by (source, role, path, position, subject) (%s - time())' % of('pg_tls_certificate_not_before_timestamp_seconds')),
+          p.instant('min by (source, role, path, position, subject, host) (%s - time())' % of('pg_tls_certificate_not_before_timestamp_seconds')),
           p.instant(
-            'group by (source, role, path, position, subject, issuer, serial, key_algorithm, key_size, signature_algorithm, san, self_signed, fingerprint_sha256) (%s)'
+            'group by (source, role, path, position, subject, issuer, serial, key_algorithm, key_size, signature_algorithm, san, self_signed, fingerprint_sha256, host) (%s)'
             % of('pg_tls_certificate_info')
           ),
         ],
@@ -25,6 +25,7 @@ local of = p.of;
           { label: 'role', name: 'role' },
           { label: 'position', name: 'position' },
           { label: 'subject', name: 'subject' },
+          { label: 'host', name: 'for name' },
           { value: 'A', name: 'expires in', unit: 'dtdurations', thresholds: p.days_left },
           { value: 'B', name: 'valid from', unit: 'dtdurations' },
           { label: 'issuer', name: 'issuer' },
@@ -122,6 +123,7 @@ local of = p.of;
         [p.instant('%s - time()' % of('pg_tls_certificate_chain_not_after_timestamp_seconds'))],
         [
           { label: 'source', name: 'source' },
+          { label: 'host', name: 'for name' },
           { value: 'A', name: 'ends in', unit: 'dtdurations', thresholds: p.days_left },
         ],
         width=6,

@@ -44,7 +44,7 @@ local begun =
       p.stat(
         'Certificate expires in',
         'Time until the first served certificate expires.',
-        'min((%s unless on (job, instance, server, source, role, path, position) %s) - time())' % [
+        'min((%s unless on (job, instance, server, source, role, path, position, host) %s) - time())' % [
           of('pg_tls_certificate_not_after_timestamp_seconds', 'source="served"'),
           of('pg_tls_certificate_unneeded_info'),
         ],

@@ -47,11 +47,12 @@ local of = p.of;
         "Verification by libpq's rules",
         "With the server's sslrootcert; without one, the chain is missing.",
         [
-          p.instant('min by (instance, check) (%s)' % of('pg_tls_certificate_verified')),
-          p.instant('max by (instance, check, reason) (%s)' % of('pg_tls_certificate_verify_error_info')),
+          p.instant('min by (instance, check, host) (%s)' % of('pg_tls_certificate_verified')),
+          p.instant('max by (instance, check, reason, host) (%s)' % of('pg_tls_certificate_verify_error_info')),
         ],
         [
           { label: 'check', name: 'check' },
+          { label: 'host', name: 'for name' },
           { value: 'A', name: 'verified', mappings: p.yes_is_good },
           { label: 'reason', name: 'reason' },
           { label: 'instance', name: 'exporter' },
@@ -60,7 +61,7 @@ local of = p.of;
         height=4,
       ),
       p.stat('Reachable', 'A TCP connection to the endpoint succeeded.', 'min(%s)' % of('pg_tls_endpoint_reachable'), mappings=p.yes_is_good),
-      p.stat('Handshake', 'The handshake finished, verified or not.', 'min(%s)' % of('pg_tls_handshake_success'), mappings=p.yes_is_good),
+      p.stat('Handshake', 'The handshake finished, verified or not.', 'min(%s)' % of('pg_tls_handshake_success', 'host=""'), mappings=p.yes_is_good),
       p.stat(
         'Plaintext accepted',
         'An unencrypted connection of the exporter reached authentication.',
@@ -70,6 +71,18 @@ local of = p.of;
       p.stat('Client certificate', 'The server asks clients for a certificate.', 'max(%s)' % of('pg_tls_client_certificate_requested'), mappings=p.yes_is_neutral),
       p.stat('Direct TLS', 'TLS without SSLRequest (PostgreSQL 17 and later).', 'max(%s)' % of('pg_tls_direct_tls_supported'), mappings=p.yes_is_neutral),
       p.stat('GSS encryption', 'The server offers GSS encryption.', 'max(%s)' % of('pg_tls_gss_encryption_offered'), mappings=p.yes_is_neutral),
+      p.table(
+        'Other names',
+        'Whether a handshake completes for each name of endpoint_names and pg_hosts.conf. /no_sni/: without a name.',
+        [p.instant('min by (instance, host) (%s)' % of('pg_tls_handshake_success', 'host!=""'))],
+        [
+          { label: 'host', name: 'name' },
+          { value: 'A', name: 'handshake', mappings: p.yes_is_good },
+          { label: 'instance', name: 'exporter' },
+        ],
+        width=12,
+        height=6,
+      ),
       p.series(
         'Duration of the handshake',
         'By phase, as the exporter measures it.',

@@ -16,7 +16,7 @@ ip address add 192.0.2.1/24 dev lo
 # shellcheck source=tests/deploy/throwaway.sh
 source tests/deploy/throwaway.sh
 
-make_server 192.0.2.1 20 /CN=db1 -addext subjectAltName=IP:192.0.2.1
+make_server 192.0.2.1 20 /CN=db1 -addext subjectAltName=IP:192.0.2.1,DNS:db1.example
 echo "ssl_ca_file = 'server.crt'" | as_postgres tee -a "$data/postgresql.conf" >/dev/null
 echo 'local all all trust
 host all all 192.0.2.0/24 trust' | as_postgres tee "$data/pg_hba.conf" >/dev/null
@@ -28,6 +28,7 @@ cat >"$work/config.yml" <<CONFIG
 servers:
   - name: db1
     conninfo: host=192.0.2.1 dbname=postgres user=tls_exporter sslmode=verify-full sslrootcert=$data/server.crt
+    endpoint_names: [db1.example]
 collectors:
   sessions: {interval: 1s}
   settings: {interval: 1s}

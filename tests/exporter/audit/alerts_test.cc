@@ -152,6 +152,11 @@ const std::vector<Case>& Cases() {
       {"PgTlsCertificateVerificationFailing", "chain_not_verified",
        Endpoint([](auto& endpoint) { endpoint.chain_errors = {"unknown_ca"}; })},
       {"PgTlsCertificateWrongHost", "wrong_host", Endpoint([](auto& endpoint) { endpoint.hostname_ok = false; })},
+      {"PgTlsNameRefused", "name_refused", Endpoint([](auto& endpoint) {
+         auto& name = endpoint.names.emplace_back();
+         name.host = "a.example";
+         name.handshake = false;
+       })},
       {"PgTlsVerifyFullFails", "client_protection_partial", Endpoint([](auto& endpoint) {
          endpoint.sslmodes[3] = {true, true};
          endpoint.sslmodes[5] = {false, std::nullopt};

@@ -37,6 +37,21 @@ TEST(HostPortTest, APortIsDigits) {
     EXPECT_FALSE(ParsePort(text)) << text;
 }
 
+TEST(HostPortTest, AHostNameIsWhatSniCanHave) {
+  const std::string label(63, 'a');
+  for (const std::string& text : {std::string("db"), std::string("DB-1.example.com"), std::string("_x.example"),
+                                  std::string("1a"), std::string("10.0.0.1.example"), label + "." + label}) {
+    EXPECT_TRUE(IsHostName(text)) << text;
+  }
+  for (const std::string& text :
+       {std::string(), std::string("."), std::string("a."), std::string(".a"), std::string("a..b"), std::string("-a"),
+        std::string("a-"), std::string("*"), std::string("*.a"), std::string("a b"), std::string("a:1"),
+        std::string("/no_sni/"), std::string("10.0.0.1"), std::string("1"), std::string("::1"), std::string("\xC3\xA4"),
+        std::string("a\0b", 3), label + "a", label + "." + label + "." + label + "." + label}) {
+    EXPECT_FALSE(IsHostName(text)) << text;
+  }
+}
+
 TEST(HostPortTest, JoinsWithBracketsWhereTheyAreNeeded) {
   EXPECT_EQ(JoinHostPort("db", "5432"), "db:5432");
   EXPECT_EQ(JoinHostPort("10.0.0.1", "5432"), "10.0.0.1:5432");

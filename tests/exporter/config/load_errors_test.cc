@@ -1,4 +1,5 @@
 // Every mistake in a configuration file is told with its place.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -30,8 +31,8 @@ std::string ErrorOf(const std::string& content) {
 }
 
 struct Case {
-  const char* content;
-  const char* message;
+  std::string content;
+  std::string message;
 };
 
 void ExpectAll(std::initializer_list<Case> cases) {
@@ -42,7 +43,8 @@ TEST(LoadErrorsTest, UnknownKeysAtEveryLevel) {
   ExpectAll({
       {"servers: [{name: a}]\nserver: x", "2:1: unknown key 'server'; known are: servers, collectors, policy, modules"},
       {"servers:\n  - name: a\n    pasword_file: x",
-       "3:5: servers[0]: unknown key 'pasword_file'; known are: name, conninfo, password_file, endpoint, collectors"},
+       "3:5: servers[0]: unknown key 'pasword_file'; known are: name, conninfo, password_file, endpoint, "
+       "endpoint_names, collectors"},
       {"collectors: {session: {}}",
        "1:14: collectors: unknown key 'session'; known are: certificates, endpoint, hba, sessions, settings"},
       {"collectors:\n  settings: {max_series: 3}",
@@ -130,6 +132,27 @@ TEST(LoadErrorsTest, Servers) {
       {"servers: [{name: a, endpoint: '[::1'}]", "1:31: servers[0].endpoint: expected [address]:port"},
       {"servers: [{name: a, endpoint: '[::1]5432'}]", "1:31: servers[0].endpoint: expected [address]:port"},
   });
+  const std::string no_name =
+      "servers[0].endpoint_names[1]: expected a host name such as db.example.com: letters, digits, '-', '_' and dots "
+      "between labels, without a port";
+  ExpectAll({
+      {"servers: [{name: a, endpoint_names: b.example}]", "1:37: servers[0].endpoint_names: expected a list"},
+      {"servers:\n- name: a\n  endpoint_names: [b, 'c:5432']", "3:23: " + no_name},
+      {"servers:\n- name: a\n  endpoint_names: [b, '*.c']", "3:23: " + no_name},
+      {"servers:\n- name: a\n  endpoint_names: [b, '/no_sni/']", "3:23: " + no_name},
+      {"servers:\n- name: a\n  endpoint_names: [b, 'c..d']", "3:23: " + no_name},
+      {"servers:\n- name: a\n  endpoint_names: [b, 'c d']", "3:23: " + no_name},
+      {"servers: [{name: a, endpoint_names: [10.0.0.1]}]",
+       "1:38: servers[0].endpoint_names[0]: expected a host name: clients send no SNI for an address"},
+      {"servers: [{name: a, endpoint_names: ['fe80::1%eth0']}]",
+       "1:38: servers[0].endpoint_names[0]: expected a host name: clients send no SNI for an address"},
+      {"servers: [{name: a, endpoint_names: [b.example, B.example]}]",
+       "1:49: servers[0].endpoint_names[1]: the name 'B.example' is listed twice"},
+  });
+  std::string names;
+  for (int i = 0; i < 33; ++i) names += fmt::format("n{},", i);
+  EXPECT_EQ(ErrorOf("servers: [{name: a, endpoint_names: [" + names + "]}]"),
+            "1:37: servers[0].endpoint_names: at most 32 names: each costs a handshake in every run");
   EXPECT_EQ(ErrorOf("servers: [{name: " + std::string(201, 'a') + "}]"),
             "1:18: servers[0].name: longer than 200 bytes");
 }

@@ -48,6 +48,7 @@ servers:
     password_file: )" +
          orders + R"(   # read again at every connect
     endpoint: db.example.com:5432    # what clients use, where it differs
+    endpoint_names: [a.example, b.example]   # for SNI
     collectors: {hba: {enabled: false}}  # overrides for this server
   - name: second
     conninfo: postgresql://u@[::1]:6432/db
@@ -88,6 +89,7 @@ TEST(LoadTest, ReadsTheWholeExample) {
             "sslrootcert=/etc/ssl/db-ca.crt");
   EXPECT_EQ(orders.password_file, dir.path() + "/orders");
   EXPECT_EQ(orders.endpoint, (HostPort{"db.example.com", 5432}));
+  EXPECT_THAT(orders.endpoint_names, ElementsAre("a.example", "b.example"));
   EXPECT_EQ(config.servers[1].name, "second");
   EXPECT_EQ(config.servers[1].password_file, "");
   EXPECT_EQ(config.servers[1].endpoint, std::nullopt);

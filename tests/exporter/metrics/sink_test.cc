@@ -187,6 +187,16 @@ TEST(SinkTest, WritesNumbersInFull) {
   }
 }
 
+TEST(SinkTest, AnOptionalLabelIsLeftOutWhereItIsEmpty) {
+  static constexpr Desc kOptional = {"pg_tls_o", Type::kGauge, "o", {"server", "path", "host"}, "host"};
+  Sink sink("s");
+  sink.Add(kOptional, {"", ""}, 1);
+  sink.Add(kOptional, {"", "a"}, 2);
+  EXPECT_EQ(Text(sink),
+            "pg_tls_o{server=\"s\",path=\"\"} 1\n"
+            "pg_tls_o{server=\"s\",path=\"\",host=\"a\"} 2\n");
+}
+
 TEST(SinkTest, HeaderNamesTheType) {
   EXPECT_EQ(Header(kServer), "# HELP pg_tls_server A metric of one server.\n# TYPE pg_tls_server gauge\n");
   EXPECT_EQ(Header(kCounted),

@@ -249,6 +249,24 @@ TEST(StatusPageTest, OneCertificateInManyPlacesIsOneRow) {
   EXPECT_THAT(section, AllOf(HasSubstr("/etc/0.crt"), HasSubstr("and 2 more files"), Not(HasSubstr("/etc/4.crt"))));
 }
 
+TEST(StatusPageTest, ACertificateOfAnotherNameSaysForWhom) {
+  ServerBuilder server;
+  server.Edit<tls::CertificateInventory>("certificates", [](auto& inventory) {
+    const auto certificate = ServerBuilder::Certificate("CN=tenant", days(3));
+    inventory.names = {{"a.example", {certificate}, {}}, {"/no_sni/", {certificate}, {}}};
+  });
+  server.Edit<tls::EndpointFacts>("endpoint", [](auto& endpoint) {
+    auto& name = endpoint.names.emplace_back();
+    name.host = "a.example";
+    name.chain_errors = {"expired"};
+    name.hostname_ok = false;
+  });
+  const std::string section = Section(PageOf({server}), "certificates");
+  EXPECT_EQ(Count(section, "CN=tenant"), 1u);
+  EXPECT_THAT(section, AllOf(HasSubstr("served to a.example"), HasSubstr("served without SNI"),
+                             HasSubstr("not verified: expired"), HasSubstr("not for a.example")));
+}
+
 TEST(StatusPageTest, AWireThatGivesNoAnswerIsNotGood) {
   const std::pair<std::optional<tls::Answer>, std::string> cases[] = {
       {tls::Answer::kError, "the server answered the request for TLS with an error"},

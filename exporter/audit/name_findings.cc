@@ -1,0 +1,108 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "exporter/audit/thresholds.h"
+#include "exporter/audit/wire_remedies.h"
+#include "exporter/base/text.h"
+#include "exporter/tls/openssl.h"
+#include "exporter/tls/probe.h"
+
+namespace pgtls::audit {
+namespace {
+
+using tls::EndpointFacts;
+
+// "asked for a.example", "asked for no name (no SNI)".
+std::string AskedFor(const tls::NameFacts& name) {
+  return name.host == tls::kWithoutSni ? "asked for no name (no SNI)" : Printable("asked for " + name.host);
+}
+
+// What libpq's default does where TLS fails.
+std::string_view FateOfPrefer(const EndpointFacts& endpoint) {
+  if (!endpoint.plaintext_accepted) return "prefer falls back to plaintext, if pg_hba.conf admits it.";
+  return *endpoint.plaintext_accepted
+             ? "prefer, libpq's default, silently falls back to plaintext, which the server accepts."
+             : "prefer falls back to plaintext, which the server refuses.";
+}
+
+void AddRefusedNames(const EndpointFacts& endpoint, Findings& findings) {
+  std::vector<std::string> lines;
+  for (const tls::NameFacts& name : endpoint.names) {
+    if (name.host == tls::kWithoutSni || name.handshake != false) continue;
+    lines.push_back(AskedFor(name) + ": " +
+                    (name.alert == SSL_AD_UNRECOGNIZED_NAME ? "refused (unrecognized_name)" : OneLine(name.failure)));
+  }
+  if (lines.empty()) return;
+  findings.push_back(
+      {kNameRefused, "name_refused", "No TLS handshake succeeds for a name of the server", std::move(lines),
+       fmt::format("Clients of this name with sslmode=require or higher cannot connect; {}", FateOfPrefer(endpoint)),
+       "Add an entry with a certificate for this name to pg_hosts.conf, then SELECT pg_reload_conf(); "
+       "(if a proxy ends TLS at this address: a route and a certificate there). If no client uses the "
+       "name, remove it from endpoint_names."});
+}
+
+// Many servers refuse these on purpose.
+void AddRefusedWithoutSni(const EndpointFacts& endpoint, Findings& findings) {
+  const auto name = std::ranges::find(endpoint.names, tls::kWithoutSni, &tls::NameFacts::host);
+  if (name == endpoint.names.end() || name->handshake != false) return;
+  findings.push_back({endpoint.plaintext_accepted == true ? Severity::kWarning : Severity::kNote,
+                      "no_sni_refused",
+                      "Clients that ask for no name are refused TLS",
+                      {AskedFor(*name) + ": " + OneLine(name->failure)},
+                      fmt::format("libpq sends no name where host is an address, or with sslsni=0. There "
+                                  "sslmode=require fails, and {}",
+                                  FateOfPrefer(endpoint)),
+                      "Let clients connect to a host name, with sslmode=verify-full. For those that cannot, add an "
+                      "entry for /no_sni/ (or *) to pg_hosts.conf, then SELECT pg_reload_conf();"});
+}
+
+// Of each other name: what wrong_host and chain_not_verified are for the server's own.
+void AddVerification(const EndpointFacts& endpoint, const tls::NameFacts& name, Findings& findings) {
+  if (name.hostname_ok == false) {
+    Cause cause = WhyWrongHost(name.host, name);
+    findings.push_back({kWrongHost, "wrong_host", "The certificate is for another host", std::move(cause.evidence),
+                        "sslmode=verify-full fails, so clients give up verification.", std::move(cause.remedy)});
+  }
+  if (!name.chain_errors || name.chain_errors->empty()) return;
+  std::vector<std::string> lines;
+  std::string remedy;
+  for (const std::string_view error : *name.chain_errors) {
+    lines.push_back(fmt::format("{}: {}", AskedFor(name), error));
+    if (!remedy.empty()) remedy += ' ';
+    remedy += fmt::format("{}: {}", error, ChainRemedy(error));
+  }
+  if (name.certificate) lines.push_back(Printable("the certificate's subject: " + name.certificate->subject));
+  const std::string root = RootLine(endpoint);
+  if (!root.empty()) lines.push_back(root);
+  findings.push_back(
+      {kChainNotVerified, "chain_not_verified", "The certificate chain is not verified", std::move(lines),
+       "Clients that verify cannot connect; the others cannot tell the server from an impostor.", std::move(remedy)});
+}
+
+// Which names were tried, with success.
+void AddServedNames(const EndpointFacts& endpoint, Findings& findings) {
+  std::vector<std::string> lines;
+  for (const tls::NameFacts& name : endpoint.names) {
+    if (name.handshake != true) continue;
+    const bool verified = name.chain_errors && name.chain_errors->empty() && name.hostname_ok != false;
+    lines.push_back(AskedFor(name) +
+                    (verified ? ": handshake succeeded, certificate verified" : ": handshake succeeded"));
+  }
+  if (lines.empty()) return;
+  findings.push_back(
+      {Severity::kFine, "names_served", "The server has certificates for other names", std::move(lines), "", ""});
+}
+
+}  // namespace
+
+void AddNames(const Evidence& evidence, Findings& findings) {
+  if (!evidence.endpoint) return;
+  const EndpointFacts& endpoint = *evidence.endpoint;
+  AddRefusedNames(endpoint, findings);
+  AddRefusedWithoutSni(endpoint, findings);
+  for (const tls::NameFacts& name : endpoint.names) AddVerification(endpoint, name, findings);
+  AddServedNames(endpoint, findings);
+}
+
+}  // namespace pgtls::audit

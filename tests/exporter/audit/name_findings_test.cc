@@ -1,0 +1,87 @@
+// What the audit says about other names than the server's own.
+#include <gmock/gmock.h>
+
+#include "tests/exporter/audit/snapshot.h"
+
+namespace pgtls::audit {
+namespace {
+
+using std::chrono::days;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+tls::EndpointFacts Endpoint() {
+  tls::EndpointFacts endpoint;
+  endpoint.host = "db.example.com";
+  endpoint.address = "10.0.0.1:5432";
+  endpoint.reachable = true;
+  endpoint.ssl_answer = tls::Answer::kYes;
+  endpoint.handshake = true;
+  return endpoint;
+}
+
+tls::CertificateFacts Certificate(days left) {
+  return {.not_before = kNow - days(1), .not_after = kNow + left, .subject = "CN=x"};
+}
+
+tls::NameFacts Name(const std::string& host, std::optional<bool> handshake) {
+  tls::NameFacts name;
+  name.host = host;
+  name.handshake = handshake;
+  return name;
+}
+
+TEST(CheckNames, TellsWhichNamesAreRefusedAndWhatPreferDoesThere) {
+  tls::EndpointFacts endpoint = Endpoint();
+  endpoint.names = {Name("a.example", true), Name("b.example", false), Name("c.example", std::nullopt)};
+  endpoint.names[1].alert = 112;
+  EXPECT_THAT(SnapshotBuilder().Publish(endpoint).Ids(), ElementsAre("critical name_refused", "fine names_served"));
+  const auto why = [&](std::optional<bool> plaintext, const char* id) {
+    endpoint.plaintext_accepted = plaintext;
+    return SnapshotBuilder().Publish(endpoint).Of(id).why;
+  };
+  EXPECT_THAT(why(true, "name_refused"), HasSubstr("silently falls back to plaintext, which the server accepts"));
+  EXPECT_THAT(why(false, "name_refused"), HasSubstr("falls back to plaintext, which the server refuses"));
+  EXPECT_THAT(why(std::nullopt, "name_refused"), HasSubstr("if pg_hba.conf admits it"));
+  EXPECT_THAT(SnapshotBuilder().Publish(endpoint).Of("name_refused").evidence,
+              ElementsAre("asked for b.example: refused (unrecognized_name)"));
+}
+
+TEST(CheckNames, ARefusalWithoutSniMattersWherePlaintextIsAccepted) {
+  tls::EndpointFacts endpoint = Endpoint();
+  endpoint.names = {Name("/no_sni/", false)};
+  endpoint.names[0].failure = "sslv3 alert handshake failure";
+  EXPECT_THAT(SnapshotBuilder().Publish(endpoint).Ids(), ElementsAre("note no_sni_refused"));
+  endpoint.plaintext_accepted = true;
+  EXPECT_THAT(SnapshotBuilder().Publish(endpoint).Ids(), Contains("warning no_sni_refused"));
+}
+
+TEST(CheckNames, VerifiesTheCertificateOfEachName) {
+  tls::EndpointFacts endpoint = Endpoint();
+  endpoint.names = {Name("a.example", true), Name("b.example", true)};
+  endpoint.names[0].hostname_ok = false;
+  endpoint.names[0].hostname_error = "mismatch";
+  endpoint.names[1].chain_errors = {"expired"};
+  endpoint.names[1].certificate = tls::CertificateFacts{.subject = "CN=\x1b[31m"};
+  EXPECT_THAT(SnapshotBuilder().Publish(endpoint).Ids(),
+              ElementsAre("critical chain_not_verified", "warning wrong_host", "fine names_served"));
+  EXPECT_THAT(SnapshotBuilder().Publish(endpoint).Of("wrong_host").evidence,
+              Contains("clients ask for a.example: mismatch"));
+  EXPECT_THAT(SnapshotBuilder().Publish(endpoint).Of("chain_not_verified").evidence,
+              ElementsAre("asked for b.example: expired", "the certificate's subject: CN=\\x1b[31m"));
+}
+
+TEST(CheckNames, NamesTheCertificateOfEachName) {
+  tls::CertificateInventory inventory;
+  inventory.served = {Certificate(days(300))};
+  inventory.names = {{"a.example", {Certificate(days(3))}, {}}, {"/no_sni/", {Certificate(days(20))}, {}}};
+  EXPECT_THAT(SnapshotBuilder().Publish(inventory).Ids(),
+              ElementsAre("critical certificate_expiring", "warning certificate_expiring", "fine certificate_valid"));
+  const Finding finding = SnapshotBuilder().Publish(inventory).Of("certificate_expiring");
+  EXPECT_THAT(finding.title, HasSubstr("The certificate for a.example expires in 3 days"));
+  EXPECT_THAT(finding.evidence, Contains(HasSubstr("served to a.example: ")));
+}
+
+}  // namespace
+}  // namespace pgtls::audit
