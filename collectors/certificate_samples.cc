@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -96,11 +97,17 @@ constexpr Desc kMatches = {"pg_tls_served_certificate_matches_file",
                            {"server", "host"},
                            "host"};
 
-constexpr Desc kOmitted = {
-    "pg_tls_certificate_series_omitted",
+constexpr Desc kHostInfo = {
+    "pg_tls_host_certificate_info",
     Type::kGauge,
-    "Certificates, files and revocation lists without series because of collectors.certificates.max_series.",
-    {"server", "kind"}};
+    "The certificate and CA file of a host name in pg_hosts.conf (* and /no_sni/ included); always 1.",
+    {"server", "host", "path", "ca_path"}};
+
+constexpr Desc kOmitted = {"pg_tls_certificate_series_omitted",
+                           Type::kGauge,
+                           "Certificates, files, revocation lists and host names without series because of "
+                           "collectors.certificates.max_series.",
+                           {"server", "kind"}};
 
 // ---- Render
 
@@ -120,8 +127,11 @@ class Renderer {
   Renderer(std::size_t max_series, Sink& sink) : max_series_(max_series), sink_(sink) {}
 
   void Served(const CertificateInventory& inventory) {
-    Chain("", inventory.served, inventory.served_path);
-    for (const tls::ServedName& name : inventory.names) Chain(name.host, name.served, name.served_path);
+    Chain("", inventory.served, inventory.served_path, kMostServedCertificates);
+    std::size_t left = max_series_;
+    for (const tls::ServedName& name : inventory.names) {
+      left -= Chain(name.host, name.served, name.served_path, std::min(left, kMostServedCertificates));
+    }
   }
 
   void Files(const CertificateInventory& inventory) {
@@ -162,13 +172,28 @@ class Renderer {
     omitted_lists_ += inventory.lists.size() - shown.size();
   }
 
+  void Hosts(const CertificateInventory& inventory) {
+    for (const tls::ServedName& name : inventory.names) {
+      if (name.matches_file) sink_.Add(kMatches, {name.host}, *name.matches_file ? 1 : 0);
+    }
+    if (!inventory.hosts) return;
+    const auto& entries = inventory.hosts->entries;
+    const std::size_t shown = std::min(entries.size(), max_series_);
+    for (const tls::HostEntry& entry : std::span(entries).first(shown)) {
+      sink_.Add(kHostInfo, {entry.host, entry.certificate, entry.ca}, 1);
+    }
+    omitted_hosts_ += entries.size() - shown;
+  }
+
   // Returns whether there is anything.
   bool Omitted() {
-    for (const auto& [kind, count] :
-         {std::pair{"certificate", omitted_certificates_}, {"file", omitted_files_}, {"crl", omitted_lists_}}) {
+    for (const auto& [kind, count] : {std::pair{"certificate", omitted_certificates_},
+                                      {"file", omitted_files_},
+                                      {"crl", omitted_lists_},
+                                      {"host", omitted_hosts_}}) {
       if (count > 0) sink_.Add(kOmitted, {kind}, static_cast<double>(count));
     }
-    return omitted_certificates_ + omitted_files_ + omitted_lists_ > 0;
+    return omitted_certificates_ + omitted_files_ + omitted_lists_ + omitted_hosts_ > 0;
   }
 
  private:
@@ -177,10 +202,10 @@ class Renderer {
     const tls::CertificateFile::Entry* entry;
   };
 
-  // `host`: empty for the server's own name.
-  void Chain(std::string_view host, const std::vector<tls::CertificateFacts>& served,
-             const std::optional<tls::ServedPath>& path) {
-    const std::size_t shown = std::min(served.size(), kMostServedCertificates);
+  // `host`: empty for the server's own name. Returns how many certificates have series, at most `most`.
+  std::size_t Chain(std::string_view host, const std::vector<tls::CertificateFacts>& served,
+                    const std::optional<tls::ServedPath>& path, std::size_t most) {
+    const std::size_t shown = std::min(served.size(), most);
     for (std::size_t i = 0; i < shown; ++i) {
       Certificate("served", "server", "", i, served[i], !path || path->needed[i], host);
     }
@@ -188,6 +213,7 @@ class Renderer {
     if (path && path->not_after) {
       sink_.Add(kChainNotAfter, {"served", "server", "", host}, metrics::Seconds(path->not_after->time_since_epoch()));
     }
+    return shown;
   }
 
   void Certificate(std::string_view source, std::string_view role, std::string_view path, std::size_t position,
@@ -212,6 +238,7 @@ class Renderer {
   std::size_t omitted_certificates_ = 0;
   std::size_t omitted_files_ = 0;
   std::size_t omitted_lists_ = 0;
+  std::size_t omitted_hosts_ = 0;
 };
 
 void RenderClients(const CertificateInventory& inventory, Sink& sink) {
@@ -254,10 +281,10 @@ void RenderNextStart(const CertificateInventory& inventory, Sink& sink) {
 
 }  // namespace
 
-constexpr std::array<const Desc*, 17> kCertificateDescs = {
+constexpr std::array<const Desc*, 18> kCertificateDescs = {
     &kNotAfter,         &kNotBefore,   &kInfo,       &kChainNotAfter, &kUnneeded,   &kReadable, &kFileError,
     &kCrlNextUpdate,    &kListForSent, &kCaAccepted, &kCaRefused,     &kCaNotAfter, &kKeyOk,    &kNextStartOk,
-    &kNextStartFailure, &kMatches,     &kOmitted};
+    &kNextStartFailure, &kMatches,     &kHostInfo,   &kOmitted};
 
 bool RenderCertificates(const CertificateInventory& inventory, std::size_t max_series, Sink& sink) {
   Renderer renderer(max_series, sink);
@@ -268,6 +295,7 @@ bool RenderCertificates(const CertificateInventory& inventory, std::size_t max_s
   RenderKey(inventory, sink);
   RenderNextStart(inventory, sink);
   if (inventory.served_matches_file) sink.Add(kMatches, {""}, *inventory.served_matches_file ? 1 : 0);
+  renderer.Hosts(inventory);
   return renderer.Omitted();
 }
 

@@ -9,12 +9,14 @@
 
 #include "collectors/certificate_samples.h"
 #include "collectors/certificates_parts.h"
+#include "collectors/host_certificates.h"
 #include "collectors/next_start.h"
 #include "exporter/base/error.h"
 #include "exporter/config/collector_schema.h"
 #include "exporter/config/yaml.h"
 #include "exporter/files/certificate_files.h"
 #include "exporter/files/client_verification.h"
+#include "exporter/files/hosts_rows.h"
 #include "exporter/files/start_answers.h"
 #include "exporter/files/start_files.h"
 #include "exporter/files/start_rows.h"
@@ -70,17 +72,11 @@ files::FilesRead ReadFiles(const std::vector<files::ServerFileRow>& rows) {
   return result;
 }
 
-// Is what is served what the server would load? The file's certificates are sent in its order; OpenSSL may add issuers
-// from ssl_ca_file behind them. nullopt: one of the two is not known, or the file could not be loaded at all.
+// Of a server without entries in pg_hosts.conf.
 std::optional<bool> ServedMatches(const CertificateInventory& inventory) {
   for (const auto& file : inventory.files) {
-    if (file.role != "server" || !file.problem.empty() || inventory.served.empty()) continue;
-    const auto& certificates = file.content.certificates;
-    if (certificates.size() > inventory.served.size()) return false;
-    for (std::size_t i = 0; i < certificates.size(); ++i) {
-      if (certificates[i].facts.fingerprint_sha256 != inventory.served[i].fingerprint_sha256) return false;
-    }
-    return true;
+    if (file.role != "server" || !file.problem.empty()) continue;
+    return Matches(file, inventory.served);
   }
   return std::nullopt;
 }
@@ -115,8 +111,8 @@ class Collector : public sampling::Collector {
     const auto& options = context.config.options.As<CertificatesOptions>();
     auto inventory = std::make_shared<CertificateInventory>();
     std::shared_ptr<const tls::TrustStore> trust;
-    co_await CollectServed(context, output, *inventory, trust);
-    const files::FileSettings settings = co_await CollectFiles(context, output, *inventory);
+    const std::string own_name = co_await CollectServed(context, output, *inventory, trust);
+    files::FileSettings settings = co_await CollectFiles(context, output, *inventory);
     for (auto& file : inventory->files) {
       file.of_list_directory = file.role == "crl" && settings.contains("ssl_crl_file") &&
                                file.path != files::AbsolutePath(settings, "ssl_crl_file");
@@ -129,10 +125,10 @@ class Collector : public sampling::Collector {
     files::FilesRead configured = co_await context.blocking.Run(std::move(read));
     Take(std::move(configured), output, *inventory);
 
-    MarkServerFile(trust.get(), *inventory);
+    MarkServerFiles(trust.get(), *inventory);
     co_await JudgeClients(context, settings, output, *inventory);
 
-    if (!context.server.endpoint && !pooled) inventory->served_matches_file = ServedMatches(*inventory);
+    if (!context.server.endpoint && !pooled) Compare(settings, own_name, *inventory);
     for (auto& file : inventory->files) {
       if (file.content.truncated) output.incomplete.push_back({"file_contents", "too_many_certificates"});
       file.content.decoded = nullptr;
@@ -184,14 +180,25 @@ class Collector : public sampling::Collector {
     }
   }
 
-  static asio::awaitable<void> CollectServed(sampling::Context& context, sampling::Output& output,
-                                             CertificateInventory& inventory,
-                                             std::shared_ptr<const tls::TrustStore>& trust) {
+  static void Compare(const files::FileSettings& settings, const std::string& own_name,
+                      CertificateInventory& inventory) {
+    if (inventory.hosts && inventory.hosts->in_use()) {
+      CompareNames(own_name, inventory);
+    } else if (inventory.hosts || !files::IsOn(settings, "ssl_sni")) {
+      inventory.served_matches_file = ServedMatches(inventory);
+    }
+  }
+
+  // Returns the name that the server's own handshake asks for, or tls::kWithoutSni.
+  static asio::awaitable<std::string> CollectServed(sampling::Context& context, sampling::Output& output,
+                                                    CertificateInventory& inventory,
+                                                    std::shared_ptr<const tls::TrustStore>& trust) {
+    std::string own_name(tls::kWithoutSni);
     std::optional<wire::WireClient> client;
     std::string reason;
     try {
       client = co_await wire::MakeWireClient(context);
-      if (!client) co_return;  // over a Unix socket nothing is served
+      if (!client) co_return own_name;  // over a Unix socket nothing is served
     } catch (const Error& error) {
       reason = ToString(error.reason());
     }
@@ -200,20 +207,25 @@ class Collector : public sampling::Collector {
       const tls::Chain& chain = look.shown.facts.chain;
       inventory.served = FactsOf(chain);
       if (!chain.empty()) inventory.served_path = PathOf(chain, client->trust.get());
+      if (client->more_names) output.incomplete.push_back({"names", "too_many"});
       TakeNames(*client, look.names, output, inventory);
+      const std::string& asked_for = client->places[look.place].target.host;
+      if (tls::SendsSni(asked_for)) own_name = asked_for;
       trust = client->trust;
       if (inventory.served.empty()) reason = WhyNothingIsServed(look);
     }
     if (!reason.empty()) output.incomplete.push_back({"served", reason});
+    co_return own_name;
   }
 
-  // Which certificates of ssl_cert_file clients will need, once it is served.
-  static void MarkServerFile(const tls::TrustStore* trust, CertificateInventory& inventory) {
-    const auto file = std::ranges::find(inventory.files, "server", &tls::FileReport::role);
-    if (file == inventory.files.end() || !file->content.decoded) return;
-    auto& certificates = file->content.certificates;
-    const tls::ServedPath path = PathOf(file->content.decoded->certificates, trust);
-    for (std::size_t i = 0; i < certificates.size(); ++i) certificates[i].needed = path.needed[i];
+  // Which certificates of the server's files clients will need, once they are served.
+  static void MarkServerFiles(const tls::TrustStore* trust, CertificateInventory& inventory) {
+    for (tls::FileReport& file : inventory.files) {
+      if (file.role != "server" || !file.content.decoded) continue;
+      auto& certificates = file.content.certificates;
+      const tls::ServedPath path = PathOf(file.content.decoded->certificates, trust);
+      for (std::size_t i = 0; i < certificates.size(); ++i) certificates[i].needed = path.needed[i];
+    }
   }
 
   // The configuration may name a file that is the server's: it is the server's then.
@@ -264,12 +276,13 @@ class Collector : public sampling::Collector {
       const bool own_socket = context.peer && !context.peer->address && !answers.behind_pooler;
       std::string elsewhere;
       if (via == ReadVia::kLocal || (via == ReadVia::kAuto && own_socket)) {
-        elsewhere = co_await CollectHere(context, answers, output, inventory);
+        elsewhere = co_await CollectHere(context, answers, settings, output, inventory);
         if (elsewhere.empty()) co_return settings;
       }
       if (via != ReadVia::kLocal && answers.access.certificate_files) {
-        co_await CollectOverSql(context, answers, output, inventory);
+        co_await CollectOverSql(context, answers, settings, output, inventory);
       } else {
+        if (files::IsOn(settings, "ssl_sni")) output.incomplete.push_back({"host_files", "not_read"});
         const std::string denied(ToString(FailureReason::kInsufficientPrivilege));
         output.incomplete.push_back({"files", elsewhere.empty() ? denied : elsewhere});
         // Settings, pg_hba.conf and a server without TLS can be judged without them.
@@ -286,29 +299,35 @@ class Collector : public sampling::Collector {
     std::string problem;
     files::FilesRead files;
     files::StartJudgement start;
+    std::optional<tls::HostsFile> hosts;  // while ssl_sni is on
   };
 
   // Returns why the files of this machine are not the server's.
   static asio::awaitable<std::string> CollectHere(sampling::Context& context, const files::StartAnswers& answers,
-                                                  sampling::Output& output, CertificateInventory& inventory) {
+                                                  files::FileSettings& settings, sampling::Output& output,
+                                                  CertificateInventory& inventory) {
     const files::ServerTraits traits = {files::Setting(answers.current, "data_directory"),
                                         files::Setting(answers.current, "port"), answers.start_time,
                                         context.peer ? context.peer->listener_pid : std::optional<pid_t>()};
     std::function<SeenHere()> read = [answers, traits, version = context.session->server_version()] {
       const files::ServerPlace place = files::ServerPlace::Find(traits);
-      if (!place.problem().empty()) return SeenHere{place.problem(), {}, {}};
-      return SeenHere{"", files::ReadServerFiles(answers.current, place),
-                      files::JudgeStartHere(answers, place, version)};
+      if (!place.problem().empty()) return SeenHere{place.problem(), {}, {}, {}};
+      SeenHere seen = {"", files::ReadServerFiles(answers.current, place),
+                       files::JudgeStartHere(answers, place, version), files::ReadHostsHere(answers.current, place)};
+      if (seen.hosts) files::AddHostFiles(*seen.hosts, answers.current, place, seen.files);
+      return seen;
     };
     SeenHere seen = co_await context.blocking.Run(std::move(read));
     if (!seen.problem.empty()) co_return seen.problem;
     Take(std::move(seen.files), output, inventory);
     Conclude(answers, std::move(seen.start), output, inventory);
+    if (seen.hosts) UseHosts(*seen.hosts, settings, inventory, output);
     co_return "";
   }
 
   static asio::awaitable<void> CollectOverSql(sampling::Context& context, const files::StartAnswers& answers,
-                                              sampling::Output& output, CertificateInventory& inventory) {
+                                              files::FileSettings& settings, sampling::Output& output,
+                                              CertificateInventory& inventory) {
     db::Session& session = *context.session;
     const int version = session.server_version();
     const db::Statement files = answers.access.whole
@@ -325,8 +344,18 @@ class Collector : public sampling::Collector {
                                    std::string(row.Text(0, row.Column("problem")).value_or("")), "", false};
       }
     }
+    std::optional<tls::HostsFile> hosts;
+    if (files::IsOn(settings, "ssl_sni") && answers.access.hosts_lines) {
+      const db::Result lines = co_await session.Query(files::HostsStatement(version), {}, context.deadline);
+      hosts = files::ReadHosts(lines);
+    }
     Take(ReadFiles(rows), output, inventory);
     Conclude(answers, files::JudgeStartOf(answers, rows, key, version), output, inventory);
+    if (hosts) {
+      UseHosts(*hosts, settings, inventory, output);
+    } else if (files::IsOn(settings, "ssl_sni")) {
+      output.incomplete.push_back({"host_files", "not_read"});
+    }
   }
 };
 

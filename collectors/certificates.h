@@ -5,7 +5,10 @@
 // (read_via: local, or a Unix socket), else through tls_exporter.certificate_files() of deploy/sql/monitoring_role.sql;
 // a path in a setting of another machine is never opened here. Files of the configuration are this machine's.
 //
-// Parts that may be incomplete: `served` (no connection, no handshake), `files` (no session, settings not visible,
+// With pg_hosts.conf (PostgreSQL 19) the server's files are those of its entries: host_certificates.h.
+//
+// Parts that may be incomplete: `served` (no connection, no handshake), `names` (the same for another name),
+// `host_files` (pg_hosts.conf not read, or with errors), `files` (no session, settings not visible,
 // function not installed, a directory of files that cannot be listed), `private_key` (where it is to be read here: not
 // all of it may be seen), `file_contents` (more certificates in a file than are read), `series` (more of them than
 // max_series), `next_start_…` (what is not known of the next start: by file, the settings, pg_hba.conf).

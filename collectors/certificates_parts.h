@@ -2,6 +2,7 @@
 #pragma once
 
 #include "collectors/next_start_parts.h"
+#include "collectors/settings_parts.h"
 #include "exporter/sampling/part.h"
 
 namespace pgtls::collectors {
@@ -29,6 +30,13 @@ inline constexpr sampling::Remedy kNamesRemedies[] = {
      "The TLS handshake for this name failed. `openssl s_client -starttls postgres -servername NAME -connect "
      "HOST:PORT` shows why. If the server does not have the name, add an entry for it to pg_hosts.conf (or a route to "
      "the proxy), or remove it from endpoint_names."},
+    {"too_many",
+     "pg_hosts.conf and endpoint_names have more names than are tried: those of endpoint_names, then the first ones of "
+     "pg_hosts.conf. Name the most important ones in endpoint_names."},
+};
+inline constexpr sampling::Remedy kHostFilesRemedies[] = {
+    {"not_read", sampling::kRunRoleFile},
+    {"malformed", kCorrectHostsFile},
 };
 inline constexpr sampling::Remedy kFilesRemedies[] = {
     {"connection",
@@ -95,6 +103,9 @@ inline constexpr sampling::Remedy kClientCertificatesRemedies[] = {
      "A list in ssl_crl_dir is broken or closed to the server, and another one of its issuer follows. Whether that one "
      "counts depends on the server's version of OpenSSL: 3.0 stops at the broken one, 3.5 goes on. Repair or remove "
      "the broken one."},
+    {"sni",
+     "Nothing is wrong: with ssl_sni on, each entry of pg_hosts.conf has a CA file of its own instead of ssl_ca_file. "
+     "When its certificates expire is checked; which client certificates they admit is not."},
     {"no_crl", "Put the revocation lists of these authorities into ssl_crl_file, or reset it."},
     {"too_many_certificates",
      "ssl_ca_file holds more certificates than are read of one file, and cannot be split: remove from it the "
@@ -106,6 +117,7 @@ inline constexpr sampling::DeclaredPart kCertificatesParts[] = {
     {"served", "the certificate that the server presents", kServedRemedies},
     {"names", "the certificate that the server presents for another name", kNamesRemedies},
     {"files", "the server's certificate files", kFilesRemedies},
+    {"host_files", "the certificate files of pg_hosts.conf", kHostFilesRemedies},
     {"private_key", "the server's private key file", kStartFileRemedies},
     {"series", "every certificate on the page of metrics", kSeriesRemedies},
     {"file_contents", "all certificates of a large file", kFileContentsRemedies},

@@ -328,6 +328,7 @@ class Collector : public sampling::Collector {
     }
     if (client->root == tls::RootCertificate::kUnusable) output.incomplete.push_back({"sslrootcert", "unreadable"});
     if (!client->root_problem.empty()) output.incomplete.push_back({"sslrootcert", client->root_problem});
+    if (client->more_names) output.incomplete.push_back({"names", "too_many"});
     wire::WireLook look = co_await wire::LookAt(*client, wire::Share(context.deadline, 2));
     const bool due = IsDue(context, *client, look);
     names_ = co_await wire::LookAtNames(*client, look, due ? nullptr : &names_, wire::Share(context.deadline, 2));

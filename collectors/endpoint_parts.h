@@ -13,8 +13,12 @@ inline constexpr sampling::Remedy kNoAnswerRemedies[] = {
 };
 inline constexpr sampling::Remedy kNoNameAnswerRemedies[] = {
     {"no_answer",
-     "Check the server log, and the proxy's if one answers at this address: for one of the names in endpoint_names the "
-     "handshake had no answer in time. Raise collectors.endpoint.timeout if there are many names on a slow path."},
+     "Check the server log, and the proxy's if one answers at this address: for one of the names in endpoint_names or "
+     "pg_hosts.conf the handshake had no answer in time. Raise collectors.endpoint.timeout if there are many names on "
+     "a slow path."},
+    {"too_many",
+     "pg_hosts.conf and endpoint_names have more names than are tried: those of endpoint_names, then the first ones of "
+     "pg_hosts.conf. Name the most important ones in endpoint_names."},
 };
 inline constexpr sampling::Remedy kRootRemedies[] = {
     {"missing",

@@ -11,6 +11,7 @@
 #include "collectors/settings_parts.h"
 #include "exporter/base/error.h"
 #include "exporter/base/text.h"
+#include "exporter/files/hosts_rows.h"
 #include "exporter/postgres/driver.h"
 #include "exporter/postgres/trusted_functions.h"
 #include "exporter/postgres/versioned_sql.h"
@@ -40,6 +41,7 @@ SELECT pg_catalog.current_setting('server_version') AS server_version,
        pg_catalog.pg_has_role(current_user, 'pg_read_all_settings', 'USAGE') AS sees_settings,
        pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_stats,
        EXISTS (SELECT FROM ()" PGTLS_TRUSTED_FUNCTIONS_SQL R"() ours WHERE proname = 'file_settings') AS has_function,
+       EXISTS (SELECT FROM ()" PGTLS_TRUSTED_FUNCTIONS_SQL R"() ours WHERE proname = 'hosts_lines') AS has_hosts,
        pg_catalog.has_table_privilege('pg_catalog.pg_file_settings', 'SELECT')
          AND pg_catalog.has_function_privilege('pg_catalog.pg_show_all_file_settings()', 'EXECUTE') AS sees_files
 )"}};
@@ -110,19 +112,21 @@ struct Access {
   bool sees_settings = false;
   bool sees_stats = false;
   bool has_function = false;
+  bool has_hosts = false;  // and the server knows pg_hosts.conf
   bool sees_files = false;
   friend bool operator==(const Access&, const Access&) = default;
 };
 
-Access ReadAccess(const db::Result& row) {
+Access ReadAccess(const db::Result& row, int version) {
   const auto flag = [&](const char* column) { return row.RequireBool(0, row.Column(column)); };
-  return {flag("sees_settings"), flag("sees_stats"), flag("has_function"), flag("sees_files")};
+  return {flag("sees_settings"), flag("sees_stats"), flag("has_function"),
+          version >= files::kFirstVersionWithHosts && flag("has_hosts"), flag("sees_files")};
 }
 
 void ReadGeneral(const db::Result& row, ServerSettings& settings) {
   settings.server_version = row.RequireText(0, row.Column("server_version"));
   settings.load_time = row.RequireDouble(0, row.Column("load_time"));
-  settings.complete = ReadAccess(row).sees_settings;
+  settings.complete = ReadAccess(row, settings.version_number).sees_settings;
 }
 
 // Settings that a line of a file decides, or would: not those of the command line, which win over files.
@@ -207,6 +211,14 @@ void ReadWalReceiver(const db::Result& rows, ServerSettings& settings) {
                            std::string(rows.Text(0, rows.Column("sslmode")).value_or(""))};
 }
 
+// The first error, for a reader.
+std::optional<sampling::IncompletePart> WhyHostsIncomplete(const tls::HostsFile& hosts) {
+  if (hosts.errors.empty() && !hosts.truncated) return std::nullopt;
+  if (hosts.errors.empty()) return sampling::IncompletePart{"hosts", "too_many_entries"};
+  const auto& [file, line, problem] = hosts.errors.front();
+  return sampling::IncompletePart{"hosts", "malformed", Printable(fmt::format("{}:{}: {}", file, line, problem))};
+}
+
 // ---- Render
 
 void Render(const ServerSettings& settings, Sink& sink) {
@@ -237,6 +249,7 @@ std::vector<db::Request> RequestsFor(const Access& access, int version) {
   }
   if (access.sees_stats)
     requests.push_back({postgres::StatementFor("settings_wal_receiver", kWalReceiverSql, version), {}});
+  if (access.has_hosts) requests.push_back({files::HostsStatement(version), {}});
   return requests;
 }
 
@@ -259,8 +272,10 @@ class Collector : public sampling::Collector {
     }
     auto settings = std::make_shared<ServerSettings>();
     settings->version_number = version;
-    output.incomplete = Read(rows, *settings);
+    std::optional<tls::HostsFile> hosts;
+    output.incomplete = Read(rows, *settings, hosts);
     Render(*settings, output.sink);
+    if (hosts) output.facts.Publish(std::make_shared<const tls::HostsFile>(*std::move(hosts)));
     output.facts.Publish(std::shared_ptr<const ServerSettings>(std::move(settings)));
   }
 
@@ -273,7 +288,7 @@ class Collector : public sampling::Collector {
     requests.insert(requests.begin(), {postgres::StatementFor("settings_access", kAccessSql, version), {}});
     std::vector<db::Answer> answers = co_await session.QueryAll(std::move(requests), deadline);
     Rows rows = {db::Take(std::move(answers.front())), {}, {}};
-    rows.access = ReadAccess(rows.access_row);
+    rows.access = ReadAccess(rows.access_row, version);
     answers.erase(answers.begin());
     if (access_ != rows.access) {
       std::vector<db::Request> allowed = RequestsFor(rows.access, version);
@@ -292,8 +307,9 @@ class Collector : public sampling::Collector {
     return digester.Finish();
   }
 
-  // What the role may not see comes back.
-  static std::vector<sampling::IncompletePart> Read(const Rows& rows, ServerSettings& settings) {
+  // What the role may not see comes back. `hosts` stays empty where ssl_sni is off.
+  static std::vector<sampling::IncompletePart> Read(const Rows& rows, ServerSettings& settings,
+                                                    std::optional<tls::HostsFile>& hosts) {
     const std::string denied(ToString(FailureReason::kInsufficientPrivilege));
     std::vector<sampling::IncompletePart> incomplete;
     ReadGeneral(rows.access_row, settings);
@@ -310,6 +326,13 @@ class Collector : public sampling::Collector {
     } else {
       incomplete.push_back({"wal_receiver", denied});
     }
+    if (settings.Get("ssl_sni") != "on") return incomplete;
+    if (!rows.access.has_hosts) {
+      incomplete.push_back({"hosts", denied});
+      return incomplete;
+    }
+    hosts = files::ReadHosts(*next++);
+    if (auto why = WhyHostsIncomplete(*hosts)) incomplete.push_back(*std::move(why));
     return incomplete;
   }
 

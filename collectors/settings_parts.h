@@ -15,10 +15,22 @@ inline constexpr sampling::Remedy kWalReceiverRemedies[] = {
     {"insufficient_privilege", "GRANT pg_read_all_stats TO tls_exporter; (the role that the exporter logs in as)"},
 };
 
+inline constexpr std::string_view kCorrectHostsFile =
+    "Correct the file and line that are named, then SELECT pg_reload_conf(); PostgreSQL refuses pg_hosts.conf as a "
+    "whole for one error: a reload keeps what was loaded before, and a start fails. The other lines were read.";
+inline constexpr sampling::Remedy kHostsRemedies[] = {
+    {"insufficient_privilege", sampling::kRunRoleFile},
+    {"malformed", kCorrectHostsFile},
+    {"too_many_entries",
+     "pg_hosts.conf lists more names than are read. The certificates of the first ones are checked; name others in "
+     "endpoint_names."},
+};
+
 inline constexpr sampling::DeclaredPart kSettingsParts[] = {
     {"settings", "settings that name files or restrict TLS", kSettingsRemedies},
     {"configuration_files", "what the configuration files say", kConfigurationFilesRemedies},
     {"wal_receiver", "the connection to the upstream server", kWalReceiverRemedies},
+    {"hosts", "the host names in pg_hosts.conf", kHostsRemedies},
     sampling::kConfigurationInForcePart,
 };
 

@@ -194,9 +194,143 @@ $$;
 REVOKE ALL ON FUNCTION tls_exporter.hba_files() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tls_exporter.hba_files() TO tls_exporter;
 
+-- ---- pg_hosts.conf (settings collector, PostgreSQL 19)
+
+-- The lines of pg_hosts.conf and of the files that it includes, while ssl_sni is on: the first four fields (host names, and the paths of
+-- certificate, key and CA). The passphrase command may hold a passphrase: each field after the fourth is replaced by a mark that
+-- shows only whether it is valid. `certificate` and `ca` are the paths of an entry, for certificate_files(). `list`: of a file that "@file" includes, which holds host names. `problem`: why a file has no lines; one with a
+-- PEM block is not shown. Lines are handled as encode(…, 'escape') writes bytes.
+DROP FUNCTION IF EXISTS tls_exporter.hosts_lines();
+CREATE FUNCTION tls_exporter.hosts_lines(OUT path text, OUT line_number integer, OUT line bytea, OUT list boolean, OUT problem text,
+                                         OUT certificate bytea, OUT ca bytea)
+  RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  word constant text := '(?:[^ \t\r,#"]|"[^"]*(?:"|$))+';
+  field constant text := '(' || word || '(?:,[ \t\r,]*' || word || ')*)|#.*';
+  boolean_word constant text := '^"?(t|tr|tru|true|f|fa|fal|fals|false|y|ye|yes|n|no|on|of|off|0|1)"?$';
+  paths text[] := ARRAY[current_setting('hosts_file', true)];
+  lists boolean[] := ARRAY[false];
+  optional boolean[] := ARRAY[true];
+  i integer := 0;
+  rows_left integer := 10000;
+  content bytea;
+  physical text;
+  number bigint;
+  logical text;
+  fields text[];
+  target text;
+  entry text;
+BEGIN
+  IF current_setting('ssl_sni', true) IS DISTINCT FROM 'on' OR paths[1] IS NULL THEN
+    RETURN;
+  END IF;
+  WHILE i < cardinality(paths) LOOP
+    i := i + 1;
+    path := paths[i];
+    list := lists[i];
+    line_number := 0;
+    line := NULL;
+    problem := NULL;
+    certificate := NULL;
+    ca := NULL;
+    content := NULL;
+    IF i > 100 THEN
+      RETURN;
+    END IF;
+    BEGIN
+      IF path = ANY (paths[1:i - 1]) AND NOT list THEN
+        problem := 'included_twice';
+      ELSE
+        content := CASE WHEN (pg_stat_file(path, true)).size = 0 THEN ''::bytea ELSE pg_read_binary_file(path, 0, 1048576, true) END;
+        problem := CASE WHEN content IS NULL AND NOT optional[i] THEN 'missing'
+                        WHEN octet_length(content) = 1048576 THEN 'too_large'
+                        WHEN position('-----BEGIN ' IN encode(content, 'escape')) > 0 THEN 'unreadable' END;
+      END IF;
+    EXCEPTION WHEN OTHERS THEN
+      problem := CASE WHEN SQLSTATE = '42501' THEN 'permission_denied' ELSE 'unreadable' END;
+    END;
+    IF problem IS NOT NULL THEN
+      RETURN NEXT;
+    END IF;
+    CONTINUE WHEN problem IS NOT NULL OR content IS NULL;
+    logical := NULL;
+    FOR physical, number IN
+      SELECT rtrim(t.line, E'\r'), t.n
+      FROM string_to_table(replace(encode(content, 'escape'), E'\\\\', E'\\134'), E'\n') WITH ORDINALITY AS t(line, n)
+    LOOP
+      IF logical IS NULL THEN
+        logical := '';
+        line_number := number;
+      END IF;
+      IF right(physical, 4) = E'\\134' THEN
+        logical := logical || left(physical, -4);
+        CONTINUE;
+      END IF;
+      logical := logical || physical;
+      fields := ARRAY(SELECT m[1] FROM regexp_matches(logical, field, 'g') WITH ORDINALITY AS x(m, n) WHERE m[1] IS NOT NULL ORDER BY n);
+      logical := NULL;
+      CONTINUE WHEN cardinality(fields) = 0;
+      rows_left := rows_left - 1;
+      IF rows_left < 0 THEN
+        RETURN;
+      END IF;
+      IF NOT list AND cardinality(fields) = 2 AND replace(fields[1], '"', '') IN ('include', 'include_if_exists', 'include_dir') THEN
+        target := convert_from(decode(replace(fields[2], '"', ''), 'escape'), getdatabaseencoding());
+        target := CASE WHEN target LIKE '/%' THEN target ELSE regexp_replace(path, '[^/]*$', '') || target END;
+        IF replace(fields[1], '"', '') = 'include_dir' THEN
+          BEGIN
+            FOR entry IN SELECT e FROM pg_ls_dir(target, false, false) e WHERE e LIKE '%.conf' AND e NOT LIKE '.%' ORDER BY e COLLATE "C" LOOP
+              paths := paths || (target || '/' || entry);
+              lists := lists || false;
+              optional := optional || false;
+            END LOOP;
+          EXCEPTION WHEN OTHERS THEN  -- reading it as a file reports it
+            paths := paths || target;
+            lists := lists || false;
+            optional := optional || false;
+          END;
+        ELSE
+          paths := paths || target;
+          lists := lists || false;
+          optional := optional || (replace(fields[1], '"', '') = 'include_if_exists');
+        END IF;
+      ELSE
+        FOR entry IN SELECT m[1] FROM regexp_matches(array_to_string(fields, ','), '(' || word || ')', 'g') AS x(m) WHERE m[1] LIKE '@_%' LOOP
+          target := convert_from(decode(replace(substr(entry, 2), '"', ''), 'escape'), getdatabaseencoding());
+          target := CASE WHEN target LIKE '/%' THEN target ELSE regexp_replace(path, '[^/]*$', '') || target END;
+          IF NOT EXISTS (SELECT FROM unnest(paths, lists) AS x(p, l) WHERE p = target AND l) THEN
+            paths := paths || target;
+            lists := lists || true;
+            optional := optional || false;
+          END IF;
+        END LOOP;
+      END IF;
+      certificate := NULL;
+      ca := NULL;
+      IF NOT list THEN
+        IF cardinality(fields) >= 3 THEN
+          certificate := decode(replace(fields[2], '"', ''), 'escape');
+          ca := decode(replace(fields[4], '"', ''), 'escape');
+        END IF;
+        SELECT array_agg(CASE WHEN n <= 4 THEN f
+                              WHEN regexp_replace(f, '"[^"]*("|$)', '', 'g') LIKE '%,%' THEN '-,-'
+                              WHEN n = 6 AND f ~* boolean_word THEN f
+                              ELSE '-' END ORDER BY n) INTO fields
+        FROM unnest(fields[1:7]) WITH ORDINALITY AS x(f, n);
+      END IF;
+      line := decode(array_to_string(fields, ' '), 'escape');
+      RETURN NEXT;
+    END LOOP;
+  END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION tls_exporter.hosts_lines() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tls_exporter.hosts_lines() TO tls_exporter;
+
 -- ---- Certificate files (certificates collector)
 
--- The certificates and revocation lists in ssl_cert_file, ssl_ca_file, ssl_crl_file and ssl_crl_dir, as PEM text: only blocks of these kinds
+-- The certificates and revocation lists in ssl_cert_file, ssl_ca_file, ssl_crl_file and ssl_crl_dir, and in the files of pg_hosts.conf, as PEM text: only blocks of these kinds
 -- are returned, and no block can contain another, so a private key in such a file (or a setting that names a key file) is not returned.
 -- `problem` is null, or why the file could not be read. A row of the role crl_dir is ssl_crl_dir itself if it could not be listed. `whole`:
 -- OpenSSL finds the same in `data` as in the file; what is missing is text, or a key that is skipped in a file of certificates.
@@ -230,6 +364,19 @@ BEGIN
                              WHEN '42809' THEN 'missing'  -- no directory
                              ELSE 'unreadable' END;
     RETURN NEXT;
+  END;
+  BEGIN
+    FOR role, path IN
+      SELECT DISTINCT r.role, convert_from(r.name, getdatabaseencoding())
+      FROM tls_exporter.hosts_lines() h CROSS JOIN LATERAL (VALUES ('server', h.certificate), ('ca', h.ca)) AS r(role, name)
+      WHERE r.name IS NOT NULL
+      ORDER BY 1, 2 LIMIT 200
+    LOOP
+      roles := roles || role;
+      paths := paths || path;
+    END LOOP;
+  EXCEPTION WHEN OTHERS THEN
+    NULL;  -- a path that is no text here: the exporter reports the entries without a file
   END;
   FOR i IN 1 .. cardinality(paths) LOOP
     CONTINUE WHEN paths[i] = '' OR paths[i] = ANY (paths[1:i - 1]) AND roles[i] = 'crl';

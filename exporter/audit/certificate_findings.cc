@@ -144,17 +144,30 @@ std::string ReloadRemedy(const tls::CertificateInventory& inventory) {
   return remedy;
 }
 
-void AddNotInForce(const tls::CertificateInventory& inventory, Findings& findings) {
-  std::vector<std::string> lines = {Printable("served: " + Identity(inventory.served.front()))};
-  for (const auto& file : inventory.files) {
-    if (file.role != "server" || file.content.certificates.empty()) continue;
-    lines.push_back(Printable(file.path + ": " + Identity(file.content.certificates.front().facts)));
+// `served`: what clients get, the server's certificate first. `files`: those of which it is none.
+void AddNotInForce(const std::string& title, const CertificateFacts& served,
+                   const std::vector<const tls::FileReport*>& files, const tls::CertificateInventory& inventory,
+                   Findings& findings) {
+  std::vector<std::string> lines = {Printable("served: " + Identity(served))};
+  for (const tls::FileReport* file : files) {
+    if (file->content.certificates.empty()) continue;
+    lines.push_back(Printable(file->path + ": " + Identity(file->content.certificates.front().facts)));
   }
-  findings.push_back({Severity::kWarning, "served_not_file",
-                      "The served certificate is not the one in the server's file", std::move(lines),
+  findings.push_back({Severity::kWarning, "served_not_file", title, std::move(lines),
                       "The file was replaced and not reloaded, or the reload was refused: the old certificate stays in "
                       "use until it expires, and the next restart may fail.",
                       ReloadRemedy(inventory)});
+}
+
+// The certificate file for this name; without pg_hosts.conf all that the server has.
+std::vector<const tls::FileReport*> FilesFor(const tls::CertificateInventory& inventory, std::string_view host) {
+  const bool has_hosts = inventory.hosts && inventory.hosts->in_use();
+  const tls::HostEntry* const entry = has_hosts ? inventory.hosts->EntryFor(host) : nullptr;
+  std::vector<const tls::FileReport*> files;
+  for (const tls::FileReport& file : inventory.files) {
+    if (file.role == "server" && (entry == nullptr || file.path == entry->certificate)) files.push_back(&file);
+  }
+  return files;
 }
 
 // No client's verification depends on it: its expiry has no effect, but some software does not find another path.
@@ -197,7 +210,11 @@ void AddServed(const tls::CertificateInventory& inventory, sys_seconds now, Find
                        "remove it, if no client needs it), then SELECT pg_reload_conf();"};
   AddChain(inventory.served, inventory.served_path, {"served", true, "The server's certificate", "certificate"}, chain,
            now, findings);
-  if (inventory.served_matches_file == false && !inventory.served.empty()) AddNotInForce(inventory, findings);
+  if (inventory.served_matches_file != false || inventory.served.empty()) return;
+  std::vector<const tls::FileReport*> files = FilesFor(inventory, "");
+  std::erase_if(files, [&](const tls::FileReport* file) { return IsServed(inventory, *file) != false; });
+  AddNotInForce("The served certificate is not the one in the server's file", inventory.served.front(), files,
+                inventory, findings);
 }
 
 // What clients of the other names get.
@@ -215,6 +232,9 @@ void AddServedNames(const tls::CertificateInventory& inventory, sys_seconds now,
                          "the name's entry in pg_hosts.conf by it (or remove it, if no client needs it), then SELECT "
                          "pg_reload_conf(); If a proxy ends TLS at this address, do so there."};
     AddChain(name.served, name.served_path, leaf, chain, now, findings);
+    if (name.matches_file != false) continue;
+    AddNotInForce(Printable("The certificate for " + clients + " is not the one in its file"), name.served.front(),
+                  FilesFor(inventory, name.host), inventory, findings);
   }
 }
 
@@ -303,9 +323,10 @@ void AddCertificates(const Evidence& evidence, Findings& findings) {
   AddServedNames(inventory, evidence.now, findings);
   for (const auto& file : inventory.files) {
     // What is served was judged there already.
-    const bool server = file.role == "server";
-    const bool same = server && !inventory.served.empty() && inventory.served_matches_file == true;
-    const bool in_force = !server || inventory.served_matches_file != false;
+    const auto is_served = IsServed(inventory, file);
+    const bool was_served = !inventory.served.empty() || !inventory.names.empty();
+    const bool same = was_served && is_served == true;
+    const bool in_force = is_served != false;
     const bool told = inventory.next_start && file.role != "extra" &&
                       std::ranges::count(inventory.next_start->failures, file.path, &tls::StartFailure::path) > 0;
     if (!same) AddFile(file, in_force, told, inventory.clients.has_value(), evidence.now, findings);

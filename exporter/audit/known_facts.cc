@@ -10,6 +10,7 @@ KnownFacts::KnownFacts(const sampling::ServerSnapshot& server, std::chrono::sys_
   hba = facts.Get<hba::Posture>();
   endpoint = facts.Get<tls::EndpointFacts>();
   certificates = facts.Get<tls::CertificateInventory>();
+  hosts = facts.Get<tls::HostsFile>();
 }
 
 }  // namespace pgtls::audit

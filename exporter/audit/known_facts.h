@@ -25,6 +25,7 @@ struct KnownFacts {
   std::shared_ptr<const hba::Posture> hba;
   std::shared_ptr<const tls::EndpointFacts> endpoint;
   std::shared_ptr<const tls::CertificateInventory> certificates;
+  std::shared_ptr<const tls::HostsFile> hosts;
 };
 
 }  // namespace pgtls::audit

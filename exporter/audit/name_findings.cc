@@ -13,6 +13,8 @@ namespace {
 
 using tls::EndpointFacts;
 
+constexpr std::size_t kMostLines = 10;
+
 // "asked for a.example", "asked for no name (no SNI)".
 std::string AskedFor(const tls::NameFacts& name) {
   return name.host == tls::kWithoutSni ? "asked for no name (no SNI)" : Printable("asked for " + name.host);
@@ -80,6 +82,39 @@ void AddVerification(const EndpointFacts& endpoint, const tls::NameFacts& name, 
        "Clients that verify cannot connect; the others cannot tell the server from an impostor.", std::move(remedy)});
 }
 
+// PostgreSQL loads all of pg_hosts.conf or nothing.
+void AddHostsErrors(const tls::HostsFile& hosts, Findings& findings) {
+  if (hosts.errors.empty()) return;
+  std::vector<std::string> lines;
+  for (const auto& [file, line, problem] : hosts.errors) {
+    lines.push_back(
+        Printable(line > 0 ? fmt::format("{}:{}: {}", file, line, problem) : fmt::format("{}: {}", file, problem)));
+    if (lines.size() == kMostLines) break;
+  }
+  findings.push_back({Severity::kCritical, "hosts_errors", "pg_hosts.conf has errors", std::move(lines),
+                      "PostgreSQL refuses the whole file: a reload keeps what was loaded before, and the next start "
+                      "fails.",
+                      "Correct these lines, then SELECT pg_reload_conf(); and check the server log."});
+}
+
+// A refusal by default may well be meant; what prefer does then is not.
+void AddUncoveredNames(const tls::HostsFile& hosts, const EndpointFacts* endpoint, Findings& findings) {
+  const bool known = hosts.errors.empty() && !hosts.truncated && hosts.in_use();
+  if (!known || hosts.EntryFor(tls::kEveryName) != nullptr) return;
+  const bool plaintext = endpoint != nullptr && endpoint->plaintext_accepted == true;
+  findings.push_back(
+      {plaintext ? Severity::kWarning : Severity::kNote,
+       "names_uncovered",
+       "Clients that ask for a name outside pg_hosts.conf are refused TLS",
+       {fmt::format("{}, and none for *",
+                    hosts.entries.size() == 1 ? "1 entry" : fmt::format("{} entries", hosts.entries.size()))},
+       fmt::format(
+           "The server answers them with the alert unrecognized_name: sslmode=require fails, and {}",
+           endpoint == nullptr ? "prefer falls back to plaintext, if pg_hba.conf admits it." : FateOfPrefer(*endpoint)),
+       "Let clients use sslmode=verify-full. To serve other names as well, add an entry for * to pg_hosts.conf, then "
+       "SELECT pg_reload_conf();"});
+}
+
 // Which names were tried, with success.
 void AddServedNames(const EndpointFacts& endpoint, Findings& findings) {
   std::vector<std::string> lines;
@@ -97,6 +132,10 @@ void AddServedNames(const EndpointFacts& endpoint, Findings& findings) {
 }  // namespace
 
 void AddNames(const Evidence& evidence, Findings& findings) {
+  if (evidence.hosts) {
+    AddHostsErrors(*evidence.hosts, findings);
+    AddUncoveredNames(*evidence.hosts, evidence.endpoint.get(), findings);
+  }
   if (!evidence.endpoint) return;
   const EndpointFacts& endpoint = *evidence.endpoint;
   AddRefusedNames(endpoint, findings);

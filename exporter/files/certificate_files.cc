@@ -11,6 +11,8 @@
 
 #include "exporter/base/error.h"
 #include "exporter/base/file.h"
+#include "exporter/files/hosts_file.h"
+#include "exporter/settings/boolean.h"
 #include "exporter/tls/server_access.h"
 
 namespace pgtls::files {
@@ -144,6 +146,29 @@ FilesRead ReadServerFiles(const FileSettings& settings, const ServerPlace& place
   const auto user = tls::ServerUserOf(Setting(settings, "data_directory"), place.postmaster());
   for (const std::string& path : lists) result.files.push_back(ReadList(path, user));
   return result;
+}
+
+std::optional<tls::HostsFile> ReadHostsHere(const FileSettings& settings, const ServerPlace& place) {
+  if (!settings::ParseBool(Setting(settings, "ssl_sni")).value_or(false)) return std::nullopt;
+  const auto holds = [&place](const std::string& path) { return place.Holds(path); };
+  return ParseHosts(ReadHostsLines(AbsolutePath(settings, "hosts_file"), holds));
+}
+
+void AddHostFiles(const tls::HostsFile& hosts, const FileSettings& settings, const ServerPlace& place,
+                  FilesRead& result) {
+  std::set<std::pair<std::string, std::string>> files;  // role, path
+  for (const tls::HostEntry& entry : hosts.entries) {
+    files.emplace("server", entry.certificate);
+    if (!entry.ca.empty()) files.emplace("ca", entry.ca);
+  }
+  for (const auto& [role, name] : files) {
+    const std::string path = name.starts_with('/') ? name : Setting(settings, "data_directory") + "/" + name;
+    if (place.Holds(path)) {
+      result.files.push_back(ReadOne(role, path));
+    } else {
+      result.incomplete.push_back({"files", "other_file_system"});
+    }
+  }
 }
 
 FilesRead ReadConfiguredFiles(const std::vector<std::string>& patterns, const std::string& pkcs12_password_file) {

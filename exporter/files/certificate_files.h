@@ -30,6 +30,12 @@ struct FilesRead {
 // The server's certificate, CA and CRL files, where the server runs on this machine. Blocks.
 FilesRead ReadServerFiles(const FileSettings& settings, const ServerPlace& place);
 
+// pg_hosts.conf on this machine; nullopt while ssl_sni is off. Blocks.
+std::optional<tls::HostsFile> ReadHostsHere(const FileSettings& settings, const ServerPlace& place);
+// The certificate and CA files of its entries. Blocks.
+void AddHostFiles(const tls::HostsFile& hosts, const FileSettings& settings, const ServerPlace& place,
+                  FilesRead& result);
+
 // Files of the configuration, by glob patterns; one that matches nothing is reported under its own name: as missing, or
 // with what a directory said. Directories, sockets, FIFOs, devices and files with nothing but keys are ignored where a
 // wildcard matches them. Blocks.

@@ -16,6 +16,7 @@ WITH ours AS ()" PGTLS_TRUSTED_FUNCTIONS_SQL R"()
 SELECT EXISTS (SELECT FROM ours WHERE proname = 'certificate_files') AS has_function,
        EXISTS (SELECT FROM ours WHERE proname = 'certificate_files' AND 'whole' = ANY (proargnames)) AS has_whole,
        EXISTS (SELECT FROM ours WHERE proname = 'private_key_file') AS has_private_key,
+       EXISTS (SELECT FROM ours WHERE proname = 'hosts_lines') AS has_hosts,
        EXISTS (SELECT FROM ours WHERE proname = 'file_settings') AS has_file_settings,
        EXISTS (SELECT FROM ours WHERE proname = 'hba_rules') AS has_hba_rules,
        pg_catalog.has_table_privilege('pg_catalog.pg_file_settings', 'SELECT')
@@ -63,12 +64,12 @@ FROM tls_exporter.hba_rules()
 
 StartAccess ReadAccess(const db::Result& row) {
   const auto flag = [&](const char* column) { return row.Bool(0, row.Column(column)).value_or(false); };
-  return {flag("has_function"), flag("has_whole"),     flag("has_private_key"), flag("has_file_settings"),
-          flag("sees_files"),   flag("has_hba_rules"), flag("sees_hba")};
+  return {flag("has_function"),      flag("has_whole"),  flag("has_private_key"), flag("has_hosts"),
+          flag("has_file_settings"), flag("sees_files"), flag("has_hba_rules"),   flag("sees_hba")};
 }
 
 // The old name of a setting, still read in files (map_old_guc_names in src/backend/utils/misc/guc.c, 18).
-std::string CurrentName(std::string name, int version) {
+std::string CurrentName(const std::string& name, int version) {
   return version >= 180000 && name == "ssl_ecdh_curve" ? "ssl_groups" : name;
 }
 

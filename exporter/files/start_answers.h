@@ -20,6 +20,7 @@ struct StartAccess {
   bool certificate_files = false;
   bool whole = false;  // certificate_files() says whether a file's content came out whole
   bool private_key = false;
+  bool hosts_lines = false;
   bool file_settings = false;
   bool file_settings_view = false;
   bool hba_rules = false;

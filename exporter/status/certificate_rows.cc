@@ -22,12 +22,12 @@ struct Entry {
   const ServerFacts* server = nullptr;
   const tls::CertificateFacts* certificate = nullptr;  // or
   const tls::ListInForce* crl = nullptr;
-  bool served = false;                        // to clients of the server's own name
-  std::vector<std::string_view> names;        // other names that it is served to
-  bool needed = false;                        // verifications depend on it
-  bool leaf = false;                          // the server's own, not an authority's
-  bool of_server_file = false;                // stands first in ssl_cert_file
-  std::vector<const tls::FileReport*> files;  // the first of them
+  bool served = false;                           // to clients of the server's own name
+  std::vector<std::string_view> names;           // other names that it is served to
+  bool needed = false;                           // verifications depend on it
+  bool leaf = false;                             // the server's own, not an authority's
+  const tls::FileReport* server_file = nullptr;  // that the server loads, and in which this stands first
+  std::vector<const tls::FileReport*> files;     // the first of them
   std::size_t more_files = 0;
 
   std::optional<std::chrono::sys_seconds> end() const { return crl ? crl->next_update : certificate->not_after; }
@@ -81,7 +81,7 @@ std::vector<Entry> EntriesOf(const ServerFacts& server) {
       entry.needed = entry.needed || needed;
       AddFile(entry, file);
       const bool first = file.role == "server" && position == 0;
-      entry.of_server_file = entry.of_server_file || first;
+      if (first) entry.server_file = &file;
       entry.leaf = entry.leaf || first || (file.role == "extra" && position == 0);
     }
   }
@@ -101,9 +101,9 @@ Level LevelOfEnd(const Entry& entry) {
   const bool only_for_clients = !entry.served && entry.names.empty() &&
                                 std::ranges::all_of(entry.files, [](const auto* file) { return file->role == "ca"; });
   if (clients && only_for_clients) severity = OfAuthority(*clients, severity);
-  const bool in_force =
-      entry.served || !entry.names.empty() || entry.server->certificates->served_matches_file != false;
-  if (!in_force && entry.of_server_file) severity = audit::BeforeLoading(severity);
+  const bool in_force = entry.served || !entry.names.empty() || entry.server_file == nullptr ||
+                        IsServed(*entry.server->certificates, *entry.server_file) != false;
+  if (!in_force) severity = audit::BeforeLoading(severity);
   return LevelOf(severity);
 }
 
@@ -156,8 +156,8 @@ void AddVerification(const Entry& entry, CertificateRow& row) {
     if (endpoint != nullptr) AddHostName(endpoint, endpoint->host, row);
   } else if (!entry.names.empty()) {
     AddChain(endpoint, FactsOfName(endpoint, entry.names.front()), row);
-  } else if (entry.of_server_file) {
-    const auto& matches = entry.server->certificates->served_matches_file;
+  } else if (entry.server_file != nullptr) {
+    const auto matches = IsServed(*entry.server->certificates, *entry.server_file);
     row.flags.push_back(matches == false ? Remark{Level::kWarning, "not served"}
                                          : Remark{Level::kUnknown, "not known to be served"});
   }

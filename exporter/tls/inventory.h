@@ -7,6 +7,7 @@
 
 #include "exporter/tls/certificate_file.h"
 #include "exporter/tls/client_authorities.h"
+#include "exporter/tls/hosts_file.h"
 #include "exporter/tls/next_start.h"
 #include "exporter/tls/served_path.h"
 #include "exporter/tls/x509.h"
@@ -23,6 +24,8 @@ struct FileReport {
   // Can the server read the file? False with problem permission_denied or missing: it cannot. Absent: not known, or not
   // the server's.
   std::optional<bool> server_may_read = std::nullopt;
+  // Of a certificate file in pg_hosts.conf: do those who ask for its names get it? Absent: not known. See IsServed().
+  std::optional<bool> is_served = std::nullopt;
   bool of_list_directory = false;  // role "crl": ssl_crl_dir, or a file in it. No start and no reload reads them
 };
 
@@ -40,12 +43,14 @@ struct ServedName {
   std::string host;                      // kWithoutSni: to those that ask for none
   std::vector<CertificateFacts> served;  // never empty
   std::optional<ServedPath> served_path;
+  std::optional<bool> matches_file = std::nullopt;  // of the entry in pg_hosts.conf; absent: not known
 };
 
 struct CertificateInventory {
   std::vector<CertificateFacts> served;  // the server's first; empty: none seen
   std::optional<ServedPath> served_path;
-  std::vector<ServedName> names;  // other names than the server's own
+  std::vector<ServedName> names;   // other names than the server's own
+  std::optional<HostsFile> hosts;  // with absolute paths; absent: ssl_sni is off, or the file is not known
   std::vector<FileReport> files;
   std::optional<KeyReport> key;
   std::optional<bool> served_matches_file;
@@ -54,5 +59,11 @@ struct CertificateInventory {
   std::optional<ClientTrust> clients;   // absent: no client certificate is verified, or not known
   std::vector<ListInForce> lists;  // of the server's settings and of the configuration, one for each path and issuer
 };
+
+// Is what the file holds what clients get? Absent: not known, or the file is not for that.
+inline std::optional<bool> IsServed(const CertificateInventory& inventory, const FileReport& file) {
+  if (file.role != "server") return std::nullopt;
+  return inventory.hosts && inventory.hosts->in_use() ? file.is_served : inventory.served_matches_file;
+}
 
 }  // namespace pgtls::tls

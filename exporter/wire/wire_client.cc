@@ -8,19 +8,23 @@
 #include <algorithm>
 #include <asio.hpp>
 #include <cstdlib>
+#include <set>
 #include <utility>
 
 #include "exporter/base/error.h"
 #include "exporter/base/file.h"
+#include "exporter/base/host_port.h"
 #include "exporter/base/resolve.h"
 #include "exporter/base/text.h"
 #include "exporter/db/pq_handle.h"
+#include "exporter/tls/hosts_file.h"
 #include "exporter/tls/openssl.h"
 
 namespace pgtls::wire {
 namespace {
 
-using asio::ip::tcp;
+// Each costs a handshake, and all of them one half of a collection's time.
+constexpr std::size_t kMostNames = 64;
 
 // A host and port of which the address may not be known yet.
 struct Wanted {
@@ -201,6 +205,22 @@ asio::awaitable<void> ShowMore(const WireClient& client, const tls::WireTarget& 
   if (failed && second.handshake == tls::Handshake::kFinished) look.shown = second;
 }
 
+// The names of the configuration and, as far as they were read, of pg_hosts.conf.
+void FindNames(const sampling::Context& context, WireClient& client) {
+  client.names = context.server.endpoint_names;
+  const auto hosts = context.facts().Get<tls::HostsFile>();
+  const std::vector<tls::HostEntry> entries = hosts ? hosts->entries : std::vector<tls::HostEntry>();
+  std::set<std::string> known;
+  for (const std::string& name : client.names) known.insert(Lower(name));
+  for (const tls::HostEntry& entry : entries) {
+    if (!IsHostName(entry.host) || !known.insert(Lower(entry.host)).second) continue;
+    client.more_names = client.names.size() == kMostNames;
+    if (client.more_names) break;
+    client.names.push_back(entry.host);
+  }
+  if (!client.names.empty() || !entries.empty()) client.names.emplace_back(tls::kWithoutSni);
+}
+
 bool OffersTls(const WireClient& client, const Handshakes& look) {
   return look.answer == tls::Answer::kYes || (client.direct && look.shown.handshake);
 }
@@ -209,9 +229,9 @@ bool OffersTls(const WireClient& client, const Handshakes& look) {
 std::vector<std::string> NamesAt(const WireClient& client, const tls::WireTarget& target) {
   std::vector<std::string> names;
   for (const std::string& name : client.names) {
-    if (Lower(name) != Lower(target.host)) names.push_back(name);
+    const bool is_own = name == tls::kWithoutSni ? !tls::SendsSni(target.host) : Lower(name) == Lower(target.host);
+    if (!is_own) names.push_back(name);
   }
-  if (!names.empty() && tls::SendsSni(target.host)) names.emplace_back(tls::kWithoutSni);
   return names;
 }
 
@@ -247,7 +267,7 @@ asio::awaitable<std::optional<WireClient>> MakeWireClient(sampling::Context& con
   };
   WireClient client = co_await context.blocking.Run(std::move(load));
   client.places = std::move(places);
-  client.names = context.server.endpoint_names;
+  FindNames(context, client);
   client.elsewhere = context.server.endpoint.has_value();
   client.user = context.peer ? context.peer->user : context.target.option("user");
   client.database = context.peer ? context.peer->database : context.target.option("dbname");

@@ -23,7 +23,8 @@ struct WireClient {
     std::string host;  // what the certificate must name; empty: only an address is known (hostaddr)
   };
   std::vector<Place> places;       // to be tried in this order; never empty
-  std::vector<std::string> names;  // of hosts, for SNI, besides `places`
+  std::vector<std::string> names;  // of hosts, for SNI, besides `places`; tls::kWithoutSni: for none
+  bool more_names = false;         // than are tried
   bool elsewhere = false;          // `endpoint:` is configured: maybe another machine than SQL's
   std::string user;
   std::string database;

@@ -130,6 +130,22 @@ local of = p.of;
         height=6,
       ),
       p.table(
+        'Host names in pg_hosts.conf',
+        'The certificate file of each name (PostgreSQL 19), and whether it is what the name gets.',
+        [
+          p.instant('group by (host, path, ca_path) (%s)' % of('pg_tls_host_certificate_info')),
+          p.instant('min by (host) (%s)' % of('pg_tls_served_certificate_matches_file', 'host!=""')),
+        ],
+        [
+          { label: 'host', name: 'name' },
+          { label: 'path', name: 'certificate' },
+          { label: 'ca_path', name: 'CA file' },
+          { value: 'B', name: 'served', mappings: p.yes_is_good },
+        ],
+        width=12,
+        height=6,
+      ),
+      p.table(
         'Lists of unknown authorities',
         'Revocation lists of authorities that are not in ssl_ca_file.',
         [p.instant(of('pg_tls_crl_unknown_issuer_info') + ' == 1')],

@@ -129,17 +129,28 @@ TEST_F(NamesTest, AnAddressHasNoSniOfItsOwn) {
 
 TEST_F(NamesTest, TheServersOwnNameIsNoOtherName) {
   Name({"LOCALHOST"});
-  EXPECT_THAT(endpoint_.Collect().facts.Get<tls::EndpointFacts>()->names, IsEmpty());
+  EXPECT_THAT(Hosts(*endpoint_.Collect().facts.Get<tls::EndpointFacts>()), ElementsAre(tls::kWithoutSni));
   endpoint_.target.options["sslsni"] = "0";
   const auto facts = endpoint_.Collect().facts.Get<tls::EndpointFacts>();
   EXPECT_THAT(Hosts(*facts), ElementsAre("LOCALHOST")) << "a client without SNI has no name";
 }
 
-TEST_F(NamesTest, ASilentNameIsNotKnownAndCostsItsShareOfTheTime) {
-  Name({"a.example", "b.example"});
+TEST_F(NamesTest, AHandshakeThatBreaksHasFailed) {
+  Name({"a.example"});
   peer_.behaviour.handshakes = 1;  // it hangs up in the next ones
+  EXPECT_EQ(endpoint_.Collect().facts.Get<tls::EndpointFacts>()->names.at(0).handshake, false);
+}
+
+TEST_F(NamesTest, ANameWithoutAnAnswerInTimeIsNotKnown) {
+  Name({"a.example"});
+  peer_.behaviour.ssl_answers = 1;
+  endpoint_.timeout = std::chrono::seconds(2);
   const sampling::Output output = endpoint_.Collect();
-  EXPECT_EQ(output.facts.Get<tls::EndpointFacts>()->names.at(0).handshake, false);
+  EXPECT_EQ(output.facts.Get<tls::EndpointFacts>()->names.at(0).handshake, std::nullopt);
+  EXPECT_THAT(Incomplete(output), Contains("names:no_answer:"));
+  peer_.behaviour.ssl_answers = 1;
+  certificates_.timeout = std::chrono::seconds(2);
+  EXPECT_THAT(Incomplete(certificates_.Collect()), Contains("names:timeout:a.example"));
 }
 
 TEST_F(NamesTest, CertificatesOfEveryNameHaveItsLabel) {
@@ -160,6 +171,14 @@ TEST_F(NamesTest, CertificatesOfEveryNameHaveItsLabel) {
     EXPECT_THAT(page, HasSubstr(family));
   }
   EXPECT_THAT(Incomplete(certificates_.Collect()), ElementsAre("names:tls:refused.example", "files:connection:"));
+}
+
+TEST_F(NamesTest, CertificatesOfNamesHaveALimitedNumberOfSeries) {
+  Name({"a.example", "wrong.example"});
+  certificates_.options<CertificatesOptions>().max_series = 1;
+  const std::string page = certificates_.CollectPage();
+  EXPECT_EQ(std::ranges::count(Families(page, "pg_tls_certificate_info{"), '\n'), 2) << "the own one, and one";
+  EXPECT_THAT(page, HasSubstr("pg_tls_certificate_series_omitted{server=\"db\",kind=\"certificate\"} 2\n"));
 }
 
 TEST_F(NamesTest, CertificatesTakesEndpointsHandshakesForTheSameNames) {

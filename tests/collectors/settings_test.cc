@@ -25,8 +25,8 @@ class SettingsTest : public testing::Test {
 
   void Access(const char* sees_settings, const char* sees_stats, const char* has_function, const char* sees_files) {
     answers_["settings_access"] = {
-        {"server_version", "load_time", "sees_settings", "sees_stats", "has_function", "sees_files"},
-        {{"18.4", "1800000000.5", sees_settings, sees_stats, has_function, sees_files}}};
+        {"server_version", "load_time", "sees_settings", "sees_stats", "has_function", "has_hosts", "sees_files"},
+        {{"18.4", "1800000000.5", sees_settings, sees_stats, has_function, "t", sees_files}}};
   }
   void Setting(const char* name, const char* value, const char* type = "string",
                const char* source = "configuration file", const char* pending_restart = "f") {

@@ -14,7 +14,8 @@ namespace pgtls::collectors {
 class WirePeer {
  public:
   struct Behaviour {
-    std::atomic<char> ssl_answer = 'S';  // 0: none, and silence
+    std::atomic<char> ssl_answer = 'S';                              // 0: none, and silence
+    std::atomic<int> ssl_answers = std::numeric_limits<int>::max();  // after these it is silent
     std::string gss_answer = "N";
     std::string plaintext_answer;  // to a StartupMessage; empty: hang up
     std::string tls_answer;
@@ -65,7 +66,7 @@ class WirePeer {
     if (head == tls::GssEncRequest()) {
       co_await tls::testing::Send(socket, behaviour.gss_answer);
     } else if (head == tls::SslRequest()) {
-      const char answer = behaviour.ssl_answer;
+      const char answer = behaviour.ssl_answers-- > 0 ? behaviour.ssl_answer.load() : '\0';
       if (answer != 0) co_await tls::testing::Send(socket, std::string(1, answer));
       if (answer == 'S') co_await ServeTls(socket);
     } else {

@@ -10,6 +10,8 @@ using std::chrono::days;
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
 
 tls::EndpointFacts Endpoint() {
   tls::EndpointFacts endpoint;
@@ -81,6 +83,47 @@ TEST(CheckNames, NamesTheCertificateOfEachName) {
   const Finding finding = SnapshotBuilder().Publish(inventory).Of("certificate_expiring");
   EXPECT_THAT(finding.title, HasSubstr("The certificate for a.example expires in 3 days"));
   EXPECT_THAT(finding.evidence, Contains(HasSubstr("served to a.example: ")));
+}
+
+TEST(CheckNames, TellsWhatHappensToNamesThatPgHostsConfDoesNotHave) {
+  tls::HostsFile hosts;
+  EXPECT_THAT(SnapshotBuilder().Publish(hosts).Ids(), IsEmpty()) << "without entries it is not in use";
+  hosts.entries = {{"a.example", "/a.crt", ""}};
+  EXPECT_THAT(SnapshotBuilder().Publish(hosts).Ids(), ElementsAre("note names_uncovered"));
+  tls::EndpointFacts endpoint = Endpoint();
+  endpoint.plaintext_accepted = true;
+  EXPECT_THAT(SnapshotBuilder().Publish(hosts).Publish(endpoint).Ids(), Contains("warning names_uncovered"));
+  EXPECT_THAT(SnapshotBuilder().Publish(hosts).Publish(endpoint).Of("names_uncovered").why,
+              HasSubstr("silently falls back to plaintext"));
+  hosts.entries.push_back({"*", "/rest.crt", ""});
+  EXPECT_THAT(SnapshotBuilder().Publish(hosts).Ids(), IsEmpty());
+}
+
+TEST(CheckNames, AnErrorInPgHostsConfIsCriticalAndNamesItsLine) {
+  tls::HostsFile hosts;
+  hosts.errors = {{"/data/pg_hosts.conf", 3, "the key is missing"}, {"/data/more.conf", 0, "missing"}};
+  EXPECT_THAT(SnapshotBuilder().Publish(hosts).Ids(), ElementsAre("critical hosts_errors"));
+  EXPECT_THAT(SnapshotBuilder().Publish(hosts).Of("hosts_errors").evidence,
+              ElementsAre("/data/pg_hosts.conf:3: the key is missing", "/data/more.conf: missing"));
+}
+
+TEST(CheckNames, AFileOfPgHostsConfIsJudgedByWhoGetsIt) {
+  tls::CertificateInventory inventory;
+  inventory.hosts = tls::HostsFile{{{"a.example", "/a.crt", ""}, {"*", "/rest.crt", ""}}, {}, false};
+  for (const char* path : {"/a.crt", "/rest.crt"}) {
+    tls::FileReport file{"server", path, "", {}};
+    file.content.certificates.push_back({0, Certificate(days(-1))});
+    inventory.files.push_back(file);
+  }
+  inventory.names = {{"a.example", {Certificate(days(300))}, {}, false}};
+  inventory.files[0].is_served = false;
+  inventory.served_matches_file = false;  // says nothing of the other names' files
+  EXPECT_THAT(SnapshotBuilder().Publish(inventory).Ids(),
+              ElementsAre("critical certificate_expired", "warning served_not_file", "warning certificate_expired",
+                          "fine certificate_valid"));
+  const Finding finding = SnapshotBuilder().Publish(inventory).Of("served_not_file");
+  EXPECT_THAT(finding.title, HasSubstr("a.example"));
+  EXPECT_THAT(finding.evidence, Not(Contains(HasSubstr("/rest.crt"))));
 }
 
 }  // namespace
