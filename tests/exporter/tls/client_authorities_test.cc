@@ -322,7 +322,9 @@ TEST(ClientAuthoritiesTest, ListsOfOneScope) {
   };
   EXPECT_EQ(check(split(issuing, "fullname:URI:http://ca.example/1.crl") + root.Crl()), "| ");
   EXPECT_EQ(check(split(issuing, "onlyCA:TRUE") + root.Crl()), "| crl_missing:CN=Issuing ");
-  EXPECT_EQ(check(issuing.Crl() + split(root, "onlyuser:TRUE")), "crl_missing:CN=Root | crl_missing:CN=Root ");
+  // OpenSSL 3.6 needs no list for the root itself.
+  EXPECT_THAT(check(issuing.Crl() + split(root, "onlyuser:TRUE")),
+              testing::AnyOf("crl_missing:CN=Root | crl_missing:CN=Root ", "| crl_missing:CN=Root "));
 }
 
 TEST(ClientAuthoritiesTest, HashedDirectories) {
