@@ -62,7 +62,7 @@ serves() {
 run() {
   case $1 in
     # Run by demo_test.sh, by whoever runs this test, for minutes on a calm machine, and by debian_package_test.sh.
-    deploy/demo.sh* | tests/run.sh | tests/bench/run.sh* | deploy/package.sh) ;;
+    deploy/demo.sh* | tests/run.sh* | tests/bench/run.sh* | deploy/package.sh) ;;
     # The base library alone: all of it is minutes, and debian_package_test.sh's.
     'cmake --preset release') expect 0 'Generating done' "$1 -B $work/release" ;;
     'cmake --build --preset release') expect 0 '' "cmake --build $work/release --target pgtls_base" ;;
