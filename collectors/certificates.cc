@@ -20,6 +20,8 @@
 #include "exporter/files/start_answers.h"
 #include "exporter/files/start_files.h"
 #include "exporter/files/start_rows.h"
+#include "exporter/pgbouncer/config.h"
+#include "exporter/pgbouncer/driver.h"
 #include "exporter/postgres/versioned_sql.h"
 #include "exporter/wire/wire_client.h"
 
@@ -270,6 +272,10 @@ class Collector : public sampling::Collector {
     }
     std::optional<FailureReason> failure;
     try {
+      if (context.kind == pgbouncer::kKind) {
+        co_await CollectPoolerFiles(context, output, inventory);
+        co_return settings;
+      }
       const files::StartAnswers answers = co_await files::AskStart(*context.session, context.deadline);
       settings = answers.current;
       const ReadVia via = context.config.options.As<CertificatesOptions>().read_via;
@@ -293,6 +299,25 @@ class Collector : public sampling::Collector {
     }
     if (failure) output.incomplete.push_back({"files", std::string(ToString(*failure))});
     co_return settings;
+  }
+
+  // Its console does not show files: they are read where it runs on this machine.
+  static asio::awaitable<void> CollectPoolerFiles(sampling::Context& context, sampling::Output& output,
+                                                  CertificateInventory& inventory) {
+    const settings::PoolerSettings settings = co_await pgbouncer::ReadConfig(*context.session, context.deadline);
+    const ReadVia via = context.config.options.As<CertificatesOptions>().read_via;
+    // 0: it runs in another container.
+    const bool here = context.peer && context.peer->listener_pid.value_or(0) > 0;
+    if (via != ReadVia::kLocal && !(via == ReadVia::kAuto && here)) {
+      output.incomplete.push_back({"files", "pooler_elsewhere"});
+      co_return;
+    }
+    const pid_t process = via == ReadVia::kLocal ? 0 : *context.peer->listener_pid;
+    std::function<files::FilesRead()> read = [settings, process] {
+      return files::ReadPoolerFiles(settings, files::ServerPlace::OfProcess(process));
+    };
+    files::FilesRead found = co_await context.blocking.Run(std::move(read));
+    Take(std::move(found), output, inventory);
   }
 
   struct SeenHere {

@@ -65,6 +65,12 @@ inline constexpr sampling::Remedy kFilesRemedies[] = {
      "The exporter does not see the server's file system: it runs in another container, and postmaster.pid in "
      "data_directory is not this server's. Mount data_directory at the same path, or set read_via: sql and run "
      "deploy/sql/monitoring_role.sql."},
+    {"pooler_elsewhere",
+     "PgBouncer's console does not show files. Run an exporter on its machine that connects over its Unix socket (or "
+     "sets read_via: local), or name the files that can be read here under collectors.certificates.files."},
+    {"relative_path",
+     "Put absolute paths into client_tls_cert_file, client_tls_ca_file and server_tls_ca_file: relative ones belong to "
+     "the directory that PgBouncer was started in."},
     {"unreadable",
      "A directory of certificates or revocation lists cannot be read: run `ls` on it (ssl_crl_dir, or a pattern under "
      "collectors.certificates.files) as the user that reads it, which shows the error."},

@@ -25,10 +25,11 @@ constexpr Desc kUnencryptedByNetwork = {
     Type::kGauge,
     "Open TCP connections with neither TLS nor GSS encryption; 0 if there are none.",
     {"server", "network", "allowed"}};
-constexpr Desc kAuthenticating = {"pg_tls_authenticating_connections",
-                                  Type::kGauge,
-                                  "Connections that have not authenticated yet; PostgreSQL 18 and later shows them.",
-                                  {"server", "network"}};
+constexpr Desc kAuthenticating = {
+    "pg_tls_authenticating_connections",
+    Type::kGauge,
+    "Connections that have not authenticated yet; PostgreSQL 18 and later and PgBouncer show them.",
+    {"server", "network"}};
 constexpr Desc kCiphers = {"pg_tls_cipher_connections",
                            Type::kGauge,
                            "Open TLS connections by protocol version and cipher suite.",

@@ -12,8 +12,15 @@ inline constexpr sampling::Remedy kEncryptionRemedies[] = {
      "psql)."},
 };
 
+inline constexpr sampling::Remedy kProcessesRemedies[] = {
+    {"so_reuseport",
+     "Several PgBouncer processes may listen on this port, and each console shows the clients of its own process. Give "
+     "each process a unix_socket_dir of its own, and watch each as a server of its own over its Unix socket."},
+};
+
 inline constexpr sampling::DeclaredPart kSessionsParts[] = {
     {"encryption", "how some sessions are protected", kEncryptionRemedies},
+    {"processes", "clients of other processes on the same port", kProcessesRemedies},
 };
 
 }  // namespace pgtls::collectors

@@ -12,10 +12,13 @@
 #include "exporter/base/error.h"
 #include "exporter/base/text.h"
 #include "exporter/files/hosts_rows.h"
+#include "exporter/pgbouncer/config.h"
+#include "exporter/pgbouncer/driver.h"
 #include "exporter/postgres/driver.h"
 #include "exporter/postgres/trusted_functions.h"
 #include "exporter/postgres/versioned_sql.h"
 #include "exporter/settings/boolean.h"
+#include "exporter/settings/pooler_settings.h"
 #include "exporter/settings/server_settings.h"
 
 namespace pgtls::collectors {
@@ -70,12 +73,13 @@ FROM pg_catalog.pg_stat_wal_receiver WHERE pid IS NOT NULL
 
 constexpr Desc kServerInfo = {"pg_tls_server_info",
                               Type::kGauge,
-                              "Version of the PostgreSQL server and its TLS library; always 1.",
+                              "Version of the server, and of PostgreSQL's TLS library; always 1.",
                               {"server", "server_version", "ssl_library"}};
 constexpr Desc kSslEnabled = {
     "pg_tls_server_ssl_enabled",
     Type::kGauge,
-    "Whether the setting ssl is on (1) or off (0); whether the server really offers TLS is pg_tls_ssl_request_answer.",
+    "Whether ssl is on (PgBouncer: client_tls_sslmode is not disable), 1 or 0; whether the server really offers TLS is "
+    "pg_tls_ssl_request_answer.",
     {"server"}};
 constexpr Desc kSettingInfo = {"pg_tls_setting_info",
                                Type::kGauge,
@@ -237,6 +241,12 @@ void Render(const ServerSettings& settings, Sink& sink) {
   }
 }
 
+void Render(const settings::PoolerSettings& settings, Sink& sink) {
+  sink.Add(kServerInfo, {fmt::format("{} {}", pgbouncer::kKind, settings.version), ""}, 1);
+  sink.Add(kSslEnabled, {}, settings.Get("client_tls_sslmode") == "disable" ? 0 : 1);
+  for (const auto& [name, value] : settings.values) sink.Add(kSettingInfo, {name, value}, 1);
+}
+
 // ---- Asking, factory
 
 // What this role may ask for, beside the access itself.
@@ -262,6 +272,18 @@ struct Rows {
 class Collector : public sampling::Collector {
  public:
   asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
+    return context.kind == pgbouncer::kKind ? CollectPooler(context, output) : CollectPostgres(context, output);
+  }
+
+ private:
+  static asio::awaitable<void> CollectPooler(sampling::Context& context, sampling::Output& output) {
+    auto settings = std::make_shared<const settings::PoolerSettings>(
+        co_await pgbouncer::ReadConfig(*context.session, context.deadline));
+    Render(*settings, output.sink);
+    output.facts.Publish(std::move(settings));
+  }
+
+  asio::awaitable<void> CollectPostgres(sampling::Context& context, sampling::Output& output) {
     const int version = context.session->server_version();
     const Rows rows = co_await Ask(*context.session, context.deadline);
     // Where every row is last time's, so is all that is said of them.
@@ -279,7 +301,6 @@ class Collector : public sampling::Collector {
     output.facts.Publish(std::shared_ptr<const ServerSettings>(std::move(settings)));
   }
 
- private:
   // In one round trip, where the role may see what it saw last time.
   asio::awaitable<Rows> Ask(db::Session& session, Deadline deadline) {
     const int version = session.server_version();
@@ -339,6 +360,8 @@ class Collector : public sampling::Collector {
   std::optional<Access> access_;  // of the last collection
 };
 
+constexpr std::array kKinds = {postgres::kKind, pgbouncer::kKind};
+
 constexpr sampling::CollectorType kType = {
     .name = "settings",
     .help = "How the server is configured",
@@ -347,7 +370,7 @@ constexpr sampling::CollectorType kType = {
     .make = [] { return std::unique_ptr<sampling::Collector>(new Collector()); },
     .parts = kSettingsParts,
     .schema = {.interval = std::chrono::seconds(60), .timeout = std::chrono::seconds(5)},
-    .kinds = postgres::kOnlyThis,
+    .kinds = kKinds,
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Shows the exporter at work: builds it, makes two throwaway PostgreSQL servers with TLS, opens real clients on them, and watches them.
+# Shows the exporter at work: builds it, makes two throwaway PostgreSQL servers with TLS and a PgBouncer, opens real clients on them, and
+# watches them.
 #   deploy/demo.sh              runs until Ctrl-C, which leaves nothing behind
 #   deploy/demo.sh --once       the same, checks that the page matches the clients, and exits: 0 if it does
 #   deploy/demo.sh --with-prometheus   with a Prometheus, the project's alerts and an Alertmanager too, and a client that sets one off;
@@ -19,7 +20,7 @@ for argument in "$@"; do
     --with-prometheus) with_prometheus=true ;;
     --dsn=*) dsn=${argument#--dsn=} ;;
     *)
-      sed -n '2,8s/^# \{0,1\}//p' deploy/demo.sh >&2
+      sed -n '2,9s/^# \{0,1\}//p' deploy/demo.sh >&2
       exit 2
       ;;
   esac
@@ -66,6 +67,8 @@ say "Starting two PostgreSQL servers"
 make_certificates
 start_server orders 15432
 start_server billing 15433
+say "Starting a PgBouncer in front of orders"
+start_pooler
 
 say "Opening clients"
 open_clients
@@ -84,6 +87,9 @@ servers:
     password_file: $run/password
   - name: billing
     conninfo: host=localhost port=${port_of[billing]} dbname=postgres user=tls_exporter sslmode=verify-full sslrootcert=$run/ca.crt
+    password_file: $run/password
+  - name: pool
+    conninfo: host=localhost port=${port_of[pool]} dbname=pgbouncer user=tls_exporter sslmode=verify-full sslrootcert=$run/ca.crt
     password_file: $run/password
 policy:
   allow_unencrypted:

@@ -28,11 +28,11 @@ esac
 
 build="ca-certificates clang-19 lld-19 cmake ninja-build pkg-config libc6-dev libstdc++-$libstdcxx-dev libpq-dev libssl-dev zlib1g-dev
   libcrypt-dev libfmt-dev nlohmann-json3-dev libyaml-cpp-dev libasio-dev libcli11-dev libcivetweb-dev prometheus-cpp-dev"
-demo="postgresql-$postgresql postgresql-client-$postgresql openssl curl procps util-linux socat"
+demo="postgresql-$postgresql postgresql-client-$postgresql openssl curl procps util-linux socat pgbouncer"
 prometheus='prometheus prometheus-alertmanager iproute2'
 unit='libgtest-dev libgmock-dev openssl curl python3 python3-jsonschema git jsonnet systemd groff-base'
 format='clang-format-19 shellcheck'
-test='clang-tidy-19 libclang-rt-19-dev patchelf mmdebstrap krb5-kdc krb5-admin-server krb5-user pgbouncer sslscan chromium fonts-dejavu-core'
+test='clang-tidy-19 libclang-rt-19-dev patchelf mmdebstrap krb5-kdc krb5-admin-server krb5-user sslscan chromium fonts-dejavu-core'
 bench='libbenchmark-dev wrk prometheus-postgres-exporter gnuplot-nox'
 package='dpkg-dev file'
 

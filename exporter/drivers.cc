@@ -2,12 +2,13 @@
 
 #include <array>
 
+#include "exporter/pgbouncer/driver.h"
 #include "exporter/postgres/driver.h"
 
 namespace pgtls {
 
 std::span<const sampling::Driver* const> Drivers() {
-  static const std::array kDrivers = {&postgres::PostgresDriver()};
+  static const std::array kDrivers = {&pgbouncer::PgBouncerDriver(), &postgres::PostgresDriver()};
   return kDrivers;
 }
 

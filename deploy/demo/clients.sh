@@ -19,9 +19,14 @@ plaintext_client() {
   client "$1" "host=$relay $3"
 }
 
+# Of PgBouncer, whose clients no server shows.
+clients_of_pool() {
+  PGPASSWORD=demo psql -X -Atq "host=$run/pool port=${port_of[pool]} dbname=pgbouncer user=tls_exporter" -c 'SHOW CLIENTS' | grep -c '|shop|'
+}
 all_connected() {
   [[ $(sql orders postgres -Atc "SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop'") == 7 &&
-    $(sql billing postgres -Atc "SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop'") == 1 ]]
+    $(sql billing postgres -Atc "SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop'") == 1 &&
+    $(clients_of_pool) == 2 ]]
 }
 open_clients() {
   client orders 'user=app sslmode=verify-full ssl_min_protocol_version=TLSv1.3'
@@ -32,5 +37,7 @@ open_clients() {
   plaintext_client orders 127.0.2.11 'user=erp application_name=erp-batch'
   plaintext_client orders 127.0.7.7 'user=reporting'
   client billing 'user=app sslmode=verify-full'
+  client pool 'user=app sslmode=verify-full'
+  plaintext_client pool 127.0.5.5 'user=app application_name=cart'
   wait_for 30 "the clients to be connected ($run/clients.log)" all_connected
 }

@@ -23,7 +23,7 @@ days_left() {
   echo $(((${end%.*} - $(date +%s)) / 86400))
 }
 check_page() {
-  local check mode of_orders='server="orders",database="shop"' of_billing='server="billing",database="shop"' client_backend='backend_type="client backend"'
+  local check mode of_orders='server="orders",database="shop"' of_billing='server="billing",database="shop"' of_pool='server="pool",database="shop"' client_backend='backend_type="client backend"'
   expect 'pg_tls_up{server="orders"} 1'
   expect 'pg_tls_up{server="billing"} 1'
   expect "pg_tls_connections{$of_orders,user=\"app\",client_addr=\"\",network=\"loopback\",$client_backend,encryption=\"tls\"} 2"
@@ -32,6 +32,10 @@ check_page() {
   expect "pg_tls_connections{$of_orders,user=\"erp\",client_addr=\"\",network=\"loopback\",$client_backend,encryption=\"none\"} 2"
   expect "pg_tls_connections{$of_orders,user=\"reporting\",client_addr=\"\",network=\"loopback\",$client_backend,encryption=\"none\"} 1"
   expect "pg_tls_connections{$of_billing,user=\"app\",client_addr=\"\",network=\"loopback\",$client_backend,encryption=\"tls\"} 1"
+  expect 'pg_tls_up{server="pool"} 1'
+  expect "pg_tls_connections{$of_pool,user=\"app\",client_addr=\"\",network=\"loopback\",backend_type=\"pgbouncer client\",encryption=\"tls\"} 1"
+  expect "pg_tls_unencrypted_connections{$of_pool,user=\"app\",client_addr=\"127.0.5.5\",application_name=\"cart\",network=\"loopback\",allowed=\"false\"} 1"
+  expect 'pg_tls_setting_info{server="pool",name="server_tls_sslmode",value="verify-full"} 1'
   expect 'pg_tls_cipher_connections{server="orders",version="TLSv1.2",cipher="ECDHE-ECDSA-AES256-GCM-SHA384",bits="256"} 1'
   expect 'pg_tls_cipher_connections{server="orders",version="TLSv1.3",cipher="TLS_AES_256_GCM_SHA384",bits="256"} 2'
   expect 'pg_tls_client_certificate_connections{server="orders",user="partner",client_dn="/CN=partner",issuer_dn="/CN=Demo CA"} 1'

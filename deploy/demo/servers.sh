@@ -1,4 +1,4 @@
-# Part of demo.sh: two throwaway PostgreSQL servers, and the certificates for them and for a client.
+# Part of demo.sh: two throwaway PostgreSQL servers, a PgBouncer, and the certificates for them and for a client.
 # shellcheck shell=bash disable=SC2154  # sourced: the parts share their variables
 
 # issue NAME DAYS SUBJECT EXTENSION: $run/NAME.crt and .key, by the demo's authority
@@ -14,6 +14,7 @@ make_certificates() {
   names='subjectAltName = DNS:localhost, IP:127.0.0.1, IP:::1'
   issue orders 365 /CN=localhost "$names"
   issue billing 9 /CN=localhost "$names"
+  issue pool 365 /CN=localhost "$names"
   issue partner 365 /CN=partner 'extendedKeyUsage = clientAuth'
 }
 
@@ -92,4 +93,36 @@ sql() {
   local name=$1 database=$2
   shift 2
   as_server env PGOPTIONS='-c client_min_messages=warning' psql -X -q -v ON_ERROR_STOP=1 -h "$run/$name" -p "${port_of[$name]}" -U "$server_user" -d "$database" "$@"
+}
+# start_pooler: a PgBouncer in front of orders, which verifies that server and does not require TLS of its own clients
+start_pooler() {
+  local directory=$run/pool
+  port_of[pool]=$(free_port 16432)
+  mkdir "$directory"
+  [[ $(id -u) != 0 ]] || chown postgres "$directory"
+  install_certificate pool "$directory"
+  cat >"$directory/users" <<END
+"app" "demo"
+"tls_exporter" "demo"
+END
+  cat >"$directory/pgbouncer.ini" <<END
+[databases]
+shop = host=localhost port=${port_of[orders]}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = ${port_of[pool]}
+unix_socket_dir = $directory
+auth_type = scram-sha-256
+auth_file = $directory/users
+stats_users = tls_exporter
+client_tls_sslmode = allow
+client_tls_cert_file = $directory/server.crt
+client_tls_key_file = $directory/server.key
+client_tls_ca_file = $run/ca.crt
+server_tls_sslmode = verify-full
+server_tls_ca_file = $run/ca.crt
+END
+  as_server /usr/sbin/pgbouncer -q "$directory/pgbouncer.ini" >"$directory/log" 2>&1 9>&- &
+  children+=($!)
+  wait_for 10 "PgBouncer ($directory/log)" test -S "$directory/.s.PGSQL.${port_of[pool]}"
 }

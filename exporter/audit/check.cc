@@ -30,6 +30,8 @@ Findings FindingsOf(const Evidence& evidence) {
   AddCertificates(evidence, found);
   AddClientCertificates(evidence, found);
   AddSettings(evidence, found);
+  AddPooler(evidence, found);
+  if (evidence.is_pooler()) UseWordsOfPooler(found);
   AddLogin(evidence, found);
   AddCoverage(evidence, found);
   Findings sorted;  // std::stable_sort of libstdc++ 12 uses what C++17 deprecates
@@ -46,8 +48,10 @@ std::vector<ServerReport> Check(const sampling::Snapshots& servers, std::chrono:
   reports.reserve(servers.size());
   for (const auto& server : servers) {
     const Evidence evidence(*server, now);
-    reports.push_back({server->name, server->product, evidence.settings ? evidence.settings->server_version : "",
-                       server->up.value_or(false), FindingsOf(evidence)});
+    const std::string version = evidence.settings ? evidence.settings->server_version
+                                : evidence.pooler ? evidence.pooler->version
+                                                  : "";
+    reports.push_back({server->name, server->product, version, server->up.value_or(false), FindingsOf(evidence)});
   }
   return reports;
 }

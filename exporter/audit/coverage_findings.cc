@@ -31,6 +31,21 @@ void AddPart(const sampling::CollectorState& collector, const sampling::Incomple
                       missing.reason != "sql"});  // no grant shows what SQL does not
 }
 
+// What PostgreSQL's remedies do not fit. Empty: they do.
+std::string PoolerRemedy(FailureReason reason) {
+  switch (reason) {
+    case FailureReason::kInsufficientPrivilege:
+      return "Add the exporter's user to stats_users in pgbouncer.ini, then run RELOAD on the console.";
+    case FailureReason::kTimeout:
+      return "Check PgBouncer's load and the network: its console answers at once unless the process hangs.";
+    case FailureReason::kError:
+      return "Check PgBouncer's log. If another product answers at this address, or a release that this exporter does "
+             "not know, watch it with the endpoint and certificates collectors only.";
+    default:
+      return "";
+  }
+}
+
 std::string FailureRemedy(const sampling::CollectorState& collector, FailureReason reason) {
   if (collector.type != nullptr) {
     for (const sampling::Remedy& remedy : collector.type->failures) {
@@ -59,13 +74,15 @@ std::string FailureRemedy(const sampling::CollectorState& collector, FailureReas
          "at this address, use PostgreSQL's own address in the conninfo.";
 }
 
-void AddFailure(const sampling::CollectorState& collector, const sampling::Failure& failure, Findings& findings) {
+void AddFailure(const sampling::CollectorState& collector, const sampling::Failure& failure, bool pooler,
+                Findings& findings) {
+  const std::string of_pooler = pooler ? PoolerRemedy(failure.reason) : "";
   findings.push_back({Severity::kWarning,
                       "collector_failed",
                       fmt::format("The {} collector failed", collector.name),
                       {Printable(FailureText(failure))},
                       kWhyUnknown,
-                      FailureRemedy(collector, failure.reason),
+                      of_pooler.empty() ? FailureRemedy(collector, failure.reason) : of_pooler,
                       true,
                       fmt::format("The {} collector failed: {}", collector.name, ToString(failure.reason))});
 }
@@ -153,7 +170,7 @@ void AddCoverage(const Evidence& evidence, Findings& findings) {
     const auto& failure = collector.result->failure;
     // AddLogin() reports the connection's failure once for all.
     const bool reported = snapshot.connection_failure && collector.result->failed_with_connection;
-    if (failure && !reported) AddFailure(collector, *failure, findings);
+    if (failure && !reported) AddFailure(collector, *failure, evidence.is_pooler(), findings);
   }
   for (const sampling::CollectorType* type : snapshot.disabled) {
     if (type->schema.enabled) AddDisabled(type->name, findings);

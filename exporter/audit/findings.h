@@ -15,6 +15,8 @@ inline constexpr std::string_view kNoRemedy = "Check the exporter's log and the 
 // What a remedy that refuses unencrypted connections begins with if the server has no TLS: without TLS, no client could
 // connect. Otherwise empty.
 std::string FirstTls(const Evidence& evidence);
+// How the server is made to refuse unencrypted connections, in full sentences.
+std::string RefuseUnencrypted(const Evidence& evidence);
 // "insufficient_privilege: the role …", in one line.
 std::string FailureText(const sampling::Failure& failure);
 // A rule as it is named in evidence: file, line and text.
@@ -26,6 +28,8 @@ Severity EndpointPlaintext(const Evidence& evidence);
 Severity OfAuthority(const tls::ClientTrust& trust, Severity severity);
 
 void AddSettings(const Evidence& evidence, Findings& findings);
+// Those of a PgBouncer.
+void AddPooler(const Evidence& evidence, Findings& findings);
 void AddSessions(const Evidence& evidence, Findings& findings);
 void AddHba(const Evidence& evidence, Findings& findings);
 void AddWire(const Evidence& evidence, Findings& findings);
@@ -38,6 +42,9 @@ void AddLogin(const Evidence& evidence, Findings& findings);
 void AddClientCertificates(const Evidence& evidence, Findings& findings);
 // What could not be checked, and what would allow it.
 void AddCoverage(const Evidence& evidence, Findings& findings);
+
+// Puts the names that PgBouncer has for PostgreSQL's settings and commands into the texts.
+void UseWordsOfPooler(Findings& findings);
 
 // All of these, critical ones first.
 Findings FindingsOf(const Evidence& evidence);

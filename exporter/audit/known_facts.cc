@@ -6,6 +6,7 @@ KnownFacts::KnownFacts(const sampling::ServerSnapshot& server, std::chrono::sys_
     : snapshot(server), now(time) {
   const sampling::Facts facts = server.facts();
   settings = facts.Get<settings::ServerSettings>();
+  pooler = facts.Get<settings::PoolerSettings>();
   sessions = facts.Get<sessions::Summary>();
   hba = facts.Get<hba::Posture>();
   endpoint = facts.Get<tls::EndpointFacts>();

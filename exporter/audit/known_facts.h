@@ -7,6 +7,7 @@
 #include "exporter/hba/posture.h"
 #include "exporter/sampling/result.h"
 #include "exporter/sessions/summary.h"
+#include "exporter/settings/pooler_settings.h"
 #include "exporter/settings/server_settings.h"
 #include "exporter/tls/endpoint_facts.h"
 #include "exporter/tls/inventory.h"
@@ -18,9 +19,13 @@ struct KnownFacts {
   // REQUIRES: `server` outlives this.
   KnownFacts(const sampling::ServerSnapshot& server, std::chrono::sys_seconds time);
 
+  // Whether the last login met a PgBouncer.
+  bool is_pooler() const { return snapshot.kind == settings::kPgBouncer; }
+
   const sampling::ServerSnapshot& snapshot;
   std::chrono::sys_seconds now;
   std::shared_ptr<const settings::ServerSettings> settings;
+  std::shared_ptr<const settings::PoolerSettings> pooler;  // instead of `settings`, of a PgBouncer
   std::shared_ptr<const sessions::Summary> sessions;
   std::shared_ptr<const hba::Posture> hba;
   std::shared_ptr<const tls::EndpointFacts> endpoint;

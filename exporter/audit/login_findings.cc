@@ -109,8 +109,10 @@ std::string_view LoginRemedy(db::LoginProblem problem) {
     case kServerWithoutTls:
       return "For this login: put sslmode=prefer into the conninfo; the exporter's own connection is then unencrypted. "
              "For the server: install a certificate and its key at the paths that ssl_cert_file and ssl_key_file name, "
-             "then ALTER SYSTEM SET ssl = on; SELECT pg_reload_conf(); (PgBouncer: client_tls_sslmode). If ssl is on "
-             "already, the server log shows why the files were not loaded.";
+             "then ALTER SYSTEM SET ssl = on; SELECT pg_reload_conf(); If ssl is on already, the server log shows why "
+             "the "
+             "files were not loaded. For PgBouncer: set client_tls_cert_file, client_tls_key_file and "
+             "client_tls_sslmode = require, or connect over its Unix socket (host=/…).";
     case kRootMissing:
       return "Install the CA's certificate at the path that sslrootcert names (by default ~/.postgresql/root.crt of "
              "the exporter's OS user), or correct sslrootcert. libpq 16 and newer also take sslrootcert=system, for a "
@@ -220,6 +222,8 @@ std::string_view LoginRemedy(db::LoginProblem problem) {
       return "Add the exporter's user and database to the pooler (PgBouncer: auth_file or auth_query, [databases], "
              "ignore_startup_parameters), or use PostgreSQL's own address in the conninfo. The pooler's log has the "
              "reason.";
+    case kConsoleDenied:
+      return "Add the exporter's user to stats_users in pgbouncer.ini, then run RELOAD on the console.";
     case kDatabaseMissing:
       return "Correct dbname in the conninfo (by default the user's name); `postgres` exists nearly everywhere.";
     case kDatabaseDenied:

@@ -66,10 +66,8 @@ void AddSessions(const Evidence& evidence, Findings& findings) {
        "Connections from other machines are not encrypted",
        {},
        "What they send, passwords included, can be read and changed on the network.",
-       FirstTls(evidence) +
-           "Give these clients sslmode=verify-full (at least require). Then put 'hostnossl all,replication all all "
-           "reject' at the top of pg_hba.conf (after hostgssenc lines, if clients use GSS encryption) and SELECT "
-           "pg_reload_conf(); An exception that has been agreed on belongs in policy.allow_unencrypted."});
+       FirstTls(evidence) + "Give these clients sslmode=verify-full (at least require). " +
+           RefuseUnencrypted(evidence) + " An exception that has been agreed on belongs in policy.allow_unencrypted."});
   add(loopback, "over loopback",
       {LoopbackPlaintext(evidence.snapshot.loopback),
        "plaintext_sessions_loopback",

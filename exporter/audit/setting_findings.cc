@@ -173,11 +173,23 @@ void AddStandby(const ServerSettings& settings, Findings& findings) {
 }  // namespace
 
 std::string FirstTls(const Evidence& evidence) {
+  if (evidence.is_pooler()) return "";
   const bool off = evidence.settings && evidence.settings->Get("ssl") == "off";
   const bool refused = evidence.endpoint && evidence.endpoint->ssl_answer == tls::Answer::kNo;
   return off || refused
              ? "First enable TLS on the server: without it, a rule that requires TLS refuses every network client. "
              : "";
+}
+
+std::string RefuseUnencrypted(const Evidence& evidence) {
+  if (evidence.is_pooler()) {
+    return "Then set client_tls_sslmode = require (with client_tls_cert_file and client_tls_key_file) in "
+           "pgbouncer.ini, "
+           "and run RELOAD on the console: new connections without TLS are refused then, and open ones stay until they "
+           "end.";
+  }
+  return "Put 'hostnossl all,replication all all reject' at the top of pg_hba.conf (after hostgssenc lines, if clients "
+         "use GSS encryption, which it matches too), then SELECT pg_reload_conf();";
 }
 
 void AddSettings(const Evidence& evidence, Findings& findings) {

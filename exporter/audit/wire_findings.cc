@@ -28,7 +28,18 @@ Cause Joined(std::vector<std::string> lines, const std::vector<Cause>& causes) {
 void AddAnswer(const EndpointFacts& endpoint, const Evidence& evidence, Findings& findings) {
   const std::string at = "at " + Printable(endpoint.address);
   const auto ssl = evidence.settings ? evidence.settings->Get("ssl") : std::nullopt;
-  if (endpoint.ssl_answer == Answer::kNo && ssl != "off") {
+  // Of a pooler, AddPooler() says it.
+  const bool known = ssl == "off" || (evidence.pooler && evidence.pooler->Get("client_tls_sslmode") == "disable");
+  if (endpoint.ssl_answer == Answer::kNo && evidence.is_pooler() && !known) {
+    findings.push_back(
+        {Severity::kCritical,
+         "wire_no_tls",
+         "The pooler refuses TLS",
+         {at + ": the answer to SSLRequest is N"},
+         "Every connection to this address is unencrypted, or fails.",
+         "Check PgBouncer's log for the reason, fix client_tls_cert_file and client_tls_key_file, then run "
+         "RELOAD on the console."});
+  } else if (endpoint.ssl_answer == Answer::kNo && !known) {
     std::vector<std::string> lines = {at + ": the answer to SSLRequest is N"};
     if (ssl) lines.push_back("ssl = " + Printable(*ssl));
     findings.push_back(
@@ -69,12 +80,10 @@ void AddPlaintext(const EndpointFacts& endpoint, const Evidence& evidence, Findi
        "An unencrypted connection from this machine reaches authentication",
        {at},
        "The exporter tried it: only the client's own sslmode protects its password and data on the network.",
-       FirstTls(evidence) +
-           "Put 'hostnossl all,replication all all reject' at the top of pg_hba.conf (after hostgssenc lines, if "
-           "clients use GSS encryption, which it matches too), then SELECT pg_reload_conf();"});
+       FirstTls(evidence) + RefuseUnencrypted(evidence)});
 }
 
-void AddVersions(const EndpointFacts& endpoint, Findings& findings) {
+void AddVersions(const EndpointFacts& endpoint, const Evidence& evidence, Findings& findings) {
   std::vector<std::string> old;
   for (const auto& [version, accepted] : endpoint.protocols) {
     if (accepted && (version == "TLSv1" || version == "TLSv1.1")) old.push_back(std::string(version) + " was accepted");
@@ -82,7 +91,9 @@ void AddVersions(const EndpointFacts& endpoint, Findings& findings) {
   if (old.empty()) return;
   findings.push_back({Severity::kWarning, "old_tls_accepted", "TLS 1.0 or 1.1 is accepted", std::move(old),
                       "These versions rely on MD5 and SHA-1 and are deprecated (RFC 8996).",
-                      "ALTER SYSTEM SET ssl_min_protocol_version = 'TLSv1.2'; SELECT pg_reload_conf();"});
+                      evidence.is_pooler()
+                          ? "Set client_tls_protocols = secure in pgbouncer.ini, then run RELOAD on the console."
+                          : "ALTER SYSTEM SET ssl_min_protocol_version = 'TLSv1.2'; SELECT pg_reload_conf();"});
 }
 
 void AddVerification(const EndpointFacts& endpoint, const Evidence& evidence, Findings& findings) {
@@ -210,7 +221,7 @@ void AddWire(const Evidence& evidence, Findings& findings) {
   const EndpointFacts& endpoint = *evidence.endpoint;
   AddAnswer(endpoint, evidence, findings);
   AddPlaintext(endpoint, evidence, findings);
-  AddVersions(endpoint, findings);
+  AddVersions(endpoint, evidence, findings);
   AddVerification(endpoint, evidence, findings);
   AddModes(endpoint, evidence, findings);
 }

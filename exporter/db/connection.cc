@@ -16,28 +16,36 @@
 namespace pgtls::db {
 namespace {
 
-// From the socket: PQhostaddr has no interface, without which a link-local address cannot be used.
-void SetAddress(int socket, Peer& peer) {
+// What `name` (getpeername, getsockname) says of a socket: numeric, with the interface of a link-local address, which
+// PQhostaddr leaves out. nullopt: a Unix socket.
+struct SocketName {
+  ZonedAddress address;
+  int port;
+};
+std::optional<SocketName> NameOf(int socket, int (*name)(int, sockaddr*, socklen_t*)) {
   sockaddr_storage storage{};
   socklen_t size = sizeof(storage);
-  if (getpeername(socket, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return;
-  std::array<char, NI_MAXHOST> text{};
+  if (name(socket, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return std::nullopt;
+  std::array<char, NI_MAXHOST> host{};
+  std::array<char, NI_MAXSERV> port{};
   if ((storage.ss_family != AF_INET && storage.ss_family != AF_INET6) ||
-      getnameinfo(reinterpret_cast<const sockaddr*>(&storage), size, text.data(), text.size(), nullptr, 0,
-                  NI_NUMERICHOST) != 0) {
-    return;
+      getnameinfo(reinterpret_cast<const sockaddr*>(&storage), size, host.data(), host.size(), port.data(), port.size(),
+                  NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+    return std::nullopt;
   }
-  const auto address = ZonedAddress::Parse(text.data());
-  if (!address) return;
-  peer.address = address->address;
-  peer.zone = address->zone;
+  auto address = ZonedAddress::Parse(host.data());
+  if (!address) return std::nullopt;
+  return SocketName{*std::move(address), std::atoi(port.data())};  // NOLINT(cert-err34-c): it is numeric
 }
 
 Peer PeerOf(PGconn* conn) {
   Peer peer;
   const char* address = PQhostaddr(conn);
   if (address != nullptr) peer.address = IpAddress::Parse(address);
-  SetAddress(PQsocket(conn), peer);
+  if (auto name = NameOf(PQsocket(conn), getpeername)) {
+    peer.address = name->address.address;
+    peer.zone = std::move(name->address.zone);
+  }
   peer.host = PQhost(conn);
   peer.port = std::atoi(PQport(conn));  // NOLINT(cert-err34-c): libpq has checked it
   peer.user = PQuser(conn);
@@ -48,6 +56,12 @@ Peer PeerOf(PGconn* conn) {
     peer.listener_pid = listener.pid;
   }
   return peer;
+}
+
+std::optional<SocketAddress> LocalOf(PGconn* conn) {
+  const auto name = NameOf(PQsocket(conn), getsockname);
+  if (!name) return std::nullopt;
+  return SocketAddress{name->address.address, name->port};
 }
 
 std::string Parameter(PGconn* conn, const char* name) {
@@ -66,7 +80,8 @@ Connection::Connection(const asio::any_io_executor& executor, ConnHandle conn, s
       server_version_(PQserverVersion(conn_.get())),
       version_text_(Parameter(conn_.get(), "server_version")),
       backend_{.pid = PQbackendPID(conn_.get())},
-      peer_(PeerOf(conn_.get())) {
+      peer_(PeerOf(conn_.get())),
+      local_(LocalOf(conn_.get())) {
   if (PQsetnonblocking(conn_.get(), 1) != 0 || PQenterPipelineMode(conn_.get()) == 0) {
     socket_.release();  // libpq closes it
     ThrowLost();
@@ -93,6 +108,15 @@ asio::awaitable<void> Connection::SetUp(Deadline deadline) {
   pooled_ = pid != backend_.pid;
   backend_.pid = pid;
   set_up_ = true;
+}
+
+std::optional<NegotiatedTls> Connection::tls() const {
+  if (PQsslInUse(conn_.get()) == 0) return std::nullopt;
+  const auto attribute = [this](const char* name) {
+    const char* value = PQsslAttribute(conn_.get(), name);
+    return std::string(value != nullptr ? value : "");
+  };
+  return NegotiatedTls{attribute("protocol"), attribute("cipher")};
 }
 
 void Connection::UseSimpleProtocol() {

@@ -51,6 +51,10 @@ class Connection : public Session {
   // Whether the last query reached its deadline and nothing was received from the server since it was sent.
   bool silent() const { return silent_; }
   const Peer& peer() const { return peer_; }
+  // This end of it; absent over a Unix socket.
+  const std::optional<SocketAddress>& local() const { return local_; }
+  // Absent where the connection is without TLS. REQUIRES: usable().
+  std::optional<NegotiatedTls> tls() const;
 
  private:
   struct Preamble {
@@ -91,6 +95,7 @@ class Connection : public Session {
   std::string version_text_;
   BackendId backend_;
   Peer peer_;
+  std::optional<SocketAddress> local_;
   bool simple_ = false;
   bool set_up_ = false;
   bool pooled_ = false;

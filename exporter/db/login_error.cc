@@ -45,6 +45,9 @@ std::string_view RoutineIn(std::string_view message) {
   return rest.substr(0, rest.find_first_of(",\n"));
 }
 
+// PgBouncer's messages are never translated, and this one is of the console alone.
+bool IsConsoleDenied(std::string_view message) { return message.find("08P01: not allowed") != std::string_view::npos; }
+
 LoginProblem ProblemOfServer(std::string_view sqlstate, std::string_view routine) {
   const std::string_view category = sqlstate.substr(0, 2);
   if (sqlstate == "28P01") return kPasswordWrong;
@@ -160,6 +163,7 @@ LoginProblem ProblemInText(std::string_view text) {
 
 FailureReason ReasonOf(LoginProblem problem) {
   if (problem >= kServerWithoutTls && problem < kGss) return FailureReason::kTls;
+  if (problem == kConsoleDenied) return FailureReason::kInsufficientPrivilege;
   if (problem >= kGss && problem < kPooler) return FailureReason::kAuthentication;
   return FailureReason::kConnection;
 }
@@ -265,6 +269,8 @@ std::string_view Describe(LoginProblem problem) {
       return "the server must check client certificates and has no ssl_ca_file";
     case kPooler:
       return "a pooler refused the login";
+    case kConsoleDenied:
+      return "the user may not use PgBouncer's console";
     case kDatabaseMissing:
       return "the database does not exist";
     case kDatabaseDenied:
@@ -297,11 +303,13 @@ LoginError ReadConnectError(std::string_view message, bool needs_password) {
   LoginProblem problem = kUnknown;
   if (!sqlstate.empty()) {
     problem = ProblemOfServer(sqlstate, RoutineIn(attempt));
+    if (problem == kPooler && IsConsoleDenied(attempt)) problem = kConsoleDenied;
   } else {
     problem = ProblemInText(WithoutQuoted(attempt));
     if (needs_password && problem != kNotPostgres) problem = kPasswordMissing;
   }
-  const FailureReason reason = sqlstate.empty() ? ReasonOf(problem) : ReasonForSqlstate(sqlstate);
+  const bool by_code = !sqlstate.empty() && problem != kConsoleDenied;
+  const FailureReason reason = by_code ? ReasonForSqlstate(sqlstate) : ReasonOf(problem);
   return {problem, reason, std::move(sqlstate), Readable(std::string(message))};
 }
 

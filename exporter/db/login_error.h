@@ -57,6 +57,7 @@ enum class LoginProblem {
   kRoleMissing,
   kServerWithoutRoot,
   kPooler,
+  kConsoleDenied,
   // The server, after authentication.
   kDatabaseMissing,
   kDatabaseDenied,

@@ -38,9 +38,14 @@ Result Result::FromRows(const std::vector<std::string>& columns,
 }
 
 int Result::Column(const char* name) const {
+  const auto column = FindColumn(name);
+  if (!column) throw Error(FailureReason::kError, fmt::format("no column {} in the result", name));
+  return *column;
+}
+
+std::optional<int> Result::FindColumn(const char* name) const {
   const int column = PQfnumber(result_.get(), name);
-  if (column < 0) throw Error(FailureReason::kError, fmt::format("no column {} in the result", name));
-  return column;
+  return column < 0 ? std::nullopt : std::optional(column);
 }
 
 void Result::ThrowNoCell(int row, int column) {

@@ -26,6 +26,8 @@ class Result {
   int columns() const { return columns_; }
   // Returns the position of a column; throws Error if there is no column of that name.
   int Column(const char* name) const;
+  // nullopt: there is none.
+  std::optional<int> FindColumn(const char* name) const;
 
   // nullopt: NULL. The view is valid as long as the Result.
   std::optional<std::string_view> Text(int row, int column) const {

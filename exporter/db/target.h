@@ -31,6 +31,19 @@ struct Target {
 // The password is never in the options or in an error.
 Target ResolveTarget(const std::string& conninfo);
 
+// One end of a TCP connection.
+struct SocketAddress {
+  IpAddress address;
+  int port = 0;
+  friend bool operator==(const SocketAddress&, const SocketAddress&) = default;
+};
+
+// TLS as libpq negotiated it.
+struct NegotiatedTls {
+  std::string version;  // TLSv1.3
+  std::string cipher;
+};
+
 // The server at the other end of an established connection.
 struct Peer {
   std::optional<IpAddress> address;  // absent over a Unix socket

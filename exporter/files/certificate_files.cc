@@ -171,6 +171,26 @@ void AddHostFiles(const tls::HostsFile& hosts, const FileSettings& settings, con
   }
 }
 
+FilesRead ReadPoolerFiles(const settings::PoolerSettings& settings, const ServerPlace& place) {
+  FilesRead result;
+  const auto read = [&](std::string_view setting, const char* role) {
+    const std::string path(settings.Get(setting));
+    if (path.empty()) return;
+    if (!path.starts_with('/')) {  // it belongs to the directory that the pooler was started in
+      result.incomplete.push_back({"files", "relative_path", path});
+    } else if (!place.Holds(path)) {
+      result.incomplete.push_back({"files", "pooler_elsewhere"});
+    } else {
+      result.files.push_back(ReadOne(role, path));
+    }
+  };
+  read("client_tls_cert_file", "server");
+  read("client_tls_ca_file", "ca");
+  const bool same = settings.Get("server_tls_ca_file") == settings.Get("client_tls_ca_file");
+  if (!same) read("server_tls_ca_file", "ca");
+  return result;
+}
+
 FilesRead ReadConfiguredFiles(const std::vector<std::string>& patterns, const std::string& pkcs12_password_file) {
   FilesRead result;
   std::map<std::string, bool> paths;  // to: named as it is, so that it must be a certificate file

@@ -8,6 +8,7 @@
 
 #include "exporter/files/server_place.h"
 #include "exporter/sampling/collector.h"
+#include "exporter/settings/pooler_settings.h"
 #include "exporter/tls/inventory.h"
 
 namespace pgtls::files {
@@ -35,6 +36,10 @@ std::optional<tls::HostsFile> ReadHostsHere(const FileSettings& settings, const 
 // The certificate and CA files of its entries. Blocks.
 void AddHostFiles(const tls::HostsFile& hosts, const FileSettings& settings, const ServerPlace& place,
                   FilesRead& result);
+
+// PgBouncer's files, where it runs on this machine: its own certificate, the authorities for clients and those for
+// servers. Blocks.
+FilesRead ReadPoolerFiles(const settings::PoolerSettings& settings, const ServerPlace& place);
 
 // Files of the configuration, by glob patterns; one that matches nothing is reported under its own name: as missing, or
 // with what a directory said. Directories, sockets, FIFOs, devices and files with nothing but keys are ignored where a

@@ -88,8 +88,15 @@ ServerPlace ServerPlace::Find(const ServerTraits& traits) {
   return place;
 }
 
+ServerPlace ServerPlace::OfProcess(pid_t process) {
+  ServerPlace place;
+  place.shared_root_ = true;
+  place.postmaster_ = process;
+  return place;
+}
+
 bool ServerPlace::Holds(const std::string& path) const {
-  if (IsBelow(path, data_directory_)) return true;
+  if (!data_directory_.empty() && IsBelow(path, data_directory_)) return true;
   if (!shared_root_ || postmaster_ == 0) return shared_root_;
   std::error_code ignored;
   const std::filesystem::path real = std::filesystem::weakly_canonical(path, ignored);

@@ -20,6 +20,8 @@ class ServerPlace {
  public:
   // Blocks.
   static ServerPlace Find(const ServerTraits& traits);
+  // Of a process that this one sees, by the path of each file; 0: somebody has said that it is this machine.
+  static ServerPlace OfProcess(pid_t process);
 
   // Empty: the data directory is the server's. Else why files here say nothing of it.
   const std::string& problem() const { return problem_; }

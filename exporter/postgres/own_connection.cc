@@ -1,9 +1,11 @@
 #include "exporter/postgres/own_connection.h"
 
 #include <asio.hpp>
+#include <functional>
 #include <utility>
 
 #include "exporter/base/error.h"
+#include "exporter/sampling/ask_until_sure.h"
 
 namespace pgtls::postgres {
 namespace {
@@ -81,17 +83,13 @@ void Sessions::DigestRows(Digester& digester) const {
 
 asio::awaitable<Sessions> QuerySessions(db::Session& session, sampling::OwnBackends& own,
                                         const db::Statement& statement, Deadline deadline) {
-  constexpr int kMostTries = 6;
-  constexpr std::chrono::milliseconds kPause{200};
-  for (int tries = 1;; ++tries) {
+  const std::function<asio::awaitable<Sessions>()> ask = [&]() -> asio::awaitable<Sessions> {
     sampling::SnapshotTime time{.asked = std::chrono::steady_clock::now(), .answered = {}};
     db::Result rows = co_await session.Query(statement, {}, deadline);
     time.answered = std::chrono::steady_clock::now();
-    Sessions sessions = JudgeSessions(std::move(rows), own, time);
-    if (!sessions.unsure || tries == kMostTries || After(kPause) >= deadline) co_return sessions;
-    asio::steady_timer pause(co_await asio::this_coro::executor, kPause);
-    co_await pause.async_wait(asio::use_awaitable);
-  }
+    co_return JudgeSessions(std::move(rows), own, time);
+  };
+  co_return co_await sampling::AskUntilSure(ask, deadline);
 }
 
 }  // namespace pgtls::postgres

@@ -26,9 +26,8 @@ struct Sessions {
   void DigestRows(Digester& digester) const;
 };
 
-// Asks for a snapshot, and again while the exporter is logging in where it may be seen. A login that takes longer than
-// a second is counted rather than waited for. The rows have the columns pid (null: no session), backend_start_us,
-// usename and now_us, the server's clock in microseconds.
+// Asks for a snapshot, and again while the exporter is logging in where it may be seen. The rows have the columns pid
+// (null: no session), backend_start_us, usename and now_us, the server's clock in microseconds.
 asio::awaitable<Sessions> QuerySessions(db::Session& session, sampling::OwnBackends& own,
                                         const db::Statement& statement, Deadline deadline);
 

@@ -54,6 +54,8 @@ struct Context {
   const config::ServerConfig& server;
   const config::CollectorConfig& config;
   const db::Target& target;
+  // Driver::kind() of the server that the last login met; empty before the first one.
+  std::string_view kind;
   // Where SQL is connected now; absent while it is not (always there for a collector that needs SQL).
   std::optional<db::Peer> peer;
   // The session lane's connection, as fresh as CollectorType::connection says. Null for kNone, and for kIfConnected

@@ -15,6 +15,8 @@ using std::chrono::steady_clock;
 constexpr milliseconds kTolerance{1000};
 // A backend that hangs lives on when its connection is closed. Every snapshot that shows it starts this time anew.
 constexpr minutes kRemembered{15};
+// A pooler shows seconds.
+constexpr seconds kClientTolerance{2};
 // A login that was given up before its pid was known may still get as far as a session.
 constexpr seconds kGivenUp{5};
 
@@ -52,6 +54,18 @@ void OwnBackends::Login::Known(const db::BackendId& id) {
   backends_->Add(entry_);
 }
 
+void OwnBackends::Login::Known(const db::SocketAddress& local) {
+  const std::lock_guard lock(backends_->mutex_);
+  entry_->local = local;
+  entry_->connected = steady_clock::now();
+  backends_->clients_.emplace(local.port, entry_);
+}
+
+void OwnBackends::Login::HasNoBackend() {
+  const std::lock_guard lock(backends_->mutex_);
+  std::erase(backends_->logins_, entry_);
+}
+
 void OwnBackends::Add(const std::shared_ptr<Entry>& entry) { entries_.emplace(entry->id.pid, entry); }
 
 void OwnBackends::Remove(const std::shared_ptr<Entry>& entry) {
@@ -68,6 +82,7 @@ void OwnBackends::DropOld(Deadline now) {
     return entry.ended != Deadline::max() && std::max(entry.ended, entry.last_seen) < limit;
   };
   std::erase_if(entries_, [&](const auto& entry) { return ended_before(*entry.second, now - kRemembered); });
+  std::erase_if(clients_, [&](const auto& entry) { return ended_before(*entry.second, now - kGivenUp); });
   std::erase_if(logins_, [&](const auto& entry) { return ended_before(*entry, now - kGivenUp); });
 }
 
@@ -92,6 +107,27 @@ OwnBackends::Owner OwnBackends::OwnerOf(const SeenBackend& backend, const Snapsh
     if (!ended_long_ago && same_user && login->began <= latest && earliest <= login->ended) return Owner::kUnsure;
   }
   return Owner::kOther;
+}
+
+OwnBackends::Owner OwnBackends::OwnerOf(const SeenClient& client, const SnapshotTime& time) {
+  const Deadline earliest = time.asked - client.age - kClientTolerance;
+  const Deadline latest = time.answered - client.age + kClientTolerance;
+  const std::lock_guard lock(mutex_);
+  const auto [first, last] = clients_.equal_range(client.from.port);
+  const auto gone = [&](const Entry& entry) {
+    return entry.ended != Deadline::max() && entry.ended + kGivenUp < time.asked;
+  };
+  const bool own = std::any_of(first, last, [&](const auto& known) {
+    const Entry& entry = *known.second;
+    return entry.local == client.from && entry.user == client.user && entry.began <= latest &&
+           earliest <= entry.connected && !gone(entry);
+  });
+  if (own) return Owner::kExporter;
+  const bool logging_in = std::ranges::any_of(logins_, [&](const auto& login) {
+    const bool same_user = client.user.empty() || login->user == client.user;
+    return !login->local && same_user && login->began <= latest && earliest <= login->ended && !gone(*login);
+  });
+  return logging_in ? Owner::kUnsure : Owner::kOther;
 }
 
 std::vector<int> OwnBackends::pids() const {

@@ -7,6 +7,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -14,6 +15,7 @@
 
 #include "exporter/base/deadline.h"
 #include "exporter/db/session.h"
+#include "exporter/db/target.h"
 
 namespace pgtls::sampling {
 
@@ -22,6 +24,13 @@ struct SeenBackend {
   db::BackendId id;
   std::string_view user;          // empty while it is authenticating
   std::chrono::microseconds age;  // when the snapshot was taken
+};
+
+// A client in a pooler's list.
+struct SeenClient {
+  db::SocketAddress from;
+  std::string_view user;          // empty before it has told
+  std::chrono::microseconds age;  // to the second
 };
 
 // When a snapshot was asked for and when it was there, by this process's clock.
@@ -33,7 +42,8 @@ struct SnapshotTime {
 // One register for the whole process: several entries, probes and /probe may reach the same server. A session is
 // recognized by its pid and backend_start, on whatever server it is. Where only its pid is known, from its login, its
 // user and the time of its login have to fit as well. A session that ended stays known for a while: its backend ends
-// later than the connection, and nobody else has its pid and start. Thread-safe.
+// later than the connection, and nobody else has its pid and start. A pooler shows no such thing: there the exporter's
+// connections are those of its user that come from its address and port, since it connected. Thread-safe.
 class OwnBackends {
  private:
   struct Entry;
@@ -56,6 +66,10 @@ class OwnBackends {
     void Known(int pid);
     // The backend that answers, as its views show it.
     void Known(const db::BackendId& id);
+    // The exporter's end of its TCP connection.
+    void Known(const db::SocketAddress& local);
+    // It is a session of a pooler itself: no backend will be known.
+    void HasNoBackend();
     // The backend was lent by a pooler: it is no longer the exporter's once this login has ended.
     void SetLent() { lent_ = true; }
 
@@ -66,6 +80,7 @@ class OwnBackends {
   };
 
   Owner OwnerOf(const SeenBackend& backend, const SnapshotTime& time);
+  Owner OwnerOf(const SeenClient& client, const SnapshotTime& time);
 
   // Of all sessions whose pid is known.
   std::vector<int> pids() const;
@@ -77,6 +92,8 @@ class OwnBackends {
     Deadline known = Deadline::max();  // when the pid was: it started before
     Deadline ended = Deadline::max();
     db::BackendId id;  // 0 where it is not known
+    std::optional<db::SocketAddress> local;
+    Deadline connected = Deadline::max();  // when `local` was known: a pooler's client began before
     Deadline last_seen;
   };
   using Entries = std::unordered_multimap<int, std::shared_ptr<Entry>>;
@@ -86,7 +103,8 @@ class OwnBackends {
   void DropOld(Deadline now);
 
   mutable std::mutex mutex_;
-  Entries entries_;                           // with a pid
+  Entries entries_;                           // with a pid, by it
+  Entries clients_;                           // with `local`, by its port
   std::list<std::shared_ptr<Entry>> logins_;  // without one, or not sure of it
   Deadline next_drop_ = Deadline::min();
 };

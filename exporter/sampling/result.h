@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "exporter/base/error.h"
@@ -74,6 +75,7 @@ struct CollectorState {
 // A server at one moment, as pages, /metrics and the audit see it.
 struct ServerSnapshot {
   std::string name;
+  std::string_view kind;   // Driver::kind() of the last login; empty before the first one
   std::string product;     // "PostgreSQL 15.20 (Debian …)"; empty while the server is not up
   std::optional<bool> up;  // absent before the first try
   std::optional<Failure> connection_failure;

@@ -314,6 +314,7 @@ void Server::Publish() {
   snapshot.up = up_;
   snapshot.connection_failure = connection_failure_;
   if (session_) snapshot.connection = session_->own_connection();
+  if (driver_ != nullptr) snapshot.kind = driver_->kind();
   if (up_.value_or(false)) snapshot.product = product_;
   snapshot.loopback = config_->policy.loopback;
   snapshot.collectors.reserve(slots_.size());

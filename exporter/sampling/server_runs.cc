@@ -35,10 +35,11 @@ std::optional<Unsupported> WhyUnsupported(const CollectorType& type, const Drive
   if (driver == nullptr || type.kinds.empty() || std::ranges::find(type.kinds, driver->kind()) != type.kinds.end()) {
     return std::nullopt;
   }
-  return Unsupported{fmt::format("on {}", driver->kind()),
-                     fmt::format("Nothing is wrong: {} has none of what this collector checks. Set "
-                                 "collectors.{}.enabled: false for this server, and this note is gone.",
-                                 driver->kind(), type.name)};
+  return Unsupported{
+      fmt::format("on {}", driver->kind()),
+      fmt::format("This collector does not support {}. Set collectors.{}.enabled: false for this server, "
+                  "and this note is gone.",
+                  driver->kind(), type.name)};
 }
 
 }  // namespace
@@ -194,6 +195,7 @@ asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& sl
   Context context{*config,
                   settings,
                   *target,
+                  driver_ != nullptr ? driver_->kind() : std::string_view(),
                   peer_,
                   session,
                   facts,
@@ -249,6 +251,7 @@ asio::awaitable<std::optional<Failure>> Server::MakeSession() {
     OwnBackends::Login login(*runtime_.own_backends, target_->option("user"));
     std::unique_ptr<db::Connection> connection = co_await Connect();
     logged_in = true;
+    if (const auto& local = connection->local()) login.Known(*local);
     const Deadline deadline = After(SessionTimeout());
     session_lane_.heartbeat.Expect(deadline);
     const Driver& driver = DriverOf(*connection);

@@ -46,8 +46,8 @@ void SessionCounter::StartCollection(const Collection& collection) {
 }
 
 void SessionCounter::Count(const Session& session, Network network, Encryption encryption, bool allowed) {
-  const Open now = {session.backend_start_us, session.pid, true};
-  if (Open* const before = Find(session.pid)) {
+  const Open now = {session.backend_start_us, session.id, true};
+  if (Open* const before = Find(session.id)) {
     const bool known = before->backend_start_us == session.backend_start_us;
     *before = now;
     if (known) return;
@@ -69,17 +69,17 @@ void SessionCounter::EndCollection() {
   series_.shrink_to_fit();
 }
 
-SessionCounter::Open* SessionCounter::Find(int pid) {
+SessionCounter::Open* SessionCounter::Find(std::int64_t id) {
   auto& open = servers_.back().open;
-  const auto at = std::ranges::lower_bound(open, pid, {}, &Open::pid);
-  return at != open.end() && at->pid == pid ? &*at : nullptr;
+  const auto at = std::ranges::lower_bound(open, id, {}, &Open::id);
+  return at != open.end() && at->id == id ? &*at : nullptr;
 }
 
 void SessionCounter::Merge() {
   if (new_.empty()) return;
   auto& open = servers_.back().open;
   open.insert(open.end(), new_.begin(), new_.end());
-  std::ranges::sort(open, {}, &Open::pid);
+  std::ranges::sort(open, {}, &Open::id);
   open.shrink_to_fit();
   new_ = std::vector<Open>();  // `= {}` would keep its memory
 }

@@ -38,7 +38,7 @@ struct Collection {
   std::size_t max_series = 0;
 };
 
-// Counts each session once, by (pid, backend_start), however often it is sampled; a session that ended between two
+// Counts each session once, by (id, backend_start), however often it is sampled; a session that ended between two
 // samples is not counted. Only sessions that began after the first collection from their server count: how often
 // sessions come does not follow from those that were open before. The clocks of two servers are never compared: a
 // server that was not seen before (failover, another server behind the same name) begins with a first collection of its
@@ -69,16 +69,16 @@ class SessionCounter {
  private:
   struct Open {
     std::int64_t backend_start_us;
-    int pid;
+    std::int64_t id;
     bool seen;  // in this collection
   };
   // What is remembered of one server.
   struct Seen {
     std::int64_t postmaster_start_us;
     std::int64_t counts_after_us;  // only sessions that began later count
-    std::vector<Open> open;        // by pid
+    std::vector<Open> open;        // by id
   };
-  Open* Find(int pid);
+  Open* Find(std::int64_t id);
   void Merge();
   SessionSeries& Series(const Session& session, Network network, Encryption encryption);
   bool MakeRoom(bool unencrypted);

@@ -97,6 +97,9 @@ void StartupReader::Message(char type, std::string_view body) {
       const std::string_view routine = ErrorField(body, 'R');
       if (sqlstate == "28000" && routine == "ClientAuthentication") return Finish(Admission::kRefused);
       if (sqlstate == "28000" && routine == "auth_failed") return Finish(Admission::kAuthFailed);
+      // PgBouncer's, which names no routine and translates nothing: client_tls_sslmode requires TLS.
+      if (sqlstate == "08P01" && routine.empty() && ErrorField(body, 'M') == "SSL required")
+        return Finish(Admission::kRefused);
       return Finish(Admission::kError);
     }
     case 'K':

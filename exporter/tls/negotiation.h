@@ -40,13 +40,13 @@ std::string Terminate();
 enum class Admission {
   kAdmitted,    // an authentication request or AuthenticationOk: admitted
   kAuthFailed,  // admitted, and then refused by the method itself without asking anything (ident, peer)
-  kRefused,     // refused by pg_hba
+  kRefused,     // refused by pg_hba, or by a PgBouncer that requires TLS
   kError,       // another error of the server: too many connections, starting up, a pooler's opinion …
   kLost         // the connection ended, or what came is not PostgreSQL's protocol
 };
 
-// Reads the server's messages after a StartupMessage, in pieces of any size. An error is judged by its SQLSTATE and
-// routine alone: its text is translated, and nobody has authenticated it.
+// Reads the server's messages after a StartupMessage, in pieces of any size. An error of PostgreSQL is judged by its
+// SQLSTATE and routine alone: its text is translated.
 class StartupReader {
  public:
   enum class State {

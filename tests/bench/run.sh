@@ -1,8 +1,9 @@
 #!/bin/bash
 # Builds and runs the benchmarks; what they print is Markdown, as in docs/performance.md. Needs a calm machine, and root or sudo for
 # packages that are missing.
-#   tests/bench/run.sh [sessions|fleet|scaling|soak|all] [SECONDS]      (default: sessions)
+#   tests/bench/run.sh [sessions|pgbouncer|fleet|scaling|soak|all] [SECONDS]      (default: sessions)
 # sessions: one server with 1,000 sessions, beside bare libpq and postgres_exporter. SECONDS a measurement, default 30; about ten of them.
+# pgbouncer: a PgBouncer with 5,000 clients, beside bare libpq. SECONDS a measurement, default 30; two of them.
 # fleet:    1,000 servers, beside a bare process with as many connections and postgres_exporter. SECONDS of watching after start-up, default
 #           300. Needs 12 GB of memory, and ten minutes more than that.
 # scaling:  1 to 1,000 servers, 10 to 2,000 sessions. SECONDS a point, default 20; eight points. Draws build/bench/scaling.svg.
@@ -18,12 +19,13 @@ if [[ $kind =~ ^[0-9]+$ ]]; then
 fi
 case $kind in
   sessions) programs=(sessions_bench) ;;
+  pgbouncer) programs=(pgbouncer_bench) ;;
   fleet) programs=(fleet_bench) ;;
   scaling) programs=(scaling_bench) ;;
   soak) programs=(soak) ;;
-  all) programs=(sessions_bench fleet_bench scaling_bench soak) ;;
+  all) programs=(sessions_bench pgbouncer_bench fleet_bench scaling_bench soak) ;;
   *)
-    echo "usage: tests/bench/run.sh [sessions|fleet|scaling|soak|all] [SECONDS]" >&2
+    echo "usage: tests/bench/run.sh [sessions|pgbouncer|fleet|scaling|soak|all] [SECONDS]" >&2
     exit 2
     ;;
 esac
@@ -37,7 +39,7 @@ cmake --build --preset bench --target pg_tls_exporter "${programs[@]}" -- --quie
 ulimit -n "$(ulimit -Hn)"
 for program in "${programs[@]}"; do
   case $program in
-    sessions_bench) arguments=("${seconds:-30}") ;;
+    sessions_bench | pgbouncer_bench) arguments=("${seconds:-30}") ;;
     fleet_bench) arguments=("${seconds:-300}") ;;
     scaling_bench) arguments=("${seconds:-20}" build/bench/scaling.svg) ;;
     soak) arguments=("${seconds:-600}") ;;

@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kNoCap = 200;
 
 Session Open(int pid, std::int64_t backend_start_us, std::string_view user = "app") {
-  return {.pid = pid, .backend_start_us = backend_start_us, .database = "db", .user = user};
+  return {.id = pid, .backend_start_us = backend_start_us, .database = "db", .user = user};
 }
 
 using Clock = std::chrono::steady_clock;

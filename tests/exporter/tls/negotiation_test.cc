@@ -82,6 +82,9 @@ TEST(StartupReaderTest, RefusalIsJudgedByCodeAndRoutine) {
   EXPECT_EQ(Read(Error("53300", "InitPostgres")).admission, Admission::kError);
   EXPECT_EQ(Read(Error("57P03", "ProcessStartupPacket")).admission, Admission::kError);
   // A pooler that has no routine, with a text that looks like a refusal.
+  EXPECT_EQ(Read(Message('E', "SFATAL\0C08P01\0MSSL required\0\0"s)).admission, Admission::kRefused);
+  EXPECT_EQ(Read(Message('E', "SFATAL\0C08P01\0Mno such user\0\0"s)).admission, Admission::kError);
+  EXPECT_EQ(Read(Message('E', "SFATAL\0C08P01\0MSSL required\0Rauth_failed\0\0"s)).admission, Admission::kError);
   EXPECT_EQ(Read(Message('E', "C28000\0Mno pg_hba.conf entry ClientAuthentication\0\0"s)).admission, Admission::kError);
 }
 

@@ -1,0 +1,237 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "exporter/audit/findings.h"
+#include "exporter/audit/thresholds.h"
+#include "exporter/base/net_address.h"
+#include "exporter/base/text.h"
+
+namespace pgtls::audit {
+namespace {
+
+using settings::PoolerSettings;
+
+constexpr std::string_view kReload = "then run RELOAD on the console.";
+
+enum class Reach { kSocket, kLoopback, kRemote };
+
+Reach ReachOf(const IpAddress& address) { return address.IsLoopback() ? Reach::kLoopback : Reach::kRemote; }
+
+Reach ReachOf(std::string_view host) {
+  host.remove_prefix(std::min(host.find_first_not_of(' '), host.size()));
+  host.remove_suffix(host.size() - (host.find_last_not_of(' ') + 1));
+  if (host.empty() || host.front() == '/' || host.front() == '@') return Reach::kSocket;
+  if (host == "localhost") return Reach::kLoopback;
+  const auto address = IpAddress::Parse(host);
+  return address ? ReachOf(*address) : Reach::kRemote;
+}
+
+// The farthest of a list: empty entries are Unix sockets.
+Reach FarthestOf(std::string_view hosts) {
+  Reach farthest = Reach::kSocket;
+  for (const std::string_view host : SplitList(hosts, ',')) farthest = std::max(farthest, ReachOf(host));
+  return farthest;
+}
+
+// From where clients can come. With sockets of systemd PgBouncer ignores listen_addr; then the exporter's own
+// connection shows that it listens on the network.
+Reach ReachOfClients(const Evidence& evidence) {
+  const Reach listens = FarthestOf(evidence.pooler->Get("listen_addr"));
+  const auto& own = evidence.snapshot.connection;
+  return own && own->address ? std::max(listens, ReachOf(*own->address)) : listens;
+}
+
+Severity SeverityOf(Reach reach, Severity remote, const Evidence& evidence) {
+  if (reach == Reach::kRemote) return remote;
+  return reach == Reach::kLoopback ? LoopbackPlaintext(evidence.snapshot.loopback) : Severity::kNote;
+}
+
+std::string Line(const PoolerSettings& settings, std::string_view name) {
+  return Printable(fmt::format("{} = {}", name, settings.Get(name)));
+}
+
+bool RequiresTls(const PoolerSettings& settings) {
+  const std::string_view mode = settings.Get("client_tls_sslmode");
+  return mode == "require" || mode == "verify-ca" || mode == "verify-full";
+}
+
+void AddClientTls(const PoolerSettings& settings, const Evidence& evidence, Findings& findings) {
+  const std::vector<std::string> lines = {Line(settings, "client_tls_sslmode"), Line(settings, "listen_addr")};
+  if (RequiresTls(settings)) {
+    // What is configured need not be in force: a certificate that cannot be loaded keeps the old settings.
+    const bool refuted = evidence.endpoint && (evidence.endpoint->plaintext_accepted == true ||
+                                               evidence.endpoint->ssl_answer == tls::Answer::kNo);
+    if (!refuted) {
+      findings.push_back(
+          {Severity::kFine, "pooler_client_tls", "PgBouncer is configured to require TLS from clients", lines, "", ""});
+    }
+    return;
+  }
+  const Reach reach = ReachOfClients(evidence);
+  if (reach == Reach::kSocket) return;
+  if (settings.Get("client_tls_sslmode") == "disable") {
+    findings.push_back(
+        {SeverityOf(reach, Severity::kCritical, evidence), "pooler_client_tls_off", "TLS is off for clients", lines,
+         "Passwords and data of every client can be read and changed on the network path, however well PgBouncer's own "
+         "connections to PostgreSQL are protected.",
+         fmt::format("Set client_tls_cert_file and client_tls_key_file to a certificate and its key, and "
+                     "client_tls_sslmode = allow, in pgbouncer.ini, {} When all clients use TLS, set it to require.",
+                     kReload)});
+    return;
+  }
+  // A file of rules may have hostssl lines only.
+  const bool by_rules = settings.Get("auth_type") == "hba";
+  findings.push_back({SeverityOf(reach, by_rules ? kPossiblePlaintext : kRemotePlaintext, evidence),
+                      "pooler_client_tls_optional", "Clients may connect without TLS", lines,
+                      "A client with sslmode=disable, or with prefer through a proxy that removes TLS, sends passwords "
+                      "and data in plain text.",
+                      fmt::format("When all clients use TLS, set client_tls_sslmode = require in pgbouncer.ini, {}{}",
+                                  kReload, by_rules ? " Or change the host lines of auth_hba_file to hostssl." : "")});
+}
+
+// Where it leads: also what no line of [databases] names, once a client has used it.
+void AddServerTls(const PoolerSettings& settings, const Evidence& evidence, Findings& findings) {
+  constexpr std::size_t kMostLines = 20;
+  const std::string_view mode = settings.Get("server_tls_sslmode");
+  std::vector<std::string> lines = {Line(settings, "server_tls_sslmode")};
+  if (mode == "verify-full") {
+    findings.push_back({Severity::kFine, "pooler_server_tls",
+                        "PgBouncer is configured to encrypt connections to servers and to verify them",
+                        std::move(lines), "", ""});
+    return;
+  }
+  Reach farthest = Reach::kSocket;
+  for (const auto& [database, host] : settings.targets) {
+    const Reach reach = FarthestOf(host);
+    farthest = std::max(farthest, reach);
+    if (reach == Reach::kRemote && lines.size() <= kMostLines)
+      lines.push_back(Printable(fmt::format("database {} on {}", database, host)));
+  }
+  if (farthest != Reach::kRemote) {
+    lines.emplace_back(
+        "no database that is known is on another machine; where `*` leads is known once a client uses it");
+  }
+  const std::string full = fmt::format(
+      "Set server_tls_sslmode = verify-full and server_tls_ca_file to the CA of the servers' certificates in "
+      "pgbouncer.ini, {}",
+      kReload);
+  if (mode == "require" || mode == "verify-ca") {
+    if (farthest != Reach::kRemote) return;
+    const bool any_server = mode == "require";
+    findings.push_back(
+        {Severity::kWarning, "pooler_server_tls_unverified",
+         any_server ? "Connections to servers are encrypted, and the servers not verified"
+                    : "Connections to servers are encrypted, and the host names not verified",
+         std::move(lines),
+         any_server ? "An attacker on the network path can impersonate the server."
+                    : "A server with any certificate of this CA can impersonate another one.",
+         any_server ? full : fmt::format("Set server_tls_sslmode = verify-full in pgbouncer.ini, {}", kReload)});
+    return;
+  }
+  const bool off = mode == "disable";
+  const Severity severity =
+      settings.targets.empty() ? kPossiblePlaintext : SeverityOf(farthest, kRemotePlaintext, evidence);
+  findings.push_back(
+      {severity, "pooler_server_tls_optional",
+       off ? "Connections to servers are not encrypted" : "Connections to servers may be unencrypted", std::move(lines),
+       off ? "What clients send encrypted to PgBouncer goes on to the server in plain text."
+           : "Where the server does not offer TLS, or an attacker removes it, what clients send encrypted "
+             "to PgBouncer goes on in plain text.",
+       full});
+}
+
+void AddAuthentication(const PoolerSettings& settings, const Evidence& evidence, Findings& findings) {
+  const std::string_view type = settings.Get("auth_type");
+  const std::vector<std::string> lines = {Line(settings, "auth_type"), Line(settings, "client_tls_sslmode")};
+  const std::string remedy = fmt::format(
+      "Give auth_file (or auth_query) SCRAM secrets, not MD5 ones; then set auth_type = scram-sha-256 in "
+      "pgbouncer.ini, "
+      "{}",
+      kReload);
+  if (type == "trust" || type == "any") {
+    const bool network = ReachOfClients(evidence) == Reach::kRemote;
+    findings.push_back({network ? Severity::kCritical : Severity::kWarning, "pooler_trust",
+                        "Clients are not authenticated", lines,
+                        "Anyone who can reach the port can log in as any user; TLS does not prevent this.", remedy});
+  } else if (type == "plain" || type == "pam" || type == "ldap") {
+    findings.push_back({RequiresTls(settings) ? Severity::kNote : Severity::kWarning, "pooler_password_plain",
+                        "Clients send their passwords in clear text", lines,
+                        "PgBouncer sees every password, and so does the network where a connection is without TLS.",
+                        RequiresTls(settings)
+                            ? remedy
+                            : fmt::format("Set client_tls_sslmode = require in pgbouncer.ini, {}", kReload)});
+  } else if (type == "md5") {
+    findings.push_back({Severity::kNote, "pooler_password_md5", "Passwords may be checked by MD5", lines,
+                        "Anyone who reads an MD5 secret in auth_file can log in with it. Users with a SCRAM secret "
+                        "already authenticate with SCRAM.",
+                        remedy});
+  } else if (type == "hba") {
+    findings.push_back({Severity::kNote,
+                        "pooler_hba_unchecked",
+                        "auth_hba_file was not checked",
+                        {Line(settings, "auth_type"), Line(settings, "auth_hba_file")},
+                        "Its rules may admit clients without TLS or without a password. Not checked does not mean OK.",
+                        "Read the file: host lines admit clients without TLS (unless client_tls_sslmode requires it), "
+                        "and trust admits anyone.",
+                        true});
+  }
+}
+
+// A command of SQL becomes one of the console: at the end of a sentence, or within it.
+std::string_view ReloadAt(std::string_view rest) {
+  const bool ends = rest.empty() || (rest.size() > 1 && rest[0] == ' ' && rest[1] >= 'A' && rest[1] <= 'Z');
+  return ends ? "run RELOAD on the console." : "run RELOAD on the console,";
+}
+
+std::string InWordsOfPooler(std::string_view text) {
+  constexpr std::string_view kCommand = "SELECT pg_reload_conf();";
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kWords = {{
+      {"ssl_cert_file", "client_tls_cert_file"},
+      {"ssl_key_file", "client_tls_key_file"},
+      {"ssl_ca_file", "client_tls_ca_file or server_tls_ca_file"},
+      {"PostgreSQL serves", "PgBouncer serves"},
+  }};
+  std::string result;
+  while (!text.empty()) {
+    const auto word = std::ranges::find_if(kWords, [&](const auto& pair) { return text.starts_with(pair.first); });
+    if (word != kWords.end()) {
+      result += word->second;
+      text.remove_prefix(word->first.size());
+    } else if (text.starts_with(kCommand)) {
+      text.remove_prefix(kCommand.size());
+      result += ReloadAt(text);
+    } else {
+      result += text.front();
+      text.remove_prefix(1);
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+void AddPooler(const Evidence& evidence, Findings& findings) {
+  if (!evidence.pooler) return;
+  AddClientTls(*evidence.pooler, evidence, findings);
+  AddServerTls(*evidence.pooler, evidence, findings);
+  AddAuthentication(*evidence.pooler, evidence, findings);
+}
+
+void UseWordsOfPooler(Findings& findings) {
+  for (Finding& finding : findings) {
+    if (finding.id == "served_not_file") {
+      finding.remedy =
+          "Run RELOAD on the console. If the old certificate is still served, PgBouncer's log shows why it was not "
+          "loaded.";
+    }
+    for (std::string* text : {&finding.title, &finding.why, &finding.remedy, &finding.brief}) {
+      *text = InWordsOfPooler(*text);
+    }
+    for (std::string& line : finding.evidence) line = InWordsOfPooler(line);
+  }
+}
+
+}  // namespace pgtls::audit
