@@ -110,8 +110,7 @@ std::string_view LoginRemedy(db::LoginProblem problem) {
       return "For this login: put sslmode=prefer into the conninfo; the exporter's own connection is then unencrypted. "
              "For the server: install a certificate and its key at the paths that ssl_cert_file and ssl_key_file name, "
              "then ALTER SYSTEM SET ssl = on; SELECT pg_reload_conf(); If ssl is on already, the server log shows why "
-             "the "
-             "files were not loaded. For PgBouncer: set client_tls_cert_file, client_tls_key_file and "
+             "the files were not loaded. For PgBouncer: set client_tls_cert_file, client_tls_key_file and "
              "client_tls_sslmode = require, or connect over its Unix socket (host=/…).";
     case kRootMissing:
       return "Install the CA's certificate at the path that sslrootcert names (by default ~/.postgresql/root.crt of "

@@ -67,7 +67,8 @@ ServerConfig ParseServer(const Node& node, Document& document, const Config& con
   ServerConfig server;
   server.collectors = config.collectors;
   server.policy = config.policy;
-  for (const auto& [key, value] : node.Map({"name", "conninfo", "password_file", "endpoint", "endpoint_names", "collectors"})) {
+  for (const auto& [key, value] :
+       node.Map({"name", "conninfo", "password_file", "endpoint", "endpoint_names", "collectors"})) {
     if (key == "name") server.name = ParseName(value);
     if (key == "conninfo") {
       server.conninfo = value.TextOrEmpty();

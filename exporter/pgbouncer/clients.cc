@@ -246,7 +246,6 @@ asio::awaitable<std::unique_ptr<const sessions::Snapshot>> ClientReader::Read(db
                                                                               sampling::OwnBackends& own,
                                                                               std::string_view own_user,
                                                                               Deadline deadline) {
-  const bool reconnected = session_ && session_ != session.backend_pid();
   // It cannot change while the process runs.
   if (session_ != session.backend_pid()) {
     const settings::PoolerSettings settings = co_await ReadConfig(session, deadline);
@@ -258,8 +257,10 @@ asio::awaitable<std::unique_ptr<const sessions::Snapshot>> ClientReader::Read(db
   Identities open = snapshot.clients->IdentitiesOfAll();
   Identities still_open;
   std::ranges::set_intersection(open_, open, std::back_inserter(still_open));
+  const bool reconnected = open_session_ && open_session_ != session.backend_pid();
   if (reconnected && still_open.empty()) ++process_;
   open_ = std::move(open);
+  open_session_ = session.backend_pid();
   snapshot.clients->SetProcess(process_);
   co_return std::move(snapshot.clients);
 }

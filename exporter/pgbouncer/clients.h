@@ -31,12 +31,13 @@ class ClientReader {
   bool is_one_of_several() const { return is_one_of_several_; }
 
  private:
-  std::optional<int> session_;  // of which the following is known
+  std::optional<int> session_;  // whose configuration was read
   bool is_one_of_several_ = false;
   // After a reconnect another process may answer: restarted, or another one behind the same address. It is the same one
   // only where one of the clients of last time is still there.
   std::int64_t process_ = 0;
   Identities open_;
+  std::optional<int> open_session_;  // that showed them
   ConsoleClock clock_;
 };
 

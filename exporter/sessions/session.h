@@ -11,8 +11,8 @@
 namespace pgtls::sessions {
 
 // One client backend or walsender: pg_stat_activity joined with pg_stat_ssl and pg_stat_gssapi
-// (src/backend/utils/adt/pgstatfuncs.c, pg_stat_get_activity); or a client of a pooler. The texts are views into the rows that it was read from
-// and are the server's bytes, not necessarily UTF-8; what is null there is empty here.
+// (src/backend/utils/adt/pgstatfuncs.c, pg_stat_get_activity); or a client of a pooler. The texts are views into the
+// rows that it was read from and are the server's bytes, not necessarily UTF-8; what is null there is empty here.
 struct Session {
   std::int64_t id = 0;                // a backend's pid: with the start unique on this server
   std::int64_t backend_start_us = 0;  // microseconds since the epoch, by the server's clock

@@ -16,8 +16,8 @@ class Snapshot {
   virtual ~Snapshot() = default;
 
   virtual std::int64_t now_us() const = 0;
-  // Identifies the server process that the sessions are open on (Collection::postmaster_start_us). A small number, where
-  // the server does not tell when it started.
+  // Identifies the server process that the sessions are open on (Collection::postmaster_start_us). A small number,
+  // where the server does not tell when it started.
   virtual std::int64_t postmaster_start_us() const = 0;
   // Of rows, which may stand for no session.
   virtual int size() const = 0;
