@@ -48,7 +48,7 @@ class Parser {
       if (!tokens.empty()) values.push_back(std::move(tokens));  // an empty list is no field
     }
     if (values.empty()) return;
-    const std::string problem = line.text.contains('\0') ? "a NUL byte" : ProblemOf(values);
+    const std::string problem = HasNul(line, values) ? "a NUL byte" : ProblemOf(values);
     if (!problem.empty()) return Fail(line, problem);
     for (const std::string& host : values[0]) {
       if (!hosts_.insert(Lower(host)).second) {
@@ -68,6 +68,13 @@ class Parser {
 
   void Fail(const HostsLine& line, std::string problem) {
     result_.errors.push_back({line.file, line.number, std::move(problem)});
+  }
+
+  // It ends a line for PostgreSQL, here or in a list.
+  static bool HasNul(const HostsLine& line, const std::vector<Tokens>& values) {
+    const auto has_nul = [](const std::string& token) { return token.contains('\0'); };
+    return has_nul(line.text) ||
+           std::ranges::any_of(values, [&](const Tokens& tokens) { return std::ranges::any_of(tokens, has_nul); });
   }
 
   // Empty: PostgreSQL takes the line.

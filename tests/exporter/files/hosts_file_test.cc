@@ -108,6 +108,14 @@ TEST(HostsFileTest, FollowsIncludedFilesAndLists) {
   EXPECT_EQ(names, "a:a.crt h:a.crt i:a.crt j:a.crt k:a.crt b:b.crt d:d.crt e:d.crt c:c.crt ");
 }
 
+TEST(HostsFileTest, ANulByteInAListIsAnErrorOfTheLineThatIncludesIt) {
+  const TempDir dir;
+  dir.Write("pg_hosts.conf", "a,@names a.crt a.key\n");
+  dir.Write("names", "b\0c\n"s);
+  EXPECT_THAT(Read(dir).errors, ElementsAre(tls::HostsError{dir.path() + "/pg_hosts.conf", 1, "a NUL byte"}));
+  EXPECT_THAT(Read(dir).entries, IsEmpty());
+}
+
 TEST(HostsFileTest, AFileThatIsMissingIsAnErrorUnlessItMayBe) {
   const TempDir dir;
   EXPECT_FALSE(Read(dir).in_use()) << "PostgreSQL takes a missing pg_hosts.conf for an empty one";

@@ -36,10 +36,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const HostEntry* const found = hosts.EntryFor(entry.host);
     Expect(found != nullptr && pgtls::Lower(found->host) == pgtls::Lower(entry.host));
     again += pgtls::hba::Quoted(entry.host) + " " + pgtls::hba::Quoted(entry.certificate) + " key " +
-             pgtls::hba::Quoted(entry.ca) + "\n";
+             pgtls::hba::Quoted(entry.ca) + " command\n";
   }
   for (const auto& error : hosts.errors) Expect(error.line > 0 && !error.problem.empty());
-  // A quoted token may have a line's end in it only by a continuation, which is gone; a backslash at the end is none.
+  // The last field has no backslash, which would continue the line.
   const HostsFile reread = pgtls::files::ParseHosts(pgtls::files::SplitHostsLines("/data/pg_hosts.conf", again, false));
   Expect(reread.entries == hosts.entries);
   return 0;
