@@ -14,7 +14,7 @@ make_root() {
   # in-root.sh needs umount, of the package mount. A copy of the archive may be older than its release file permits. The system is not
   # worth waiting for the disk.
   mmdebstrap --quiet --variant=apt --include=ca-certificates,mount --aptopt='Acquire::Check-Valid-Until "false"' \
-    --dpkgopt=force-unsafe-io "$suite" "$1" "$mirror" >&2
+    --dpkgopt=force-unsafe-io "$suite" "$1" "$(debian_mirror)" >&2
   # Names, proxies and certificate authorities of this machine.
   cp /etc/hosts "$1/etc/hosts"
   cp -r /etc/apt/apt.conf.d/. "$1/etc/apt/apt.conf.d/"

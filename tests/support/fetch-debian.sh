@@ -29,6 +29,7 @@ mkdir -p "$work"/{etc/preferences.d,state/lists/partial,cache/archives/partial,r
 # experimental holds what is newer than in sid, and needs sid for the rest.
 base=$suite
 [[ $suite != experimental ]] || base=sid
+mirror=$(debian_mirror)
 for each in "$base" "$suite"; do
   echo "deb [signed-by=$keyring] $mirror $each main"
 done | uniq >"$work/etc/sources.list"
