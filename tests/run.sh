@@ -95,7 +95,9 @@ fetch_servers() {
   for major in 14 15 16 17 18 19; do
     tests/support/fetch-postgres.sh $major >/dev/null || return 1
   done
-  tests/support/fetch-debian.sh sid prometheus >/dev/null
+  tests/support/fetch-debian.sh sid prometheus >/dev/null || return 1
+  tests/support/fetch-debian.sh trixie pgbouncer >/dev/null || return 1
+  tests/support/fetch-debian.sh sid pgbouncer >/dev/null
 }
 # run PRESET LABEL. Tests against real servers mostly wait, so more of them run at once.
 run() {
@@ -119,7 +121,7 @@ for kind in asan pg e2e; do
   wants $kind && targets+=("${label[$kind]}_tests")
 done
 if ((${#targets[@]})); then
-  if wants pg || wants e2e; then step "fetch PostgreSQL servers and Prometheus 3" fetch_servers; fi
+  if wants pg || wants e2e; then step "fetch PostgreSQL servers, PgBouncer and Prometheus 3" fetch_servers; fi
   if step "build with address and undefined-behaviour sanitizers" build asan "${targets[@]}"; then
     for kind in asan pg e2e; do
       wants $kind && step "$kind tests" run asan "${label[$kind]}"
