@@ -23,8 +23,9 @@ plaintext_client() {
 clients_of_pool() {
   PGPASSWORD=demo psql -X -Atq "host=$run/pool port=${port_of[pool]} dbname=pgbouncer user=tls_exporter" -c 'SHOW CLIENTS' | grep -c '|shop|'
 }
+# PgBouncer has one connection to orders: the first client needs it to log in.
 all_connected() {
-  [[ $(sql orders postgres -Atc "SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop'") == 7 &&
+  [[ $(sql orders postgres -Atc "SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop'") == 8 &&
     $(sql billing postgres -Atc "SELECT count(*) FROM pg_stat_activity WHERE datname = 'shop'") == 1 &&
     $(clients_of_pool) == 2 ]]
 }

@@ -26,7 +26,7 @@ check_page() {
   local check mode of_orders='server="orders",database="shop"' of_billing='server="billing",database="shop"' of_pool='server="pool",database="shop"' client_backend='backend_type="client backend"'
   expect 'pg_tls_up{server="orders"} 1'
   expect 'pg_tls_up{server="billing"} 1'
-  expect "pg_tls_connections{$of_orders,user=\"app\",client_addr=\"\",network=\"loopback\",$client_backend,encryption=\"tls\"} 2"
+  expect "pg_tls_connections{$of_orders,user=\"app\",client_addr=\"\",network=\"loopback\",$client_backend,encryption=\"tls\"} 3"
   expect "pg_tls_connections{$of_orders,user=\"app\",client_addr=\"\",network=\"local\",$client_backend,encryption=\"none\"} 1"
   expect "pg_tls_connections{$of_orders,user=\"partner\",client_addr=\"\",network=\"loopback\",$client_backend,encryption=\"tls\"} 1"
   expect "pg_tls_connections{$of_orders,user=\"erp\",client_addr=\"\",network=\"loopback\",$client_backend,encryption=\"none\"} 2"
@@ -37,7 +37,7 @@ check_page() {
   expect "pg_tls_unencrypted_connections{$of_pool,user=\"app\",client_addr=\"127.0.5.5\",application_name=\"cart\",network=\"loopback\",allowed=\"false\"} 1"
   expect 'pg_tls_setting_info{server="pool",name="server_tls_sslmode",value="verify-full"} 1'
   expect 'pg_tls_cipher_connections{server="orders",version="TLSv1.2",cipher="ECDHE-ECDSA-AES256-GCM-SHA384",bits="256"} 1'
-  expect 'pg_tls_cipher_connections{server="orders",version="TLSv1.3",cipher="TLS_AES_256_GCM_SHA384",bits="256"} 2'
+  expect 'pg_tls_cipher_connections{server="orders",version="TLSv1.3",cipher="TLS_AES_256_GCM_SHA384",bits="256"} 3'
   expect 'pg_tls_client_certificate_connections{server="orders",user="partner",client_dn="/CN=partner",issuer_dn="/CN=Demo CA"} 1'
   expect "pg_tls_unencrypted_connections{$of_orders,user=\"erp\",client_addr=\"127.0.2.10\",application_name=\"erp-batch\",network=\"loopback\",allowed=\"true\"} 1"
   expect "pg_tls_unencrypted_connections{$of_orders,user=\"erp\",client_addr=\"127.0.2.11\",application_name=\"erp-batch\",network=\"loopback\",allowed=\"true\"} 1"
