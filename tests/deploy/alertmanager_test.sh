@@ -3,7 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d)
-trap 'kill "$pid" 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
+pid=
+: >"$work/log"  # the process may be late to make it
+trap 'kill $pid 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
 
 prometheus-alertmanager --config.file=deploy/prometheus/alertmanager.yml --storage.path="$work" --web.listen-address=127.0.0.1:0 \
   --cluster.listen-address= --log.format=json 2>"$work/log" &
