@@ -3,6 +3,7 @@
 //   pgbouncer_bench PATH_OF_PG_TLS_EXPORTER [SECONDS_PER_MEASUREMENT]
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "tests/bench/exporter.h"
 #include "tests/bench/measure.h"
@@ -46,7 +47,7 @@ Bare BareLibpq(const PgBouncer& pooler, std::chrono::seconds duration) {
                              "id", "application_name"}) {
       const int column = PQfnumber(result, name);
       for (int row = 0; column >= 0 && row < PQntuples(result); ++row) {
-        bytes += static_cast<std::size_t>(PQgetlength(result, row, column)) + PQgetvalue(result, row, column)[0];
+        bytes += std::strlen(PQgetvalue(result, row, column));
       }
     }
     bare.result_mb = static_cast<double>(PQresultMemorySize(result)) / 1e6;
