@@ -39,7 +39,7 @@ one() {
   local folder=$1 filter=${2:-*} preset=${PGTLS_PRESET:-asan} name program ran=
   deploy/install-dependencies.sh test || return 1
   cmake --preset "$preset" >/dev/null || return 1
-  for name in "${folder}_test" "${folder}_pgtest"; do
+  for name in "${folder}_test" "${folder}_pgtest" "${folder}_oncetest"; do
     ninja -C "build/$preset" -t query "$name" >/dev/null 2>&1 || continue
     build "$preset" "$name" || return 1
     program=$(find "build/$preset" -name "$name" -type f)
