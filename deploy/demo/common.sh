@@ -13,6 +13,7 @@ data_directories=()
 clean_up() {
   trap - EXIT INT TERM
   ((${#children[@]} == 0)) || kill "${children[@]}" 2>/dev/null || true
+  [[ ! -f $run/pool/pid ]] || kill -KILL "$(<"$run/pool/pid")" 2>/dev/null || true
   for data in "${data_directories[@]}"; do as_server "$bin/pg_ctl" stop -D "$data" -m immediate -s 2>/dev/null || true; done
   wait || true
   rm -rf "$run"

@@ -112,6 +112,8 @@ shop = host=localhost port=${port_of[orders]}
 listen_addr = 127.0.0.1
 listen_port = ${port_of[pool]}
 unix_socket_dir = $directory
+pidfile = $directory/pid
+logfile = $directory/log
 auth_type = scram-sha-256
 auth_file = $directory/users
 stats_users = tls_exporter
@@ -122,7 +124,6 @@ client_tls_ca_file = $run/ca.crt
 server_tls_sslmode = verify-full
 server_tls_ca_file = $run/ca.crt
 END
-  as_server /usr/sbin/pgbouncer -q "$directory/pgbouncer.ini" >"$directory/log" 2>&1 9>&- &
-  children+=($!)
+  as_server /usr/sbin/pgbouncer -q -d "$directory/pgbouncer.ini" 9>&-
   wait_for 10 "PgBouncer ($directory/log)" test -S "$directory/.s.PGSQL.${port_of[pool]}"
 }
