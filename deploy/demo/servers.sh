@@ -105,9 +105,10 @@ start_pooler() {
 "app" "demo"
 "tls_exporter" "demo"
 END
+  # An address: of a name PgBouncer tries one only, and c-ares takes localhost for ::1, on which the server may not listen.
   cat >"$directory/pgbouncer.ini" <<END
 [databases]
-shop = host=localhost port=${port_of[orders]}
+shop = host=127.0.0.1 port=${port_of[orders]}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = ${port_of[pool]}
