@@ -107,7 +107,7 @@ class ClientRows {
 };
 
 // The exporter's own console session over a Unix socket: its process may have another number, or none, for a pooler in
-// another container. Nobody hides here: a Unix socket is local.
+// another container. This hides no client of the network: a Unix socket is local.
 bool IsOwnOverSocket(const Session& client, std::int64_t process, std::string_view own_user) {
   if (process == getpid()) return true;
   return client.database == kConsole && client.user == own_user && client.application_name == "pg_tls_exporter";
@@ -123,27 +123,21 @@ class Clients : public sessions::Snapshot {
         now_us_(now_us) {}
 
   void SetProcess(std::int64_t process) { process_ = process; }
-  // Sorted.
-  ClientReader::Identities IdentitiesOfAll() const {
-    ClientReader::Identities identities;
-    identities.reserve(selected_.size());
-    for (const auto& [rows, row] : selected_) {
-      const Session client = rows->At(row, version_, clock_);
-      identities.emplace_back(client.id, client.backend_start_us);
-    }
-    std::ranges::sort(identities);
-    return identities;
-  }
+  ClientReader::Identities TakeIdentities() { return std::move(identities_); }
 
   // Leaves out what is no client, and what is the exporter's. Returns whether one of the others may be the exporter's.
   bool Select(OwnBackends& own, std::string_view own_user, const sampling::SnapshotTime& time) {
     bool unsure = false;
     const auto select = [&](const ClientRows& rows, int row) {
-      const OwnBackends::Owner owner = OwnerOf(rows, row, own, own_user, time);
+      const Session client = rows.At(row, version_, clock_);
+      const OwnBackends::Owner owner = OwnerOf(client, rows.process(row), own, own_user, time);
       unsure = unsure || owner == OwnBackends::Owner::kUnsure;
-      if (owner != OwnBackends::Owner::kExporter) selected_.push_back({&rows, row});
+      if (owner == OwnBackends::Owner::kExporter) return;
+      selected_.push_back({&rows, row});
+      identities_.emplace_back(client.id, client.backend_start_us);
     };
     selected_.reserve(static_cast<std::size_t>(clients_.size()));
+    identities_.reserve(static_cast<std::size_t>(clients_.size()));
     for (int row = 0; row < clients_.size(); ++row) {
       if (clients_.state(row).find(kCancelRequest) == std::string_view::npos) select(clients_, row);
     }
@@ -169,12 +163,10 @@ class Clients : public sessions::Snapshot {
   }
 
  private:
-  OwnBackends::Owner OwnerOf(const ClientRows& rows, int row, OwnBackends& own, std::string_view own_user,
+  OwnBackends::Owner OwnerOf(const Session& client, std::int64_t process, OwnBackends& own, std::string_view own_user,
                              const sampling::SnapshotTime& time) const {
-    const Session client = rows.At(row, version_, clock_);
     if (client.client_port == -1) {
-      return IsOwnOverSocket(client, rows.process(row), own_user) ? OwnBackends::Owner::kExporter
-                                                                  : OwnBackends::Owner::kOther;
+      return IsOwnOverSocket(client, process, own_user) ? OwnBackends::Owner::kExporter : OwnBackends::Owner::kOther;
     }
     const auto address = IpAddress::Parse(client.client_addr);
     if (!address) return OwnBackends::Owner::kOther;
@@ -194,6 +186,7 @@ class Clients : public sessions::Snapshot {
   const std::int64_t now_us_;
   std::int64_t process_ = 0;
   std::vector<Selected> selected_;
+  ClientReader::Identities identities_;  // of `selected_`
 };
 
 // The console's time: when it was asked for this list. A console session is always in it.
@@ -212,6 +205,14 @@ bool SomeAreLoggingIn(const db::Result& lists) {
     if (lists.RequireText(row, list) == "login_clients") return lists.RequireInt(row, items) > 0;
   }
   throw Error(FailureReason::kError, "SHOW LISTS does not show login_clients");
+}
+
+bool HaveNoneInCommon(ClientReader::Identities a, ClientReader::Identities b) {
+  std::ranges::sort(a);
+  std::ranges::sort(b);
+  ClientReader::Identities common;
+  std::ranges::set_intersection(a, b, std::back_inserter(common));
+  return common.empty();
 }
 
 struct Snapshot {
@@ -254,11 +255,9 @@ asio::awaitable<std::unique_ptr<const sessions::Snapshot>> ClientReader::Read(db
   }
   const std::function<asio::awaitable<Snapshot>()> ask = [&] { return Ask(session, own, own_user, clock_, deadline); };
   Snapshot snapshot = co_await sampling::AskUntilSure(ask, deadline);
-  Identities open = snapshot.clients->IdentitiesOfAll();
-  Identities still_open;
-  std::ranges::set_intersection(open_, open, std::back_inserter(still_open));
+  Identities open = snapshot.clients->TakeIdentities();
   const bool reconnected = open_session_ && open_session_ != session.backend_pid();
-  if (reconnected && still_open.empty()) ++process_;
+  if (reconnected && HaveNoneInCommon(open_, open)) ++process_;
   open_ = std::move(open);
   open_session_ = session.backend_pid();
   snapshot.clients->SetProcess(process_);
