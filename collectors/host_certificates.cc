@@ -14,11 +14,6 @@ using tls::CertificateInventory;
 using tls::FileReport;
 using tls::HostEntry;
 
-std::string Absolute(const files::FileSettings& settings, const std::string& path) {
-  if (path.empty() || path.starts_with('/')) return path;
-  return files::Setting(settings, "data_directory") + "/" + path;
-}
-
 bool IsUsed(const tls::HostsFile& hosts, const FileReport& file) {
   if (file.role != "server" && file.role != "ca") return true;
   return std::ranges::any_of(hosts.entries, [&file](const HostEntry& entry) {
@@ -50,8 +45,8 @@ void UseHosts(const tls::HostsFile& hosts, files::FileSettings& settings, Certif
               sampling::Output& output) {
   inventory.hosts = hosts;
   for (HostEntry& entry : inventory.hosts->entries) {
-    entry.certificate = Absolute(settings, entry.certificate);
-    entry.ca = Absolute(settings, entry.ca);
+    entry.certificate = files::InDataDirectory(settings, entry.certificate);
+    entry.ca = files::InDataDirectory(settings, entry.ca);
   }
   if (!hosts.errors.empty()) {
     const auto& [file, line, problem] = hosts.errors.front();

@@ -330,8 +330,9 @@ GRANT EXECUTE ON FUNCTION tls_exporter.hosts_lines() TO tls_exporter;
 
 -- ---- Certificate files (certificates collector)
 
--- The certificates and revocation lists in ssl_cert_file, ssl_ca_file, ssl_crl_file and ssl_crl_dir, and in the files of pg_hosts.conf, as PEM text: only blocks of these kinds
--- are returned, and no block can contain another, so a private key in such a file (or a setting that names a key file) is not returned.
+-- The certificates and revocation lists in ssl_cert_file, ssl_ca_file, ssl_crl_file and ssl_crl_dir, and in the files of pg_hosts.conf,
+-- as PEM text: only blocks of these kinds are returned, and no block can contain another, so a private key in such a file (or a
+-- setting that names a key file) is not returned.
 -- `problem` is null, or why the file could not be read. A row of the role crl_dir is ssl_crl_dir itself if it could not be listed. `whole`:
 -- OpenSSL finds the same in `data` as in the file; what is missing is text, or a key that is skipped in a file of certificates.
 DROP FUNCTION IF EXISTS tls_exporter.certificate_files();

@@ -1,12 +1,15 @@
 #include "exporter/base/file.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <memory>
 #include <system_error>
 
 #include "exporter/base/error.h"
@@ -52,6 +55,21 @@ std::string ReadFile(const std::string& path, std::size_t max_bytes) {
     if (content.size() > max_bytes)
       throw Error(FailureReason::kError, path + ": larger than " + std::to_string(max_bytes) + " bytes");
   }
+}
+
+std::vector<std::string> NamesIn(const std::string& directory) {
+  std::vector<std::string> names;
+  const std::unique_ptr<DIR, int (*)(DIR*)> handle(opendir(directory.c_str()), closedir);
+  if (handle == nullptr) throw std::system_error(errno, std::generic_category());
+  for (;;) {
+    errno = 0;
+    const dirent* const entry = readdir(handle.get());  // NOLINT(concurrency-mt-unsafe): a handle of its own
+    if (entry == nullptr && errno != 0) throw std::system_error(errno, std::generic_category());
+    if (entry == nullptr) break;
+    names.emplace_back(entry->d_name);
+  }
+  std::ranges::sort(names);
+  return names;
 }
 
 std::string ReadPasswordFile(const std::string& path) {

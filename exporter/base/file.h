@@ -5,12 +5,16 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <vector>
 
 namespace pgtls {
 
 // Returns the content of `path`. Throws std::system_error (errno); throws Error if the file has more than `max_bytes`
 // or is not a regular file (reading a FIFO would block, a device has no end).
 std::string ReadFile(const std::string& path, std::size_t max_bytes);
+
+// Returns the names in a directory, sorted. Throws std::system_error (errno).
+std::vector<std::string> NamesIn(const std::string& directory);
 
 // Returns a password: the file's content without one trailing line end (LF or CRLF). At most 4,096 bytes.
 std::string ReadPasswordFile(const std::string& path);

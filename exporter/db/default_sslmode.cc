@@ -1,7 +1,6 @@
 #include "exporter/db/default_sslmode.h"
 
 #include <cstdlib>
-#include <string_view>
 
 #include "exporter/db/keywords.h"
 #include "exporter/db/linked_libpq.h"
@@ -11,13 +10,6 @@ namespace {
 
 bool g_require_is_default = false;
 
-bool Has(const PQconninfoOption* options, std::string_view keyword, std::string_view value) {
-  for (; options != nullptr && options->keyword != nullptr; ++options) {
-    if (options->keyword == keyword) return options->val != nullptr && options->val == value;
-  }
-  return false;
-}
-
 }  // namespace
 
 void RequireEncryptionByDefault() {
@@ -26,8 +18,9 @@ void RequireEncryptionByDefault() {
 }
 
 bool DefaultsToVerifyFull(const std::string& conninfo, const PQconninfoOption* merged) {
-  return g_require_is_default && LibpqMajor() >= kFirstLibpqWithSystemRoot && Has(merged, "sslrootcert", "system") &&
-         Has(merged, "sslmode", "require") && !Keywords(conninfo).contains("sslmode");
+  return g_require_is_default && LibpqMajor() >= kFirstLibpqWithSystemRoot &&
+         ValueOf(merged, "sslrootcert") == "system" && ValueOf(merged, "sslmode") == "require" &&
+         !Keywords(conninfo).contains("sslmode");
 }
 
 }  // namespace pgtls::db

@@ -13,4 +13,16 @@ std::set<std::string> Keywords(const std::string& conninfo) {
   return keywords;
 }
 
+std::string OwnValue(const std::string& conninfo, std::string_view keyword) {
+  const ConninfoHandle parsed(PQconninfoParse(conninfo.c_str(), nullptr));
+  return std::string(ValueOf(parsed.get(), keyword));
+}
+
+std::string_view ValueOf(const PQconninfoOption* options, std::string_view keyword) {
+  for (; options != nullptr && options->keyword != nullptr; ++options) {
+    if (options->keyword == keyword && options->val != nullptr) return options->val;
+  }
+  return "";
+}
+
 }  // namespace pgtls::db

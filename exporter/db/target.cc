@@ -14,6 +14,7 @@
 #include "exporter/base/host_port.h"
 #include "exporter/base/text.h"
 #include "exporter/db/default_sslmode.h"
+#include "exporter/db/keywords.h"
 #include "exporter/db/linked_libpq.h"
 #include "exporter/db/pq_handle.h"
 
@@ -130,10 +131,8 @@ ConnHandle Merged(const std::string& conninfo, const char* impossible, const cha
 
 // The service file that the operator names; "": none.
 std::string ServiceFile(const std::string& conninfo) {
-  const ConninfoHandle parsed(PQconninfoParse(conninfo.c_str(), nullptr));
-  for (const PQconninfoOption* option = parsed.get(); option != nullptr && option->keyword != nullptr; ++option) {
-    if (std::string_view(option->keyword) == "servicefile" && option->val != nullptr) return option->val;
-  }
+  const std::string own = OwnValue(conninfo, "servicefile");
+  if (!own.empty()) return own;
   const char* const file = std::getenv("PGSERVICEFILE");  // NOLINT(concurrency-mt-unsafe): nothing writes it
   return file != nullptr ? file : "";
 }

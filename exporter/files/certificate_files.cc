@@ -1,6 +1,5 @@
 #include "exporter/files/certificate_files.h"
 
-#include <dirent.h>
 #include <glob.h>
 
 #include <algorithm>
@@ -52,19 +51,11 @@ tls::FileReport ReadList(const std::string& path, const std::optional<tls::Serve
 // The lists that OpenSSL would look up in a hashed directory: "1a2b3c4d.r0". Throws std::system_error.
 std::vector<std::string> ListsIn(const std::string& directory) {
   std::vector<std::string> paths;
-  const std::unique_ptr<DIR, int (*)(DIR*)> handle(opendir(directory.c_str()), closedir);
-  if (handle == nullptr) throw std::system_error(errno, std::generic_category());
-  for (;;) {
-    errno = 0;
-    const dirent* const entry = readdir(handle.get());  // NOLINT(concurrency-mt-unsafe): a handle of its own
-    if (entry == nullptr && errno != 0) throw std::system_error(errno, std::generic_category());
-    if (entry == nullptr) break;
-    const std::string name = entry->d_name;
+  for (const std::string& name : NamesIn(directory)) {
     const bool hashed = name.size() > 10 && name.find_first_not_of("0123456789abcdef") == 8 &&
                         name.substr(8, 2) == ".r" && name.find_first_not_of("0123456789", 10) == std::string::npos;
     if (hashed) paths.push_back(directory + "/" + name);
   }
-  std::ranges::sort(paths);
   return paths;
 }
 
@@ -89,11 +80,15 @@ std::string Setting(const FileSettings& settings, std::string_view name) {
   return found == settings.end() ? "" : found->second;
 }
 
+std::string InDataDirectory(const FileSettings& settings, const std::string& path) {
+  if (path.empty() || path.starts_with('/')) return path;
+  return Setting(settings, "data_directory") + "/" + path;
+}
+
 std::string AbsolutePath(const FileSettings& settings, std::string_view name) {
-  std::string path = Setting(settings, name);
-  if (path.starts_with('/')) return path;
-  const std::string directory = Setting(settings, "data_directory");
-  return directory.empty() ? "" : directory + "/" + path;
+  const std::string path = Setting(settings, name);
+  const bool unknown = !path.starts_with('/') && Setting(settings, "data_directory").empty();
+  return unknown ? "" : InDataDirectory(settings, path);
 }
 
 void AddLostDirectory(const std::string& path, const std::string& problem, FilesRead& result) {
@@ -162,7 +157,7 @@ void AddHostFiles(const tls::HostsFile& hosts, const FileSettings& settings, con
     if (!entry.ca.empty()) files.emplace("ca", entry.ca);
   }
   for (const auto& [role, name] : files) {
-    const std::string path = name.starts_with('/') ? name : Setting(settings, "data_directory") + "/" + name;
+    const std::string path = InDataDirectory(settings, name);
     if (place.Holds(path)) {
       result.files.push_back(ReadOne(role, path));
     } else {

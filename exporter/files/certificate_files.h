@@ -18,6 +18,8 @@ using FileSettings = std::map<std::string, std::string, std::less<>>;
 
 // A setting's value, empty where it is not there.
 std::string Setting(const FileSettings& settings, std::string_view name);
+// `path` itself where it is empty or absolute; else below data_directory.
+std::string InDataDirectory(const FileSettings& settings, const std::string& path);
 // A path of a setting; empty where it is relative to a data_directory that is not known.
 std::string AbsolutePath(const FileSettings& settings, std::string_view name);
 

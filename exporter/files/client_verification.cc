@@ -16,11 +16,6 @@ std::optional<std::string> KnownSetting(const FileSettings& settings, std::strin
   return found == settings.end() ? std::nullopt : std::optional(found->second);
 }
 
-std::string Absolute(const std::string& path, const FileSettings& settings) {
-  return path.empty() || path.starts_with('/') ? path
-                                               : KnownSetting(settings, "data_directory").value_or("") + "/" + path;
-}
-
 tls::ListFile ListsOf(const tls::FileReport& file, bool hashed) {
   return {file.path, file.content.decoded ? file.content.decoded->crls : std::vector<std::string>(), hashed,
           file.problem.empty()};
@@ -106,8 +101,8 @@ ClientFiles ClientFilesOf(const std::vector<tls::FileReport>& files, const FileS
     // OpenSSL takes it for several directories.
     if (result.problem.empty() && crl_dir->contains(':')) result.problem = "not_modelled";
     if (result.problem.empty()) {
-      result.problem =
-          AddLists(files, Absolute(*crl_file, settings), WithoutSlashes(Absolute(*crl_dir, settings)), verification);
+      result.problem = AddLists(files, InDataDirectory(settings, *crl_file),
+                                WithoutSlashes(InDataDirectory(settings, *crl_dir)), verification);
     }
     if (result.problem.empty()) {
       result.verification = std::move(verification);

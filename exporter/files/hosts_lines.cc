@@ -1,9 +1,6 @@
 #include "exporter/files/hosts_lines.h"
 
-#include <dirent.h>
-
 #include <algorithm>
-#include <memory>
 #include <optional>
 #include <system_error>
 
@@ -23,13 +20,9 @@ struct Wanted {
 // The files of "include_dir", in PostgreSQL's order. Throws std::system_error.
 std::vector<std::string> ConfigurationFilesIn(const std::string& directory) {
   std::vector<std::string> paths;
-  const std::unique_ptr<DIR, int (*)(DIR*)> handle(opendir(directory.c_str()), closedir);
-  if (handle == nullptr) throw std::system_error(errno, std::generic_category());
-  while (const dirent* const entry = readdir(handle.get())) {  // NOLINT(concurrency-mt-unsafe): a handle of its own
-    const std::string_view name = entry->d_name;
-    if (name.ends_with(".conf") && !name.starts_with('.')) paths.push_back(directory + "/" + std::string(name));
+  for (const std::string& name : NamesIn(directory)) {
+    if (name.ends_with(".conf") && !name.starts_with('.')) paths.push_back(directory + "/" + name);
   }
-  std::ranges::sort(paths);
   return paths;
 }
 

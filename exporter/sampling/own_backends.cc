@@ -22,6 +22,8 @@ constexpr seconds kGivenUp{5};
 
 }  // namespace
 
+bool OwnBackends::Entry::IsOver(Deadline asked) const { return ended != Deadline::max() && ended + kGivenUp < asked; }
+
 OwnBackends::Login::Login(OwnBackends& backends, std::string user)
     : backends_(&backends), entry_(std::make_shared<Entry>()) {
   entry_->user = std::move(user);
@@ -102,9 +104,9 @@ OwnBackends::Owner OwnBackends::OwnerOf(const SeenBackend& backend, const Snapsh
     return Owner::kExporter;
   }
   for (const auto& login : logins_) {
-    const bool ended_long_ago = login->ended != Deadline::max() && login->ended + kGivenUp < time.asked;
     const bool same_user = backend.user.empty() || backend.user == login->user;
-    if (!ended_long_ago && same_user && login->began <= latest && earliest <= login->ended) return Owner::kUnsure;
+    if (!login->IsOver(time.asked) && same_user && login->began <= latest && earliest <= login->ended)
+      return Owner::kUnsure;
   }
   return Owner::kOther;
 }
@@ -114,18 +116,16 @@ OwnBackends::Owner OwnBackends::OwnerOf(const SeenClient& client, const Snapshot
   const Deadline latest = time.answered - client.age + kClientTolerance;
   const std::lock_guard lock(mutex_);
   const auto [first, last] = clients_.equal_range(client.from.port);
-  const auto gone = [&](const Entry& entry) {
-    return entry.ended != Deadline::max() && entry.ended + kGivenUp < time.asked;
-  };
   const bool own = std::any_of(first, last, [&](const auto& known) {
     const Entry& entry = *known.second;
     return entry.local == client.from && entry.user == client.user && entry.began <= latest &&
-           earliest <= entry.connected && !gone(entry);
+           earliest <= entry.connected && !entry.IsOver(time.asked);
   });
   if (own) return Owner::kExporter;
   const bool logging_in = std::ranges::any_of(logins_, [&](const auto& login) {
     const bool same_user = client.user.empty() || login->user == client.user;
-    return !login->local && same_user && login->began <= latest && earliest <= login->ended && !gone(*login);
+    return !login->local && same_user && login->began <= latest && earliest <= login->ended &&
+           !login->IsOver(time.asked);
   });
   return logging_in ? Owner::kUnsure : Owner::kOther;
 }

@@ -42,8 +42,8 @@ struct SnapshotTime {
 // One register for the whole process: several entries, probes and /probe may reach the same server. A session is
 // recognized by its pid and backend_start, on whatever server it is. Where only its pid is known, from its login, its
 // user and the time of its login have to fit as well. A session that ended stays known for a while: its backend ends
-// later than the connection, and nobody else has its pid and start. A pooler shows no such thing: there the exporter's
-// connections are those of its user that come from its address and port, since it connected. Thread-safe.
+// later than the connection, and no other session has its pid and start. A pooler's list has neither: there a client is
+// the exporter's if its user, address, port and time of connection are. Thread-safe.
 class OwnBackends {
  private:
   struct Entry;
@@ -95,6 +95,8 @@ class OwnBackends {
     std::optional<db::SocketAddress> local;
     Deadline connected = Deadline::max();  // when `local` was known: a pooler's client began before
     Deadline last_seen;
+    // So long ago that nothing of it can be in a snapshot, unless its backend is known.
+    bool IsOver(Deadline asked) const;
   };
   using Entries = std::unordered_multimap<int, std::shared_ptr<Entry>>;
 

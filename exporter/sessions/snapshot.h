@@ -19,7 +19,7 @@ class Snapshot {
   // Identifies the server process that the sessions are open on (Collection::postmaster_start_us). A small number,
   // where the server does not tell when it started.
   virtual std::int64_t postmaster_start_us() const = 0;
-  // Of rows, which may stand for no session.
+  // The number of rows; At() says which of them are sessions.
   virtual int size() const = 0;
   // A view into the rows. nullopt: a session of the exporter, or no session.
   virtual std::optional<Session> At(int row) const = 0;

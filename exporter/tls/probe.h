@@ -29,7 +29,7 @@ struct WireTarget {
   friend bool operator==(const WireTarget&, const WireTarget&) = default;
 };
 
-// Stands for a handshake without SNI where names are listed: the word of PostgreSQL's pg_hosts.conf, and no host name.
+// In a list of names: a handshake without SNI. PostgreSQL's pg_hosts.conf has it, and it is no valid host name.
 inline constexpr std::string_view kWithoutSni = "/no_sni/";
 
 // A StartupMessage to send. `on_backend`: this very backend's pid, where the server lets it in without asking for

@@ -11,9 +11,9 @@
 
 namespace pgtls::tls {
 
-// A decoded certificate. Nobody changes it, so that several may hold it.
+// A decoded certificate. It is never changed, so it can be shared.
 using SharedX509 = std::shared_ptr<X509>;
-// The server's certificate first, as it was sent or stands in a file.
+// The server's certificate first, then the others in the order in which they were sent, or are in the file.
 using Chain = std::vector<SharedX509>;
 
 // One more owner.

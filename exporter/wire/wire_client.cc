@@ -16,7 +16,7 @@
 #include "exporter/base/host_port.h"
 #include "exporter/base/resolve.h"
 #include "exporter/base/text.h"
-#include "exporter/db/pq_handle.h"
+#include "exporter/db/keywords.h"
 #include "exporter/tls/hosts_file.h"
 #include "exporter/tls/openssl.h"
 
@@ -110,15 +110,6 @@ int StatError(const std::string& path) {
   return stat(path.c_str(), &status) == 0 ? 0 : errno;
 }
 
-// sslpassword, which the target does not keep.
-std::string KeyPassword(const std::string& conninfo) {
-  const db::ConninfoHandle options(PQconninfoParse(conninfo.c_str(), nullptr));
-  for (const PQconninfoOption* option = options.get(); option != nullptr && option->keyword != nullptr; ++option) {
-    if (std::string_view(option->keyword) == "sslpassword" && option->val != nullptr) return option->val;
-  }
-  return "";
-}
-
 // Runs what fails where libpq's own preparation of TLS fails.
 template <typename Load>
 void Guarded(WireClient& client, Load load) {
@@ -160,14 +151,15 @@ void LoadRoot(const db::Target& target, WireClient& client) {
   });
 }
 
+// sslpassword is not kept in `target`.
 void LoadIdentity(const db::Target& target, const std::string& conninfo, WireClient& client) {
   const std::string& mode = target.option("sslcertmode");
   const std::string certificate = FileOption(target, "sslcert", "postgresql.crt");
   if (mode == "disable" || StatError(certificate) != 0) return;
   client.certificate_file = certificate;
   Guarded(client, [&] {
-    client.identity =
-        tls::ClientIdentity::Load(certificate, FileOption(target, "sslkey", "postgresql.key"), KeyPassword(conninfo));
+    client.identity = tls::ClientIdentity::Load(certificate, FileOption(target, "sslkey", "postgresql.key"),
+                                                db::OwnValue(conninfo, "sslpassword"));
   });
 }
 

@@ -64,7 +64,7 @@ class OneLookTest : public testing::Test {
 TEST_F(OneLookTest, CertificatesTakesTheLookRightBefore) {
   Aim(endpoint_, peer_);
   Aim(certificates_, peer_);
-  EXPECT_EQ(Connections(), 1) << "nobody has looked";
+  EXPECT_EQ(Connections(), 1) << "there was no look to take over";
   certificates_.facts = endpoint_.Collect().facts;
   EXPECT_EQ(Connections(), 0);
   certificates_.config.interval = std::chrono::milliseconds(0);

@@ -134,7 +134,7 @@ TEST(PoolerFindings, AFailedCollectorHasPgBouncersRemedy) {
   EXPECT_THAT(builder.Of("collector_failed").remedy, HasSubstr("PgBouncer's log"));
 }
 
-// What is said of certificates and plaintext names PgBouncer's settings.
+// Remedies for certificates and plaintext name PgBouncer's settings.
 TEST(PoolerFindings, RemediesAreOfPgBouncer) {
   SnapshotBuilder builder;
   builder.snapshot().kind = settings::kPgBouncer;
