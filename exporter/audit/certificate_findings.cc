@@ -8,6 +8,7 @@
 #include "exporter/audit/findings.h"
 #include "exporter/audit/next_start_findings.h"
 #include "exporter/audit/thresholds.h"
+#include "exporter/audit/words.h"
 #include "exporter/base/date.h"
 #include "exporter/base/text.h"
 #include "exporter/tls/probe.h"
@@ -20,8 +21,8 @@ using std::chrono::sys_seconds;
 using tls::CertificateFacts;
 
 constexpr const char* kRenew =
-    "Issue a new certificate for the same names, put it into ssl_cert_file (a new key into ssl_key_file), SELECT "
-    "pg_reload_conf(); and check again that it is served.";
+    "Issue a new certificate for the same names, put it into {certificate} (a new key into {key}), {reload} and check "
+    "again that it is served.";
 
 // Where a certificate or list was seen, and what breaks with it.
 struct Place {
@@ -29,13 +30,16 @@ struct Place {
   bool is_leaf;       // the server's own, as clients meet it
   std::string_view what;
   std::string_view prefix;  // of the finding's id: certificate, ca
-  std::string renew = kRenew;
+  const Words& words;
+  std::string renew;
   bool in_force = true;  // false: a file that the server loads at its next reload or start only
 };
 
 std::string Why(const Place& place) {
-  if (place.is_leaf)
-    return "Clients that verify the server refuse it outside this time; PostgreSQL serves it without a warning.";
+  if (place.is_leaf) {
+    return Fill("Clients that verify the server refuse it outside this time; {product} serves it without a warning.",
+                place.words);
+  }
   if (!place.in_force) return "The server does not use this file yet: it will from the next reload or restart on.";
   return "Certificates that it signed are refused outside this time.";
 }
@@ -71,8 +75,9 @@ void AddValidity(const CertificateFacts& certificate, const Place& place, sys_se
          fmt::format("{} is not valid yet", place.what),
          {subject, "valid from " + Date(*certificate.not_before), "this machine's clock: " + Date(now)},
          Why(place),
-         "Check this machine's clock, and that of the machine that issued it. If both are right, put the "
-         "previous certificate back until this one is valid, and SELECT pg_reload_conf();"});
+         Fill("Check this machine's clock, and that of the machine that issued it. If both are right, put the "
+              "previous certificate back until this one is valid, and {reload_end}",
+              place.words)});
   }
 }
 
@@ -124,7 +129,12 @@ std::string Identity(const CertificateFacts& certificate) {
                      certificate.not_after ? Date(*certificate.not_after) : "?", certificate.fingerprint_sha256);
 }
 
-std::string ReloadRemedy(const tls::CertificateInventory& inventory) {
+std::string ReloadRemedy(const Evidence& evidence) {
+  if (evidence.is_pooler()) {
+    return "Run RELOAD on the console. If the old certificate is still served, PgBouncer's log shows why it was not "
+           "loaded.";
+  }
+  const tls::CertificateInventory& inventory = *evidence.certificates;
   const std::string first = FirstWhatFails(inventory);
   const bool encrypted = KeyIsEncrypted(inventory);
   if (first.empty() && encrypted && !inventory.passphrase_at_reload) {
@@ -146,8 +156,7 @@ std::string ReloadRemedy(const tls::CertificateInventory& inventory) {
 
 // `served`: what clients get, the server's certificate first. `files`: those of which it is none.
 void AddNotInForce(const std::string& title, const CertificateFacts& served,
-                   const std::vector<const tls::FileReport*>& files, const tls::CertificateInventory& inventory,
-                   Findings& findings) {
+                   const std::vector<const tls::FileReport*>& files, const Evidence& evidence, Findings& findings) {
   std::vector<std::string> lines = {Printable("served: " + Identity(served))};
   for (const tls::FileReport* file : files) {
     if (file->content.certificates.empty()) continue;
@@ -156,7 +165,7 @@ void AddNotInForce(const std::string& title, const CertificateFacts& served,
   findings.push_back({Severity::kWarning, "served_not_file", title, std::move(lines),
                       "The file was replaced and not reloaded, or the reload was refused: the old certificate stays in "
                       "use until it expires, and the next restart may fail.",
-                      ReloadRemedy(inventory)});
+                      ReloadRemedy(evidence)});
 }
 
 // The certificate file for this name; without pg_hosts.conf all that the server has.
@@ -179,7 +188,7 @@ void AddUnneeded(const CertificateFacts& certificate, const Place& place, sys_se
                       {Printable(fmt::format("{}: {}", place.where, certificate.subject)),
                        "valid until " + Date(*certificate.not_after)},
                       "Clients reach the root certificate without it. Software that cannot build another path fails.",
-                      "Remove it from ssl_cert_file at the next renewal, then SELECT pg_reload_conf();"});
+                      Fill("Remove it from {certificate} at the next renewal, then {reload_end}", place.words)});
 }
 
 // What one name gets: `leaf` is how the first certificate is judged, `chain` how the others are.
@@ -204,46 +213,63 @@ void AddChain(const std::vector<CertificateFacts>& served, const std::optional<t
   }
 }
 
-void AddServed(const tls::CertificateInventory& inventory, sys_seconds now, Findings& findings) {
-  const Place chain = {"served", false, "A CA certificate that the server sends", "ca",
-                       "Get the current certificate of this CA and replace the old block in ssl_cert_file by it (or "
-                       "remove it, if no client needs it), then SELECT pg_reload_conf();"};
-  AddChain(inventory.served, inventory.served_path, {"served", true, "The server's certificate", "certificate"}, chain,
-           now, findings);
+void AddServed(const Evidence& evidence, Findings& findings) {
+  const tls::CertificateInventory& inventory = *evidence.certificates;
+  const Words& words = WordsOf(evidence);
+  const Place leaf = {"served", true, "The server's certificate", "certificate", words, Fill(kRenew, words)};
+  const Place chain = {"served",
+                       false,
+                       "A CA certificate that the server sends",
+                       "ca",
+                       words,
+                       Fill("Get the current certificate of this CA and replace the old block in {certificate} by it "
+                            "(or remove it, if no client needs it), then {reload_end}",
+                            words)};
+  AddChain(inventory.served, inventory.served_path, leaf, chain, evidence.now, findings);
   if (inventory.served_matches_file != false || inventory.served.empty()) return;
   std::vector<const tls::FileReport*> files = FilesFor(inventory, "");
   std::erase_if(files, [&](const tls::FileReport* file) { return IsServed(inventory, *file) != false; });
-  AddNotInForce("The served certificate is not the one in the server's file", inventory.served.front(), files,
-                inventory, findings);
+  AddNotInForce("The served certificate is not the one in the server's file", inventory.served.front(), files, evidence,
+                findings);
 }
 
 // What clients of the other names get.
-void AddServedNames(const tls::CertificateInventory& inventory, sys_seconds now, Findings& findings) {
+void AddServedNames(const Evidence& evidence, Findings& findings) {
+  const tls::CertificateInventory& inventory = *evidence.certificates;
+  const Words& words = WordsOf(evidence);
   for (const tls::ServedName& name : inventory.names) {
     const std::string clients = name.host == tls::kWithoutSni ? "clients without SNI" : name.host;
     const std::string where = "served to " + clients;
     const std::string what = Printable("The certificate for " + clients);
-    const Place leaf = {where, true, what, "certificate",
+    const Place leaf = {where,
+                        true,
+                        what,
+                        "certificate",
+                        words,
                         "Issue a new certificate for this name, put it and its key into the files of the name's entry "
                         "in pg_hosts.conf, then SELECT pg_reload_conf(); and check again that it is served. If a proxy "
                         "ends TLS at this address, install them there."};
-    const Place chain = {where, false, "A CA certificate that the server sends", "ca",
+    const Place chain = {where,
+                         false,
+                         "A CA certificate that the server sends",
+                         "ca",
+                         words,
                          "Get the current certificate of this CA and replace the old block in the certificate file of "
                          "the name's entry in pg_hosts.conf by it (or remove it, if no client needs it), then SELECT "
                          "pg_reload_conf(); If a proxy ends TLS at this address, do so there."};
-    AddChain(name.served, name.served_path, leaf, chain, now, findings);
+    AddChain(name.served, name.served_path, leaf, chain, evidence.now, findings);
     if (name.matches_file != false) continue;
     AddNotInForce(Printable("The certificate for " + clients + " is not the one in its file"), name.served.front(),
-                  FilesFor(inventory, name.host), inventory, findings);
+                  FilesFor(inventory, name.host), evidence, findings);
   }
 }
 
-std::string RenewFile(const tls::FileReport& file) {
+std::string RenewFile(const tls::FileReport& file, const Words& words) {
   const std::string path = Printable(file.path);
-  if (file.role == "server") return kRenew;
+  if (file.role == "server") return Fill(kRenew, words);
   if (file.role == "ca") {
     return "Add the CA's new certificate to " + path +
-           " (ssl_ca_file), remove the old one once no client uses a certificate of it, then SELECT pg_reload_conf();";
+           Fill(" ({ca}), remove the old one once no client uses a certificate of it, then {reload_end}", words);
   }
   return "Replace the certificate in " + path + ", and let the program that uses it read it again.";
 }
@@ -261,8 +287,9 @@ void AddListDirectory(const tls::FileReport& file, Findings& findings) {
 
 // `told`: its problem is a finding already. `clients_judged`: the certificates of ssl_ca_file are
 // AddClientCertificates' matter.
-void AddFile(const tls::FileReport& file, bool in_force, bool told, bool clients_judged, sys_seconds now,
+void AddFile(const tls::FileReport& file, bool in_force, bool told, bool clients_judged, const Evidence& evidence,
              Findings& findings) {
+  const Words& words = WordsOf(evidence);
   const std::string where = "file " + file.path;
   const bool of_server = file.role != "extra";
   // What the exporter may not read is no fault of the server's.
@@ -272,22 +299,26 @@ void AddFile(const tls::FileReport& file, bool in_force, bool told, bool clients
   if (unusable && file.of_list_directory) {
     AddListDirectory(file, findings);
   } else if (unusable) {
-    findings.push_back(
-        {of_server ? Severity::kCritical : Severity::kWarning,
-         "certificate_file_unusable",
-         "A certificate file cannot be used",
-         {Printable(where + ": " + file.problem), fmt::format("role {}: {}", file.role, SettingOfRole(file.role))},
-         of_server ? "A reload is refused because of it, and the next start of the server fails."
-                   : "When its certificates expire is not known.",
-         FileRemedy(file.role, file.problem, file.path)});
+    findings.push_back({of_server ? Severity::kCritical : Severity::kWarning,
+                        "certificate_file_unusable",
+                        "A certificate file cannot be used",
+                        {Printable(where + ": " + file.problem),
+                         fmt::format("role {}: {}", file.role, SettingOfRole(file.role, words))},
+                        of_server ? "A reload is refused because of it, and the next start of the server fails."
+                                  : "When its certificates expire is not known.",
+                        FileRemedy(file.role, file.problem, file.path, words)});
   }
   for (const auto& entry : file.content.certificates) {
     const bool ca = file.role == "ca" || entry.position > 0;
     if (!entry.needed || (clients_judged && file.role == "ca")) continue;
-    const Place place = {
-        where,           false,   ca ? "A CA certificate" : "A certificate on disk", ca ? "ca" : "certificate",
-        RenewFile(file), in_force};
-    AddValidity(entry.facts, place, now, findings);
+    const Place place = {where,
+                         false,
+                         ca ? "A CA certificate" : "A certificate on disk",
+                         ca ? "ca" : "certificate",
+                         words,
+                         RenewFile(file, words),
+                         in_force};
+    AddValidity(entry.facts, place, evidence.now, findings);
     if (!ca) AddStrength(entry.facts, place, findings);
   }
 }
@@ -319,8 +350,8 @@ void AddPassphrase(const tls::CertificateInventory& inventory, Findings& finding
 void AddCertificates(const Evidence& evidence, Findings& findings) {
   if (!evidence.certificates) return;
   const tls::CertificateInventory& inventory = *evidence.certificates;
-  AddServed(inventory, evidence.now, findings);
-  AddServedNames(inventory, evidence.now, findings);
+  AddServed(evidence, findings);
+  AddServedNames(evidence, findings);
   for (const auto& file : inventory.files) {
     // What is served was judged there already.
     const auto is_served = IsServed(inventory, file);
@@ -329,7 +360,7 @@ void AddCertificates(const Evidence& evidence, Findings& findings) {
     const bool in_force = is_served != false;
     const bool told = inventory.next_start && file.role != "extra" &&
                       std::ranges::count(inventory.next_start->failures, file.path, &tls::StartFailure::path) > 0;
-    if (!same) AddFile(file, in_force, told, inventory.clients.has_value(), evidence.now, findings);
+    if (!same) AddFile(file, in_force, told, inventory.clients.has_value(), evidence, findings);
   }
   AddNextStart(inventory, evidence.hba != nullptr && !evidence.hba->file->errors.empty(), findings);
   AddPassphrase(inventory, findings);

@@ -31,7 +31,6 @@ Findings FindingsOf(const Evidence& evidence) {
   AddClientCertificates(evidence, found);
   AddSettings(evidence, found);
   AddPooler(evidence, found);
-  if (evidence.is_pooler()) UseWordsOfPooler(found);
   AddLogin(evidence, found);
   AddCoverage(evidence, found);
   Findings sorted;  // std::stable_sort of libstdc++ 12 uses what C++17 deprecates

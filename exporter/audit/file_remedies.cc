@@ -6,18 +6,18 @@
 
 namespace pgtls::audit {
 
-std::string_view SettingOfRole(std::string_view role) {
-  if (role == "server") return "ssl_cert_file";
-  if (role == "ca") return "ssl_ca_file";
+std::string_view SettingOfRole(std::string_view role, const Words& words) {
+  if (role == "server") return words.certificate;
+  if (role == "ca") return words.ca;
   if (role == "crl") return "ssl_crl_file";
   return role == "extra" ? "collectors.certificates.files" : "";
 }
 
-std::string FileRemedy(std::string_view role, std::string_view problem, const std::string& path) {
-  const std::string_view setting = SettingOfRole(role);
+std::string FileRemedy(std::string_view role, std::string_view problem, const std::string& path, const Words& words) {
+  const std::string_view setting = SettingOfRole(role, words);
   const std::string file = Printable(path);
-  const std::string_view reload = role == "extra" ? "" : " Then SELECT pg_reload_conf();";
-  const std::string_view reader = role == "extra" ? "the exporter's OS user" : "the server's OS user";
+  const std::string reload = role == "extra" ? "" : Fill(" Then {reload_end}", words);
+  const std::string_view reader = role == "extra" ? "the exporter's OS user" : words.os_user;
   if (problem == "missing") {
     return fmt::format("Put the file there, or correct {}.{}", setting, reload);
   }

@@ -19,6 +19,9 @@ std::string FirstTls(const Evidence& evidence);
 std::string RefuseUnencrypted(const Evidence& evidence);
 // "insufficient_privilege: the role …", in one line.
 std::string FailureText(const sampling::Failure& failure);
+// Of the server's own name, or of another one.
+Finding WrongHost(std::vector<std::string> evidence, std::string remedy);
+Finding ChainNotVerified(std::vector<std::string> evidence, std::string remedy);
 // A rule as it is named in evidence: file, line and text.
 std::string RuleLine(const hba::Rule& rule);
 
@@ -42,9 +45,6 @@ void AddLogin(const Evidence& evidence, Findings& findings);
 void AddClientCertificates(const Evidence& evidence, Findings& findings);
 // What could not be checked, and what would allow it.
 void AddCoverage(const Evidence& evidence, Findings& findings);
-
-// Puts the names that PgBouncer has for PostgreSQL's settings and commands into the texts.
-void UseWordsOfPooler(Findings& findings);
 
 // All of these, critical ones first.
 Findings FindingsOf(const Evidence& evidence);

@@ -68,7 +68,7 @@ void AddEvidence(const Evidence& evidence, db::LoginProblem problem, Cause& caus
     std::ranges::move(WhyNotVerified(evidence).evidence, std::back_inserter(lines));
   }
   if (problem == kHostMismatch && endpoint.hostname_ok == false) {
-    std::ranges::move(WhyWrongHost(endpoint.host, endpoint).evidence, std::back_inserter(lines));
+    std::ranges::move(WhyWrongHost(endpoint.host, endpoint, WordsOf(evidence)).evidence, std::back_inserter(lines));
   }
 }
 

@@ -60,26 +60,21 @@ void AddRefusedWithoutSni(const EndpointFacts& endpoint, Findings& findings) {
 }
 
 // Of each other name: what wrong_host and chain_not_verified are for the server's own.
-void AddVerification(const EndpointFacts& endpoint, const tls::NameFacts& name, Findings& findings) {
+void AddVerification(const EndpointFacts& endpoint, const tls::NameFacts& name, const Words& words,
+                     Findings& findings) {
   if (name.hostname_ok == false) {
-    Cause cause = WhyWrongHost(name.host, name);
-    findings.push_back({kWrongHost, "wrong_host", "The certificate is for another host", std::move(cause.evidence),
-                        "sslmode=verify-full fails, so clients give up verification.", std::move(cause.remedy)});
+    Cause cause = WhyWrongHost(name.host, name, words);
+    findings.push_back(WrongHost(std::move(cause.evidence), std::move(cause.remedy)));
   }
   if (!name.chain_errors || name.chain_errors->empty()) return;
   std::vector<std::string> lines;
-  std::string remedy;
   for (const std::string_view error : *name.chain_errors) {
     lines.push_back(fmt::format("{}: {}", AskedFor(name), error));
-    if (!remedy.empty()) remedy += ' ';
-    remedy += fmt::format("{}: {}", error, ChainRemedy(error));
   }
   if (name.certificate) lines.push_back(Printable("the certificate's subject: " + name.certificate->subject));
   const std::string root = RootLine(endpoint);
   if (!root.empty()) lines.push_back(root);
-  findings.push_back(
-      {kChainNotVerified, "chain_not_verified", "The certificate chain is not verified", std::move(lines),
-       "Clients that verify cannot connect; the others cannot tell the server from an impostor.", std::move(remedy)});
+  findings.push_back(ChainNotVerified(std::move(lines), ChainRemedies(*name.chain_errors, words)));
 }
 
 // PostgreSQL loads all of pg_hosts.conf or nothing.
@@ -140,7 +135,7 @@ void AddNames(const Evidence& evidence, Findings& findings) {
   const EndpointFacts& endpoint = *evidence.endpoint;
   AddRefusedNames(endpoint, findings);
   AddRefusedWithoutSni(endpoint, findings);
-  for (const tls::NameFacts& name : endpoint.names) AddVerification(endpoint, name, findings);
+  for (const tls::NameFacts& name : endpoint.names) AddVerification(endpoint, name, WordsOf(evidence), findings);
   AddServedNames(endpoint, findings);
 }
 

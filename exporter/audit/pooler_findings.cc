@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 #include "exporter/audit/findings.h"
@@ -180,37 +179,6 @@ void AddAuthentication(const PoolerSettings& settings, const Evidence& evidence,
   }
 }
 
-// A command of SQL becomes one of the console: at the end of a sentence, or within it.
-std::string_view ReloadAt(std::string_view rest) {
-  const bool ends = rest.empty() || (rest.size() > 1 && rest[0] == ' ' && rest[1] >= 'A' && rest[1] <= 'Z');
-  return ends ? "run RELOAD on the console." : "run RELOAD on the console,";
-}
-
-std::string InWordsOfPooler(std::string_view text) {
-  constexpr std::string_view kCommand = "SELECT pg_reload_conf();";
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> kWords = {{
-      {"ssl_cert_file", "client_tls_cert_file"},
-      {"ssl_key_file", "client_tls_key_file"},
-      {"ssl_ca_file", "client_tls_ca_file or server_tls_ca_file"},
-      {"PostgreSQL serves", "PgBouncer serves"},
-  }};
-  std::string result;
-  while (!text.empty()) {
-    const auto word = std::ranges::find_if(kWords, [&](const auto& pair) { return text.starts_with(pair.first); });
-    if (word != kWords.end()) {
-      result += word->second;
-      text.remove_prefix(word->first.size());
-    } else if (text.starts_with(kCommand)) {
-      text.remove_prefix(kCommand.size());
-      result += ReloadAt(text);
-    } else {
-      result += text.front();
-      text.remove_prefix(1);
-    }
-  }
-  return result;
-}
-
 }  // namespace
 
 void AddPooler(const Evidence& evidence, Findings& findings) {
@@ -218,20 +186,6 @@ void AddPooler(const Evidence& evidence, Findings& findings) {
   AddClientTls(*evidence.pooler, evidence, findings);
   AddServerTls(*evidence.pooler, evidence, findings);
   AddAuthentication(*evidence.pooler, evidence, findings);
-}
-
-void UseWordsOfPooler(Findings& findings) {
-  for (Finding& finding : findings) {
-    if (finding.id == "served_not_file") {
-      finding.remedy =
-          "Run RELOAD on the console. If the old certificate is still served, PgBouncer's log shows why it was not "
-          "loaded.";
-    }
-    for (std::string* text : {&finding.title, &finding.why, &finding.remedy, &finding.brief}) {
-      *text = InWordsOfPooler(*text);
-    }
-    for (std::string& line : finding.evidence) line = InWordsOfPooler(line);
-  }
 }
 
 }  // namespace pgtls::audit

@@ -99,9 +99,8 @@ void AddVersions(const EndpointFacts& endpoint, const Evidence& evidence, Findin
 void AddVerification(const EndpointFacts& endpoint, const Evidence& evidence, Findings& findings) {
   if (endpoint.handshake != true) return;
   if (endpoint.hostname_ok == false) {
-    Cause cause = WhyWrongHost(endpoint.host, endpoint);
-    findings.push_back({kWrongHost, "wrong_host", "The certificate is for another host", std::move(cause.evidence),
-                        "sslmode=verify-full fails, so clients give up verification.", std::move(cause.remedy)});
+    Cause cause = WhyWrongHost(endpoint.host, endpoint, WordsOf(evidence));
+    findings.push_back(WrongHost(std::move(cause.evidence), std::move(cause.remedy)));
   }
   if (!endpoint.chain_errors) return;
   if (endpoint.chain_errors->empty()) {
@@ -111,10 +110,7 @@ void AddVerification(const EndpointFacts& endpoint, const Evidence& evidence, Fi
     return;
   }
   Cause cause = WhyNotVerified(evidence);
-  findings.push_back({kChainNotVerified, "chain_not_verified", "The certificate chain is not verified",
-                      std::move(cause.evidence),
-                      "Clients that verify cannot connect; the others cannot tell the server from an impostor.",
-                      std::move(cause.remedy)});
+  findings.push_back(ChainNotVerified(std::move(cause.evidence), std::move(cause.remedy)));
 }
 
 std::string Describe(std::string_view mode, const tls::Verdict& verdict) {
@@ -125,9 +121,9 @@ std::string Describe(std::string_view mode, const tls::Verdict& verdict) {
 }
 
 // Why verify-full fails, or is not known, where require works: the chain is verified for both, or for neither.
-std::vector<Cause> WhyNotFull(const EndpointFacts& endpoint) {
+std::vector<Cause> WhyNotFull(const EndpointFacts& endpoint, const Words& words) {
   std::vector<Cause> causes;
-  if (endpoint.hostname_ok == false) causes.push_back(WhyWrongHost(endpoint.host, endpoint));
+  if (endpoint.hostname_ok == false) causes.push_back(WhyWrongHost(endpoint.host, endpoint, words));
   if (endpoint.root == tls::RootCertificate::kNone) {
     causes.push_back({{"no root certificate file is configured (sslrootcert)"},
                       "Give clients the CA's certificate: sslmode=verify-full sslrootcert=FILE."});
@@ -184,8 +180,9 @@ void AddModes(const EndpointFacts& endpoint, const Evidence& evidence, Findings&
                         std::move(lines),
                         "Channel binding needs a digest, and this signature names none: libpq ends the login with "
                         "'could not find digest for NID UNDEF'.",
-                        "Have the certificate in ssl_cert_file signed with an RSA or EC key; until then clients need "
-                        "channel_binding=disable."});
+                        Fill("Have the certificate in {certificate} signed with an RSA or EC key; until then clients "
+                             "need channel_binding=disable.",
+                             WordsOf(evidence))});
     return;
   }
   if (full) {
@@ -194,7 +191,7 @@ void AddModes(const EndpointFacts& endpoint, const Evidence& evidence, Findings&
     return;
   }
   if (encrypted_by_force) {
-    Cause cause = Joined(std::move(lines), WhyNotFull(endpoint));
+    Cause cause = Joined(std::move(lines), WhyNotFull(endpoint, WordsOf(evidence)));
     // Without a root certificate it is not known whether verify-full would connect.
     findings.push_back({fails ? Severity::kWarning : Severity::kNote, "client_protection_partial",
                         "Clients here can be encrypted, but do not verify the server", std::move(cause.evidence),
@@ -210,6 +207,24 @@ void AddModes(const EndpointFacts& endpoint, const Evidence& evidence, Findings&
 }
 
 }  // namespace
+
+Finding WrongHost(std::vector<std::string> evidence, std::string remedy) {
+  return {kWrongHost,
+          "wrong_host",
+          "The certificate is for another host",
+          std::move(evidence),
+          "sslmode=verify-full fails, so clients give up verification.",
+          std::move(remedy)};
+}
+
+Finding ChainNotVerified(std::vector<std::string> evidence, std::string remedy) {
+  return {kChainNotVerified,
+          "chain_not_verified",
+          "The certificate chain is not verified",
+          std::move(evidence),
+          "Clients that verify cannot connect; the others cannot tell the server from an impostor.",
+          std::move(remedy)};
+}
 
 Severity EndpointPlaintext(const Evidence& evidence) {
   const bool loopback = evidence.endpoint && IsLoopback(*evidence.endpoint);

@@ -25,20 +25,20 @@ struct Entry {
 
 constexpr Entry kChainRemedies[] = {
     {"expired",
-     "Renew the certificate that has expired: the server's or an intermediate one in ssl_cert_file (then SELECT "
-     "pg_reload_conf();), the root in the clients' sslrootcert."},
+     "Renew the certificate that has expired: the server's or an intermediate one in {certificate} (then "
+     "{reload}), the root in the clients' sslrootcert."},
     {"not_yet_valid",
      "Check the clock of this machine, and of the one that issued the certificate. If both are right, put the previous "
-     "certificate back into ssl_cert_file and SELECT pg_reload_conf(); until this one is valid."},
+     "certificate back into {certificate} and {reload} until this one is valid."},
     {"self_signed",
      "Give clients this certificate itself as sslrootcert, or let a CA sign the server's certificate and give clients "
      "the CA's certificate."},
     {"unknown_ca",
      "Add the CA that issued the chain to the root certificate file (sslrootcert; with sslrootcert=system to the "
      "system's store: update-ca-certificates), or the intermediate certificates that are missing to the server's "
-     "ssl_cert_file, behind its own, then SELECT pg_reload_conf();"},
+     "{certificate}, behind its own, then {reload_end}"},
     {"revoked",
-     "Issue a new certificate with a new key, put both into ssl_cert_file and ssl_key_file, SELECT pg_reload_conf(); "
+     "Issue a new certificate with a new key, put both into {certificate} and {key}, {reload} "
      "and find out why the CA revoked this one."},
     {"crl_missing",
      "Clients have a revocation list (sslcrl, sslcrldir, by default ~/.postgresql/root.crl), and then need the list of "
@@ -56,12 +56,12 @@ constexpr Entry kChainRemedies[] = {
      "Issue the intermediate or root certificate again with basicConstraints = CA:TRUE, a pathlen that suffices, and "
      "keyUsage = keyCertSign: one in the chain may not sign certificates."},
     {"bad_signature",
-     "Put the chain that belongs to the server's certificate into ssl_cert_file: a certificate in it is not signed by "
+     "Put the chain that belongs to the server's certificate into {certificate}: a certificate in it is not signed by "
      "the key of its issuer (a CA with the same name and another key, a damaged file, or an attack)."},
     {"name_constraint",
      "Use a CA whose nameConstraints permit the names in the server's certificate (subjectAltName), or other names."},
     {"no_certificate",
-     "Check ssl_cert_file: the server sent no certificate that can be decoded. `openssl s_client -starttls postgres "
+     "Check {certificate}: the server sent no certificate that can be decoded. `openssl s_client -starttls postgres "
      "-connect HOST:PORT -showcerts` shows what it sends."},
     {"other",
      "`openssl s_client -starttls postgres -connect HOST:PORT -CAfile ROOT` prints OpenSSL's own error ('Verify return "
@@ -71,7 +71,7 @@ constexpr Entry kChainRemedies[] = {
 constexpr Entry kHostNameRemedies[] = {
     {"mismatch",
      "Issue a certificate whose subjectAltName has the name that clients use (IP:… for an address), put it into "
-     "ssl_cert_file and SELECT pg_reload_conf(); or let clients use one of the names it has (`host`; hostaddr for the "
+     "{certificate} and {reload} or let clients use one of the names it has (`host`; hostaddr for the "
      "address)."},
     {"no_host_name",
      "Put host= into the conninfo, beside hostaddr: sslmode=verify-full compares it with the certificate, and an "
@@ -80,14 +80,14 @@ constexpr Entry kHostNameRemedies[] = {
      "Issue the certificate again: a name in its subjectAltName holds a null byte, or an address of a wrong length, "
      "which libpq refuses as an attack."},
     {"no_certificate",
-     "Check ssl_cert_file: the server sent no certificate that can be decoded. `openssl s_client -starttls postgres "
+     "Check {certificate}: the server sent no certificate that can be decoded. `openssl s_client -starttls postgres "
      "-connect HOST:PORT -showcerts` shows what it sends."},
 };
 
 template <std::size_t N>
-std::string_view Find(const Entry (&entries)[N], std::string_view error) {
+std::string Find(const Entry (&entries)[N], std::string_view error, const Words& words) {
   const auto found = std::ranges::find(entries, error, &Entry::error);
-  return found == std::end(entries) ? std::string_view() : found->remedy;
+  return found == std::end(entries) ? "" : Fill(found->remedy, words);
 }
 
 // libpq's own words, or OpenSSL's, as a login would show them.
@@ -111,9 +111,16 @@ std::string Validity(const CertificateFacts& certificate) {
 
 }  // namespace
 
-std::string_view ChainRemedy(std::string_view error) { return Find(kChainRemedies, error); }
+std::string ChainRemedy(std::string_view error, const Words& words) { return Find(kChainRemedies, error, words); }
 
-std::string_view HostNameRemedy(std::string_view error) { return Find(kHostNameRemedies, error); }
+std::string ChainRemedies(const std::vector<std::string_view>& errors, const Words& words) {
+  std::string remedies;
+  for (const std::string_view error : errors) {
+    if (!remedies.empty()) remedies += ' ';
+    remedies += fmt::format("{}: {}", error, ChainRemedy(error, words));
+  }
+  return remedies;
+}
 
 db::LoginProblem ProblemOfAlert(int alert) {
   switch (alert) {
@@ -165,10 +172,7 @@ Cause WhyNotVerified(const Evidence& evidence) {
   }
   const std::string root = RootLine(endpoint);
   if (!root.empty()) cause.evidence.push_back(root);
-  for (const std::string_view error : *endpoint.chain_errors) {
-    if (!cause.remedy.empty()) cause.remedy += ' ';
-    cause.remedy += fmt::format("{}: {}", error, ChainRemedy(error));
-  }
+  cause.remedy = ChainRemedies(*endpoint.chain_errors, WordsOf(evidence));
   if (endpoint.client.root_is_default) {
     cause.remedy +=
         Printable(fmt::format(" If {} is not meant for this server, name another root with sslrootcert: libpq uses it "
@@ -178,7 +182,7 @@ Cause WhyNotVerified(const Evidence& evidence) {
   return cause;
 }
 
-Cause WhyWrongHost(const std::string& host, const tls::Verification& verification) {
+Cause WhyWrongHost(const std::string& host, const tls::Verification& verification, const Words& words) {
   Cause cause;
   cause.evidence.push_back(host.empty()
                                ? "the conninfo has an address (hostaddr) and no host name"
@@ -189,7 +193,7 @@ Cause WhyWrongHost(const std::string& host, const tls::Verification& verificatio
         Printable("the certificate's subjectAltName: " + (certificate.san.empty() ? "none" : certificate.san)));
     cause.evidence.push_back(Printable("the certificate's subject: " + certificate.subject));
   }
-  cause.remedy = HostNameRemedy(verification.hostname_error);
+  cause.remedy = Find(kHostNameRemedies, verification.hostname_error, words);
   return cause;
 }
 
@@ -199,9 +203,13 @@ std::vector<Cause> WhyTlsFails(const Evidence& evidence) {
   std::vector<Cause> causes;
   if (endpoint.ssl_answer == Answer::kNo) {
     return {Of("the answer to SSLRequest is N: the server has no TLS",
-               "Install a certificate and its key at the paths that ssl_cert_file and ssl_key_file name, then ALTER "
-               "SYSTEM SET ssl = on; SELECT pg_reload_conf(); (PgBouncer: client_tls_sslmode = require, with its own "
-               "certificate). If ssl is on already, the server log shows why the files were not loaded.")};
+               evidence.is_pooler()
+                   ? "Set client_tls_cert_file and client_tls_key_file to a certificate and its key, and "
+                     "client_tls_sslmode = require, in pgbouncer.ini, then run RELOAD on the console."
+                   : "Install a certificate and its key at the paths that ssl_cert_file and ssl_key_file name, then "
+                     "ALTER SYSTEM SET ssl = on; SELECT pg_reload_conf(); (PgBouncer: client_tls_sslmode = require, "
+                     "with its own certificate). If ssl is on already, the server log shows why the files were not "
+                     "loaded.")};
   }
   if (endpoint.ssl_answer == Answer::kError) return {Of(kErrorBeforeTls, "")};
   if (!client.usable) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "exporter/audit/findings.h"
+#include "exporter/audit/words.h"
 #include "exporter/db/login_error.h"
 
 namespace pgtls::audit {
@@ -16,9 +17,10 @@ struct Cause {
 };
 
 std::string_view LoginRemedy(db::LoginProblem problem);
-// Of kChainErrors and kHostNameErrors in exporter/tls/verify.h. Empty for another text.
-std::string_view ChainRemedy(std::string_view error);
-std::string_view HostNameRemedy(std::string_view error);
+// Of kChainErrors in exporter/tls/verify.h. Empty for another text.
+std::string ChainRemedy(std::string_view error, const Words& words = kWordsOfPostgres);
+// Each with its error.
+std::string ChainRemedies(const std::vector<std::string_view>& errors, const Words& words);
 // Of a fatal TLS alert that the server sent (RFC 8446, 6): what the client did wrong, as a login would call it.
 db::LoginProblem ProblemOfAlert(int alert);
 
@@ -27,7 +29,7 @@ std::vector<Cause> WhyTlsFails(const Evidence& evidence);
 // REQUIRES: the chain was checked and is not verified.
 Cause WhyNotVerified(const Evidence& evidence);
 // REQUIRES: the certificate is for another host than `host`, which may be empty.
-Cause WhyWrongHost(const std::string& host, const tls::Verification& verification);
+Cause WhyWrongHost(const std::string& host, const tls::Verification& verification, const Words& words);
 // Which root certificate file is in force; empty: none.
 std::string RootLine(const tls::EndpointFacts& endpoint);
 

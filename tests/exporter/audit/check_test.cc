@@ -222,16 +222,6 @@ TEST(CheckHba, SaysThatItAssumed) {
   EXPECT_THAT(SnapshotBuilder().Publish(posture).Ids(), Contains("note hba_assumed"));
 }
 
-tls::EndpointFacts Endpoint() {
-  tls::EndpointFacts endpoint;
-  endpoint.host = "db.example.com";
-  endpoint.address = "10.0.0.1:5432";
-  endpoint.reachable = true;
-  endpoint.ssl_answer = tls::Answer::kYes;
-  endpoint.handshake = true;
-  return endpoint;
-}
-
 TEST(CheckWire, JudgesWhatAClientMeets) {
   tls::EndpointFacts endpoint = Endpoint();
   EXPECT_THAT(SnapshotBuilder().Publish(endpoint).Publish(Settings({{"ssl", "on"}})).Ids(), ElementsAre("fine ssl_on"));

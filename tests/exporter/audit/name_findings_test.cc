@@ -13,16 +13,6 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-tls::EndpointFacts Endpoint() {
-  tls::EndpointFacts endpoint;
-  endpoint.host = "db.example.com";
-  endpoint.address = "10.0.0.1:5432";
-  endpoint.reachable = true;
-  endpoint.ssl_answer = tls::Answer::kYes;
-  endpoint.handshake = true;
-  return endpoint;
-}
-
 tls::CertificateFacts Certificate(days left) {
   return {.not_before = kNow - days(1), .not_after = kNow + left, .subject = "CN=x"};
 }

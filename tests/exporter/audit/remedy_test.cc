@@ -230,12 +230,7 @@ TEST(Remedies, EveryFailedLoginHasItsOwn) {
 }
 
 tls::EndpointFacts Wire() {
-  tls::EndpointFacts endpoint;
-  endpoint.host = "db.example.com";
-  endpoint.address = "10.0.0.1:5432";
-  endpoint.reachable = true;
-  endpoint.ssl_answer = tls::Answer::kYes;
-  endpoint.handshake = true;
+  tls::EndpointFacts endpoint = Endpoint();
   endpoint.certificate = tls::CertificateFacts{.not_before = kNow - std::chrono::days(1),
                                                .not_after = kNow + std::chrono::days(1),
                                                .subject = "CN=old",

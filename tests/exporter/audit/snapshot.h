@@ -84,6 +84,17 @@ inline settings::ServerSettings Settings(std::map<std::string, std::string, std:
   return settings;
 }
 
+// A server that answers and shakes hands.
+inline tls::EndpointFacts Endpoint() {
+  tls::EndpointFacts endpoint;
+  endpoint.host = "db.example.com";
+  endpoint.address = "10.0.0.1:5432";
+  endpoint.reachable = true;
+  endpoint.ssl_answer = tls::Answer::kYes;
+  endpoint.handshake = true;
+  return endpoint;
+}
+
 // The rules of a file that is in force.
 inline hba::Posture Posture(const std::vector<std::string>& lines) {
   hba::Posture posture;
