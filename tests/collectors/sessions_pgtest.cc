@@ -203,10 +203,9 @@ TEST(SessionsSqlAsciiPgTest, NamesFromADatabaseOfAnotherEncodingPass) {
   EXPECT_THAT(harness.CollectPage(), HasSubstr("user=\"\xEF\xBF\xBDxe9\",client_addr=\"127.0.0.1\""));
 }
 
-// Only Debian's 15 is built with GSS, whichever version this run is about.
 TEST(SessionsGssPgTest, GssEncryptionIsEncryption) {
   const support::KerberosRealm realm;
-  PostgresServer server({.major = 15,
+  PostgresServer server({.major = support::GssMajor(),
                          .hba = "local all all trust\nhostgssenc all all 127.0.0.1/32 gss include_realm=0\n",
                          .settings = {"krb_server_keyfile = '" + realm.server_keytab() + "'"},
                          .environment = realm.environment()});

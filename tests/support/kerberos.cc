@@ -7,12 +7,19 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "tests/support/postgres_server.h"
+
 namespace pgtls::support {
 namespace {
 
 constexpr const char* kRealm = "PGTLS.TEST";
 
 }  // namespace
+
+int GssMajor() {
+  const int major = TestMajor();
+  return major == 17 || major == 19 ? major : 15;
+}
 
 KerberosRealm::KerberosRealm() : port_(FreePort()) {
   const std::string dir = directory_.path();

@@ -9,9 +9,12 @@
 
 namespace pgtls::support {
 
-// The server needs Debian's PostgreSQL 15: the others are built without GSS. Use:
+// The version of this run if it is built with GSS (Debian's are: 15, 17 and 19), otherwise 15.
+int GssMajor();
+
+// Use:
 //   KerberosRealm realm;
-//   PostgresServer server({.major = 15, .hba = "… hostgssenc all all 127.0.0.1/32 gss include_realm=0 …",
+//   PostgresServer server({.major = GssMajor(), .hba = "… hostgssenc all all 127.0.0.1/32 gss include_realm=0 …",
 //                          .settings = {"krb_server_keyfile = '" + realm.server_keytab() + "'"},
 //                          .environment = realm.environment()});
 //   realm.LogIn("bob");  // and then, with realm.environment() in this process's own environment,

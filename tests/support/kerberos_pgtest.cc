@@ -7,10 +7,9 @@
 namespace pgtls::support {
 namespace {
 
-// Only Debian's 15 is built with GSS, whichever version this run is about.
 TEST(KerberosRealm, EncryptsAConnection) {
   const KerberosRealm realm;
-  const PostgresServer server({.major = 15,
+  const PostgresServer server({.major = GssMajor(),
                                .hba = "local all all trust\nhostgssenc all all 127.0.0.1/32 gss include_realm=0\n",
                                .settings = {"krb_server_keyfile = '" + realm.server_keytab() + "'"},
                                .environment = realm.environment()});
