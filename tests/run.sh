@@ -91,13 +91,14 @@ first_party() { find exporter collectors tests deploy \( -name "$1" -o -name "${
 format() { first_party '*.cc' '*.h' | xargs -0 clang-format-19 --dry-run -Werror; }
 shell_scripts() { first_party '*.sh' | xargs -0 shellcheck tests/run.sh .ci/run; }
 fetch_servers() {
-  local major
+  local major suite
   for major in 14 15 16 17 18 19; do
     tests/support/fetch-postgres.sh $major >/dev/null || return 1
   done
   tests/support/fetch-debian.sh sid prometheus >/dev/null || return 1
-  tests/support/fetch-debian.sh trixie pgbouncer >/dev/null || return 1
-  tests/support/fetch-debian.sh sid pgbouncer >/dev/null
+  for suite in bookworm trixie sid; do
+    tests/support/fetch-debian.sh $suite pgbouncer >/dev/null || return 1
+  done
 }
 # run PRESET LABEL. Tests against real servers mostly wait, so more of them run at once.
 run() {

@@ -47,6 +47,11 @@ apt() {
 }
 { apt update && apt install -y --download-only --no-install-recommends "$@"; } >"$work/log" 2>&1 ||
   { tail -n 20 "$work/log" >&2; exit 1; }
+# As on an installed Debian: packages of 12 still have files, the loader too, in /lib and /lib64.
+for directory in bin sbin lib lib64; do
+  mkdir -p "$work/root/usr/$directory"
+  ln -s "usr/$directory" "$work/root/$directory"
+done
 for package in "$work"/cache/archives/*.deb; do
   dpkg-deb --fsys-tarfile "$package" | tar -x -C "$work/root" --keep-directory-symlink
 done

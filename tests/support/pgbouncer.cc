@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <csignal>
+#include <map>
 #include <stdexcept>
 
 namespace pgtls::support {
@@ -10,8 +11,10 @@ namespace pgtls::support {
 namespace {
 
 std::string ProgramOf(PgBouncerRelease release) {
-  if (release == PgBouncerRelease::k1_18) return "pgbouncer";
-  const std::string suite = release == PgBouncerRelease::k1_24 ? "trixie" : "sid";
+  const std::map<PgBouncerRelease, std::string> suites = {{PgBouncerRelease::k1_18, "bookworm"},
+                                                          {PgBouncerRelease::k1_24, "trixie"},
+                                                          {PgBouncerRelease::k1_26, "sid"}};
+  const std::string& suite = suites.at(release);
   const std::string fetched = MustRun({std::string(PGTLS_SUPPORT_DIR) + "/fetch-debian.sh", suite, "pgbouncer"});
   return fetched.substr(0, fetched.find('\n')) + "/usr/sbin/pgbouncer";
 }
