@@ -1,4 +1,4 @@
-// The few kinds of panels that the dashboards are made of. Grafana 10 to 12 read what they render to (schemaVersion 38).
+// The few kinds of panels that the dashboards are made of. Grafana 10 to 13 read what they render to (schemaVersion 38).
 //
 // A panel is {title, description, width, height, …}; dashboard() lays the panels of each row out, numbers them, and gives all of
 // them the data source variable.

@@ -19,7 +19,7 @@ const expressions = dashboards.flatMap(([, dashboard]) =>
 );
 
 for (const [name, dashboard] of dashboards) {
-  for (const major of [10, 11, 12]) {
+  for (const major of [10, 11, 12, 13]) {
     test(`${name} by the schema of Grafana ${major}`, () => {
       assert.deepEqual(dashboardValidator(major)(dashboard), []);
       for (const panel of panelsOf(dashboard)) {
