@@ -96,6 +96,7 @@ fetch_servers() {
     tests/support/fetch-postgres.sh $major >/dev/null || return 1
   done
   tests/support/fetch-debian.sh sid prometheus >/dev/null || return 1
+  tests/support/fetch-debian.sh sid victoria-metrics >/dev/null || return 1
   for suite in bookworm trixie sid; do
     tests/support/fetch-debian.sh $suite pgbouncer >/dev/null || return 1
   done
@@ -122,7 +123,7 @@ for kind in asan pg e2e; do
   wants $kind && targets+=("${label[$kind]}_tests")
 done
 if ((${#targets[@]})); then
-  if wants pg || wants e2e; then step "fetch PostgreSQL servers, PgBouncer and Prometheus 3" fetch_servers; fi
+  if wants pg || wants e2e; then step "fetch PostgreSQL servers, PgBouncer, Prometheus 3 and VictoriaMetrics" fetch_servers; fi
   if step "build with address and undefined-behaviour sanitizers" build asan "${targets[@]}"; then
     for kind in asan pg e2e; do
       wants $kind && step "$kind tests" run asan "${label[$kind]}"
