@@ -3,7 +3,7 @@
 # packages that are missing.
 #   tests/bench/run.sh [sessions|pgbouncer|fleet|scaling|soak|all] [SECONDS]      (default: sessions)
 # sessions: one server with 1,000 sessions, beside bare libpq and postgres_exporter. SECONDS a measurement, default 30; about ten of them.
-# pgbouncer: a PgBouncer with 5,000 clients, beside bare libpq. SECONDS a measurement, default 30; two of them.
+# pgbouncer: a PgBouncer with 5,000 clients, beside bare libpq. SECONDS a measurement, default 30; three of them.
 # fleet:    1,000 servers, beside a bare process with as many connections and postgres_exporter. SECONDS of watching after start-up, default
 #           300. Needs 12 GB of memory, and ten minutes more than that.
 # scaling:  1 to 1,000 servers, 10 to 2,000 sessions. SECONDS a point, default 20; eight points. Draws build/bench/scaling.svg.
