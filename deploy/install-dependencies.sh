@@ -33,7 +33,7 @@ prometheus='prometheus prometheus-alertmanager iproute2'
 unit='libgtest-dev libgmock-dev openssl curl python3 python3-jsonschema git jsonnet systemd groff-base'
 format='clang-format-19 shellcheck'
 test='clang-tidy-19 libclang-rt-19-dev patchelf mmdebstrap krb5-kdc krb5-admin-server krb5-user sslscan chromium fonts-dejavu-core'
-bench='libbenchmark-dev wrk prometheus-postgres-exporter gnuplot-nox'
+bench='wrk gnuplot-nox'
 package='dpkg-dev file'
 
 case $kind in

@@ -188,7 +188,7 @@ struct Other {
 Other ScrapeOther(const Fleet& fleet) {
   std::string urls;
   for (int i = 0; i < fleet.size(); ++i) urls += (i == 0 ? "" : ",") + fleet.Url(i);
-  const PostgresExporter exporter(SessionRowsQuery(), Scope::kSessions, urls);
+  const PostgresExporter exporter(PostgresExporterRelease::k0_11, SessionRowsQuery(), Scope::kSessions, urls);
   const bool listens = support::WaitUntil([&] {
     try {
       return support::HttpRequest(exporter.port, "/").status != 0;

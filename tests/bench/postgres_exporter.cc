@@ -13,13 +13,35 @@ namespace {
 
 std::string Indented(const std::string& text) { return "    " + std::regex_replace(text, std::regex("\n"), "\n    "); }
 
-std::vector<std::string> Command(const support::TempDir& dir, const std::string& queries, Scope scope, int port) {
-  std::vector<std::string> argv = {"prometheus-postgres-exporter",
-                                   "--web.listen-address=127.0.0.1:" + std::to_string(port),
+std::string ProgramOf(PostgresExporterRelease release) {
+  const std::string package = "prometheus-postgres-exporter";
+  const std::string suite = release == PostgresExporterRelease::k0_11 ? "bookworm" : "sid";
+  const std::string fetched = support::MustRun({std::string(PGTLS_SUPPORT_DIR) + "/fetch-debian.sh", suite, package});
+  return fetched.substr(0, fetched.find('\n')) + "/usr/bin/" + package;
+}
+
+// Turns off each collector that the program has.
+std::vector<std::string> NoCollectors(const std::string& program) {
+  const auto help = support::RunProcess({program, "--help"});
+  const std::string text = help.out + help.err;
+  static const std::regex kCollector(R"(--collector\.(\w+)\s)");
+  std::vector<std::string> options;
+  for (std::sregex_iterator found(text.begin(), text.end(), kCollector), end; found != end; ++found) {
+    options.push_back("--no-collector." + found->str(1));
+  }
+  if (options.empty()) throw std::runtime_error(program + " --help names no collector");
+  return options;
+}
+
+std::vector<std::string> Command(PostgresExporterRelease release, const support::TempDir& dir,
+                                 const std::string& queries, Scope scope, int port) {
+  const std::string program = ProgramOf(release);
+  std::vector<std::string> argv = {program, "--web.listen-address=127.0.0.1:" + std::to_string(port),
                                    "--extend.query-path=" + dir.Write("queries.yml", queries)};
   if (scope == Scope::kSessions) {
-    argv.insert(argv.end(), {"--disable-default-metrics", "--disable-settings-metrics", "--no-collector.database",
-                             "--no-collector.bgwriter"});
+    argv.insert(argv.end(), {"--disable-default-metrics", "--disable-settings-metrics"});
+    const std::vector<std::string> options = NoCollectors(program);
+    argv.insert(argv.end(), options.begin(), options.end());
   }
   return argv;
 }
@@ -68,8 +90,9 @@ std::string SessionRowsQuery() {
                      "backend_start_us");
 }
 
-PostgresExporter::PostgresExporter(const std::string& queries, Scope scope, const std::string& data_sources)
+PostgresExporter::PostgresExporter(PostgresExporterRelease release, const std::string& queries, Scope scope,
+                                   const std::string& data_sources)
     : port(support::FreePort()),
-      process(Command(dir, queries, scope, port), {.environment = Environment(data_sources)}) {}
+      process(Command(release, dir, queries, scope, port), {.environment = Environment(data_sources)}) {}
 
 }  // namespace pgtls::bench

@@ -1,4 +1,4 @@
-// Debian's prometheus-postgres-exporter beside ours: started with one custom query, the one that ours sends.
+// Debian's prometheus-postgres-exporter beside this one: started with one custom query, the one that this one sends.
 #pragma once
 
 #include <memory>
@@ -20,9 +20,13 @@ std::string SessionRowsQuery();
 // What it does: the custom query alone, or all that it does by default beside it.
 enum class Scope { kSessions, kDefault };
 
+// The releases of Debian 12 and of sid.
+enum class PostgresExporterRelease { k0_11, k0_19 };
+
 struct PostgresExporter {
   // `data_sources`: comma-separated connection strings.
-  PostgresExporter(const std::string& queries, Scope scope, const std::string& data_sources);
+  PostgresExporter(PostgresExporterRelease release, const std::string& queries, Scope scope,
+                   const std::string& data_sources);
 
   support::TempDir dir;
   int port;

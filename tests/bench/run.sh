@@ -2,7 +2,7 @@
 # Builds and runs the benchmarks; what they print is Markdown, as in docs/performance.md. Needs a calm machine, and root or sudo for
 # packages that are missing.
 #   tests/bench/run.sh [sessions|pgbouncer|fleet|scaling|soak|all] [SECONDS]      (default: sessions)
-# sessions: one server with 1,000 sessions, beside bare libpq and postgres_exporter. SECONDS a measurement, default 30; about ten of them.
+# sessions: one server with 1,000 sessions, beside bare libpq and postgres_exporter. SECONDS a measurement, default 30; about fifteen of them.
 # pgbouncer: a PgBouncer with 5,000 clients, beside bare libpq. SECONDS a measurement, default 30; three of them.
 # fleet:    1,000 servers, beside a bare process with as many connections and postgres_exporter. SECONDS of watching after start-up, default
 #           300. Needs 12 GB of memory, and ten minutes more than that.

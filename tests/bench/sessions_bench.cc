@@ -1,6 +1,6 @@
 // What watching a server costs: the exporter beside a bare libpq loop that executes the same statement, and beside
-// Debian's prometheus-postgres-exporter with the same query. One real PostgreSQL with 1,000 sessions in 50 groups, one
-// run, ratios.
+// prometheus-postgres-exporter of Debian 12 and of sid with the same query. One real PostgreSQL with 1,000 sessions in
+// 50 groups, one run, ratios.
 //   sessions_bench PATH_OF_PG_TLS_EXPORTER [SECONDS_PER_MEASUREMENT]
 #include <cstdio>
 #include <cstdlib>
@@ -90,8 +90,9 @@ Cost Ours(const PostgresServer& server, const std::string& program, Scope scope,
   return cost;
 }
 
-Cost Rival(const PostgresServer& server, const std::string& queries, Scope scope, std::chrono::seconds duration) {
-  const PostgresExporter exporter(queries, scope, server.Conninfo("user=tls_exporter sslmode=require"));
+Cost Rival(PostgresExporterRelease release, const PostgresServer& server, const std::string& queries, Scope scope,
+           std::chrono::seconds duration) {
+  const PostgresExporter exporter(release, queries, scope, server.Conninfo("user=tls_exporter sslmode=require"));
   WaitForPage(exporter.port, "bench_sessions_");
   const double cpu_before = CpuMs(exporter.process.pid());
   int collections = 0;
@@ -126,23 +127,27 @@ int Run(const std::string& program, std::chrono::seconds duration) {
 
   const double bare_ms = BareLibpq(server, sql, duration);
   const Cost ours = Ours(server, program, Scope::kSessions, duration);
-  const Cost theirs = Rival(server, rows, Scope::kSessions, duration);
-  const Cost theirs_grouped = Rival(server, groups, Scope::kSessions, duration);
   const Cost ours_default = Ours(server, program, Scope::kDefault, duration / 3);
-  const Cost theirs_default = Rival(server, rows, Scope::kDefault, duration / 3);
 
   std::printf("PostgreSQL 15, %d sessions in %d groups, %lld s a measurement, one collection every %lld ms\n\n",
               kSessions, kGroups, static_cast<long long>(duration.count()), static_cast<long long>(kInterval.count()));
   TableHead("pg_tls_exporter", "other");
   Row("CPU per collection, beside a bare libpq loop", ours.cpu_ms, bare_ms, "ms", 2);
-  Row("CPU per collection and scrape, beside postgres_exporter", ours.cpu_scraped_ms, theirs.cpu_scraped_ms, "ms",
-      1.0 / 8);
-  Row("scrape p50, beside postgres_exporter", ours.p50_ms, theirs.p50_ms, "ms", 1.0 / 50);
-  Row("resident memory, beside postgres_exporter", ours.resident_mb, theirs.resident_mb, "MB", 1);
-  Row("resident memory, both with all they do by default", ours_default.resident_mb, theirs_default.resident_mb, "MB");
-  Row("CPU, its query grouped by the server", ours.cpu_scraped_ms, theirs_grouped.cpu_scraped_ms, "ms");
-  Row("scrape p50, its query grouped by the server", ours.p50_ms, theirs_grouped.p50_ms, "ms");
-  Row("resident memory, its query grouped by the server", ours.resident_mb, theirs_grouped.resident_mb, "MB");
+  for (const auto release : {PostgresExporterRelease::k0_11, PostgresExporterRelease::k0_19}) {
+    const std::string name =
+        release == PostgresExporterRelease::k0_11 ? "postgres_exporter 0.11" : "postgres_exporter 0.19";
+    const Cost theirs = Rival(release, server, rows, Scope::kSessions, duration);
+    const Cost theirs_grouped = Rival(release, server, groups, Scope::kSessions, duration);
+    const Cost theirs_default = Rival(release, server, rows, Scope::kDefault, duration / 3);
+    Row("CPU per collection and scrape, beside " + name, ours.cpu_scraped_ms, theirs.cpu_scraped_ms, "ms", 1.0 / 8);
+    Row("scrape p50, beside " + name, ours.p50_ms, theirs.p50_ms, "ms", 1.0 / 50);
+    Row("resident memory, beside " + name, ours.resident_mb, theirs.resident_mb, "MB", 1);
+    Row("resident memory, both with all they do by default", ours_default.resident_mb, theirs_default.resident_mb,
+        "MB");
+    Row("CPU, its query grouped by the server", ours.cpu_scraped_ms, theirs_grouped.cpu_scraped_ms, "ms");
+    Row("scrape p50, its query grouped by the server", ours.p50_ms, theirs_grouped.p50_ms, "ms");
+    Row("resident memory, its query grouped by the server", ours.resident_mb, theirs_grouped.resident_mb, "MB");
+  }
   return EXIT_SUCCESS;
 }
 
