@@ -15,9 +15,9 @@ constexpr std::chrono::seconds kTimeout{60};  // for reading files, which may be
 }  // namespace
 
 asio::awaitable<std::string> Reloads::Run() {
-  const bool granted = co_await turns_.Acquire(co_await asio::this_coro::executor, Deadline::max());
-  if (!granted) co_return "no turn";  // never: without a deadline it waits
-  const SlotHolder turn(turns_);
+  const bool granted = co_await running_.Acquire(co_await asio::this_coro::executor, Deadline::max());
+  if (!granted) co_return "no permit";  // cannot happen: there is no deadline
+  const SemaphoreGuard guard(running_);
   std::string problem;
   try {
     auto load = blocking_.RunWaiting(steps_.load);

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "exporter/base/blocking.h"
-#include "exporter/base/slots.h"
+#include "exporter/base/semaphore.h"
 #include "exporter/exposition/self_metrics.h"
 #include "exporter/sampling/fleet.h"
 
@@ -17,23 +17,23 @@ namespace pgtls {
 class Reloads {
  public:
   struct Steps {
-    std::function<sampling::ResolvedConfig()> load;       // may block and throw; owns all that it touches
+    std::function<sampling::ResolvedConfig()> load;       // may block and throw; owns everything that it uses
     std::function<void(sampling::ResolvedConfig)> adopt;  // puts it in force
-    std::function<bool()> ending;                         // then nothing changes any more
+    std::function<bool()> ending;                         // if true, nothing is changed any more
   };
   Reloads(BlockingPool& blocking, exposition::ReloadStatus& status, Steps steps)
       : blocking_(blocking), status_(status), steps_(std::move(steps)) {}
 
-  // What was wrong, empty where nothing was: whatever the exception, it is logged, the status says so, and the
-  // configuration before stays in force. One at a time, in the order of asking, from reading the file on: an older file
-  // that takes longer to read must not come after a newer one.
+  // Returns the error; empty after success. Any exception is logged and reported in the status, and the previous
+  // configuration stays in force. Reloads run one at a time, in the order of the requests, so an older file that takes
+  // longer to read cannot replace a newer one.
   asio::awaitable<std::string> Run();
 
  private:
   BlockingPool& blocking_;
   exposition::ReloadStatus& status_;
   const Steps steps_;
-  Slots turns_{1};
+  Semaphore running_{1};
 };
 
 }  // namespace pgtls

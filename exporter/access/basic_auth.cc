@@ -75,29 +75,29 @@ asio::awaitable<BasicAuth::Verdict> BasicAuth::Check(std::shared_ptr<const Users
   const std::string hash = exists ? user->second : HashWithoutPassword(*users);
   const Mark mark = MarkOf(credentials, hash);
   if (exists && known_.contains(mark)) co_return Verdict::kYes;
-  const auto found = lines_.find(network);
-  const std::size_t ahead = found == lines_.end() ? 0 : found->second.checks;
+  const auto found = queues_.find(network);
+  const std::size_t ahead = found == queues_.end() ? 0 : found->second.checks;
   if (checks_ >= kMaxChecks || ahead >= kMaxChecksByNetwork) co_return Verdict::kBusy;
   struct Place {
     BasicAuth& auth;
-    std::map<std::string, Line>::iterator line;
-    Place(BasicAuth& owner, const std::string& network) : auth(owner), line(auth.lines_.try_emplace(network).first) {
+    std::map<std::string, Queue>::iterator queue;
+    Place(BasicAuth& owner, const std::string& network) : auth(owner), queue(auth.queues_.try_emplace(network).first) {
       ++auth.checks_;
-      ++line->second.checks;
+      ++queue->second.checks;
     }
     ~Place() {
       --auth.checks_;
-      if (--line->second.checks == 0) auth.lines_.erase(line);
+      if (--queue->second.checks == 0) auth.queues_.erase(queue);
     }
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
   };
   const Place place(*this, network);
-  Slots& slot = place.line->second.slot;
+  Semaphore& semaphore = place.queue->second.semaphore;
   const auto executor = co_await asio::this_coro::executor;
-  const bool granted = co_await slot.Acquire(executor, After(kPatience));
+  const bool granted = co_await semaphore.Acquire(executor, After(kPatience));
   if (!granted) co_return Verdict::kBusy;
-  const SlotHolder turn(slot);
+  const SemaphoreGuard guard(semaphore);
   // An earlier check may have cached the same credentials.
   if (exists && known_.contains(mark)) co_return Verdict::kYes;
   auto work = [password = credentials.password, hash] { return BcryptMatches(password, hash); };

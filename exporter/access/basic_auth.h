@@ -12,7 +12,7 @@
 #include <string_view>
 
 #include "exporter/base/blocking.h"
-#include "exporter/base/slots.h"
+#include "exporter/base/semaphore.h"
 
 namespace pgtls::access {
 
@@ -49,14 +49,14 @@ class BasicAuth {
 
   std::array<unsigned char, 32> secret_;
   std::set<Mark> known_;
-  // The checks of one network: one of them runs.
-  struct Line {
-    Slots slot{1};
+  // The checks of one network, of which one runs at a time.
+  struct Queue {
+    Semaphore semaphore{1};
     std::size_t checks = 0;
   };
 
-  std::size_t checks_ = 0;             // of all networks
-  std::map<std::string, Line> lines_;  // by network; none without checks
+  std::size_t checks_ = 0;               // of all networks
+  std::map<std::string, Queue> queues_;  // by network; none without checks
   BlockingPool pool_{1};
 };
 

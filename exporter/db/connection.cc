@@ -155,9 +155,9 @@ asio::awaitable<std::vector<Answer>> Connection::QueryAll(std::vector<Request> r
   for (const Request& request : requests) what += " " + request.statement.name;
   // If the wait for the connection takes too long, it stays open: another coroutine is using it, and finds out whether
   // the server is silent.
-  const bool granted = co_await turn_.Acquire(socket_.get_executor(), deadline);
+  const bool granted = co_await round_trip_.Acquire(socket_.get_executor(), deadline);
   if (!granted) throw TimeoutError(what + ": the connection was busy until the timeout");
-  const SlotHolder turn(turn_);
+  const SemaphoreGuard guard(round_trip_);
   const Deadline asked = std::chrono::steady_clock::now();
   if (longest < deadline - asked) deadline = asked + longest;
   if (!usable()) throw DbError(FailureReason::kConnection, "", "the connection is closed");

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "exporter/base/slots.h"
+#include "exporter/base/semaphore.h"
 #include "exporter/db/closing_sockets.h"
 #include "exporter/db/pq_handle.h"
 #include "exporter/db/session.h"
@@ -34,8 +34,8 @@ class Connection : public Session {
   void UseSimpleProtocol();
 
   asio::awaitable<std::vector<Answer>> QueryAll(std::vector<Request> requests, Deadline deadline) override;
-  // This session for a second user, whose calls occupy it for at most `longest` each: then the first one, who waits
-  // longer than that, always gets its turn. The connection must outlive it.
+  // This session for a second user, whose calls occupy it for at most `longest` each: the first user only has to wait
+  // longer than that to get its round trip. The connection must outlive it.
   std::unique_ptr<Session> Lend(std::chrono::nanoseconds longest);
   int server_version() const override { return server_version_; }
   // As the server reports it at login: "15.20 (Debian …)", "1.26.1/bouncer".
@@ -65,7 +65,7 @@ class Connection : public Session {
   using Sent = std::vector<const Request*>;
   class Lent;
 
-  // `longest`: that it occupies the connection, once it is its turn.
+  // `longest`: how long it may occupy the connection, from its own start on.
   asio::awaitable<std::vector<Answer>> QueryAll(std::vector<Request> requests, Deadline deadline,
                                                 std::chrono::nanoseconds longest);
   asio::awaitable<std::vector<Answer>> RunSimple(const std::vector<Request>& requests);
@@ -89,7 +89,7 @@ class Connection : public Session {
   ConnHandle conn_;
   std::shared_ptr<ClosingSockets> closing_;
   asio::posix::stream_descriptor socket_;
-  Slots turn_{1};                      // one round trip at a time: two lanes share a connection
+  Semaphore round_trip_{1};            // one round trip at a time: two lanes share a connection
   std::vector<std::string> prepared_;  // a dozen names
   int server_version_;
   std::string version_text_;

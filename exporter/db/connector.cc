@@ -107,8 +107,9 @@ void BoundSyn(int socket) {
   setsockopt(socket, IPPROTO_TCP, TCP_SYNCNT, &once, sizeof(once));  // fails on a Unix socket, where it is not needed
 }
 
-// Memory that a connection needs only for its handshake: the trust store (0.8 MB per connection with the system's CA
-// bundle) and full-size buffers.
+// Frees memory that a connection needs only for its handshake. Measured with libpq 15 and OpenSSL 3.0: growth of VmRSS
+// by 100 connections with sslmode=verify-full after an answer of 20 kB each. With the system's 144 CAs as sslrootcert:
+// 910 kB per connection, 101 kB without the trust store, 93 kB also without full-size buffers.
 void ReleaseTlsMemory(PGconn* conn) {
   auto* ssl = static_cast<SSL*>(PQgetssl(conn));
   if (ssl == nullptr) return;
@@ -134,40 +135,41 @@ class BorrowedSocket {
 
 }  // namespace
 
-// A place among the connects in progress. Turns are for what keeps this process busy: one that has waited for its
-// server or resolver for a while moves to a place among the silent, where there is one, and gives its turn to the next.
-class Connector::Turn : public std::enable_shared_from_this<Turn> {
+// A permit for one connect. It is an active one as long as the connect keeps this process busy. A connect that has
+// waited for its server or resolver for kSilence exchanges it for a silent one, if one is free, so that the next can
+// start.
+class Connector::Permit : public std::enable_shared_from_this<Permit> {
  public:
-  Turn(Connector& connector, const asio::any_io_executor& executor) : connector_(connector), silence_(executor) {}
-  ~Turn() {
+  Permit(Connector& connector, const asio::any_io_executor& executor) : connector_(connector), silence_(executor) {}
+  ~Permit() {
     if (silent_) {
-      ++connector_.silent_free_;
+      ++connector_.free_silent_;
     } else {
-      connector_.turns_.Release();
+      connector_.active_.Release();
     }
   }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
+  Permit(const Permit&) = delete;
+  Permit& operator=(const Permit&) = delete;
 
-  // From here on it waits for its server, until Heard().
-  void Listen() {
+  // The connect waits for its server from now on, until EndWait().
+  void BeginWait() {
     if (silent_) return;
     silence_.expires_after(kSilence);
     silence_.async_wait([weak = weak_from_this()](const std::error_code& error) {
-      const auto turn = weak.lock();
-      if (!turn || error) return;
-      turn->GiveWay();
-      turn->Listen();
+      const auto permit = weak.lock();
+      if (!permit || error) return;
+      permit->BecomeSilent();
+      permit->BeginWait();
     });
   }
-  void Heard() { silence_.cancel(); }
+  void EndWait() { silence_.cancel(); }
 
-  // It has waited long.
-  void GiveWay() {
-    if (silent_ || connector_.silent_free_ == 0) return;
-    --connector_.silent_free_;
+  // Keeps the active permit if no silent one is free.
+  void BecomeSilent() {
+    if (silent_ || connector_.free_silent_ == 0) return;
+    --connector_.free_silent_;
     silent_ = true;
-    connector_.turns_.Release();
+    connector_.active_.Release();
   }
 
  private:
@@ -180,7 +182,7 @@ class Connector::Turn : public std::enable_shared_from_this<Turn> {
 };
 
 Connector::Connector(BlockingPool& blocking, std::size_t max_concurrent)
-    : blocking_(blocking), turns_(max_concurrent), silent_free_(max_concurrent * 4) {
+    : blocking_(blocking), active_(max_concurrent), free_silent_(max_concurrent * 4) {
   PQsetSSLKeyPassHook_OpenSSL(GivePassphrase);
 }
 
@@ -188,18 +190,19 @@ asio::awaitable<std::unique_ptr<Connection>> Connector::Connect(ConnectOptions o
                                                                 std::chrono::milliseconds timeout,
                                                                 std::optional<std::chrono::milliseconds> patience) {
   const auto executor = co_await asio::this_coro::executor;
-  const bool granted = co_await turns_.Acquire(executor, patience ? After(*patience) : Deadline::max());
+  const bool granted = co_await active_.Acquire(executor, patience ? After(*patience) : Deadline::max());
   if (!granted) throw TimeoutError("connect: too many connects are in progress");
-  const auto turn = std::make_shared<Turn>(*this, executor);
-  auto establish = Establish(std::move(options), turn);
+  const auto permit = std::make_shared<Permit>(*this, executor);
+  auto establish = Establish(std::move(options), permit);
   co_return co_await Within(After(timeout), "connect", std::move(establish));
 }
 
-asio::awaitable<std::unique_ptr<Connection>> Connector::Establish(ConnectOptions options, std::shared_ptr<Turn> turn) {
+asio::awaitable<std::unique_ptr<Connection>> Connector::Establish(ConnectOptions options,
+                                                                  std::shared_ptr<Permit> permit) {
   const auto executor = co_await asio::this_coro::executor;
   const std::shared_ptr<Attempt> attempt = std::make_shared<Attempt>(std::move(options));
-  // A step that waits (for a resolver) gives way too; what waits for a thread of ours does not.
-  const std::function<void()> waits = [turn] { turn->GiveWay(); };
+  // A step that waits for a resolver becomes silent too; one that waits for a thread of this process does not.
+  const std::function<void()> waits = [permit] { permit->BecomeSilent(); };
   co_await blocking_.RunWaiting([attempt] { Start(*attempt); }, waits);
   PostgresPollingStatusType status =
       PQstatus(attempt->conn.get()) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
@@ -209,11 +212,11 @@ asio::awaitable<std::unique_ptr<Connection>> Connector::Establish(ConnectOptions
     BoundSyn(socket);
     {
       BorrowedSocket borrowed(executor, socket);
-      turn->Listen();
+      permit->BeginWait();
       co_await borrowed.Wait(status == PGRES_POLLING_READING ? asio::posix::stream_descriptor::wait_read
                                                              : asio::posix::stream_descriptor::wait_write);
     }
-    turn->Heard();
+    permit->EndWait();
     status = co_await blocking_.RunWaiting([attempt] { return Poll(*attempt); }, waits);
   }
   PQsetErrorVerbosity(attempt->conn.get(), PQERRORS_DEFAULT);

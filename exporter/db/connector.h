@@ -10,7 +10,7 @@
 
 #include "exporter/base/blocking.h"
 #include "exporter/base/deadline.h"
-#include "exporter/base/slots.h"
+#include "exporter/base/semaphore.h"
 #include "exporter/db/connection.h"
 
 namespace pgtls::db {
@@ -36,12 +36,12 @@ class Connector {
                                                        std::optional<std::chrono::milliseconds> patience = {});
 
  private:
-  class Turn;
-  asio::awaitable<std::unique_ptr<Connection>> Establish(ConnectOptions options, std::shared_ptr<Turn> turn);
+  class Permit;
+  asio::awaitable<std::unique_ptr<Connection>> Establish(ConnectOptions options, std::shared_ptr<Permit> permit);
 
   BlockingPool& blocking_;
-  Slots turns_;
-  std::size_t silent_free_;
+  Semaphore active_;         // connects that keep this process busy
+  std::size_t free_silent_;  // permits for connects whose server does not answer
 };
 
 }  // namespace pgtls::db
