@@ -9,6 +9,7 @@
 #include <string>
 
 #include "collectors/settings_parts.h"
+#include "collectors/settings_sql.h"
 #include "exporter/base/error.h"
 #include "exporter/base/text.h"
 #include "exporter/files/hosts_rows.h"
@@ -31,13 +32,6 @@ using settings::ServerSettings;
 
 // ---- SQL
 
-// Whether a name belongs here. Never ssl_passphrase_command (it may hold the passphrase), never a conninfo.
-#define PGTLS_RELEVANT                                                                                             \
-  "(name ~ '^(ssl|gss_|krb_)' OR name IN ('password_encryption', 'scram_iterations', 'md5_password_warnings', "    \
-  "'log_connections', 'log_disconnections', 'log_hostname', 'trace_connection_negotiation', 'db_user_namespace', " \
-  "'oauth_validator_libraries', 'listen_addresses', 'port', 'unix_socket_directories', 'hba_file', 'ident_file', " \
-  "'hosts_file', 'data_directory')) AND name <> 'ssl_passphrase_command'"
-
 constexpr std::array kAccessSql = {postgres::VersionedSql{120000, R"(
 SELECT pg_catalog.current_setting('server_version') AS server_version,
        extract(epoch FROM pg_catalog.pg_conf_load_time()) AS load_time,
@@ -49,15 +43,15 @@ SELECT pg_catalog.current_setting('server_version') AS server_version,
          AND pg_catalog.has_function_privilege('pg_catalog.pg_show_all_file_settings()', 'EXECUTE') AS sees_files
 )"}};
 
-// pending_restart is told for every setting that waits; the others only for those that belong here.
+// pending_restart is read for every setting that waits for a restart, the other columns for relevant settings only.
 constexpr std::array kSettingsSql = {postgres::VersionedSql{
     120000,
     "SELECT name, CASE WHEN relevant THEN setting END AS setting, vartype, pending_restart, relevant, source "
-    "FROM (SELECT *, " PGTLS_RELEVANT
+    "FROM (SELECT *, " PGTLS_RELEVANT_SETTING_SQL
     " AS relevant FROM pg_catalog.pg_settings) s WHERE relevant OR pending_restart ORDER BY name"}};
 
 constexpr std::array kFilesSql = {postgres::VersionedSql{
-    120000, "SELECT sourcefile, sourceline, name, CASE WHEN " PGTLS_RELEVANT
+    120000, "SELECT sourcefile, sourceline, name, CASE WHEN " PGTLS_RELEVANT_SETTING_SQL
             " THEN setting END AS setting, error FROM pg_catalog.pg_file_settings ORDER BY seqno"}};
 constexpr std::array kFilesFunctionSql = {
     postgres::VersionedSql{120000, "SELECT * FROM tls_exporter.file_settings() ORDER BY seqno"}};

@@ -1,13 +1,14 @@
-// The hba collector asks as a superuser what the functions of monitoring_role.sql ask for its role: the texts stand in
-// both, and must be the same.
-#include "collectors/hba_sql.h"
-
+// A collector that runs as a superuser uses the same SQL as the functions of monitoring_role.sql: both files contain
+// it, and the texts must be the same.
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cctype>
 #include <string>
 #include <string_view>
 
+#include "collectors/hba_sql.h"
+#include "collectors/settings_sql.h"
 #include "tests/support/files.h"
 
 namespace pgtls::collectors {
@@ -34,7 +35,18 @@ std::string BodyOf(const std::string& function) {
   return Lines(std::string_view(file).substr(begin + 2, end - begin - 2));
 }
 
-TEST(HbaSqlTest, TheRolesFunctionsAskTheSameAsASuperuser) {
+std::string WithoutSpace(std::string text) {
+  std::erase_if(text, [](unsigned char c) { return std::isspace(c) != 0; });
+  return text;
+}
+
+TEST(RoleSqlTest, TheFunctionForTheConfigurationFilesShowsTheValuesOfTheSameSettings) {
+  EXPECT_EQ(WithoutSpace(BodyOf("file_settings")),
+            WithoutSpace("SELECT seqno, sourcefile, sourceline, name, CASE WHEN " PGTLS_RELEVANT_SETTING_SQL
+                         " THEN setting END, error FROM pg_file_settings"));
+}
+
+TEST(RoleSqlTest, TheFunctionsForPgHbaConfAreTheSuperusersQueries) {
   EXPECT_EQ(BodyOf("hba_rules"), Lines(kHbaRulesSql.front().sql));
   EXPECT_EQ(BodyOf("hba_files"), Lines(kHbaFilesSql.front().sql));
 }
