@@ -10,69 +10,19 @@
 #include "collectors/certificate_samples.h"
 #include "collectors/certificates_parts.h"
 #include "collectors/host_certificates.h"
-#include "collectors/next_start.h"
+#include "collectors/server_files.h"
 #include "exporter/base/error.h"
 #include "exporter/config/collector_schema.h"
 #include "exporter/config/yaml.h"
 #include "exporter/files/certificate_files.h"
 #include "exporter/files/client_verification.h"
-#include "exporter/files/hosts_rows.h"
 #include "exporter/files/start_answers.h"
-#include "exporter/files/start_files.h"
-#include "exporter/files/start_rows.h"
-#include "exporter/pgbouncer/config.h"
-#include "exporter/pgbouncer/driver.h"
-#include "exporter/postgres/versioned_sql.h"
 #include "exporter/wire/wire_client.h"
 
 namespace pgtls::collectors {
 namespace {
 
 using tls::CertificateInventory;
-
-// ---- SQL
-
-// What else it asks: start_answers.h.
-constexpr std::array kFilesSql = {postgres::VersionedSql{140000, R"(
-SELECT role, path, problem, data, whole
-FROM tls_exporter.certificate_files()
-)"}};
-// Of an older deploy/sql/monitoring_role.sql.
-constexpr std::array kOldFilesSql = {postgres::VersionedSql{140000, R"(
-SELECT role, path, problem, data, false AS whole
-FROM tls_exporter.certificate_files()
-)"}};
-constexpr std::array kKeySql = {postgres::VersionedSql{140000, R"(
-SELECT path, problem
-FROM tls_exporter.private_key_file()
-)"}};
-
-// ---- Reader
-
-std::vector<files::ServerFileRow> ReadRows(const db::Result& rows) {
-  std::vector<files::ServerFileRow> result;
-  for (int row = 0; row < rows.rows(); ++row) {
-    result.push_back({std::string(rows.Text(row, rows.Column("role")).value_or("")),
-                      std::string(rows.Text(row, rows.Column("path")).value_or("")),
-                      std::string(rows.Text(row, rows.Column("problem")).value_or("")),
-                      rows.Bytes(row, rows.Column("data")).value_or(""),
-                      rows.Bool(row, rows.Column("whole")).value_or(false)});
-  }
-  return result;
-}
-
-files::FilesRead ReadFiles(const std::vector<files::ServerFileRow>& rows) {
-  files::FilesRead result;
-  for (const auto& [role, path, problem, bytes, whole] : rows) {
-    if (role == "crl_dir") {  // only where it could not be listed
-      files::AddLostDirectory(path, problem, result);
-    } else {
-      tls::FileReport& report = result.files.emplace_back(files::ReportOf(role, path, problem, bytes, std::nullopt));
-      if (problem != "unreadable") report.server_may_read = problem.empty();  // the server itself has tried
-    }
-  }
-  return result;
-}
 
 // Of a server without entries in pg_hosts.conf.
 std::optional<bool> ServedMatches(const CertificateInventory& inventory) {
@@ -89,15 +39,15 @@ std::vector<tls::CertificateFacts> FactsOf(const tls::Chain& chain) {
   return facts;
 }
 
-// Empty: the server said itself that it has no TLS, so that nothing is missing.
-std::string_view WhyNothingIsServed(const wire::Handshakes& look) {
-  if (!look.as_libpq.reachable) return ToString(FailureReason::kConnection);
-  if (!look.answer) return ToString(FailureReason::kTimeout);
-  switch (*look.answer) {
+// Empty: the server answered that it has no TLS, so nothing is missing.
+std::string_view WhyNothingIsServed(const wire::Handshakes& handshakes) {
+  if (!handshakes.as_libpq.reachable) return ToString(FailureReason::kConnection);
+  if (!handshakes.answer) return ToString(FailureReason::kTimeout);
+  switch (*handshakes.answer) {
     case tls::Answer::kNo:
       return "";
     case tls::Answer::kYes:
-      return ToString(look.as_libpq.handshake ? FailureReason::kTls : FailureReason::kTimeout);
+      return ToString(handshakes.as_libpq.handshake ? FailureReason::kTls : FailureReason::kTimeout);
     case tls::Answer::kError:
     case tls::Answer::kNone:
       break;
@@ -114,7 +64,7 @@ class Collector : public sampling::Collector {
     auto inventory = std::make_shared<CertificateInventory>();
     std::shared_ptr<const tls::TrustStore> trust;
     const std::string own_name = co_await CollectServed(context, output, *inventory, trust);
-    files::FileSettings settings = co_await CollectFiles(context, output, *inventory);
+    files::FileSettings settings = co_await CollectServerFiles(context, output, *inventory);
     for (auto& file : inventory->files) {
       file.of_list_directory = file.role == "crl" && settings.contains("ssl_crl_file") &&
                                file.path != files::AbsolutePath(settings, "ssl_crl_file");
@@ -125,7 +75,7 @@ class Collector : public sampling::Collector {
       return files::ReadConfiguredFiles(patterns, password_file);
     };
     files::FilesRead configured = co_await context.blocking.Run(std::move(read));
-    Take(std::move(configured), output, *inventory);
+    AddFiles(std::move(configured), output, *inventory);
 
     MarkServerFiles(trust.get(), *inventory);
     co_await JudgeClients(context, settings, output, *inventory);
@@ -142,42 +92,32 @@ class Collector : public sampling::Collector {
   }
 
  private:
-  static void Take(files::FilesRead read, sampling::Output& output, CertificateInventory& inventory) {
-    // Two settings may name one file, in a relative and an absolute form.
-    const auto known = [&inventory](const tls::FileReport& file) {
-      return std::ranges::any_of(inventory.files, [&file](const tls::FileReport& other) {
-        return other.role == file.role && other.path == file.path;
-      });
-    };
-    for (auto& file : read.files) {
-      if (!known(file)) inventory.files.push_back(std::move(file));
-    }
-    std::ranges::move(read.incomplete, std::back_inserter(output.incomplete));
-  }
-
-  // The endpoint collector runs right before this one when both are due. What it saw longer ago may have been replaced.
-  static asio::awaitable<wire::WireLook> Look(const sampling::Context& context, const wire::WireClient& client) {
+  // The endpoint collector runs right before this one if both are due. A certificate may have been replaced since an
+  // older handshake.
+  static asio::awaitable<wire::ServerHandshakes> HandshakesOf(const sampling::Context& context,
+                                                              const wire::WireClient& client) {
     using std::chrono::nanoseconds;
     const nanoseconds longest = context.once ? nanoseconds::max() : nanoseconds(context.config.interval) / 20;
     const auto known = context.facts().Get<wire::WireObservation>();
-    if (const wire::WireLook* recent = wire::RecentLook(known.get(), client, longest)) co_return *recent;
-    wire::WireLook look = co_await wire::LookAt(client, wire::Share(context.deadline, 2));
-    look.names = co_await wire::LookAtNames(client, look, nullptr, wire::Share(context.deadline, 2));
-    co_return look;
+    if (const wire::ServerHandshakes* recent = wire::RecentHandshakes(known.get(), client, longest)) co_return *recent;
+    wire::ServerHandshakes handshakes = co_await wire::MakeHandshakes(client, wire::SplitDeadline(context.deadline, 2));
+    handshakes.names =
+        co_await wire::MakeNameHandshakes(client, handshakes, nullptr, wire::SplitDeadline(context.deadline, 2));
+    co_return handshakes;
   }
 
-  static void TakeNames(const wire::WireClient& client, const std::vector<wire::NameLook>& looks,
+  static void TakeNames(const wire::WireClient& client, const std::vector<wire::NameHandshakes>& found,
                         sampling::Output& output, CertificateInventory& inventory) {
-    for (const wire::NameLook& look : looks) {
-      const tls::Chain& chain = look.shown.facts.chain;
+    for (const wire::NameHandshakes& handshakes : found) {
+      const tls::Chain& chain = handshakes.shown.facts.chain;
       if (!chain.empty()) {
-        inventory.names.push_back({look.host, FactsOf(chain), PathOf(chain, client.trust.get())});
-      } else if (look.host != tls::kWithoutSni) {
-        const std::string_view reason = WhyNothingIsServed(look);
+        inventory.names.push_back({handshakes.host, FactsOf(chain), PathOf(chain, client.trust.get())});
+      } else if (handshakes.host != tls::kWithoutSni) {
+        const std::string_view reason = WhyNothingIsServed(handshakes);
         // Another connection had TLS a moment ago.
         const bool refused = reason.empty();
         output.incomplete.push_back(
-            {"names", std::string(refused ? ToString(FailureReason::kConnection) : reason), look.host});
+            {"names", std::string(refused ? ToString(FailureReason::kConnection) : reason), handshakes.host});
       }
     }
   }
@@ -200,21 +140,21 @@ class Collector : public sampling::Collector {
     std::string reason;
     try {
       client = co_await wire::MakeWireClient(context);
-      if (!client) co_return own_name;  // over a Unix socket nothing is served
+      if (!client) co_return own_name;  // a Unix socket has no TLS
     } catch (const Error& error) {
       reason = ToString(error.reason());
     }
     if (client) {
-      const wire::WireLook look = co_await Look(context, *client);
-      const tls::Chain& chain = look.shown.facts.chain;
+      const wire::ServerHandshakes handshakes = co_await HandshakesOf(context, *client);
+      const tls::Chain& chain = handshakes.shown.facts.chain;
       inventory.served = FactsOf(chain);
       if (!chain.empty()) inventory.served_path = PathOf(chain, client->trust.get());
       if (client->more_names) output.incomplete.push_back({"names", "too_many"});
-      TakeNames(*client, look.names, output, inventory);
-      const std::string& asked_for = client->places[look.place].target.host;
+      TakeNames(*client, handshakes.names, output, inventory);
+      const std::string& asked_for = client->places[handshakes.place].target.host;
       if (tls::SendsSni(asked_for)) own_name = asked_for;
       trust = client->trust;
-      if (inventory.served.empty()) reason = WhyNothingIsServed(look);
+      if (inventory.served.empty()) reason = WhyNothingIsServed(handshakes);
     }
     if (!reason.empty()) output.incomplete.push_back({"served", reason});
     co_return own_name;
@@ -230,7 +170,7 @@ class Collector : public sampling::Collector {
     }
   }
 
-  // The configuration may name a file that is the server's: it is the server's then.
+  // The configuration may name a file of the server; its lists then count as the server's.
   static void AddLists(std::vector<tls::ListInForce> more, std::vector<tls::ListInForce>& lists) {
     for (auto& list : more) {
       const auto same = [&](const auto& one) { return one.path == list.path && one.issuer == list.issuer; };
@@ -238,7 +178,7 @@ class Collector : public sampling::Collector {
     }
   }
 
-  // OpenSSL's work, and that of the revocation lists: not for the loop.
+  // Runs on the pool: OpenSSL's verification may take long.
   static asio::awaitable<void> JudgeClients(sampling::Context& context, const files::FileSettings& settings,
                                             sampling::Output& output, CertificateInventory& inventory) {
     using Judged = std::pair<std::optional<tls::ClientTrust>, std::vector<tls::ListInForce>>;
@@ -260,127 +200,6 @@ class Collector : public sampling::Collector {
     if (!inventory.clients) co_return;
     auto& certificates = std::ranges::find(inventory.files, "ca", &tls::FileReport::role)->content.certificates;
     for (std::size_t i = 0; i < certificates.size(); ++i) certificates[i].needed = inventory.clients->needed[i];
-  }
-
-  // Returns the settings that the files were found by.
-  static asio::awaitable<files::FileSettings> CollectFiles(sampling::Context& context, sampling::Output& output,
-                                                           CertificateInventory& inventory) {
-    files::FileSettings settings;
-    if (context.session == nullptr) {
-      output.incomplete.push_back({"files", std::string(ToString(FailureReason::kConnection))});
-      co_return settings;
-    }
-    std::optional<FailureReason> failure;
-    try {
-      if (context.kind == pgbouncer::kKind) {
-        co_await CollectPoolerFiles(context, output, inventory);
-        co_return settings;
-      }
-      const files::StartAnswers answers = co_await files::AskStart(*context.session, context.deadline);
-      settings = answers.current;
-      const ReadVia via = context.config.options.As<CertificatesOptions>().read_via;
-      const bool own_socket = context.peer && !context.peer->address && !answers.behind_pooler;
-      std::string elsewhere;
-      if (via == ReadVia::kLocal || (via == ReadVia::kAuto && own_socket)) {
-        elsewhere = co_await CollectHere(context, answers, settings, output, inventory);
-        if (elsewhere.empty()) co_return settings;
-      }
-      if (via != ReadVia::kLocal && answers.access.certificate_files) {
-        co_await CollectOverSql(context, answers, settings, output, inventory);
-      } else {
-        if (files::IsOn(settings, "ssl_sni")) output.incomplete.push_back({"host_files", "not_read"});
-        const std::string denied(ToString(FailureReason::kInsufficientPrivilege));
-        output.incomplete.push_back({"files", elsewhere.empty() ? denied : elsewhere});
-        // Settings, pg_hba.conf and a server without TLS can be judged without them.
-        Conclude(answers, files::JudgeStartOf(answers, {}, {}, context.session->server_version()), output, inventory);
-      }
-    } catch (const Error& error) {
-      failure = error.reason();  // what is served is told all the same
-    }
-    if (failure) output.incomplete.push_back({"files", std::string(ToString(*failure))});
-    co_return settings;
-  }
-
-  // Its console does not show files: they are read where it runs on this machine.
-  static asio::awaitable<void> CollectPoolerFiles(sampling::Context& context, sampling::Output& output,
-                                                  CertificateInventory& inventory) {
-    const settings::PoolerSettings settings = co_await pgbouncer::ReadConfig(*context.session, context.deadline);
-    const ReadVia via = context.config.options.As<CertificatesOptions>().read_via;
-    // 0: it runs in another container.
-    const bool here = context.peer && context.peer->listener_pid.value_or(0) > 0;
-    if (via != ReadVia::kLocal && !(via == ReadVia::kAuto && here)) {
-      output.incomplete.push_back({"files", "pooler_elsewhere"});
-      co_return;
-    }
-    const pid_t process = via == ReadVia::kLocal ? 0 : *context.peer->listener_pid;
-    std::function<files::FilesRead()> read = [settings, process] {
-      return files::ReadPoolerFiles(settings, files::ServerPlace::OfProcess(process));
-    };
-    files::FilesRead found = co_await context.blocking.Run(std::move(read));
-    Take(std::move(found), output, inventory);
-  }
-
-  struct SeenHere {
-    std::string problem;
-    files::FilesRead files;
-    files::StartJudgement start;
-    std::optional<tls::HostsFile> hosts;  // while ssl_sni is on
-  };
-
-  // Returns why the files of this machine are not the server's.
-  static asio::awaitable<std::string> CollectHere(sampling::Context& context, const files::StartAnswers& answers,
-                                                  files::FileSettings& settings, sampling::Output& output,
-                                                  CertificateInventory& inventory) {
-    const files::ServerTraits traits = {files::Setting(answers.current, "data_directory"),
-                                        files::Setting(answers.current, "port"), answers.start_time,
-                                        context.peer ? context.peer->listener_pid : std::optional<pid_t>()};
-    std::function<SeenHere()> read = [answers, traits, version = context.session->server_version()] {
-      const files::ServerPlace place = files::ServerPlace::Find(traits);
-      if (!place.problem().empty()) return SeenHere{place.problem(), {}, {}, {}};
-      SeenHere seen = {"", files::ReadServerFiles(answers.current, place),
-                       files::JudgeStartHere(answers, place, version), files::ReadHostsHere(answers.current, place)};
-      if (seen.hosts) files::AddHostFiles(*seen.hosts, answers.current, place, seen.files);
-      return seen;
-    };
-    SeenHere seen = co_await context.blocking.Run(std::move(read));
-    if (!seen.problem.empty()) co_return seen.problem;
-    Take(std::move(seen.files), output, inventory);
-    Conclude(answers, std::move(seen.start), output, inventory);
-    if (seen.hosts) UseHosts(*seen.hosts, settings, inventory, output);
-    co_return "";
-  }
-
-  static asio::awaitable<void> CollectOverSql(sampling::Context& context, const files::StartAnswers& answers,
-                                              files::FileSettings& settings, sampling::Output& output,
-                                              CertificateInventory& inventory) {
-    db::Session& session = *context.session;
-    const int version = session.server_version();
-    const db::Statement files = answers.access.whole
-                                    ? postgres::StatementFor("certificates_files", kFilesSql, version)
-                                    : postgres::StatementFor("certificates_old_files", kOldFilesSql, version);
-    const db::Result result = co_await session.Query(files, {}, context.deadline);
-    const std::vector<files::ServerFileRow> rows = ReadRows(result);
-    std::optional<files::ServerFileRow> key;
-    if (answers.access.private_key) {
-      const db::Statement statement = postgres::StatementFor("certificates_key", kKeySql, version);
-      const db::Result row = co_await session.Query(statement, {}, context.deadline);
-      if (row.rows() > 0) {
-        key = files::ServerFileRow{"key", std::string(row.Text(0, row.Column("path")).value_or("")),
-                                   std::string(row.Text(0, row.Column("problem")).value_or("")), "", false};
-      }
-    }
-    std::optional<tls::HostsFile> hosts;
-    if (files::IsOn(settings, "ssl_sni") && answers.access.hosts_lines) {
-      const db::Result lines = co_await session.Query(files::HostsStatement(version), {}, context.deadline);
-      hosts = files::ReadHosts(lines);
-    }
-    Take(ReadFiles(rows), output, inventory);
-    Conclude(answers, files::JudgeStartOf(answers, rows, key, version), output, inventory);
-    if (hosts) {
-      UseHosts(*hosts, settings, inventory, output);
-    } else if (files::IsOn(settings, "ssl_sni")) {
-      output.incomplete.push_back({"host_files", "not_read"});
-    }
   }
 };
 

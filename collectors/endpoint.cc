@@ -98,7 +98,7 @@ constexpr std::array kDescs = {&kReachable, &kLoopback,    &kAnswer,
 
 // ---- Render
 
-struct Picture {
+struct EndpointResult {
   EndpointFacts facts;
   std::optional<std::chrono::nanoseconds> connect_time, negotiate_time, handshake_time;
 };
@@ -131,8 +131,8 @@ void RenderVerification(const tls::Verification& facts, std::string_view host, S
   if (facts.hostname_ok == false) sink.Add(kVerifyError, {"hostname", facts.hostname_error, host}, 1);
 }
 
-void Render(const Picture& picture, Sink& sink) {
-  const EndpointFacts& facts = picture.facts;
+void Render(const EndpointResult& endpoint, Sink& sink) {
+  const EndpointFacts& facts = endpoint.facts;
   sink.Add(kReachable, {}, facts.reachable ? 1 : 0);
   if (!facts.reachable) return;
   sink.Add(kLoopback, {}, IsLoopback(facts) ? 1 : 0);
@@ -143,9 +143,9 @@ void Render(const Picture& picture, Sink& sink) {
   const auto duration = [&](std::string_view phase, std::optional<std::chrono::nanoseconds> time) {
     if (time) sink.Add(kDuration, {phase}, metrics::Seconds(*time));
   };
-  duration("connect", picture.connect_time);
-  duration("negotiate", picture.negotiate_time);
-  duration("handshake", picture.handshake_time);
+  duration("connect", endpoint.connect_time);
+  duration("negotiate", endpoint.negotiate_time);
+  duration("handshake", endpoint.handshake_time);
   if (facts.tls) {
     sink.Add(kNegotiated, {facts.tls->version, facts.tls->cipher, facts.tls->group, facts.tls->alpn}, 1);
     sink.Add(kCertificateRequested, {}, facts.tls->client_certificate_requested ? 1 : 0);
@@ -190,21 +190,21 @@ void Verify(const wire::WireClient& client, const tls::Chain& chain, const std::
   facts.certificate = tls::FactsOf(chain.front().get());
 }
 
-tls::NameFacts NameFactsOf(const wire::WireClient& client, const wire::NameLook& look) {
+tls::NameFacts NameFactsOf(const wire::WireClient& client, const wire::NameHandshakes& handshakes) {
   tls::NameFacts facts;
-  facts.host = look.host;
-  facts.handshake = FinishedOrFailed(look.shown);
+  facts.host = handshakes.host;
+  facts.handshake = FinishedOrFailed(handshakes.shown);
   if (facts.handshake == false) {
-    facts.failure = look.as_libpq.failure;
-    facts.alert = look.as_libpq.alert;
+    facts.failure = handshakes.as_libpq.failure;
+    facts.alert = handshakes.as_libpq.alert;
   }
-  const bool named = look.host != tls::kWithoutSni;
-  Verify(client, look.shown.facts.chain, named ? std::optional(look.host) : std::nullopt, facts);
+  const bool named = handshakes.host != tls::kWithoutSni;
+  Verify(client, handshakes.shown.facts.chain, named ? std::optional(handshakes.host) : std::nullopt, facts);
   return facts;
 }
 
-tls::Observations Observe(const wire::WireClient& client, const wire::WireLook& look, const EndpointFacts& facts,
-                          const wire::Enforcement& enforced) {
+tls::Observations Observe(const wire::WireClient& client, const wire::ServerHandshakes& handshakes,
+                          const EndpointFacts& facts, const wire::Enforcement& enforced) {
   tls::Observations seen;
   seen.weakest = client.weakest;
   if (enforced.plaintext) {
@@ -217,10 +217,10 @@ tls::Observations Observe(const wire::WireClient& client, const wire::WireLook& 
   seen.root = client.root;
   if (facts.chain_errors) seen.chain = facts.chain_errors->empty();
   seen.hostname = facts.hostname_ok;
-  seen.handshake = FinishedOrFailed(look.as_libpq);
+  seen.handshake = FinishedOrFailed(handshakes.as_libpq);
   if (enforced.tls && enforced.tls->handshake) {
-    // The later look decides what it can decide: without the client's certificate it may succeed where a client does
-    // not.
+    // The later handshake decides if it got that far: the earlier one had no client certificate, so it may succeed
+    // where a client fails.
     if (seen.handshake == true) seen.handshake = FinishedOrFailed(*enforced.tls);
     const bool certificate_sent = client.identity != nullptr && enforced.tls->facts.client_certificate_requested;
     if (enforced.tls->admission) {
@@ -233,50 +233,50 @@ tls::Observations Observe(const wire::WireClient& client, const wire::WireLook& 
   return seen;
 }
 
-tls::ClientTls Fate(const wire::WireClient& client, const tls::Observations& seen, const wire::WireLook& look,
-                    const wire::Enforcement& enforced) {
-  tls::ClientTls fate = {.usable = client.usable,
-                         .versions_usable = client.context != nullptr,
-                         .problem = client.problem,
-                         .root_file = client.root_file,
-                         .root_is_default = client.root_is_default,
-                         .direct = client.direct,
-                         .weakest = client.weakest,
-                         .certificate_file = client.certificate_file,
-                         .handshake = seen.handshake};
-  // The one that decided.
-  const bool early = FinishedOrFailed(look.as_libpq) == false || !enforced.tls;
-  const tls::TlsResult& result = early ? look.as_libpq : *enforced.tls;
-  if (seen.handshake == false) fate.failure = result.failure;
-  fate.alert = result.alert;
-  fate.admission = result.admission;
-  fate.declined = seen.tls == tls::Start::kCutOff && result.admission == Admission::kAdmitted;
-  return fate;
+tls::ClientTls ClientTlsOf(const wire::WireClient& client, const tls::Observations& seen,
+                           const wire::ServerHandshakes& handshakes, const wire::Enforcement& enforced) {
+  tls::ClientTls result = {.usable = client.usable,
+                           .versions_usable = client.context != nullptr,
+                           .problem = client.problem,
+                           .root_file = client.root_file,
+                           .root_is_default = client.root_is_default,
+                           .direct = client.direct,
+                           .weakest = client.weakest,
+                           .certificate_file = client.certificate_file,
+                           .handshake = seen.handshake};
+  // The handshake that decided.
+  const bool early = FinishedOrFailed(handshakes.as_libpq) == false || !enforced.tls;
+  const tls::TlsResult& decisive = early ? handshakes.as_libpq : *enforced.tls;
+  if (seen.handshake == false) result.failure = decisive.failure;
+  result.alert = decisive.alert;
+  result.admission = decisive.admission;
+  result.declined = seen.tls == tls::Start::kCutOff && decisive.admission == Admission::kAdmitted;
+  return result;
 }
 
-Picture Judge(const wire::WireClient& client, const wire::WireLook& look, std::optional<Answer> gss,
-              const std::optional<wire::Enforcement>& enforced) {
-  Picture picture{.connect_time = look.shown.connect_time,
-                  .negotiate_time = look.shown.negotiate_time,
-                  .handshake_time = look.shown.handshake_time};
-  EndpointFacts& facts = picture.facts;
-  const wire::WireClient::Place& place = client.places[look.place];
+EndpointResult Judge(const wire::WireClient& client, const wire::ServerHandshakes& handshakes,
+                     std::optional<Answer> gss, const std::optional<wire::Enforcement>& enforced) {
+  EndpointResult endpoint{.connect_time = handshakes.shown.connect_time,
+                          .negotiate_time = handshakes.shown.negotiate_time,
+                          .handshake_time = handshakes.shown.handshake_time};
+  EndpointFacts& facts = endpoint.facts;
+  const wire::WireClient::Place& place = client.places[handshakes.place];
   facts.host = place.host;
   facts.address = fmt::format("{}:{}", place.target.address.address().to_string(), place.target.address.port());
-  facts.reachable = look.as_libpq.reachable;
-  if (!facts.reachable) return picture;
-  facts.ssl_answer = look.answer;
-  if (facts.ssl_answer == Answer::kYes || (client.direct && look.shown.handshake))
-    facts.handshake = look.shown.handshake == Handshake::kFinished;
+  facts.reachable = handshakes.as_libpq.reachable;
+  if (!facts.reachable) return endpoint;
+  facts.ssl_answer = handshakes.answer;
+  if (facts.ssl_answer == Answer::kYes || (client.direct && handshakes.shown.handshake))
+    facts.handshake = handshakes.shown.handshake == Handshake::kFinished;
   if (facts.handshake == true) {
-    facts.tls = look.shown.facts;
+    facts.tls = handshakes.shown.facts;
     facts.tls->chain.clear();
   }
   facts.root = client.root;
-  Verify(client, look.shown.facts.chain, place.host, facts);
-  for (const wire::NameLook& name : look.names) facts.names.push_back(NameFactsOf(client, name));
+  Verify(client, handshakes.shown.facts.chain, place.host, facts);
+  for (const wire::NameHandshakes& name : handshakes.names) facts.names.push_back(NameFactsOf(client, name));
   if (gss && gss != Answer::kNone) facts.gss_offered = gss == Answer::kYes;
-  if (!enforced) return picture;
+  if (!enforced) return endpoint;
   if (enforced->plaintext) {
     const Admission plaintext = *enforced->plaintext;
     if (plaintext == Admission::kAdmitted || plaintext == Admission::kAuthFailed) facts.plaintext_accepted = true;
@@ -284,13 +284,13 @@ Picture Judge(const wire::WireClient& client, const wire::WireLook& look, std::o
   }
   facts.protocols = enforced->protocols;
   facts.direct_tls = enforced->direct;
-  const tls::Observations seen = Observe(client, look, facts, *enforced);
+  const tls::Observations seen = Observe(client, handshakes, facts, *enforced);
   for (std::size_t i = 0; i < tls::kSslModes.size(); ++i) facts.sslmodes[i] = VerdictFor(tls::kSslModes[i], seen);
-  facts.client = Fate(client, seen, look, *enforced);
-  return picture;
+  facts.client = ClientTlsOf(client, seen, handshakes, *enforced);
+  return endpoint;
 }
 
-// The questions that were asked and got no answer: until they are asked again nothing is known.
+// The attempts that got no answer: their results are unknown until they are repeated.
 std::vector<sampling::IncompletePart> Unanswered(const EndpointFacts& facts, const wire::Enforcement& enforced) {
   std::vector<sampling::IncompletePart> parts;
   const auto add = [&parts](const char* part, bool unanswered) {
@@ -329,39 +329,43 @@ class Collector : public sampling::Collector {
     if (client->root == tls::RootCertificate::kUnusable) output.incomplete.push_back({"sslrootcert", "unreadable"});
     if (!client->root_problem.empty()) output.incomplete.push_back({"sslrootcert", client->root_problem});
     if (client->more_names) output.incomplete.push_back({"names", "too_many"});
-    wire::WireLook look = co_await wire::LookAt(*client, wire::Share(context.deadline, 2));
-    const bool due = IsDue(context, *client, look);
-    names_ = co_await wire::LookAtNames(*client, look, due ? nullptr : &names_, wire::Share(context.deadline, 2));
-    look.names = names_;
+    wire::ServerHandshakes handshakes =
+        co_await wire::MakeHandshakes(*client, wire::SplitDeadline(context.deadline, 2));
+    const bool due = IsDue(context, *client, handshakes);
+    names_ = co_await wire::MakeNameHandshakes(*client, handshakes, due ? nullptr : &names_,
+                                               wire::SplitDeadline(context.deadline, 2));
+    handshakes.names = names_;
     const Deadline made = std::chrono::steady_clock::now();
     std::optional<Answer> gss;
-    if (look.as_libpq.reachable) {
-      gss = co_await tls::ProbeGss(client->places[look.place].target, wire::Share(context.deadline, 6));
+    if (handshakes.as_libpq.reachable) {
+      gss = co_await tls::ProbeGss(client->places[handshakes.place].target, wire::SplitDeadline(context.deadline, 6));
       if (due) {
-        enforced_ = co_await wire::Enforce(*client, look, context.own_backends, context.deadline);
+        enforced_ = co_await wire::Enforce(*client, handshakes, context.own_backends, context.deadline);
         const auto interval =
             context.config.options.As<EndpointOptions>().enforcement_interval * RandomFactor(0.9, 1.1);
         due_ = After(std::chrono::duration_cast<std::chrono::nanoseconds>(interval));
       }
     }
-    const Picture picture = Judge(*client, look, gss, enforced_);
-    if (picture.facts.reachable)
-      std::ranges::move(Unanswered(picture.facts, *enforced_), std::back_inserter(output.incomplete));
-    Render(picture, output.sink);
-    output.facts.Publish(std::make_shared<const EndpointFacts>(picture.facts));
-    output.facts.Publish(std::make_shared<const wire::WireObservation>(client->places[look.place].target, look, made));
+    const EndpointResult endpoint = Judge(*client, handshakes, gss, enforced_);
+    if (endpoint.facts.reachable)
+      std::ranges::move(Unanswered(endpoint.facts, *enforced_), std::back_inserter(output.incomplete));
+    Render(endpoint, output.sink);
+    output.facts.Publish(std::make_shared<const EndpointFacts>(endpoint.facts));
+    output.facts.Publish(
+        std::make_shared<const wire::WireObservation>(client->places[handshakes.place].target, handshakes, made));
   }
 
  private:
-  bool IsDue(const sampling::Context& context, const wire::WireClient& client, const wire::WireLook& look) const {
+  bool IsDue(const sampling::Context& context, const wire::WireClient& client,
+             const wire::ServerHandshakes& handshakes) const {
     if (context.once || !enforced_ || std::chrono::steady_clock::now() >= due_) return true;
-    const auto answer = look.answer;
-    const bool turned = (answer == Answer::kYes || answer == Answer::kNo) && answer != enforced_->answer;
-    return turned || enforced_->applicant != wire::ApplicantOf(client, look);
+    const auto answer = handshakes.answer;
+    const bool changed = (answer == Answer::kYes || answer == Answer::kNo) && answer != enforced_->answer;
+    return changed || enforced_->inputs != wire::InputsOf(client, handshakes);
   }
 
   std::optional<wire::Enforcement> enforced_;
-  std::vector<wire::NameLook> names_;  // of the last run
+  std::vector<wire::NameHandshakes> names_;  // of the last run
   Deadline due_;
   std::string problem_;
 };

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "collectors/folded.h"
+#include "collectors/hba_judgement.h"
 #include "collectors/hba_parts.h"
 #include "collectors/hba_reader.h"
 #include "exporter/config/collector_schema.h"
@@ -25,8 +26,6 @@
 namespace pgtls::collectors {
 namespace {
 
-using hba::Encryption;
-using hba::Network;
 using hba::Posture;
 using hba::Rule;
 using metrics::Desc;
@@ -80,92 +79,6 @@ constexpr std::array kDescs = {
     &kRules,         &kRuleErrors,      &kPlaintextAdmitted,    &kPlaintextCertain, &kPlaintextRuleInfo,
     &kShadowedRules, &kRuleConnections, &kPlaintextConnections, &kPendingReload};
 
-// ---- Judging, on the pool
-
-using SharedOpen = std::shared_ptr<const sessions::OpenConnections>;
-
-// An open connection, and the rule that would admit it now; null: no single rule.
-struct AdmittedConnection {
-  const Rule* rule;
-  const sessions::OpenConnection* open;
-};
-
-struct Judged {
-  std::shared_ptr<const Posture> posture;
-  std::optional<std::vector<AdmittedConnection>> connections;  // into `posture` and the open ones; absent: not known
-};
-
-using SharedRules = std::shared_ptr<const hba::RuleSet>;
-
-bool SameRules(const SharedRules& one, const SharedRules& other) {
-  return one == other || (one && other && *one == *other);
-}
-
-// As `previous` (may be null) found it for the same rules of the same cluster, a refusal included; else anew.
-std::optional<hba::Analysis> AnalysisOf(const SharedRules& rules, const Posture& posture, const Posture* previous) {
-  if (!rules) return std::nullopt;
-  const bool same_cluster = previous != nullptr && previous->analysed && previous->catalog == posture.catalog &&
-                            previous->regexes == posture.regexes;
-  if (same_cluster && SameRules(previous->file, rules)) return previous->file_analysis;
-  if (same_cluster && SameRules(previous->in_force.rules, rules)) return previous->in_force_analysis;
-  return Analyse(*rules, posture.catalog, posture.regexes);
-}
-
-bool IsPlaintext(const sessions::OpenConnection& open) {
-  return open.encryption == sessions::Encryption::kNone && open.network != sessions::Network::kLocal;
-}
-
-// REQUIRES: its encryption is known.
-hba::Connection ConnectionOf(const sessions::OpenConnection& open) {
-  hba::Connection connection{.user = open.user, .database = open.database, .address = open.address};
-  if (open.encryption == sessions::Encryption::kTls) connection.encryption = Encryption::kTls;
-  if (open.encryption == sessions::Encryption::kGss) connection.encryption = Encryption::kGss;
-  connection.replication = open.replication;
-  connection.client_certificate = open.client_certificate;
-  connection.address_known = open.network == sessions::Network::kLocal || open.address;
-  // An address that is not known is still none of the Unix socket's.
-  if (!connection.address_known) connection.address = IpAddress::V4(0);
-  return connection;
-}
-
-std::vector<AdmittedConnection> Admitted(const Posture& posture, const sessions::OpenConnections& open) {
-  std::vector<AdmittedConnection> admitted;
-  admitted.reserve(open.connections.size());
-  for (const auto& one : open.connections) {
-    const bool known = one.encryption != sessions::Encryption::kUnknown;
-    admitted.push_back({known ? AdmittingRule(posture, ConnectionOf(one)) : nullptr, &one});
-  }
-  return admitted;
-}
-
-std::map<hba::PlaintextClients, const Rule*> PlaintextRulesOf(const std::vector<AdmittedConnection>& connections) {
-  std::map<hba::PlaintextClients, const Rule*> rules;
-  for (const auto& [rule, open] : connections) {
-    if (!IsPlaintext(*open)) continue;
-    const auto [known, is_new] = rules.try_emplace({open->user, open->database, open->client.range}, rule);
-    if (known->second != rule) known->second = nullptr;
-  }
-  return rules;
-}
-
-// `previous` may be null; what it found for the same rules of the same cluster is taken over. `open` may be null.
-Judged Judge(std::shared_ptr<Posture> posture, const SharedOpen& open, const Posture* previous, bool catalog_complete) {
-  Judged judged;
-  if (catalog_complete) {
-    posture->file_analysis = AnalysisOf(posture->file, *posture, previous);
-    posture->in_force_analysis = SameRules(posture->in_force.rules, posture->file)
-                                     ? posture->file_analysis
-                                     : AnalysisOf(posture->in_force.rules, *posture, previous);
-    posture->analysed = true;
-    if (open) {
-      judged.connections = Admitted(*posture, *open);
-      posture->plaintext = PlaintextRulesOf(*judged.connections);
-    }
-  }
-  judged.posture = std::move(posture);
-  return judged;
-}
-
 // ---- Render
 
 void RenderRules(const Posture& posture, Sink& sink) {
@@ -178,15 +91,14 @@ void RenderRules(const Posture& posture, Sink& sink) {
 }
 
 void RenderPlaintext(const Posture& posture, std::size_t max_series, Sink& sink) {
-  constexpr std::pair<Network, std::string_view> kNetworks[] = {{Network::kLoopback, "loopback"},
-                                                                {Network::kRemote, "remote"}};
-  for (const auto& [network, name] : kNetworks) {
+  for (const Network network : {Network::kLoopback, Network::kRemote}) {
+    const std::string_view name = ToString(network);
     if (const auto admitted = posture.PlaintextAdmitted(network))
       sink.Add(kPlaintextAdmitted, {name}, *admitted ? 1 : 0);
     if (const auto certain = posture.PlaintextCertain(network)) sink.Add(kPlaintextCertain, {name}, *certain ? 1 : 0);
   }
-  // Rules that differ only in what is no label are one series. Past the cap the last of those that are less certain are
-  // folded into one.
+  // Rules that differ only in fields that are not labels are one series. Beyond the cap the rest is folded: the certain
+  // ones are kept first.
   std::map<Labels, bool> certain;
   std::vector<Labels> order;
   for (const auto& [rule, is_certain, paths] : PlaintextRules(posture)) {
@@ -230,7 +142,7 @@ struct RuleKey {
 
 struct ByRuleKey {
   RuleKey rule;
-  sessions::Encryption encryption;
+  std::optional<Encryption> encryption;
 
   ByRuleKey Folded() const { return {{.folded = true}, encryption}; }
   auto Fields() const { return std::tie(rule, encryption); }
@@ -267,7 +179,7 @@ void RenderConnections(const std::vector<AdmittedConnection>& connections, std::
   }
   const auto rules = caps.by_rule.Apply(by_rule, max_series);
   for (const auto& [key, count] : rules.series) {
-    sink.Add(kRuleConnections, {key.rule.FileLabel(), key.rule.LineLabel(), ToString(key.encryption)},
+    sink.Add(kRuleConnections, {key.rule.FileLabel(), key.rule.LineLabel(), sessions::EncryptionLabel(key.encryption)},
              static_cast<double>(count));
   }
   sink.Add(kFolded, {kRuleConnections.name}, static_cast<double>(rules.folded));
@@ -280,7 +192,7 @@ void RenderConnections(const std::vector<AdmittedConnection>& connections, std::
   sink.Add(kFolded, {kPlaintextConnections.name}, static_cast<double>(clients.folded));
 }
 
-// Why the rules in force are not known; null where they are, or where nothing can be known of them.
+// Why the rules in force are not known; null if they are, or if there is no reason to name.
 const char* WhyNotInForce(const hba::InForceView& in_force) {
   using Doubt = hba::InForceView::Doubt;
   if (in_force.rules) return nullptr;
@@ -291,29 +203,31 @@ const char* WhyNotInForce(const hba::InForceView& in_force) {
 
 // ---- Factory
 
+using SharedOpen = std::shared_ptr<const sessions::OpenConnections>;
+
 class Collector : public sampling::Collector {
  public:
   asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
-    // What was seen on another host is no history of this one.
+    // What another host showed says nothing about this one.
     if (context.peer && host_ && !host_->IsAt(*context.peer)) {
       tracker_ = {};
       last_ = nullptr;
-      ++looks_;
+      ++changes_;
     }
     host_ = context.peer;
     HbaAnswers answers = co_await AskHba(*context.session, access_, context.deadline);
     access_ = answers.access;
     if (SharedOpen open = OpenOn(context, answers.postmaster_start_us); open != open_) {
       open_ = std::move(open);
-      ++looks_;
+      ++changes_;
     }
-    // Where every answer is last time's, so is all that follows from them.
+    // The same answers as in the last run give the same result.
     output.basis = Basis(context, answers);
     if (output.basis && output.basis == context.basis) {
       output.unchanged = true;
       co_return;
     }
-    ++looks_;
+    ++changes_;
     output.basis = Basis(context, answers);
     HbaQuestion question = {context.config.options.As<HbaOptions>().names, tracker_.last_loaded()};
     auto read = ReadHba(*context.session, std::move(answers), std::move(question), context.deadline);
@@ -324,8 +238,9 @@ class Collector : public sampling::Collector {
 
     const bool is_local = context.peer && (!context.peer->address || context.peer->address->IsLoopback());
     if (is_local && !reading.files.empty()) {
-      auto looking = context.blocking.Run([files = std::move(reading.files)] { return files::LookAtHbaFiles(files); });
-      if (const auto times = co_await std::move(looking)) {
+      auto reading_times =
+          context.blocking.Run([files = std::move(reading.files)] { return files::StatHbaFiles(files); });
+      if (const auto times = co_await std::move(reading_times)) {
         reading.view.changed = times->changed;
         reading.view.moved = times->moved;
         reading.view.exact = true;
@@ -333,7 +248,7 @@ class Collector : public sampling::Collector {
     }
 
     auto posture = std::make_shared<Posture>();
-    posture->in_force = tracker_.Look(reading.view);
+    posture->in_force = tracker_.Update(reading.view);
     posture->file = tracker_.shown();
     posture->has_raw_text = reading.has_raw_text;
     posture->abilities = reading.abilities;
@@ -343,10 +258,10 @@ class Collector : public sampling::Collector {
 
     auto work = [posture = std::move(posture), open = open_, previous = last_,
                  complete = reading.catalog_complete]() mutable {
-      return Judge(std::move(posture), open, previous.get(), complete);
+      return JudgeHba(std::move(posture), open.get(), previous.get(), complete);
     };
     auto running = context.blocking.Run(std::move(work));
-    const Judged judged = co_await std::move(running);
+    const HbaJudgement judged = co_await std::move(running);
     last_ = judged.posture;
     if (reading.catalog_complete && !last_->file_analysis) output.incomplete.push_back({"analysis", "too_large"});
 
@@ -358,7 +273,7 @@ class Collector : public sampling::Collector {
   }
 
  private:
-  // What the sessions collector found last on the server that answers now; null: nothing, or it was another server.
+  // What the sessions collector found last; null if it found nothing, or another server answered it.
   static SharedOpen OpenOn(const sampling::Context& context, std::int64_t postmaster_start_us) {
     SharedOpen open = context.facts().Get<sessions::OpenConnections>();
     return open && open->postmaster_start_us == postmaster_start_us ? open : nullptr;
@@ -367,29 +282,28 @@ class Collector : public sampling::Collector {
   // Null: none are missing.
   const char* WhyConnectionsAreMissing() const {
     if (open_ == nullptr) return access_->sees_stats ? "no_sessions" : "insufficient_privilege";
-    const bool unknown = std::ranges::any_of(open_->connections, [](const sessions::OpenConnection& open) {
-      return open.encryption == sessions::Encryption::kUnknown;
-    });
+    const bool unknown =
+        std::ranges::any_of(open_->connections, [](const sessions::OpenConnection& open) { return !open.encryption; });
     return unknown ? "encryption_unknown" : nullptr;
   }
 
-  // All that a result follows from; nullopt where the answers are none to build on. Also what was seen before, which
-  // each look may move on, even one that was not stored.
+  // Digest of everything that a result depends on; nullopt if the answers are incomplete. `changes_` stands for the
+  // state that earlier runs left, which a run changes even if its result was not stored.
   std::optional<Digest> Basis(const sampling::Context& context, const HbaAnswers& answers) const {
     const auto answered = answers.digest();
     if (!answered) return std::nullopt;
     Digester digester;
     digester.Number(context.config_version);
     digester.Number(context.session->server_version());
-    digester.Number(looks_);
+    digester.Number(changes_);
     digester.Part(*answered);
     return digester.Finish();
   }
 
-  std::optional<db::Peer> host_;  // of the last look
+  std::optional<db::Peer> host_;  // of the last run
   std::optional<HbaAccess> access_;
   SharedOpen open_;
-  std::uint64_t looks_ = 0;
+  std::uint64_t changes_ = 0;
   hba::InForceTracker tracker_;
   std::shared_ptr<const Posture> last_;
   Caps caps_;

@@ -64,7 +64,7 @@ std::string_view ToString(bool allowed) { return allowed ? "true" : "false"; }
 void Add(const Desc& desc, const sessions::ConnectionKey& key, double value, Sink& sink) {
   sink.Add(desc,
            {key.database, key.user, key.client.ToString(), ToString(key.network), key.backend_type,
-            ToString(key.encryption)},
+            sessions::EncryptionLabel(key.encryption)},
            value);
 }
 
@@ -128,7 +128,8 @@ sessions::Summary RenderSessions(const Counts& counts, const sessions::SessionCo
   RenderCapped(kCiphers, caps.ciphers.Apply(counts.ciphers, max_series), sink);
   RenderCapped(kClientCertificates, caps.client_certificates.Apply(counts.client_certificates, max_series), sink);
   for (const auto& series : counter.sessions()) {
-    sink.Add(kSessions, {series.database, series.user, ToString(series.network), ToString(series.encryption)},
+    sink.Add(kSessions,
+             {series.database, series.user, ToString(series.network), sessions::EncryptionLabel(series.encryption)},
              static_cast<double>(series.sessions));
   }
   sink.Add(kFolded, {kSessions.name}, static_cast<double>(counter.folded()));

@@ -13,7 +13,6 @@ namespace pgtls::audit {
 namespace {
 
 using hba::Connection;
-using hba::Encryption;
 using hba::Posture;
 using hba::Rule;
 using hba::RuleSet;
@@ -118,10 +117,10 @@ Explanation Judge(const RuleSet& set, const Connection& connection, const Postur
   switch (verdict.outcome) {
     case Verdict::Outcome::kAdmitted:
       result.exit_code = kAdmitted;
-      result.text += verdict.rule
-                         ? fmt::format("admitted to authentication by method {}\n",
-                                       verdict.may_match.empty() ? set.rules[*verdict.rule].method : "of one of these")
-                         : "admitted\n";
+      result.text += verdict.rule ? fmt::format("admitted to authentication by {}\n",
+                                                verdict.may_match.empty() ? "method " + set.rules[*verdict.rule].method
+                                                                          : "the method of one of these rules")
+                                  : "admitted\n";
       break;
     case Verdict::Outcome::kRejected:
       result.exit_code = kRejected;

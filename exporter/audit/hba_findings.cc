@@ -10,7 +10,6 @@ namespace pgtls::audit {
 namespace {
 
 using hba::AddressMatch;
-using hba::Network;
 using hba::Posture;
 using hba::Rule;
 using hba::RuleType;
@@ -213,7 +212,7 @@ void AddUnreachable(const Posture& posture, Findings& findings) {
   if (!late.empty()) {
     findings.push_back({Severity::kNote, "hba_shadowed", "Rules of pg_hba.conf that no connection can reach",
                         std::move(late),
-                        "Earlier rules match every connection that they match, so they have no effect.",
+                        "Earlier rules match every connection that these rules match, so these rules have no effect.",
                         "Move them above the rules that match first, or remove them."});
   }
   if (!nobody.empty()) {

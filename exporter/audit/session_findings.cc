@@ -37,7 +37,8 @@ void AddOwnConnection(const Evidence& evidence, Findings& findings) {
        "exporter_unencrypted",
        "The exporter's own connection is not encrypted",
        {Printable("sslmode=" + own->sslmode)},
-       loopback ? kWhyLoopback : "What it reads (users, addresses, rules of pg_hba.conf) can be read on the network.",
+       loopback ? kWhyLoopback
+                : "Anyone on the network path can read what it reads (users, addresses, rules of pg_hba.conf).",
        FirstTls(evidence) + "Put sslmode=verify-full (at least require) into the conninfo."});
 }
 
@@ -48,7 +49,7 @@ void AddSessions(const Evidence& evidence, Findings& findings) {
   if (!evidence.sessions) return;
   Groups remote, loopback, allowed;
   for (const auto& group : evidence.sessions->unencrypted) {
-    (group.allowed ? allowed : group.network == sessions::Network::kRemote ? remote : loopback).Add(group);
+    (group.allowed ? allowed : group.network == Network::kRemote ? remote : loopback).Add(group);
   }
   if (remote.lines.empty() && loopback.lines.empty() && allowed.lines.empty() && !evidence.sessions->HasUnknown()) {
     findings.push_back(
@@ -65,7 +66,7 @@ void AddSessions(const Evidence& evidence, Findings& findings) {
        "plaintext_sessions",
        "Connections from other machines are not encrypted",
        {},
-       "What they send, passwords included, can be read and changed on the network.",
+       "Anyone on the network path can read and change what they send, and a password sent in clear text.",
        FirstTls(evidence) + "Give these clients sslmode=verify-full (at least require). " +
            RefuseUnencrypted(evidence) + " An exception that has been agreed on belongs in policy.allow_unencrypted."});
   add(loopback, "over loopback",

@@ -13,24 +13,24 @@
 
 namespace pgtls::files {
 
-// The settings that name files, by name; missing where the role may not see them.
+// The settings that name files, by name, without those that the role may not see.
 using FileSettings = std::map<std::string, std::string, std::less<>>;
 
-// A setting's value, empty where it is not there.
+// Returns a setting's value; empty if it is missing.
 std::string Setting(const FileSettings& settings, std::string_view name);
-// `path` itself where it is empty or absolute; else below data_directory.
+// Returns `path` if it is empty or absolute, otherwise the path below data_directory.
 std::string InDataDirectory(const FileSettings& settings, const std::string& path);
-// A path of a setting; empty where it is relative to a data_directory that is not known.
+// Returns the path in a setting; empty if it is relative and data_directory is not known.
 std::string AbsolutePath(const FileSettings& settings, std::string_view name);
 
-// What was asked for and where it was found. Bytes are parsed at once and not kept.
+// The files that were read, and what could not be read. Bytes are parsed at once and not kept.
 struct FilesRead {
   std::vector<tls::FileReport> files;
-  // `files`: not all could be asked for.
+  // Of the part `files`: not all could be read.
   std::vector<sampling::IncompletePart> incomplete;
 };
 
-// The server's certificate, CA and CRL files, where the server runs on this machine. Blocks.
+// Reads the server's certificate, CA and CRL files. REQUIRES: the server runs on this machine. Blocks.
 FilesRead ReadServerFiles(const FileSettings& settings, const ServerPlace& place);
 
 // pg_hosts.conf on this machine; nullopt while ssl_sni is off. Blocks.
@@ -39,16 +39,17 @@ std::optional<tls::HostsFile> ReadHostsHere(const FileSettings& settings, const 
 void AddHostFiles(const tls::HostsFile& hosts, const FileSettings& settings, const ServerPlace& place,
                   FilesRead& result);
 
-// PgBouncer's files, where it runs on this machine: its own certificate, the authorities for clients and those for
-// servers. Blocks.
+// PgBouncer's files: its own certificate, the authorities for clients and those for servers. REQUIRES: it runs on this
+// machine. Blocks.
 FilesRead ReadPoolerFiles(const settings::PoolerSettings& settings, const ServerPlace& place);
 
-// Files of the configuration, by glob patterns; one that matches nothing is reported under its own name: as missing, or
-// with what a directory said. Directories, sockets, FIFOs, devices and files with nothing but keys are ignored where a
+// Files of the configuration, by glob patterns; one that matches nothing is reported under its own name, as missing or
+// with the error of its directory. Directories, sockets, FIFOs, devices and files that hold only keys are ignored if a
 // wildcard matches them. Blocks.
 FilesRead ReadConfiguredFiles(const std::vector<std::string>& patterns, const std::string& pkcs12_password_file);
 
-// A directory of revocation lists that could not be listed: what was in it is not known, so `files` is incomplete, too.
+// Reports a directory of revocation lists that could not be listed; `files` is then incomplete, because its lists are
+// not known.
 void AddLostDirectory(const std::string& path, const std::string& problem, FilesRead& result);
 
 // A report from bytes that were read elsewhere. `status` is empty or the problem.

@@ -102,7 +102,7 @@ class Walker {
 
 }  // namespace
 
-std::optional<LocalHbaTimes> LookAtHbaFiles(const std::vector<HbaFile>& files) {
+std::optional<LocalHbaTimes> StatHbaFiles(const std::vector<HbaFile>& files) {
   Walker walker;
   bool any = false;
   for (const HbaFile& file : files) {

@@ -1,5 +1,5 @@
-// The files of pg_hba.conf as this machine sees them, where the server runs on it: exact times, and the symbolic links
-// that SQL does not show.
+// The files of pg_hba.conf on this machine, if the server runs on it: exact times, and the symbolic links that SQL does
+// not show.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ struct HbaFile {
   std::string path;               // absolute
   std::optional<double> changed;  // modification or change, whichever is later, in whole seconds; absent: missing
   std::optional<std::int64_t> size;
-  bool way = false;  // a directory on the path to the others; `changed`: of its entries
+  bool way = false;  // whether it is a directory on the path to the others; `changed`: of its entries
 };
 
 struct LocalHbaTimes {
@@ -22,8 +22,8 @@ struct LocalHbaTimes {
   std::optional<double> moved;  // see hba::FileView::moved
 };
 
-// nullopt: the paths cannot be followed here, or lead to other files than the server's (another container, a tunnel):
-// size and times must be the same. Reads no content. Blocks.
-std::optional<LocalHbaTimes> LookAtHbaFiles(const std::vector<HbaFile>& files);
+// Returns nullopt if the paths cannot be followed here, or lead to other files than the server's (another container, a
+// tunnel): size and times must match. Reads no content. Blocks.
+std::optional<LocalHbaTimes> StatHbaFiles(const std::vector<HbaFile>& files);
 
 }  // namespace pgtls::files

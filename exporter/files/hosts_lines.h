@@ -30,10 +30,10 @@ inline constexpr std::size_t kMostHostsLines = 10'000;
 std::vector<HostsLine> SplitHostsLines(const std::string& file, std::string_view content, bool list);
 
 // All lines of the file and of those that it includes. A file that is missing has none, as in PostgreSQL. `holds`
-// decides whether a path of this machine is the server's; another one has the problem other_file_system. Blocks.
+// returns whether a path of this machine is the server's; if not, the problem is other_file_system. Blocks.
 std::vector<HostsLine> ReadHostsLines(const std::string& path, const std::function<bool(const std::string&)>& holds);
 
-// Is it "include FILE", "include_if_exists FILE" or "include_dir DIRECTORY"?
+// Whether it is "include FILE", "include_if_exists FILE" or "include_dir DIRECTORY".
 bool IsHostsDirective(const std::vector<hba::Field>& fields);
 // The file that `name` in `file` means.
 std::string HostsPath(std::string_view file, std::string_view name);

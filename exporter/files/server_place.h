@@ -1,4 +1,4 @@
-// Is the file system that this process sees the server's? A sidecar may share a server's Unix socket and nothing else.
+// Whether the file system of this process is the server's. A sidecar may share a server's Unix socket and nothing else.
 #pragma once
 
 #include <sys/types.h>
@@ -8,26 +8,26 @@
 
 namespace pgtls::files {
 
-// What the server says of itself, and the socket of it.
+// What the server reports about itself, and its socket.
 struct ServerTraits {
   std::string data_directory;
   std::string port;
   double start_time = 0;              // pg_postmaster_start_time(), seconds since 1970
-  std::optional<pid_t> listener_pid;  // who listens on its Unix socket, 0: in another pid namespace; absent over TCP
+  std::optional<pid_t> listener_pid;  // that listens on its Unix socket; 0: in another pid namespace; absent over TCP
 };
 
 class ServerPlace {
  public:
   // Blocks.
   static ServerPlace Find(const ServerTraits& traits);
-  // Of a process that this one sees, by the path of each file; 0: somebody has said that it is this machine.
+  // By the paths of a process's files; 0: the configuration declares that the server is on this machine.
   static ServerPlace OfProcess(pid_t process);
 
-  // Empty: the data directory is the server's. Else why files here say nothing of it.
+  // Empty: the data directory is the server's. Otherwise the reason why this machine's files are not the server's.
   const std::string& problem() const { return problem_; }
-  // Is what stands here under an absolute path what the server finds there? Blocks.
+  // Whether an absolute path leads to the same file here as in the server. Blocks.
   bool Holds(const std::string& path) const;
-  // The postmaster as this process sees it; 0: it does not.
+  // The postmaster's pid in this process's pid namespace; 0: not visible.
   pid_t postmaster() const { return postmaster_; }
 
  private:

@@ -1,4 +1,4 @@
-// What a server says of its next start: the settings that it will have then, and whether it will take pg_hba.conf.
+// What a server reports about its next start: the settings that it will have, and whether it will load pg_hba.conf.
 #pragma once
 
 #include <asio/awaitable.hpp>
@@ -14,11 +14,11 @@
 
 namespace pgtls::files {
 
-// What this role may ask for. Functions are those of deploy/sql/monitoring_role.sql, believed only where a superuser
-// owns them.
+// What this role may call. The functions are those of deploy/sql/monitoring_role.sql; they are trusted only if a
+// superuser owns them.
 struct StartAccess {
   bool certificate_files = false;
-  bool whole = false;  // certificate_files() says whether a file's content came out whole
+  bool whole = false;  // certificate_files() reports whether it returned a file's whole content
   bool private_key = false;
   bool hosts_lines = false;
   bool file_settings = false;
@@ -32,7 +32,7 @@ struct StartAnswers {
   FileSettings current;  // as this session has them
   FileSettings next;     // as the next start will have them, as far as the role may see the configuration files
   bool sees_configuration_files = false;
-  std::optional<bool> passphrase_command;   // will one be set? absent: not known
+  std::optional<bool> passphrase_command;   // whether one will be set; absent: not known
   bool passphrase_at_reload = false;        // ssl_passphrase_command_supports_reload
   std::vector<tls::StartFailure> failures;  // of the configuration files and pg_hba.conf
   std::vector<tls::StartUnknown> unknown;   // the same
@@ -43,7 +43,7 @@ struct StartAnswers {
 // Throws DbError and TimeoutError.
 asio::awaitable<StartAnswers> AskStart(db::Session& session, Deadline deadline);
 
-// PostgreSQL's reading of a boolean; false for what is none.
+// Reads a boolean as PostgreSQL does; false if it is none.
 bool IsOn(const FileSettings& settings, std::string_view name);
 
 }  // namespace pgtls::files

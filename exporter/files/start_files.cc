@@ -47,12 +47,12 @@ class Reader {
  private:
   // What the server will find under the path that a setting names.
   StartFile File(const std::string& role, std::string_view setting) {
-    StartFile file = Look(role, setting);
+    StartFile file = Find(role, setting);
     if (file.problems.empty() && file.unknown.empty()) Read(role, file);
     return file;
   }
 
-  StartFile Look(const std::string& role, std::string_view setting) {
+  StartFile Find(const std::string& role, std::string_view setting) {
     StartFile file{.path = "", .problems = {}, .bytes = {}, .unknown = {}};
     access_ = {};
     if (!answers_.next.contains(setting)) {
@@ -122,7 +122,7 @@ class Reader {
 
   // check_ssl_key_file_permissions (src/backend/libpq/be-secure-common.c), then its content.
   StartFile Key() {
-    StartFile file = Look("key", "ssl_key_file");
+    StartFile file = Find("key", "ssl_key_file");
     tls::KeyReport& report = result_.key.emplace();
     report.path = file.path;
     report.readable = access_.readable;

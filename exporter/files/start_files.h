@@ -1,4 +1,4 @@
-// The files that a server reads at its next start, found on this machine and judged as it will judge them.
+// The files that a server reads at its next start: finds them on this machine and judges them as the server will.
 #pragma once
 
 #include <map>
@@ -14,7 +14,7 @@ namespace pgtls::files {
 struct StartJudgement {
   tls::NextStart verdict;
   std::optional<tls::KeyReport> key;
-  // role to whether the server may read that file, where that is known
+  // By role: whether the server may read that file; without files for which this is not known.
   std::map<std::string, bool> server_may_read;
   bool no_hosts = false;  // pg_hosts.conf has no entry, as far as that was read
 };

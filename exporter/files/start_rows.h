@@ -1,4 +1,4 @@
-// The files that a server reads at its next start, as far as its own functions show them.
+// The files that a server reads at its next start, as far as its SQL functions show them.
 #pragma once
 
 #include <optional>
@@ -16,10 +16,10 @@ struct ServerFileRow {
   std::string path;
   std::string problem;
   std::string bytes;   // its blocks of certificates and lists
-  bool whole = false;  // is that all that OpenSSL sees in the file?
+  bool whole = false;  // whether this is everything that OpenSSL reads in the file
 };
 
-// `key`: of tls_exporter.private_key_file(), absent where the role may not ask it. Throws std::system_error.
+// `key`: of tls_exporter.private_key_file(), absent if the role may not call it. Throws std::system_error.
 StartJudgement JudgeStartOf(const StartAnswers& answers, const std::vector<ServerFileRow>& rows,
                             const std::optional<ServerFileRow>& key, int server_version);
 

@@ -7,14 +7,13 @@
 #include <vector>
 
 #include "exporter/base/net_address.h"
+#include "exporter/base/protection.h"
 #include "exporter/hba/catalog.h"
 #include "exporter/hba/evaluator.h"
 #include "exporter/hba/rule_bits.h"
 #include "exporter/hba/rules.h"
 
 namespace pgtls::hba {
-
-enum class Network { kLocal, kLoopback, kRemote };
 
 // The origin of connections: a range of addresses (or the Unix socket) with one kind of encryption.
 struct OriginClass {

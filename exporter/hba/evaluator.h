@@ -9,12 +9,11 @@
 #include <vector>
 
 #include "exporter/base/net_address.h"
+#include "exporter/base/protection.h"
 #include "exporter/hba/catalog.h"
 #include "exporter/hba/rules.h"
 
 namespace pgtls::hba {
-
-enum class Encryption { kNone, kTls, kGss };
 
 struct Connection {
   std::string user;

@@ -26,17 +26,17 @@ ByTimes JudgeTimes(const FileView& view) {
 
 }  // namespace
 
-InForceView InForceTracker::Look(const FileView& view) {
+InForceView InForceTracker::Update(const FileView& view) {
   if (!shown_ || *shown_->rules != view.rules) {
-    const bool came_after_load = shown_ && shown_->load_time == view.load_time;
-    shown_ = Shown{std::make_shared<const RuleSet>(view.rules), view.now, view.load_time, came_after_load};
+    const bool changed_since_load = shown_ && shown_->load_time == view.load_time;
+    shown_ = Shown{std::make_shared<const RuleSet>(view.rules), view.now, view.load_time, changed_since_load};
   }
-  shown_->came_after_load = shown_->came_after_load && shown_->load_time == view.load_time;
+  shown_->changed_since_load = shown_->changed_since_load && shown_->load_time == view.load_time;
   shown_->load_time = view.load_time;
   const bool loadable = view.rules.loadable();
   const ByTimes times = JudgeTimes(view);
   const bool proven = loaded_ && loaded_->load_time == view.load_time && *loaded_->rules == view.rules;
-  bool untouched = !times.touched && !shown_->came_after_load;
+  bool untouched = !times.touched && !shown_->changed_since_load;
   if (!view.changed) {
     // Without times, the best evidence is that the file was the same before and after the load.
     untouched = untouched && (shown_->since < view.load_time || proven);
@@ -50,7 +50,7 @@ InForceView InForceTracker::Look(const FileView& view) {
   }
 
   InForceView result;
-  if (!loadable || times.touched || (view.changed && shown_->came_after_load)) {
+  if (!loadable || times.touched || (view.changed && shown_->changed_since_load)) {
     result.pending = true;
   } else {
     result.doubt = times.doubt;

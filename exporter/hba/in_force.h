@@ -46,8 +46,8 @@ struct InForceView {
 // after a load counts as loaded. Not thread-safe.
 class InForceTracker {
  public:
-  InForceView Look(const FileView& view);
-  // The rules of the last view, shared with earlier equal views. REQUIRES: Look() was called.
+  InForceView Update(const FileView& view);
+  // The rules of the last view, shared with earlier equal views. REQUIRES: Update() was called.
   const std::shared_ptr<const RuleSet>& shown() const { return shown_->rules; }
   // Null before rules were proven to be loaded.
   const RuleSet* last_loaded() const { return loaded_ ? loaded_->rules.get() : nullptr; }
@@ -55,9 +55,9 @@ class InForceTracker {
  private:
   struct Shown {
     std::shared_ptr<const RuleSet> rules;
-    double since;                  // every view from this time on has these rules
-    double load_time;              // of the last view
-    bool came_after_load = false;  // whether an earlier view of the same load had another file
+    double since;                     // every view from this time on has these rules
+    double load_time;                 // of the last view
+    bool changed_since_load = false;  // whether an earlier view of the same load had another file
   };
   struct Loaded {
     std::shared_ptr<const RuleSet> rules;

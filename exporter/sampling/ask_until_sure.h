@@ -9,7 +9,7 @@
 
 namespace pgtls::sampling {
 
-// Asks for a snapshot, and again while its `unsure` says that one of the sessions may be of a login that is in progress
+// Asks for a snapshot, and repeats that while `unsure` is set: one of the sessions may be of a login in progress
 // (OwnBackends::Owner::kUnsure). A login that takes longer than a second is counted rather than waited for.
 template <typename T>
 asio::awaitable<T> AskUntilSure(std::function<asio::awaitable<T>()> ask, Deadline deadline) {

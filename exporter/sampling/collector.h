@@ -35,7 +35,7 @@ class Facts {
   void Publish(std::shared_ptr<const T> fact) {
     facts_[typeid(T)] = std::move(fact);
   }
-  // Null where no collection has produced one, or the last that should have failed.
+  // Null if no collection has produced one, or the last one of its collector failed.
   template <typename T>
   std::shared_ptr<const T> Get() const {
     const auto found = facts_.find(typeid(T));
@@ -61,32 +61,31 @@ struct Context {
   // The session lane's connection, as fresh as CollectorType::connection says. Null for kNone, and for kIfConnected
   // while SQL is not connected.
   db::Session* session;
-  // The facts of all collectors' latest successful runs on this server, put together for whoever asks,
-  // as they are then.
+  // The facts of all collectors' latest runs on this server, as they are at the time of the call.
   std::function<Facts()> facts;
   OwnBackends& own_backends;
-  // When the collection must have ended. Every wait takes it.
+  // When the collection must have ended: every wait takes it.
   Deadline deadline;
   BlockingPool& blocking;
-  // One run outside the schedule (/probe, collect, check): what is otherwise spread over time is done now.
+  // One run outside the schedule (/probe, collect, check): work that is otherwise spread over time is done now.
   bool once;
-  // Another number whenever the server's configuration was set anew.
+  // Changes with each change of the server's configuration.
   std::uint64_t config_version = 0;
-  // Output::basis of the result that stands now; absent where that failed, or there is none.
+  // Output::basis of the current result; absent if that run failed, or there is none.
   std::optional<Digest> basis;
 };
 
-// A part of the picture that this role or place may not see, though the run succeeded
+// A part of the result that this role, or this machine, may not read although the run succeeded
 // (pg_tls_collector_incomplete_info).
 struct IncompletePart {
   std::string part;         // as declared in CollectorType::parts
-  std::string reason;       // one of the part's remedies has it
-  std::string detail = {};  // what a remedy is for: a path, an address; printable, not a label
+  std::string reason;       // of one of the part's remedies
+  std::string detail = {};  // the path or address that it is about; printable, not a label
 };
 
 // Why a collector has nothing to do on a server, for a reader.
 struct Unsupported {
-  std::string where;   // fits behind "has nothing to check": "over a Unix socket"
+  std::string where;   // fits after "has nothing to check": "over a Unix socket"
   std::string remedy;  // in full sentences
 };
 
@@ -97,30 +96,30 @@ struct Output {
   metrics::Sink sink;
   Facts facts;
   std::vector<IncompletePart> incomplete;
-  // Of all that this result was made from. A collector that gives it may, where it is Context::basis, leave the rest
-  // empty and say that nothing has changed: the result that stands is taken over.
+  // The digest of everything that this result was made from. If it equals Context::basis, the collector may set
+  // `unchanged` and leave the rest empty: the current result is kept.
   std::optional<Digest> basis;
   bool unchanged = false;
   // This collector has nothing to do on this server: no series and no health of its own.
   std::optional<Unsupported> unsupported;
 };
 
-// One instance per server and collector, kept while the server is configured: its members are what outlives a
-// collection (counters, the last rules in force). Used on the sampling loop only. A collection that fails throws Error;
-// then its series are gone and the reason is told.
+// One instance per server and collector, kept while the server is configured: its members outlive a collection
+// (counters, the last rules in force). Used on the sampling loop only. A collection that fails throws Error; its series
+// are then removed and the reason is reported.
 class Collector {
  public:
   virtual ~Collector() = default;
   virtual asio::awaitable<void> Collect(Context& context, Output& output) = 0;
 };
 
-// How a collector reaches the server. Those that are due together and equally urgent run in this order: what one has
-// found, the next may read.
+// How a collector reaches the server. Collectors that are due together and equally urgent run in this order, so that
+// one can read the facts of those before it.
 enum class ConnectionKind {
   kPersistent,  // the session lane's connection
-  kFresh,       // the same, made anew after each reload of the server: an older session's settings are not the server's
-  kNone,        // the wire lane: no login; goes on when login fails
-  kIfConnected  // the wire lane too, with the session lane's connection where there is one: it goes on without
+  kFresh,       // the same, reopened after each reload of the server: an older session has outdated settings
+  kNone,        // the wire lane: no login; continues when login fails
+  kIfConnected  // the wire lane too, with the session lane's connection if there is one; runs without it otherwise
 };
 
 // One entry of collectors.def.
@@ -130,16 +129,16 @@ struct CollectorType {
   ConnectionKind connection;
   std::span<const metrics::Desc* const> descs;
   std::unique_ptr<Collector> (*make)();
-  // All that Output::incomplete may hold.
+  // The parts that Output::incomplete may have.
   std::span<const DeclaredPart> parts = {};
-  // What to do where a run failed for a reason (ToString(FailureReason)), where this collector knows it better than
-  // FailureRemedy() of exporter/audit.
+  // What to do if a run failed, by reason (ToString(FailureReason)): those that need another remedy than
+  // FailureRemedy() of exporter/audit has.
   std::span<const Remedy> failures = {};
   config::CollectorSchema schema = {};
-  // The kinds of server (Driver::kind()) that it knows; it has nothing to check on others. Empty: on all.
+  // The kinds of server (Driver::kind()) that it supports; it has nothing to check on others. Empty: all.
   std::span<const std::string_view> kinds = {};
-  // Makes options of which the result answers `explain` about these names of users and databases. Null if `explain`
-  // reads nothing that this collector publishes.
+  // Sets the options with which the result answers `explain` about these names of users and databases. Null if
+  // `explain` reads no fact of this collector.
   void (*explain)(std::vector<std::string> names, config::CollectorOptions& options) = nullptr;
 };
 

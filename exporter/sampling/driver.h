@@ -1,5 +1,5 @@
-// Kinds of server. The scheduler knows sessions, passes and runs; how a session begins on one kind of server, what it
-// says of itself and how fresh its view is, that kind's driver knows.
+// Kinds of server. The scheduler knows sessions, passes and runs. The driver of a kind knows how a session begins, how
+// the server describes itself and how fresh a session's view is.
 #pragma once
 
 #include <asio/awaitable.hpp>
@@ -17,12 +17,13 @@
 
 namespace pgtls::sampling {
 
-// What a session knows about a run once it has ended.
+// What a session reports about a run after its end.
 struct RunEnd {
-  // The server's configuration is no longer the one that the pass began with: what fresh collectors found in this pass
-  // is of no use, and they run again.
+  // The server's configuration is no longer the one that the pass began with: the results of fresh collectors in this
+  // pass are discarded, and they run again.
   bool outdated = false;
-  // What this session cannot show, so that the run says nothing, and no other session can be had at once.
+  // Set if this session cannot show what the run asked for, and no other session is available now: the run has no
+  // result.
   std::optional<IncompletePart> hidden = {};
 };
 
@@ -30,7 +31,7 @@ struct RunEnd {
 class SessionRun {
  public:
   virtual ~SessionRun() = default;
-  // What the collector asks.
+  // The session that the collector uses.
   virtual db::Session& session() = 0;
   // Call it once, after the run.
   virtual RunEnd Finish() = 0;
@@ -51,7 +52,7 @@ class ServerSession {
   // A pass over the due collectors begins, or begins again.
   virtual void StartPass() {}
   virtual std::unique_ptr<SessionRun> StartRun(ConnectionKind connection) = 0;
-  // It will not show the configuration in force any more: the next pass needs another session.
+  // Whether it no longer shows the configuration in force: the next pass needs another session.
   virtual bool spent() const { return false; }
 
  private:

@@ -12,7 +12,7 @@
 
 namespace pgtls::sampling {
 
-// A configuration and what libpq makes of each of its servers. Immutable; the servers share it.
+// A configuration, and each server's conninfo as libpq resolves it. Immutable; the servers share it.
 struct ResolvedConfig {
   std::shared_ptr<const config::Config> config;  // never null
   std::vector<db::Target> targets;               // of config->servers, in their order
@@ -23,7 +23,7 @@ struct ResolvedConfig {
 ResolvedConfig Resolve(config::Config config);
 
 // Apply() is the only way in which servers change: start-up is Apply from empty, reload is Apply. Apply() and Stop()
-// run on the loop, where they wait for nothing; Snapshots(), TriedOnce() and Stuck() on any thread.
+// run on the loop and do not wait; Snapshots(), TriedOnce() and Stuck() on any thread.
 class Fleet {
  public:
   explicit Fleet(Runtime& runtime) : runtime_(runtime) {}
@@ -38,8 +38,8 @@ class Fleet {
   bool TriedOnce() const;
   // Apply() was called.
   bool started() const;
-  // The first server of which a lane is stuck where it should not. A slow or dead database, or a long queue of
-  // connects, is no such reason.
+  // The first server with a lane that has stopped making progress. A slow or dead database or a long queue of connects
+  // does not stop one.
   std::optional<std::string> Stuck(Deadline now = std::chrono::steady_clock::now()) const;
 
  private:

@@ -18,7 +18,7 @@ constexpr Desc kUp = {"pg_tls_up",
 constexpr Desc kConnectionInfo = {
     "pg_tls_exporter_connection_info",
     Type::kGauge,
-    "How the exporter's own connection is protected, as the server reports it in pg_stat_ssl; always 1.",
+    "How the exporter's own connection is protected, by pg_stat_ssl (PgBouncer: by libpq); always 1.",
     {"server", "sslmode", "encryption", "version", "cipher"}};
 constexpr Desc kSuccess = {"pg_tls_collector_success",
                            Type::kGauge,

@@ -10,9 +10,9 @@ namespace pgtls::sampling {
 
 std::span<const metrics::Desc* const> HealthDescs();
 
-// What is said of the server as a whole, of all in `snapshot` but its collectors and `health`; and of one collector,
-// of all in `state` but its `health`. Apart, because a collection changes that of one. `previous` as
-// Sink::RenderAfter() takes it.
+// Renders the metrics of the server as a whole, from `snapshot` without its collectors and `health`, and those of one
+// collector, from `state` without its `health`. They are separate because a collection changes one collector's only.
+// `previous`: see Sink::RenderAfter().
 metrics::SharedSamples RenderHealth(const ServerSnapshot& snapshot, const metrics::SharedSamples& previous);
 metrics::SharedSamples RenderHealth(std::string_view server, const CollectorState& state);
 

@@ -8,7 +8,7 @@
 
 namespace pgtls::sampling {
 
-// Runs the loop until every collector of every server has run once; the servers beside each other, each under its own
+// Runs the loop until every collector of every server has run once. Servers run concurrently, each under its own
 // timeouts. Throws ConfigError for a conninfo that libpq does not understand.
 Snapshots CollectOnce(const config::Config& config, Runtime& runtime);
 

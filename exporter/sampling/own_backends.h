@@ -29,21 +29,21 @@ struct SeenBackend {
 // A client in a pooler's list.
 struct SeenClient {
   db::SocketAddress from;
-  std::string_view user;          // empty before it has told
+  std::string_view user;          // empty before the client sent it
   std::chrono::microseconds age;  // to the second
 };
 
-// When a snapshot was asked for and when it was there, by this process's clock.
+// When a snapshot was requested and when it arrived, by this process's clock.
 struct SnapshotTime {
   Deadline asked;
   Deadline answered;
 };
 
 // One register for the whole process: several entries, probes and /probe may reach the same server. A session is
-// recognized by its pid and backend_start, on whatever server it is. Where only its pid is known, from its login, its
-// user and the time of its login have to fit as well. A session that ended stays known for a while: its backend ends
-// later than the connection, and no other session has its pid and start. A pooler's list has neither: there a client is
-// the exporter's if its user, address, port and time of connection are. Thread-safe.
+// recognized by its pid and backend_start, on any server. If only its pid is known, from its login, its user and the
+// time of its login must match as well. A session that ended stays registered for a while: its backend ends later than
+// the connection, and no other session has its pid and start. A pooler's list has neither: a client there is the
+// exporter's if its user, address, port and time of connection match. Thread-safe.
 class OwnBackends {
  private:
   struct Entry;
@@ -52,7 +52,7 @@ class OwnBackends {
   enum class Owner {
     kOther,
     kExporter,
-    kUnsure,  // it may be of a login that is in progress: the next snapshot tells
+    kUnsure,  // it may be of a login in progress: the next snapshot decides
   };
 
   // A login of the exporter, from before its first packet until its connection is closed.
@@ -62,15 +62,15 @@ class OwnBackends {
     ~Login();
     Login(Login&& other) noexcept = default;
     Login& operator=(Login&&) = delete;
-    // What the server says at login. Once.
+    // The pid that the server reports at login. REQUIRES: not called before.
     void Known(int pid);
-    // The backend that answers, as its views show it.
+    // The backend that answers, as the server's views show it.
     void Known(const db::BackendId& id);
     // The exporter's end of its TCP connection.
     void Known(const db::SocketAddress& local);
-    // It is a session of a pooler itself: no backend will be known.
+    // The login is to the pooler itself: it has no backend.
     void HasNoBackend();
-    // The backend was lent by a pooler: it is no longer the exporter's once this login has ended.
+    // A pooler lent the backend: it is the exporter's until this login ends.
     void SetLent() { lent_ = true; }
 
    private:
@@ -89,13 +89,13 @@ class OwnBackends {
   struct Entry {
     std::string user;
     Deadline began;
-    Deadline known = Deadline::max();  // when the pid was: it started before
+    Deadline known = Deadline::max();  // when the pid became known: the backend started earlier
     Deadline ended = Deadline::max();
-    db::BackendId id;  // 0 where it is not known
+    db::BackendId id;  // 0: not known
     std::optional<db::SocketAddress> local;
-    Deadline connected = Deadline::max();  // when `local` was known: a pooler's client began before
+    Deadline connected = Deadline::max();  // when `local` became known: a pooler's client began earlier
     Deadline last_seen;
-    // So long ago that nothing of it can be in a snapshot, unless its backend is known.
+    // Whether it ended so long ago that no snapshot can have it, unless its backend is known.
     bool IsOver(Deadline asked) const;
   };
   using Entries = std::unordered_multimap<int, std::shared_ptr<Entry>>;

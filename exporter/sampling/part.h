@@ -9,7 +9,7 @@
 
 namespace pgtls::sampling {
 
-// What to do where `reason` is why.
+// What to do if a part is missing for `reason`.
 struct Remedy {
   std::string_view reason;  // the label `reason` of pg_tls_collector_incomplete_info
   std::string_view text;    // a setting, file or command, in full sentences
@@ -33,12 +33,12 @@ constexpr const DeclaredPart* FindPart(std::span<const DeclaredPart> parts, std:
   return found == parts.end() ? nullptr : &*found;
 }
 
-// Where a role lacks what deploy/sql/monitoring_role.sql grants.
+// If the role lacks a grant of deploy/sql/monitoring_role.sql.
 inline constexpr std::string_view kRunRoleFile =
     "Run deploy/sql/monitoring_role.sql as a superuser in the database that the exporter connects to, and connect as "
     "tls_exporter.";
 
-// Of collectors that need a fresh session: all that they would say.
+// Of collectors that need a fresh session: their whole result.
 inline constexpr std::string_view kConfigurationInForce = "configuration_in_force";
 inline constexpr std::array kConfigurationInForceRemedies = {Remedy{
     "pooler",

@@ -1,4 +1,4 @@
-// What a collection leaves behind, immutable and shared between the sampling loop and the web.
+// The results of collections, immutable and shared between the sampling loop and the web.
 #pragma once
 
 #include <chrono>
@@ -30,8 +30,7 @@ inline Failure AsFailure(const std::exception& error) {
           login != nullptr ? login->problem() : db::LoginProblem::kUnknown};
 }
 
-// Whether the server answered, if only with an error. A host that is silent or not found is no answer, however long it
-// took to find out.
+// Whether the server answered, even if with an error. A silent host or a name that was not found is no answer.
 inline bool IsAnswer(const Failure& failure) {
   return failure.reason != FailureReason::kTimeout && failure.login != db::LoginProblem::kUnreachable &&
          failure.login != db::LoginProblem::kNameNotResolved;
@@ -39,11 +38,11 @@ inline bool IsAnswer(const Failure& failure) {
 
 // One run of one collector. A failed run has no samples and no facts.
 struct CollectorResult {
-  metrics::SharedSamples samples;  // null: a failed run; the last run's, where nothing changed
+  metrics::SharedSamples samples;  // null: a failed run; the last run's if nothing changed
   Facts facts;
   std::vector<IncompletePart> incomplete;
   std::optional<Failure> failure;
-  // `failure` is that of the server's connection, which all collectors that need SQL share.
+  // Whether `failure` is that of the server's connection, which all collectors that need SQL share.
   bool failed_with_connection = false;
   std::optional<Digest> basis;  // Output::basis
   std::optional<Unsupported> unsupported;
@@ -56,10 +55,10 @@ struct OwnConnection {
   std::string encryption;  // tls, gss, none
   std::string version;     // TLSv1.3; empty without TLS
   std::string cipher;
-  // ssl_is_used() of the sslinfo extension; absent where it is not installed.
+  // ssl_is_used() of the sslinfo extension; absent if it is not installed.
   std::optional<bool> ssl_is_used = {};
   std::optional<IpAddress> address = std::nullopt;  // the server's; absent over a Unix socket
-  std::string contradiction = {};                   // what two sources disagree about, for the log; mostly empty
+  std::string contradiction = {};                   // on what two sources disagree, for the log; usually empty
 };
 
 // The state of one collector on one server. `result` is null before the first run.
@@ -83,7 +82,7 @@ struct ServerSnapshot {
   config::LoopbackSeverity loopback = config::LoopbackSeverity::kNote;  // of the policy, for the audit
   std::vector<CollectorState> collectors;                               // the enabled ones
   std::vector<const CollectorType*> disabled;
-  metrics::SharedSamples health;  // what the exporter's own metrics say of the server as a whole
+  metrics::SharedSamples health;  // the exporter's own metrics about the server as a whole
 
   // All collectors' facts.
   Facts facts() const {

@@ -55,7 +55,7 @@ Server::Server(std::shared_ptr<const config::ServerConfig> config, db::Target ta
 void Server::Forget(Slot& slot) {
   slot.state.result = nullptr;
   slot.state.health = nullptr;
-  slot.told_result = nullptr;
+  slot.health_result = nullptr;
 }
 
 void Server::Configure(std::shared_ptr<const config::ServerConfig> config) {
@@ -143,10 +143,10 @@ bool Server::IsStuck(Deadline now) const {
   return session_lane_.heartbeat.IsOverdue(now) || wire_lane_.heartbeat.IsOverdue(now);
 }
 
-asio::awaitable<std::optional<std::string>> Server::FailureOfTurn(LaneKind kind) {
+asio::awaitable<std::optional<std::string>> Server::FailureOfRound(LaneKind kind) {
   std::optional<std::string> failure;
   try {
-    co_await RunTurn(kind);
+    co_await RunRound(kind);
   } catch (const std::exception& error) {
     if (stopped_) throw;
     failure = error.what();
@@ -159,7 +159,7 @@ asio::awaitable<std::optional<std::string>> Server::FailureOfTurn(LaneKind kind)
 asio::awaitable<void> Server::RunLane(LaneKind kind) {
   int failures = 0;
   while (!stopped_) {
-    const auto failure = co_await FailureOfTurn(kind);
+    const auto failure = co_await FailureOfRound(kind);
     if (!failure) {
       failures = 0;
       continue;
@@ -177,7 +177,7 @@ asio::awaitable<void> Server::RunLane(LaneKind kind) {
   }
 }
 
-asio::awaitable<void> Server::RunTurn(LaneKind kind) {
+asio::awaitable<void> Server::RunRound(LaneKind kind) {
   Lane& lane = LaneOf(kind);
   const Deadline due = NextDue(kind);
   lane.heartbeat.Expect(std::max(due, steady_clock::now()));
@@ -276,12 +276,12 @@ void Server::Store(Slot& slot, std::shared_ptr<const CollectorResult> result, st
   if (up_.value_or(true)) LogChange(slot.state.name, before, result->failure);
   for (const IncompletePart& missing : result->incomplete) {
     // Once: a managed server will never show its files, and its operator need not read so every minute.
-    if (slot.told.emplace(missing.part, missing.reason).second) LogMissing(config_->name, slot.state.name, missing);
+    if (slot.logged.emplace(missing.part, missing.reason).second) LogMissing(config_->name, slot.state.name, missing);
   }
   if (!result->failure) slot.state.last_success = std::chrono::system_clock::now();
   slot.state.result = std::move(result);
   slot.due = LastBeat(After(first ? SecondRun(slot) : slot.state.interval), slot.state.interval);
-  // Its settings changed meanwhile.
+  // Its settings changed during the run.
   if (slot.changes != changes) slot.due = Deadline::min();
   Publish();
 }
@@ -323,10 +323,10 @@ void Server::Publish() {
       snapshot.disabled.push_back(slot.type);
       continue;
     }
-    if (slot.state.result != slot.told_result || slot.state.interval != slot.told_interval || !slot.state.health) {
+    if (slot.state.result != slot.health_result || slot.state.interval != slot.health_interval || !slot.state.health) {
       slot.state.health = RenderHealth(config_->name, slot.state);
-      slot.told_result = slot.state.result;
-      slot.told_interval = slot.state.interval;
+      slot.health_result = slot.state.result;
+      slot.health_interval = slot.state.interval;
     }
     snapshot.collectors.push_back(slot.state);
   }

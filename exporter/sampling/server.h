@@ -43,8 +43,9 @@ struct Runtime {
 // hide another. All functions run on the loop, but Snapshot(), which any thread may call.
 class Server : public std::enable_shared_from_this<Server> {
  public:
-  // A backend that hangs does not notice that its client has gone. This bounds the slots that a stalled server loses to
-  // an entry of the configuration; the CONNECTION LIMIT of deploy/sql/monitoring_role.sql counts on it.
+  // A backend that hangs does not notice that its client is gone. This limits the connection slots that a stalled
+  // server loses to one entry of the configuration; the CONNECTION LIMIT of deploy/sql/monitoring_role.sql counts on
+  // it.
   static constexpr std::size_t kMostLeftBehind = 3;
 
   // `target` is that of config->conninfo.
@@ -62,11 +63,11 @@ class Server : public std::enable_shared_from_this<Server> {
 
   // Every enabled collector once, outside the schedule. For a server that was not started.
   asio::awaitable<void> RunOnce();
-  // After a RunOnce() that was cut short: what has no result yet has failed with this.
+  // After a RunOnce() that did not finish: collectors without a result get this failure.
   void FailUnfinished(const Failure& failure);
 
   SharedSnapshot Snapshot() const;
-  // A lane is stuck where it should not, however slow or dead the database is. On any thread.
+  // Whether a lane has stopped making progress; a slow or dead database does not stop one. On any thread.
   bool IsStuck(Deadline now) const;
   const config::ServerConfig& config() const { return *config_; }
 
@@ -77,13 +78,13 @@ class Server : public std::enable_shared_from_this<Server> {
     bool enabled = false;
     Deadline due = Deadline::min();
     std::uint64_t changes = 0;  // of its settings
-    // What it can see depends on SQL, and its last run had none; how many runs in a row.
+    // How many runs in a row had no SQL, for a collector that can use it.
     int runs_without_sql = 0;
     CollectorState state;
-    std::set<std::pair<std::string, std::string>> told;  // incomplete parts that are in the log already
-    // What state.health tells of.
-    std::shared_ptr<const CollectorResult> told_result;
-    std::chrono::milliseconds told_interval{};
+    std::set<std::pair<std::string, std::string>> logged;  // incomplete parts that are in the log already
+    // What state.health was rendered from.
+    std::shared_ptr<const CollectorResult> health_result;
+    std::chrono::milliseconds health_interval{};
   };
   enum class LaneKind { kSession, kWire };
   struct Lane {
@@ -94,22 +95,22 @@ class Server : public std::enable_shared_from_this<Server> {
   };
   Lane& LaneOf(LaneKind kind) { return kind == LaneKind::kSession ? session_lane_ : wire_lane_; }
 
-  // Until Stop(). What ends a turn of the lane with an exception is logged, and the lane goes on after a pause.
+  // Runs until Stop(). An exception that ends a round of the lane is logged, and the lane continues after a pause.
   asio::awaitable<void> RunLane(LaneKind kind);
-  asio::awaitable<void> RunTurn(LaneKind kind);
-  // Why a turn ended with an exception; nullopt: it did not.
-  asio::awaitable<std::optional<std::string>> FailureOfTurn(LaneKind kind);
-  // No result of the lane's due collectors stands.
+  asio::awaitable<void> RunRound(LaneKind kind);
+  // Runs a round and returns the message of the exception that ended it; nullopt: none did.
+  asio::awaitable<std::optional<std::string>> FailureOfRound(LaneKind kind);
+  // Replaces the results of the lane's due collectors by this failure.
   void FailLane(LaneKind kind, const Failure& failure);
   asio::awaitable<void> RunDueOnSession(bool once);
-  // The failure that cost the lane its connection, if one did: it was lost, or the server was silent. A collector that
-  // takes too long on a server that answers costs only itself: it has its result, and the others go on, on a new
-  // connection where it has spent the old one, as they do where the server has reloaded its configuration.
+  // Returns the failure by which the lane lost its connection, if any: it was closed, or the server was silent. A
+  // collector that times out on a server that answers fails alone. The others continue, on a new connection if that one
+  // is unusable or the server has reloaded its configuration.
   asio::awaitable<std::optional<Failure>> RunDueSlots(bool once);
   asio::awaitable<void> RunDueOnWire(bool once);
-  // Null where the configuration changed so much meanwhile that the result says nothing any more.
+  // Null if the configuration changed during the run so that the result no longer applies.
   asio::awaitable<std::shared_ptr<const CollectorResult>> RunSlot(Slot& slot, db::Session* session, bool once);
-  // Makes the lane's session if there is none that is usable. nullopt: there is one.
+  // Makes the lane's session unless there is a usable one. nullopt: success.
   asio::awaitable<std::optional<Failure>> EnsureSession();
   asio::awaitable<std::optional<Failure>> MakeSession();
   asio::awaitable<std::unique_ptr<db::Connection>> Connect();
@@ -117,12 +118,12 @@ class Server : public std::enable_shared_from_this<Server> {
   bool HasUsableSession() const { return session_ && session_->connection().usable(); }
   // Throws TimeoutError if the server does not end closed connections, so that kMostLeftBehind of them are open there.
   asio::awaitable<void> RequireFewLeftBehind();
-  // A connection is there: who went without has something to see now.
+  // Makes kIfConnected collectors due that ran without a connection: there is one now.
   void WakeWire();
 
-  // SQL is connected to another host: results of the wire lane are gone, and its collectors due.
+  // SQL is connected to another host: removes the results of the wire lane and makes its collectors due.
   void ForgetWire();
-  // Changes when a result of a run that began before says nothing any more.
+  // Changes when results of runs that began earlier no longer apply.
   std::uint64_t PlaceOf(const CollectorType& type) const { return NeedsSql(type) ? place_ : place_ + wire_place_; }
 
   void Configure(std::shared_ptr<const config::ServerConfig> config);
@@ -130,17 +131,17 @@ class Server : public std::enable_shared_from_this<Server> {
   void Disconnect();
   bool IsDue(const Slot& slot, LaneKind kind, bool once) const;
   Work WorkOf(const Slot& slot, bool once) const;
-  // The one that is due on this lane and runs before the others; null where none is. `done`: not one of these.
+  // The next collector that is due on this lane, without those in `done`; null if none is.
   Slot* NextSlot(LaneKind kind, bool once, const std::set<const Slot*>& done);
-  // Waits for the permit to run `slot`. False where another collector of its lane, but for those in `done`, is due and
-  // runs first meanwhile. Drops what becomes outdated on the lane.
+  // Waits for the permit to run `slot`. Returns false if another collector of its lane, not in `done`, became due and
+  // runs first. Drops results of the lane that become outdated during the wait.
   asio::awaitable<bool> WaitForPermit(Admission::Permit& permit, const Slot& slot, bool once,
                                       const std::set<const Slot*>& done);
   // A result that is older than three intervals is replaced by a failure.
   void DropOutdated(LaneKind kind);
   static Deadline OutdatedAt(const Slot& slot);
   Deadline NextDue(LaneKind kind) const;
-  // From a first run on.
+  // After the first run.
   std::chrono::milliseconds SecondRun(const Slot& slot) const;
   // `changes`: of the slot, when the run began.
   void Store(Slot& slot, std::shared_ptr<const CollectorResult> result, std::uint64_t changes);
@@ -160,17 +161,17 @@ class Server : public std::enable_shared_from_this<Server> {
   Lane wire_lane_;
   double phase_;  // of the shortest interval: when this server's collectors run for the second time
   std::shared_ptr<ServerSession> session_;  // usable or not; shared with the run that uses it
-  std::optional<db::Peer> peer_;            // the last one: the wire lane goes on there when SQL is gone
+  std::optional<db::Peer> peer_;            // the last one: the wire lane continues there when SQL is lost
   const Driver* driver_ = nullptr;          // of the last login
-  std::string product_;                     // what it says that the server is
-  // Of this server's closed connections, those that it has not ended.
+  std::string product_;                     // as the driver describes the server
+  // This server's closed connections that it has not ended yet.
   std::shared_ptr<db::ClosingSockets> closing_ = std::make_shared<db::ClosingSockets>();
   std::optional<bool> up_;
   std::optional<Failure> connection_failure_;
   int failures_in_a_row_ = 0;
   std::uint64_t config_version_ = 0;
-  std::uint64_t place_ = 0;       // counts the changes of where, or as whom, this server is reached
-  std::uint64_t wire_place_ = 0;  // and how often SQL connected to another of several hosts than before
+  std::uint64_t place_ = 0;       // counts changes of the address or user with which this server is reached
+  std::uint64_t wire_place_ = 0;  // and changes between several hosts of one conninfo
   bool stopped_ = false;
 
   mutable std::mutex mutex_;

@@ -58,7 +58,7 @@ asio::awaitable<void> Server::RunDueOnSession(bool once) {
     // The server was restarted between two collections: that is no failure, if it answers on a new connection.
     if (!failure || failure->reason != FailureReason::kConnection || place != place_) break;
   }
-  // A failure of the place before says nothing about this one.
+  // A failure at the previous address says nothing about the current one.
   if (place != place_) co_return;
   if (failure) {
     FailAllOnSession(*failure);
@@ -74,7 +74,8 @@ asio::awaitable<void> Server::RunDueOnSession(bool once) {
 asio::awaitable<std::optional<Failure>> Server::RunDueSlots(bool once) {
   constexpr int kMostReloads = 3;
   int reloads = 0;
-  // What fresh collectors found tells of one configuration: it is held back until all of them ran on one connection.
+  // Results of fresh collectors must be of one configuration: they are held back until all of them ran on one
+  // connection.
   struct Held {
     std::shared_ptr<const CollectorResult> result;
     std::uint64_t changes;
@@ -136,7 +137,7 @@ asio::awaitable<std::optional<Failure>> Server::RunDueSlots(bool once) {
     }
     if (result && same_place) {
       if (!usable && IsLost(*result)) co_return result->failure;
-      // What it says may be of the session alone that is gone.
+      // The failure may concern only the session that is lost.
       const bool again = !usable && !TimedOut(*result) && retried.insert(slot).second;
       if (end.hidden) result = Hidden(*std::move(end.hidden), result->duration);
       if (usable) up_ = true;
@@ -152,7 +153,7 @@ asio::awaitable<std::optional<Failure>> Server::RunDueSlots(bool once) {
   for (auto& [slot, found] : held) {
     if (slot->enabled) Store(*slot, std::move(found.result), found.changes);
   }
-  // After a timeout this tells whether the server is there at all.
+  // After a timeout this decides whether the server answers at all.
   co_return co_await EnsureSession();
 }
 
@@ -174,12 +175,12 @@ asio::awaitable<void> Server::RunDueOnWire(bool once) {
     const bool saw_all = asks_sql ? session && session->connection().usable() : knows_peer;
     slot->runs_without_sql = saw_all ? 0 : slot->runs_without_sql + 1;
     Store(*slot, std::move(result), changes);
-    if (HasUsableSession()) WakeWire();  // the one that was missing may have come meanwhile
+    if (HasUsableSession()) WakeWire();  // the session may have been made during the run
   }
 }
 
 asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& slot, db::Session* session, bool once) {
-  // Held for the whole run: a reload may put others in their place meanwhile.
+  // Held for the whole run: a reload may replace them.
   const auto config = config_;
   const auto place = PlaceOf(*slot.type);
   const auto before = slot.state.result;
@@ -229,7 +230,8 @@ asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& sl
 asio::awaitable<std::optional<Failure>> Server::EnsureSession() {
   if (HasUsableSession()) co_return std::nullopt;
   Disconnect();
-  // A login may take longer than a collection may. What was up is down from the moment in which that has no answer.
+  // A login may take longer than a collection. A server that was up is down as soon as a collection's time has passed
+  // without an answer.
   const auto connecting = std::make_shared<bool>(true);
   asio::steady_timer late(co_await asio::this_coro::executor, ShortestTimeout());
   if (up_.value_or(false)) {
@@ -273,7 +275,7 @@ asio::awaitable<std::optional<Failure>> Server::MakeSession() {
   }
   up_ = true;
   const db::Connection& connection = session_->connection();
-  // Another of several hosts: what was seen on the wire is of the one before.
+  // Another of several hosts: the wire results are of the previous one.
   if (peer_ && !peer_->IsAt(connection.peer())) ForgetWire();
   peer_ = connection.peer();
   const OwnConnection& own = session_->own_connection();
@@ -333,8 +335,8 @@ void Server::ForgetWire() {
 asio::awaitable<std::unique_ptr<db::Connection>> Server::Connect() {
   const auto place = place_;
   db::ConnectOptions options{config_->conninfo, config_->password_file, closing_};
-  // The first connects of a fleet wait for each other as long as it takes. Later nobody may take what was known before
-  // for what is known now: to have no turn in time is a failure.
+  // The first connects of a fleet wait for a permit without limit. Later, no permit in time is a failure, so that old
+  // results do not pass for current ones.
   const auto patience = up_ ? std::optional(SessionTimeout()) : std::nullopt;
   session_lane_.heartbeat.Expect(patience ? After(*patience + SessionTimeout()) : Deadline::max());
   auto connect = runtime_.connector.Connect(std::move(options), SessionTimeout(), patience);

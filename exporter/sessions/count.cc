@@ -14,7 +14,7 @@ void Count(const Session& session, const CountOptions& options, const Exemptions
     ++counts.authenticating[network];
     return;
   }
-  const Encryption encryption = EncryptionOf(session);
+  const std::optional<Encryption> encryption = EncryptionOf(session);
   const bool unencrypted = encryption == Encryption::kNone && network != Network::kLocal;
   const bool allowed = unencrypted && exemptions.Allow(session, origin);
   const ShownClient client = ShownClientOf(origin, options.buckets);

@@ -31,7 +31,7 @@ struct ConnectionKey {
   ShownClient client;
   Network network;
   std::string_view backend_type;
-  Encryption encryption;
+  std::optional<Encryption> encryption;
 
   ConnectionKey Folded() const { return {kOther, kOther, client.Folded(), network, backend_type, encryption}; }
   auto Fields() const { return std::tie(database, user, client, network, backend_type, encryption); }
@@ -71,13 +71,13 @@ struct ClientCertificateKey {
   friend auto operator<=>(const ClientCertificateKey&, const ClientCertificateKey&) = default;
 };
 
-// What pg_hba.conf can tell connections apart by, and how they are shown.
+// The properties by which pg_hba.conf distinguishes connections, and how they are shown.
 struct OpenKey {
   std::string_view user;
   std::string_view database;
   std::optional<IpAddress> address;
   Network network;
-  Encryption encryption;
+  std::optional<Encryption> encryption;
   bool replication;
   bool client_certificate;
   ShownClient client;
@@ -102,8 +102,9 @@ struct Counts {
                                       {{Network::kRemote, true}, 0}};
   std::map<Network, std::size_t> authenticating = {
       {Network::kLocal, 0}, {Network::kLoopback, 0}, {Network::kRemote, 0}};
-  std::map<std::pair<Network, Encryption>, std::size_t> by_protection;  // a pair without any is not there
-  std::optional<std::int64_t> oldest_unencrypted_us;                    // as in Summary
+  std::map<std::pair<Network, std::optional<Encryption>>, std::size_t>
+      by_protection;                                  // without pairs that have no session
+  std::optional<std::int64_t> oldest_unencrypted_us;  // as in Summary
 };
 
 struct CountOptions {
@@ -111,7 +112,7 @@ struct CountOptions {
   bool client_addr = false;  // whether ConnectionKey shows addresses
 };
 
-// Counts one session, also in `counter`, which is in a collection.
+// Counts one session, in `counter` too. REQUIRES: `counter` is in a collection.
 void Count(const Session& session, const CountOptions& options, const Exemptions& exemptions, SessionCounter& counter,
            Counts& counts);
 

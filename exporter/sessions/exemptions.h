@@ -9,12 +9,12 @@
 
 namespace pgtls::sessions {
 
-// The entries of policy.allow_unencrypted that hold at one moment. Refers to the entries that it was made from.
+// The entries of policy.allow_unencrypted that are in force at one moment. Refers to the entries that it was made from.
 class Exemptions {
  public:
   Exemptions(const std::vector<config::Exemption>& entries, std::chrono::sys_time<std::chrono::microseconds> now);
 
-  // True where one entry matches with all its fields. Names are compared byte by byte; an entry with client_addr never
+  // True if one entry matches with all its fields. Names are compared byte by byte; an entry with client_addr never
   // matches a session without an address.
   bool Allow(const Session& session, const Origin& origin) const;
 

@@ -1,4 +1,4 @@
-// The open connections of a server, as a fact for those who judge each of them: the hba collector.
+// The open connections of a server, as a fact for the hba collector, which finds the rule of each.
 #pragma once
 
 #include <cstddef>
@@ -13,13 +13,13 @@
 
 namespace pgtls::sessions {
 
-// Connections that are alike in all of this.
+// Connections that have all of these properties in common.
 struct OpenConnection {
   std::string user;
   std::string database;              // empty with `replication`
   std::optional<IpAddress> address;  // as the server shows it; absent as in Origin
   Network network = Network::kLocal;
-  Encryption encryption = Encryption::kNone;
+  std::optional<Encryption> encryption = Encryption::kNone;
   bool replication = false;  // physical
   bool client_certificate = false;
   ShownClient client;  // as UnencryptedGroup has it

@@ -2,30 +2,8 @@
 
 namespace pgtls::sessions {
 
-std::string_view ToString(Network network) {
-  switch (network) {
-    case Network::kLocal:
-      return "local";
-    case Network::kLoopback:
-      return "loopback";
-    case Network::kRemote:
-      break;
-  }
-  return "remote";
-}
-
-std::string_view ToString(Encryption encryption) {
-  switch (encryption) {
-    case Encryption::kTls:
-      return "tls";
-    case Encryption::kGss:
-      return "gss";
-    case Encryption::kUnknown:
-      return "unknown";
-    case Encryption::kNone:
-      break;
-  }
-  return "none";
+std::string_view EncryptionLabel(std::optional<Encryption> encryption) {
+  return encryption ? ToString(*encryption) : "unknown";
 }
 
 Origin OriginOf(const Session& session) {
@@ -35,10 +13,11 @@ Origin OriginOf(const Session& session) {
   return {loopback ? Network::kLoopback : Network::kRemote, address};
 }
 
-Encryption EncryptionOf(const Session& session) {
+std::optional<Encryption> EncryptionOf(const Session& session) {
   if (session.ssl.value_or(false)) return Encryption::kTls;
   if (session.gss_encrypted) return Encryption::kGss;
-  return session.ssl ? Encryption::kNone : Encryption::kUnknown;
+  if (session.ssl) return Encryption::kNone;
+  return std::nullopt;
 }
 
 }  // namespace pgtls::sessions

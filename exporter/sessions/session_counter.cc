@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kRememberedServers = 4;
 
-bool IsUnencryptedTcp(Network network, Encryption encryption) {
+bool IsUnencryptedTcp(Network network, std::optional<Encryption> encryption) {
   return encryption == Encryption::kNone && network != Network::kLocal;
 }
 
@@ -45,7 +45,8 @@ void SessionCounter::StartCollection(const Collection& collection) {
   for (Open& session : servers_.back().open) session.seen = false;
 }
 
-void SessionCounter::Count(const Session& session, Network network, Encryption encryption, bool allowed) {
+void SessionCounter::Count(const Session& session, Network network, std::optional<Encryption> encryption,
+                           bool allowed) {
   const Open now = {session.backend_start_us, session.id, true};
   if (Open* const before = Find(session.id)) {
     const bool known = before->backend_start_us == session.backend_start_us;
@@ -101,8 +102,8 @@ bool SessionCounter::MakeRoom(bool unencrypted) {
   return true;
 }
 
-SessionSeries& SessionCounter::Series(const Session& session, Network network, Encryption encryption) {
-  using Key = std::tuple<std::string_view, std::string_view, Network, Encryption>;
+SessionSeries& SessionCounter::Series(const Session& session, Network network, std::optional<Encryption> encryption) {
+  using Key = std::tuple<std::string_view, std::string_view, Network, std::optional<Encryption>>;
   const auto key_of = [](const SessionSeries& series) {
     return Key(series.database, series.user, series.network, series.encryption);
   };

@@ -1,4 +1,4 @@
-// How many sessions there have been: the counters behind pg_tls_sessions_total and pg_tls_unencrypted_sessions_total.
+// The counters behind pg_tls_sessions_total and pg_tls_unencrypted_sessions_total.
 #pragma once
 
 #include <chrono>
@@ -14,12 +14,12 @@
 
 namespace pgtls::sessions {
 
-// How many sessions of one label set there have been. Of a folded series both names are kOther.
+// The number of sessions with one label set, over time. Both names of a folded series are kOther.
 struct SessionSeries {
   std::string database;
   std::string user;
   Network network;
-  Encryption encryption;
+  std::optional<Encryption> encryption;
   std::size_t sessions = 0;
   std::chrono::steady_clock::time_point last_counted;  // or when the series began
 };
@@ -27,39 +27,38 @@ struct SessionSeries {
 // One collection, as the server and the exporter's own clock describe it.
 struct Collection {
   // Both by the server's clock, in microseconds since the epoch; `now_us` is not later than the snapshot of the
-  // sessions. The start of the postmaster identifies the server: an address or a name may lead to another one today.
+  // sessions. The start of the postmaster identifies the server: its address or name may lead to another one later.
   std::int64_t now_us = 0;
   std::int64_t postmaster_start_us = 0;
   // The exporter's clock. The sessions of the collection before this one were read no later than `previous`; absent for
   // the first collection.
   std::chrono::steady_clock::time_point asked;
   std::optional<std::chrono::steady_clock::time_point> previous;
-  // Of the label sets of unencrypted TCP, and as many of all others.
+  // The cap for label sets of unencrypted TCP, and a second one of the same size for all others.
   std::size_t max_series = 0;
 };
 
-// Counts each session once, by (id, backend_start), however often it is sampled; a session that ended between two
-// samples is not counted. Only sessions that began after the first collection from their server count: how often
-// sessions come does not follow from those that were open before. The clocks of two servers are never compared: a
-// server that was not seen before (failover, another server behind the same name) begins with a first collection of its
-// own, unless its postmaster started after the collection before, which makes every session of it a new one. The last
-// few servers are remembered.
+// Counts each session once, by (id, backend_start), however often it is sampled; a session that began and ended between
+// two samples is not counted. Only sessions that began after the first collection from their server count: those that
+// were open before say nothing about a rate. The clocks of two servers are never compared: another server (after a
+// failover, or behind the same name) begins with a first collection of its own, unless its postmaster started after the
+// previous collection, so that all its sessions are new. The last few servers are remembered.
 //
-// Lives as long as the server is configured; a failed collection does not touch it, so what it knows carries over
-// reconnects. Memory: the open sessions, and the label sets within the cap plus the folded ones. Not thread-safe.
+// Lives as long as the server is configured. A failed collection does not change it, so it survives reconnects. Memory:
+// the open sessions, and the label sets within the cap plus the folded ones. Not thread-safe.
 class SessionCounter {
  public:
   // One collection: StartCollection, Count for each authenticated session, EndCollection.
   void StartCollection(const Collection& collection);
-  // `allowed` matters only where the session is unencrypted TCP.
-  void Count(const Session& session, Network network, Encryption encryption, bool allowed);
+  // `allowed` matters for unencrypted TCP only.
+  void Count(const Session& session, Network network, std::optional<Encryption> encryption, bool allowed);
   void EndCollection();
 
-  // By database, user, network, encryption; those of the first collection's sessions are there at 0. No series ever
-  // decreases. A named series ends only where the cap is reached, another label set needs its place, and it has not
-  // counted for kIdle; if its label set comes back, it begins at nothing, as for a new one. Folded series never end.
+  // By database, user, network, encryption; the label sets of the first collection begin at 0. No series ever
+  // decreases. A named series ends only if the cap is reached, another label set needs its place, and it has not
+  // counted for kIdle; if its label set returns, it begins anew. Folded series never end.
   const std::vector<SessionSeries>& sessions() const { return series_; }
-  // Those of sessions() that went to folded series.
+  // How many of sessions() are in folded series.
   std::size_t folded() const { return folded_; }
   // Unencrypted TCP by (network, allowed); all four are there.
   const std::map<std::pair<Network, bool>, std::size_t>& unencrypted() const { return unencrypted_; }
@@ -72,7 +71,7 @@ class SessionCounter {
     std::int64_t id;
     bool seen;  // in this collection
   };
-  // What is remembered of one server.
+  // The state for one server.
   struct Seen {
     std::int64_t postmaster_start_us;
     std::int64_t counts_after_us;  // only sessions that began later count
@@ -80,14 +79,14 @@ class SessionCounter {
   };
   Open* Find(std::int64_t id);
   void Merge();
-  SessionSeries& Series(const Session& session, Network network, Encryption encryption);
+  SessionSeries& Series(const Session& session, Network network, std::optional<Encryption> encryption);
   bool MakeRoom(bool unencrypted);
 
   std::vector<Seen> servers_;  // the one of this collection last
   bool is_first_ = true;       // collection from this server
   Collection collection_;
-  std::vector<Open> new_;  // of this collection; in `open` before the next one, also where this one is cut short
-  std::vector<SessionSeries> series_;  // sorted: the smallest form, for it is kept for every server
+  std::vector<Open> new_;  // of this collection; in `open` before the next one, even if this one did not finish
+  std::vector<SessionSeries> series_;  // sorted: the most compact form, because every server has one
   std::size_t folded_ = 0;
   std::map<std::pair<Network, bool>, std::size_t> unencrypted_ = {{{Network::kLoopback, false}, 0},
                                                                   {{Network::kLoopback, true}, 0},

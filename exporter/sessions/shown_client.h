@@ -1,4 +1,4 @@
-// A connection's client as metrics and pages show it: an address, a range of them, or what folding left.
+// A connection's client as metrics and pages show it: an address, a range of addresses, or any (folded).
 #pragma once
 
 #include <compare>
@@ -18,13 +18,13 @@ struct AddressBuckets {
 };
 
 struct ShownClient {
-  // Absent over a Unix socket, where the server cannot print the address, and where addresses are not shown.
+  // Absent over a Unix socket, if the server cannot print the address, and if addresses are not shown.
   std::optional<Cidr> range;
   bool folded = false;  // any address: the cap on series folded this one
 
   // "10.1.2.3", "10.1.0.0/16", kOther, or empty.
   std::string ToString() const;
-  // As it is after folding. A client without an address stays one.
+  // The same after folding. A client without an address stays as it is.
   ShownClient Folded() const { return {.range = std::nullopt, .folded = folded || range.has_value()}; }
   auto Fields() const { return std::tie(range, folded); }
   friend auto operator<=>(const ShownClient&, const ShownClient&) = default;

@@ -1,4 +1,4 @@
-// What one collection found, as a fact for those who judge it: the audit and the status page.
+// The result of one collection, as a fact for the audit and the status page.
 #pragma once
 
 #include <algorithm>
@@ -27,12 +27,12 @@ struct UnencryptedGroup {
 };
 
 struct Summary {
-  // Open connections; a pair without any is not there.
-  std::map<std::pair<Network, Encryption>, std::size_t> connections;
+  // Open connections, without pairs that have none.
+  std::map<std::pair<Network, std::optional<Encryption>>, std::size_t> connections;
   std::vector<UnencryptedGroup> unencrypted;
-  // How a connection is protected is not known: that none is unencrypted is not either.
+  // Whether the encryption of some connection is unknown: then it is not known either that none is unencrypted.
   bool HasUnknown() const {
-    return std::ranges::any_of(connections, [](const auto& kind) { return kind.first.second == Encryption::kUnknown; });
+    return std::ranges::any_of(connections, [](const auto& kind) { return !kind.first.second; });
   }
   // backend_start of the oldest remote one that is not allowed, in microseconds since the epoch.
   std::optional<std::int64_t> oldest_unencrypted_us;

@@ -7,6 +7,7 @@
 
 #include "exporter/base/date.h"
 #include "exporter/base/text.h"
+#include "exporter/status/cells.h"
 #include "exporter/status/html.h"
 #include "exporter/status/server_facts.h"
 #include "exporter/status/style.h"
@@ -124,7 +125,7 @@ void Verdict(const StatusView& view, const StatusFrame& frame, Level level, Html
     (html << "<p>").Text(fmt::format("On {} of {} this is not known.", unknown, Counted(view.servers_in_all, "server")))
         << "</p>";
   } else if (open == 0 && unknown > 0 && unknown < view.servers_in_all) {
-    html << "<p>On the others, no open connection is unencrypted without being allowed.</p>";
+    html << "<p>On the others, every open TCP connection is encrypted or allowed by the policy.</p>";
   }
   if (open == 0 && unknown == 0 && level == Level::kNote && view.unseen.rows.size() > 0)
     html << "<p>Not everything was checked: see <a href=\"#unseen\">Not checked</a>.</p>";

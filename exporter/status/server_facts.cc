@@ -70,8 +70,6 @@ Level LevelOf(const audit::Findings& findings) {
 }
 
 ConnectionCounts CountsOf(const sessions::Summary& summary) {
-  using sessions::Encryption;
-  using sessions::Network;
   ConnectionCounts counts;
   for (const auto& [kind, count] : summary.connections) {
     const auto [network, encryption] = kind;

@@ -2,98 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <chrono>
-#include <initializer_list>
+#include <string>
 
 #include "exporter/base/date.h"
 #include "exporter/base/text.h"
+#include "exporter/status/cells.h"
 #include "exporter/status/server_facts.h"
 
 namespace pgtls::status {
 namespace {
 
-// ---- Pieces
-
-void Badge(const Remark& remark, Html& html) {
-  (html << "<span class=\"badge " << ClassOf(remark.level) << "\">").Text(remark.text) << "</span> ";
-}
-
-void ServerLink(const std::string& name, const StatusFrame& frame, Html& html) {
-  (html << "<a href=\"?server=").QueryValue(name);
-  if (!frame.refreshes) html << "&amp;refresh=off";
-  (html << "\">").Name(name) << "</a>";
-}
-
-void Number(std::size_t number, Html& html) { html.Text(std::to_string(number)); }
-
-void TextOrNone(const std::string& text, Html& html) {
-  if (text.empty()) {
-    html << "<span class=\"quiet\">–</span>";
-  } else {
-    html.Name(text);
-  }
-}
-
-// The label stands before the cell where rows are cards.
-class Cell {
- public:
-  Cell(Html& html, Markup label, Markup kind = "") : html_(html) {
-    html_ << "<td class=\"" << kind << "\" data-label=\"" << label << "\"><div>";
-  }
-  ~Cell() { html_ << "</div></td>"; }
-  Cell(const Cell&) = delete;
-  Cell& operator=(const Cell&) = delete;
-
- private:
-  Html& html_;
-};
-
-// A section with a heading; its table comes with the first row only.
-class Section {
- public:
-  Section(Html& html, Markup id, Markup title, Markup about) : html_(html), id_(id) {
-    html_ << "<section id=\"" << id << "\"><div class=\"bar\"><h2 id=\"" << id << "-title\">" << title
-          << "</h2><span class=\"quiet\">" << about << "</span></div>";
-  }
-  ~Section() { html_ << "</section>\n"; }
-  Section(const Section&) = delete;
-  Section& operator=(const Section&) = delete;
-
-  void Head(std::initializer_list<Markup> columns) {
-    html_ << "<table aria-labelledby=\"" << id_ << "-title\"><thead><tr>";
-    for (const Markup column : columns) html_ << "<th scope=\"col\">" << column << "</th>";
-    html_ << "</tr></thead><tbody>\n";
-  }
-  void Foot() { html_ << "</tbody></table>"; }
-
- private:
-  Html& html_;
-  Markup id_;
-};
-
-void LeftOut(std::size_t count, std::string_view what, const StatusFrame& frame, Html& html) {
-  if (count == 0) return;
-  (html << "<p><strong>").Text(fmt::format("{} not shown", Counted(count, what)))
-      << "</strong>, the least urgent ones."
-      << (frame.narrowed ? Markup("") : Markup(" A server's own page has more; the metrics have all.")) << "</p>\n";
-}
-
-// "Not known on a (why), b (why) and 3 more servers."
-void NotKnownOn(const BoundedList<UnknownOn>& unknown, Markup what, const StatusFrame& frame, Html& html) {
-  if (unknown.rows.empty()) return;
-  html << "<p><span class=\"badge unknown\">not known</span> " << what << " on ";
-  bool first = true;
-  for (const auto& [server, why] : unknown.rows) {
-    if (!first) html << "; ";
-    first = false;
-    ServerLink(server, frame, html);
-    (html << " (").Text(why) << ")";
-  }
-  if (unknown.left_out > 0) (html << " and ").Text(Counted(unknown.left_out, "more server"));
-  html << ".</p>\n";
-}
-
-void AgeOf(const std::optional<std::chrono::seconds>& age, Html& html) { html.Text(age ? AgeText(*age) : "–"); }
+// ---- What a cell shows
 
 void Counts(const ConnectionCounts& counts, Level unencrypted, Html& html) {
   auto part = [&, first = true](std::size_t count, Markup what) mutable {
@@ -141,24 +62,6 @@ void Issues(const ServerRow& row, const StatusFrame& frame, Html& html) {
 }
 
 }  // namespace
-
-// ---- For the page
-
-Markup ClassOf(Level level) {
-  switch (level) {
-    case Level::kGood:
-      return "good";
-    case Level::kNote:
-      return "note";
-    case Level::kWarning:
-      return "warning";
-    case Level::kUnknown:
-      return "unknown";
-    case Level::kBad:
-      return "bad";
-  }
-  return "unknown";
-}
 
 std::string TimeLeft(std::chrono::sys_seconds end, std::chrono::sys_seconds now) {
   using std::chrono::days;

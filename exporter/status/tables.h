@@ -7,8 +7,6 @@
 
 namespace pgtls::status {
 
-// The class that colours it.
-Markup ClassOf(Level level);
 // "8 days", "17 hours", "expired 3 days ago".
 std::string TimeLeft(std::chrono::sys_seconds end, std::chrono::sys_seconds now);
 

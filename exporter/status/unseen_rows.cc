@@ -17,7 +17,7 @@ namespace {
 
 using Add = std::function<void(const std::string& what, const std::string& why)>;
 
-// "hba: the rules of pg_hba.conf", as `check` calls it too.
+// "hba: the rules of pg_hba.conf": the same text as in `check`.
 std::string PartText(const sampling::CollectorState& collector, const sampling::IncompletePart& missing) {
   const sampling::DeclaredPart* const declared =
       collector.type == nullptr ? nullptr : sampling::FindPart(collector.type->parts, missing.part);
@@ -40,7 +40,7 @@ void AddServer(const ServerFacts& facts, const Add& add) {
     if (type->schema.enabled) add(std::string(type->name), facts.WhyUnknown(type->name));
   }
   const std::string wire = facts.WhyWireUnknown();
-  if (!wire.empty()) add("the wire", wire);
+  if (!wire.empty()) add("TLS over the network", wire);
   if (!facts.certificates) return;
   for (const auto& file : facts.certificates->files) {
     if (!file.problem.empty()) add("file " + file.path, file.problem);

@@ -125,8 +125,8 @@ struct Group {
 
 bool Worse(const Group& a, const Group& b) {
   const auto key = [](const Group& g) {
-    return std::tuple(g.group->allowed, g.group->network == sessions::Network::kLoopback, ~g.group->connections,
-                      g.server, g.group);
+    return std::tuple(g.group->allowed, g.group->network == Network::kLoopback, ~g.group->connections, g.server,
+                      g.group);
   };
   return key(a) < key(b);
 }
@@ -147,8 +147,8 @@ std::string RuleOf(const Group& group) {
 
 Level LevelOfGroup(const sessions::UnencryptedGroup& group, const ServerFacts& facts) {
   if (group.allowed) return Level::kNote;
-  return group.network == sessions::Network::kLoopback ? LevelOf(audit::LoopbackPlaintext(facts.snapshot.loopback))
-                                                       : LevelOf(audit::kRemotePlaintext);
+  return group.network == Network::kLoopback ? LevelOf(audit::LoopbackPlaintext(facts.snapshot.loopback))
+                                             : LevelOf(audit::kRemotePlaintext);
 }
 
 BoundedList<UnencryptedRow> UnencryptedRows(const std::vector<ServerFacts>& servers, std::size_t limit) {
@@ -162,7 +162,7 @@ BoundedList<UnencryptedRow> UnencryptedRows(const std::vector<ServerFacts>& serv
   for (const auto& one : kept.rows) {
     const auto& group = *one.group;
     rows.rows.push_back({one.server->snapshot.name, group.user, group.client.ToString(), group.database,
-                         group.application_name, group.network == sessions::Network::kLoopback, group.allowed,
+                         group.application_name, group.network == Network::kLoopback, group.allowed,
                          LevelOfGroup(group, *one.server), group.connections, RuleOf(one)});
   }
   return rows;
@@ -211,7 +211,7 @@ void AddUnknown(const ServerFacts& facts, const StatusLimits& limits, StatusView
   if (!sessions.empty()) Add(view.sessions_unknown, {facts.snapshot.name, sessions}, limits.names);
   std::string certificates = facts.WhyUnknown("certificates");
   if (certificates.empty() && (!facts.certificates || facts.certificates->served.empty()))
-    certificates = "no certificate was received on the wire";
+    certificates = "the server sent no certificate";
   if (!certificates.empty()) Add(view.certificates_unknown, {facts.snapshot.name, certificates}, limits.names);
 }
 

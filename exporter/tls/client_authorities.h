@@ -1,5 +1,5 @@
-// Would a PostgreSQL server accept client certificates of the authorities in its ssl_ca_file, and until when? OpenSSL
-// itself decides: it verifies a certificate of each authority, that does not exist, as the server verifies a client's.
+// Whether a PostgreSQL server would accept client certificates of the authorities in its ssl_ca_file, and until when.
+// OpenSSL itself decides: it verifies a constructed certificate of each authority as the server verifies a client's.
 #pragma once
 
 #include <chrono>
@@ -12,7 +12,7 @@
 
 namespace pgtls::tls {
 
-// What the server verifies a client with.
+// The server's settings for verifying clients.
 struct ClientVerification {
   std::vector<std::string> authorities;  // DER, of ssl_ca_file
   std::vector<std::string> others;       // DER, of ssl_crl_file: OpenSSL trusts certificates there, too
@@ -32,14 +32,14 @@ struct Refusal {
   friend bool operator==(const Refusal&, const Refusal&) = default;
 };
 
-// The certificates of one subject and key are one authority. A certificate that is no authority's stands for itself: a
-// client can present it.
+// Certificates with the same subject and key are one authority. A certificate that is not an authority's has an entry
+// of its own: a client can present it.
 struct ClientAuthority {
   std::string subject;
   std::string serial;             // of the first of its certificates in the file
   std::vector<Refusal> refusals;  // now; empty: its client certificates are accepted
-  // When they begin to be refused because a certificate of the path expires, lists apart; in the past where that has
-  // happened. Absent where something else is wrong with the path.
+  // When they begin to be refused because a certificate of the path expires, regardless of revocation lists; in the
+  // past if it has expired. Absent if the path has another fault.
   std::optional<std::chrono::sys_seconds> not_after;
 };
 
@@ -49,14 +49,14 @@ inline constexpr std::size_t kFewAuthorities = 20;
 struct ClientTrust {
   bool checks_revocation = false;
   std::vector<ClientAuthority> authorities;
-  // For each of ClientVerification::authorities: false where its end, or beginning, refuses nobody. Another certificate
-  // of the same authority is there; or, in a collection, other authorities are.
+  // For each of ClientVerification::authorities: false if its expiry, or its being not yet valid, makes the server
+  // refuse no client: another certificate of the same authority exists or, in a collection, other authorities do.
   std::vector<bool> needed;
   std::vector<ListInForce> lists;  // one for each path and issuer
   std::vector<ListNotFound> not_found;
 
   bool IsCollection() const { return authorities.size() > kFewAuthorities; }
-  bool NoneAccepted() const;  // there are authorities, and no client certificate is accepted
+  bool NoneAccepted() const;  // whether there are authorities, and no client certificate is accepted
 };
 
 // Pure. A hundred authorities take some 50 ms.

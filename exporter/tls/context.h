@@ -1,4 +1,4 @@
-// The few SSL_CTXs that all probes share, and what a client brings of its own.
+// The few SSL_CTXs that all probes share, and a client's own certificate.
 #pragma once
 
 #include <memory>
@@ -12,39 +12,39 @@
 
 namespace pgtls::tls {
 
-// "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3" (case as libpq takes it: any) as OpenSSL's number; nullopt: none of them.
+// "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3" (case as libpq takes it: any) as OpenSSL's number; nullopt: another text.
 std::optional<int> ProtocolVersion(std::string_view name);
 inline constexpr std::string_view kProtocolVersions[] = {"TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"};
 
 // All contexts: no verification in the handshake (VerifyChain and VerifyHostName judge what was sent), ALPN
-// "postgresql", no sessions kept, buffers released when idle. Thread-safe; made once each and kept.
+// "postgresql", no session cache, buffers released when idle. Thread-safe; each is made once and kept.
 using ContextPtr = std::shared_ptr<SSL_CTX>;
 
-// As libpq makes its own, the system's OpenSSL configuration (lowest version, security level) included. `min_version`
+// The same as libpq's own, including the system's OpenSSL configuration (lowest version, security level). `min_version`
 // and `max_version` as in conninfo, empty: no bound. Throws TlsError for versions that OpenSSL refuses.
 ContextPtr LibpqContext(const std::string& min_version, const std::string& max_version);
 
-// Takes every version and cipher suite that OpenSSL can do, at security level 0: what fails here fails because of the
-// server.
+// Allows every version and cipher suite of OpenSSL, at security level 0: a handshake that fails here fails because of
+// the server.
 ContextPtr PermissiveContext();
 
 // The same for one version alone. REQUIRES: one of TriableVersions().
 ContextPtr PinnedContext(std::string_view version);
 
-// The versions that this machine's OpenSSL can be made to speak, proved by a handshake with itself (a build or a policy
-// may forbid TLSv1). What is missing here says nothing about any server. Computed once.
+// The versions that this machine's OpenSSL can use, proved by a handshake with itself (a build or a policy may forbid
+// TLSv1). A version that is missing here cannot be tested on any server. Computed once.
 const std::vector<std::string_view>& TriableVersions();
 
 // A client certificate with its key, as libpq loads sslcert and sslkey. Immutable.
 class ClientIdentity {
  public:
-  // Blocks on files. Throws TlsError where libpq could not use them: a certificate without key, a key that others may
-  // read … `password`: sslpassword, for an encrypted key; without one, no terminal is asked.
+  // Blocks on files. Throws TlsError if libpq could not use them: a certificate without a key, a key that others may
+  // read and so on. `password`: sslpassword, for an encrypted key; there is no prompt without it.
   static std::shared_ptr<const ClientIdentity> Load(const std::string& cert_file, const std::string& key_file,
                                                     const std::string& password);
-  // False where OpenSSL refuses it for this session (security level).
+  // False if OpenSSL refuses it for this session (security level).
   bool Use(SSL* ssl) const;
-  // Of all certificates that it presents: the same for the same, whenever they were loaded.
+  // Over all certificates that it presents: equal for equal certificates.
   const Digest& certificates() const { return certificates_; }
 
  private:

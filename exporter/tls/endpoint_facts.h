@@ -1,4 +1,4 @@
-// What the wire showed of a server, as a fact for the audit and the pages.
+// The results of a server's handshakes and login attempts, as a fact for the audit and the pages.
 #pragma once
 
 #include <array>
@@ -15,9 +15,9 @@
 
 namespace pgtls::tls {
 
-// How a libpq client with the server's conninfo fares over TLS: why the sslmodes get what they get.
+// How TLS works for a libpq client with the server's conninfo: the reasons for the results by sslmode.
 struct ClientTls {
-  bool usable = true;           // false: libpq fails before it sends a byte of TLS, for the sake of `problem`
+  bool usable = true;           // false: libpq fails before it sends a byte of TLS, because of `problem`
   bool versions_usable = true;  // ssl_min_protocol_version and ssl_max_protocol_version
   std::string problem;          // names the file
   std::string root_file;        // sslrootcert, or its default, if that exists; else empty
@@ -33,17 +33,17 @@ struct ClientTls {
   std::optional<Admission> admission;  // the answer to the StartupMessage over TLS
 };
 
-// Of a served certificate, by libpq's rules. Absent: not known.
+// The verification of a served certificate by libpq's rules. Absent: not known.
 struct Verification {
   std::optional<std::vector<std::string_view>> chain_errors;  // empty: verified; see VerifyChain
-  std::optional<CertificateFacts> certificate;                // the server's; only where a check of it failed
+  std::optional<CertificateFacts> certificate;                // the server's; only if a check of it failed
   std::optional<bool> hostname_ok;
   std::string_view hostname_error;  // see VerifyHostName
 };
 
-// What a client gets that asks for another name than the server's own. Absent: not known.
+// The result for a client that asks for another name than the server's own. Absent: not known.
 struct NameFacts : Verification {
-  std::string host;  // kWithoutSni: the client asks for none
+  std::string host;  // kWithoutSni: the client sends no name
   std::optional<bool> handshake;
   std::string failure;       // of the handshake: OpenSSL's words
   std::optional<int> alert;  // the server's fatal alert (RFC 8446, 6)
@@ -52,7 +52,7 @@ struct NameFacts : Verification {
 // Absent: not known.
 struct EndpointFacts : Verification {
   std::string host;     // the name that clients use, as certificates are checked against it; may be empty
-  std::string address;  // "127.0.0.1:5432", where the probes went
+  std::string address;  // "127.0.0.1:5432", to which the probes connected
   bool reachable = false;
   std::optional<Answer> ssl_answer;
   std::optional<bool> handshake;
@@ -67,7 +67,7 @@ struct EndpointFacts : Verification {
   ClientTls client;
 };
 
-// Is `address` a loopback address? What the server accepts there says nothing about other machines.
+// Whether `address` is a loopback address: the result then does not apply to other machines.
 bool IsLoopback(const EndpointFacts& endpoint);
 
 }  // namespace pgtls::tls

@@ -1,4 +1,4 @@
-// What pg_hosts.conf (PostgreSQL 19) says, as a fact: which certificate each host name gets.
+// The content of pg_hosts.conf (PostgreSQL 19), as a fact: which certificate each host name gets.
 #pragma once
 
 #include <string>
@@ -17,11 +17,11 @@ struct HostEntry {
   friend bool operator==(const HostEntry&, const HostEntry&) = default;
 };
 
-// PostgreSQL refuses all of the file for one of these, and goes on with what it had loaded before.
+// With one of these PostgreSQL refuses the whole file and keeps the entries that it had loaded before.
 struct HostsError {
   std::string file;
   int line = 0;         // 0: of the file as a whole
-  std::string problem;  // words of ours: it quotes nothing of the file but a host name
+  std::string problem;  // our own text: it quotes nothing from the file except a host name
   friend bool operator==(const HostsError&, const HostsError&) = default;
 };
 
@@ -31,10 +31,10 @@ struct HostsFile {
   std::vector<HostsError> errors;
   bool truncated = false;  // there are more entries than are kept
 
-  // While it is, ssl_cert_file, ssl_key_file and ssl_ca_file are not used.
+  // If it is, ssl_cert_file, ssl_key_file and ssl_ca_file are not used.
   bool in_use() const { return !entries.empty() || !errors.empty(); }
-  // The entry that a client gets who asks for `host` (kWithoutSni: for none). Names are compared without regard to
-  // case. Null: the client is refused, if `errors` is empty and nothing was truncated.
+  // The entry for a client that asks for `host` (kWithoutSni: for no name). Names are compared case-insensitively.
+  // Null: the client is refused, if `errors` is empty and nothing was truncated.
   const HostEntry* EntryFor(std::string_view host) const;
 };
 

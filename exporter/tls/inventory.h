@@ -1,4 +1,4 @@
-// The certificates around a server, as a fact for the audit and the pages.
+// The certificates that a server serves and those in files, as a fact for the audit and the pages.
 #pragma once
 
 #include <optional>
@@ -21,15 +21,16 @@ struct FileReport {
   // wrong_password, unsupported_encryption.
   std::string problem;
   CertificateFile content;
-  // Can the server read the file? False with problem permission_denied or missing: it cannot. Absent: not known, or not
-  // the server's.
+  // Whether the server can read the file; `problem` is permission_denied or missing if it cannot. Absent: not known, or
+  // not a file of the server.
   std::optional<bool> server_may_read = std::nullopt;
-  // Of a certificate file in pg_hosts.conf: do those who ask for its names get it? Absent: not known. See IsServed().
+  // For a certificate file in pg_hosts.conf: whether clients that ask for its names get it. Absent: not known. See
+  // IsServed().
   std::optional<bool> is_served = std::nullopt;
   bool of_list_directory = false;  // role "crl": ssl_crl_dir, or a file in it. No start and no reload reads them
 };
 
-// As PostgreSQL will judge them at its next start. Absent: the exporter cannot look.
+// As PostgreSQL will judge them at its next start. Absent: not visible to the exporter.
 struct KeyReport {
   std::string path;
   std::optional<bool> mode;
@@ -38,16 +39,16 @@ struct KeyReport {
   std::optional<bool> readable = std::nullopt;  // by the owner of data_directory
 };
 
-// What is served to clients that ask for a name by SNI.
+// The certificates for clients that ask for a name by SNI.
 struct ServedName {
-  std::string host;                      // kWithoutSni: to those that ask for none
+  std::string host;                      // kWithoutSni: for clients that send no name
   std::vector<CertificateFacts> served;  // never empty
   std::optional<ServedPath> served_path;
   std::optional<bool> matches_file = std::nullopt;  // of the entry in pg_hosts.conf; absent: not known
 };
 
 struct CertificateInventory {
-  std::vector<CertificateFacts> served;  // the server's first; empty: none seen
+  std::vector<CertificateFacts> served;  // the server's first; empty: none is known
   std::optional<ServedPath> served_path;
   std::vector<ServedName> names;   // other names than the server's own
   std::optional<HostsFile> hosts;  // with absolute paths; absent: ssl_sni is off, or the file is not known
@@ -55,12 +56,12 @@ struct CertificateInventory {
   std::optional<KeyReport> key;
   std::optional<bool> served_matches_file;
   std::optional<NextStart> next_start;  // absent: SQL is not connected
-  bool passphrase_at_reload = false;    // may a reload ask for the key's passphrase?
+  bool passphrase_at_reload = false;    // whether a reload may ask for the key's passphrase
   std::optional<ClientTrust> clients;   // absent: no client certificate is verified, or not known
   std::vector<ListInForce> lists;  // of the server's settings and of the configuration, one for each path and issuer
 };
 
-// Is what the file holds what clients get? Absent: not known, or the file is not for that.
+// Whether clients get the certificates in the file. Absent: not known, or the file is not a server certificate's.
 inline std::optional<bool> IsServed(const CertificateInventory& inventory, const FileReport& file) {
   if (file.role != "server") return std::nullopt;
   return inventory.hosts && inventory.hosts->in_use() ? file.is_served : inventory.served_matches_file;

@@ -1,4 +1,4 @@
-// Bytes under a path, for functions of OpenSSL that take nothing but one.
+// Bytes under a path, for functions of OpenSSL that accept only a path.
 #pragma once
 
 #include <string>
@@ -6,7 +6,7 @@
 
 namespace pgtls::tls {
 
-// An anonymous file in memory, gone with this object. Its path is valid in this process only. Thread-safe as an int is.
+// An anonymous file in memory, removed by the destructor. Its path is valid in this process only.
 class MemoryFile {
  public:
   // Throws std::system_error.

@@ -21,7 +21,7 @@ inline constexpr std::string_view kAlpnWire = "\x0apostgresql";
 inline constexpr std::string_view kAlpn = "postgresql";
 
 // The answer to SSLRequest or GSSENCRequest is one byte, and no more than that byte may be read before TLS begins
-// (CVE-2021-23222). E begins an ErrorMessage whose text nobody has authenticated: it is not read at all.
+// (CVE-2021-23222). E begins an ErrorMessage whose text is not authenticated: it is not read at all.
 enum class Answer {
   kYes,    // S, or G for GSSAPI
   kNo,     // N
@@ -36,13 +36,13 @@ std::string StartupMessage(std::string_view user, std::string_view database);
 // For after AuthenticationOk only: sent before it, the server logs a FATAL.
 std::string Terminate();
 
-// What an answer to a StartupMessage proves about pg_hba.
+// What an answer to a StartupMessage proves about pg_hba.conf.
 enum class Admission {
   kAdmitted,    // an authentication request or AuthenticationOk: admitted
   kAuthFailed,  // admitted, and then refused by the method itself without asking anything (ident, peer)
   kRefused,     // refused by pg_hba, or by a PgBouncer that requires TLS
-  kError,       // another error of the server: too many connections, starting up, a pooler's opinion …
-  kLost         // the connection ended, or what came is not PostgreSQL's protocol
+  kError,       // another error: too many connections, starting up, an error of a pooler …
+  kLost         // the connection ended, or the bytes are not PostgreSQL's protocol
 };
 
 // Reads the server's messages after a StartupMessage, in pieces of any size. An error of PostgreSQL is judged by its
@@ -51,9 +51,9 @@ class StartupReader {
  public:
   enum class State {
     kReading,   // more bytes are needed
-    kLoggedIn,  // AuthenticationOk came: read on to kReady, for the pid, or leave with Terminate
-    kReady,     // logged in, and the server waits for a command: leave with Terminate
-    kDone       // judged; close without a word
+    kLoggedIn,  // AuthenticationOk arrived: read on to kReady, for the pid, or send Terminate
+    kReady,     // logged in, and the server waits for a command: send Terminate
+    kDone       // judged; close without sending anything
   };
 
   // Consumes bytes; nothing after kReady or kDone.
@@ -66,7 +66,7 @@ class StartupReader {
   Admission admission() const { return admission_; }
   // The code of the first authentication request, 0 for AuthenticationOk.
   std::optional<std::uint32_t> request() const { return request_; }
-  // The pid of this very backend, once BackendKeyData came.
+  // The pid of this backend, once BackendKeyData has arrived.
   std::optional<int> backend_pid() const { return backend_pid_; }
 
  private:

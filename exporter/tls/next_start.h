@@ -1,4 +1,4 @@
-// Would PostgreSQL set up TLS at its next start? Decided by the calls of OpenSSL that be_tls_init makes
+// Whether PostgreSQL would set up TLS at its next start. Decided by the calls of OpenSSL that be_tls_init makes
 // (src/backend/libpq/be-secure-openssl.c), on the bytes of the files and the settings as that start will find them.
 #pragma once
 
@@ -13,7 +13,7 @@ namespace pgtls::tls {
 // A file as the server will find it.
 struct StartFile {
   std::string path;  // empty: the setting is empty
-  // Why the server will not get at its content: `missing`, `permission_denied`, `mode`, `owner`, `other`.
+  // Why the server will not be able to read its content: `missing`, `permission_denied`, `mode`, `owner`, `other`.
   std::vector<std::string> problems;
   // Absent without a problem: the content is not known here, because of `unknown`.
   std::optional<std::string> bytes;
@@ -22,7 +22,7 @@ struct StartFile {
 
 struct StartInput {
   int server_version = 0;  // as server_version_num
-  // Is the server's libssl the very file that this process has loaded? Then its defaults are ours.
+  // Whether the server's libssl is the file that this process has loaded: its defaults are then known.
   bool same_library = false;
   StartFile certificate;
   StartFile key;
@@ -35,7 +35,7 @@ struct StartInput {
   std::optional<std::string> groups;                // ssl_ecdh_curve before 18: one curve
   std::optional<std::string> ciphers;
   std::optional<std::string> tls13_ciphers;  // from 18; may be empty: OpenSSL's own
-  std::optional<bool> passphrase_command;    // is one set? absent: not known
+  std::optional<bool> passphrase_command;    // whether one is set; absent: not known
 };
 
 struct StartFailure {

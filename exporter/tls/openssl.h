@@ -48,15 +48,15 @@ inline BioPtr ReadBio(std::string_view bytes) {
   return BioPtr(BIO_new_mem_buf(bytes.data(), static_cast<int>(bytes.size())));
 }
 
-// Makes OpenSSL fail at once wherever it would ask on the terminal for a passphrase, whichever reader forgot to say so:
-// a service has nobody to ask. For the whole process; call once at start, before there are threads.
+// Makes OpenSSL fail instead of prompting for a passphrase on the terminal, which a service does not have. For the
+// whole process; call once at start, before there are threads.
 void NeverAskForPassphrases();
 
 // What a memory BIO holds; emptied by it.
 std::string DrainBio(BIO* bio);
 
 // The reason of the oldest error in this thread's queue, which is emptied: OpenSSL's own constant text, "unknown error"
-// where there is none.
+// if the queue is empty.
 std::string TakeOpensslError();
 
 }  // namespace pgtls::tls

@@ -9,7 +9,7 @@
 
 namespace pgtls::tls {
 
-// What stat() says of the file, and who owns data_directory, as whom the server runs.
+// The file's status, and the owner of data_directory: the server runs as this user.
 struct KeyFileStatus {
   bool regular = true;
   mode_t mode = 0;  // permission bits
@@ -20,8 +20,8 @@ struct KeyFileStatus {
 bool KeyModeOk(const KeyFileStatus& status);
 bool KeyOwnerOk(const KeyFileStatus& status, uid_t server_user);
 
-// Does this PEM key belong to the first certificate of this PEM file? False also for a file without a key in it.
-// nullopt: the key is encrypted (only the server can ask for its passphrase), or the certificate cannot be read.
+// Whether this PEM key belongs to the first certificate of this PEM file; false also for a file without a key. nullopt:
+// the key is encrypted (only the server can get its passphrase), or the certificate cannot be read.
 std::optional<bool> KeyMatchesCertificate(std::string_view key_pem, std::string_view certificate_pem);
 
 }  // namespace pgtls::tls

@@ -1,8 +1,8 @@
 // Drives the negotiation over sockets. One call is one connection, ended cleanly: a handshake is finished and closed
-// with close_notify, a session left with Terminate, so that the server logs nothing but what it refuses.
+// with close_notify, a session ended with Terminate, so that the server logs only what it refuses.
 //
-// Nothing here throws for what a peer does or fails to do in time: a result says how far it came. Used on an executor's
-// thread.
+// No function throws because of what a peer sends or does not send in time: the result shows how far the connection
+// got. Used on an executor's thread.
 #pragma once
 
 #include <asio/awaitable.hpp>
@@ -32,8 +32,8 @@ struct WireTarget {
 // In a list of names: a handshake without SNI. PostgreSQL's pg_hosts.conf has it, and it is no valid host name.
 inline constexpr std::string_view kWithoutSni = "/no_sni/";
 
-// A StartupMessage to send. `on_backend`: this very backend's pid, where the server lets it in without asking for
-// anything; called as soon as it is known. `on_request`: the code of the server's authentication request, 0 for
+// A StartupMessage to send. `on_backend`: called with this backend's pid as soon as it is known, if the server admits
+// the login without asking for credentials. `on_request`: the code of the server's authentication request, 0 for
 // AuthenticationOk. Both may be empty.
 struct Login {
   std::string user;

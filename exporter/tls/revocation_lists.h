@@ -17,7 +17,7 @@ struct ListFile {
   std::string path;
   std::vector<std::string> lists;  // DER
   // A file of ssl_crl_dir. OpenSSL opens HASH.r0, HASH.r1 … of an issuer's name until one is missing; OpenSSL 3.0
-  // stops at one that it cannot load, too.
+  // also stops at one that it cannot load.
   bool hashed = false;
   bool whole = true;  // false: some of it could not be read
 };
@@ -26,21 +26,21 @@ enum class ListScope {
   kAuthority,      // of an authority in ssl_ca_file
   kUnknownIssuer,  // of the server's settings, but its issuer is not in ssl_ca_file: it counts for clients that send
                    // the issuer's certificate along
-  kConfigured      // of the exporter's configuration: who uses it is not known
+  kConfigured      // of the exporter's configuration: its users are not known
 };
 
 // The list that decides about an issuer.
 struct ListInForce {
   std::string path;
   std::string issuer;
-  // When the issuer's certificates begin to be refused for want of a list that is in force, or began. Absent: never, or
-  // not for reasons of time.
+  // When the issuer's certificates begin, or began, to be refused because no list is in force. Absent: never, or the
+  // reason is not a time.
   std::optional<std::chrono::sys_seconds> next_update;
   ListScope scope = ListScope::kAuthority;
 };
 
-// A list in ssl_crl_dir that OpenSSL never finds, for its file's name is not made of the hash of the issuer's name, or
-// a number before it is missing.
+// A list in ssl_crl_dir that OpenSSL never finds: its file's name is not the hash of the issuer's name, or an earlier
+// number is missing.
 struct ListNotFound {
   std::string path;
   std::string issuer;
@@ -54,7 +54,7 @@ struct List {
   bool IsOf(const X509_NAME* issuer) const { return X509_NAME_cmp(X509_CRL_get_issuer(crl.get()), issuer) == 0; }
 };
 
-// The same, decoded. What cannot be decoded is left out.
+// The same, decoded, without lists that cannot be decoded.
 struct DecodedListFile {
   std::string path;
   bool hashed;
@@ -75,8 +75,9 @@ struct PlacedList {
   const CrlFacts* facts;
   const std::string* path;
 };
-// The list of one issuer until whose end one or the other is in force without a gap from now on; where none is, the one
-// that ended last. Its next_update is absent where one has no end, or none has begun. REQUIRES: `lists` is not empty.
+// Returns the list of one issuer that ends the period, without a gap from now on, in which some list is in force; if
+// none is in force, the one that ended last. Its next_update is absent if one has no end, or none has begun. REQUIRES:
+// `lists` is not empty.
 ListInForce LatestOf(const std::vector<PlacedList>& lists, std::chrono::sys_seconds now, ListScope scope);
 
 // One for each issuer, by the lists alone. Hashed files of one directory are taken together, others

@@ -1,4 +1,4 @@
-// Which certificates of a chain a client's verification goes over, and until when that path holds.
+// Which certificates of a chain a client's verification uses, and until when that path is valid.
 #pragma once
 
 #include <chrono>
@@ -11,12 +11,12 @@ namespace pgtls::tls {
 
 struct ServedPath {
   std::vector<bool> needed;  // for each certificate of the chain; the first always is
-  // The earliest end on the path, the anchor of sslrootcert included. Absent where a time cannot be read.
+  // The earliest end on the path, the anchor of sslrootcert included. Absent if a time cannot be read.
   std::optional<std::chrono::sys_seconds> not_after;
 };
 
-// As libpq builds the path from this chain with this root file. Without one (`trust` null), or where it has no
-// anchor for the path: as the chain itself goes.
+// The path that libpq builds from this chain with this root file. Without a root file (`trust` is null), or if it has
+// no anchor for the path: the chain itself.
 ServedPath PathOf(const Chain& chain, const TrustStore* trust);
 
 }  // namespace pgtls::tls

@@ -1,6 +1,6 @@
-// What each sslmode gets: libpq's rules (PostgreSQL 15 to 18, fe-connect.c PQconnectPoll, fe-secure-openssl.c
-// initialize_SSL) applied to what was seen on the wire. Pure. GSSAPI encryption is left out: this is the client without
-// Kerberos credentials.
+// The result of each sslmode: libpq's rules (PostgreSQL 15 to 18, fe-connect.c PQconnectPoll, fe-secure-openssl.c
+// initialize_SSL) applied to the observations on the wire. Pure. GSSAPI encryption is left out: this is the client
+// without Kerberos credentials.
 #pragma once
 
 #include <array>
@@ -16,7 +16,7 @@ inline constexpr std::array<SslMode, 6> kSslModes = {SslMode::kDisable, SslMode:
                                                      SslMode::kRequire, SslMode::kVerifyCa, SslMode::kVerifyFull};
 std::string_view ToString(SslMode mode);
 
-// One StartupMessage's fate, as libpq goes on from it.
+// The outcome of one StartupMessage, by which libpq continues.
 enum class Start {
   kUnknown,     // not tried, or the answer proves nothing
   kAdmitted,    // reached authentication
@@ -24,10 +24,10 @@ enum class Start {
   kRefused,     // ErrorMessage of pg_hba
   kCutOff       // a TLS alert ended it, or libpq declines the authentication: it gives up, even under prefer
 };
-// An Admission that says nothing about pg_hba is kUnknown.
+// An Admission that proves nothing about pg_hba.conf is kUnknown.
 Start StartOf(Admission admission);
 
-// What the client brings.
+// The client's root certificates.
 enum class RootCertificate {
   kNone,     // no such file: require does not verify, verify-* cannot run
   kLoaded,   // every TLS connection is verified, under prefer and require too
@@ -50,8 +50,8 @@ struct Observations {
 };
 
 struct Verdict {
-  std::optional<bool> connects;   // absent: cannot be told from these observations
-  std::optional<bool> encrypted;  // absent also where it does not connect
+  std::optional<bool> connects;   // absent: does not follow from these observations
+  std::optional<bool> encrypted;  // absent also if it does not connect
   friend bool operator==(const Verdict&, const Verdict&) = default;
 };
 

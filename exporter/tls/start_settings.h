@@ -5,7 +5,7 @@
 
 namespace pgtls::tls {
 
-// Adds what OpenSSL refuses, or what only the server's own library knows, to `result`.
+// Adds to `result` the settings that OpenSSL refuses, and those about which only the server's own library can decide.
 void JudgeStartSettings(const StartInput& input, NextStart& result);
 
 }  // namespace pgtls::tls

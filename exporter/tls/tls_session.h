@@ -15,9 +15,9 @@ enum class Handshake {
   kRunning,
   kFinished,
   kRefusedByServer,  // a fatal alert, or a version that was not offered
-  kRefusedByClient,  // the local OpenSSL's own opinion (security level, key too small), or the client certificate is
+  kRefusedByClient,  // the local OpenSSL refused it (security level, key too small), or the client certificate is
                      // unusable
-  kBroken            // the connection ended, or what came is not TLS
+  kBroken            // the connection ended, or the bytes are not TLS
 };
 
 // What a finished (or partly done) handshake shows.
@@ -35,8 +35,7 @@ bool SendsSni(const std::string& host);
 
 class TlsSession {
  public:
-  // `host`: see SendsSni(). `identity` may be null. It must outlive
-  // nothing.
+  // `host`: see SendsSni(). `identity` may be null; it is not retained after the call.
   TlsSession(ContextPtr context, const std::string& host, const ClientIdentity* identity);
   TlsSession(const TlsSession&) = delete;
   TlsSession& operator=(const TlsSession&) = delete;
@@ -58,7 +57,7 @@ class TlsSession {
 
   // Application data, after kFinished.
   void Write(std::string_view bytes);
-  // What has arrived; "" when more bytes are needed. nullopt: ended, by close_notify, alert or error.
+  // Returns the bytes that have arrived; "" if more are needed. nullopt: ended, by close_notify, alert or error.
   std::optional<std::string> Read();
   // close_notify.
   void Shutdown();

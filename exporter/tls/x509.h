@@ -1,4 +1,4 @@
-// What the exporter says of a certificate or a revocation list, read from its DER encoding (RFC 5280).
+// The facts of a certificate or a revocation list, read from its DER encoding (RFC 5280).
 #pragma once
 
 #include <chrono>
@@ -16,23 +16,23 @@ using SharedX509 = std::shared_ptr<X509>;
 // The server's certificate first, then the others in the order in which they were sent, or are in the file.
 using Chain = std::vector<SharedX509>;
 
-// One more owner.
-SharedX509 Share(X509* certificate);
+// Returns another reference to the same certificate.
+SharedX509 SplitDeadline(X509* certificate);
 X509StackPtr StackOf(const Chain& chain);
 std::string DerOf(const X509* certificate);
 std::string DerOf(const X509_CRL* list);
 
-// Independent of any verification: an expired, unknown or half-broken certificate has all its facts. Texts come from
-// the certificate and are data: bounded and made valid where they become labels.
+// Independent of any verification: an expired, unknown or partly broken certificate has all its facts. Texts come from
+// the certificate: they are bounded and made valid UTF-8 when they become labels.
 struct CertificateFacts {
-  std::optional<std::chrono::sys_seconds> not_before;  // absent where the time cannot be read
+  std::optional<std::chrono::sys_seconds> not_before;  // absent if the time cannot be read
   std::optional<std::chrono::sys_seconds> not_after;
   std::string subject;  // RFC 4514, UTF-8 as it is: "CN=db1,O=Example"
   std::string issuer;
   std::string serial;               // upper-case hexadecimal, as `openssl x509 -serial` prints it
   std::string fingerprint_sha256;   // of the DER encoding, lower-case hexadecimal without separators
   std::string key_algorithm;        // "RSA", "EC", "ED25519" …
-  std::string key_size;             // bits; empty where OpenSSL cannot read the key
+  std::string key_size;             // bits; empty if OpenSSL cannot read the key
   std::string signature_algorithm;  // OpenSSL's long name, "sha256WithRSAEncryption", or the OID
   std::string san;                  // "DNS:localhost,IP:127.0.0.1", control characters escaped, at most 1,024 bytes
   bool self_signed = false;         // its own key verifies its signature; equal names prove nothing
@@ -44,13 +44,13 @@ CertificateFacts FactsOf(X509* certificate);
 
 // RFC 4514, UTF-8 as it is: "CN=db1,O=Example".
 std::string NameText(const X509_NAME* name);
-// nullopt where the time cannot be read.
+// nullopt if the time cannot be read.
 std::optional<std::chrono::sys_seconds> TimeOf(const ASN1_TIME* time);
 
 struct CrlFacts {
   std::string issuer;
   std::optional<std::chrono::sys_seconds> this_update;
-  std::optional<std::chrono::sys_seconds> next_update;  // absent where the list has none
+  std::optional<std::chrono::sys_seconds> next_update;  // absent if the list has none
   friend bool operator==(const CrlFacts&, const CrlFacts&) = default;
 };
 

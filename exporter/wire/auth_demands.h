@@ -1,5 +1,5 @@
 // What a libpq client requires of the server's authentication: require_auth and sslcertmode=require, of libpq 16 and
-// newer. It gives up where the server asks for something else, although pg_hba.conf admitted it.
+// newer. It gives up if the server asks for something else, even if pg_hba.conf admits it.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What a server does about encryption where it must refuse, tried out: these attempts leave lines in its log.
+// What a server refuses in order to enforce encryption, found out by trying: the attempts leave lines in its log.
 #pragma once
 
 #include <asio/awaitable.hpp>
@@ -13,8 +13,8 @@
 
 namespace pgtls::wire {
 
-// Whom the server judged, where and with what: what it says to one it need not say to another.
-struct Applicant {
+// What the server's answers depend on: a result holds for the same inputs only.
+struct EnforcementInputs {
   tls::WireTarget target;
   std::string user;
   std::string database;
@@ -22,25 +22,25 @@ struct Applicant {
   std::optional<Digest> certificates;
   bool direct = false;
   bool usable;
-  friend bool operator==(const Applicant&, const Applicant&) = default;
+  friend bool operator==(const EnforcementInputs&, const EnforcementInputs&) = default;
 };
-Applicant ApplicantOf(const WireClient& client, const WireLook& look);
+EnforcementInputs InputsOf(const WireClient& client, const ServerHandshakes& handshakes);
 
 struct Enforcement {
-  Applicant applicant;
-  std::optional<tls::Answer> answer;  // what SSLRequest was answered when this was tried
+  EnforcementInputs inputs;
+  std::optional<tls::Answer> answer;  // to SSLRequest, when this was tried
   std::optional<tls::Admission> plaintext;
   std::optional<std::uint32_t> plaintext_request;  // see AuthDemands
   std::optional<tls::TlsResult> tls;               // the StartupMessage over TLS, with the client's certificate
   std::optional<std::uint32_t> tls_request;
-  std::map<std::string_view, bool> protocols;  // without those of which nothing was learned
+  std::map<std::string_view, bool> protocols;  // without those whose attempts proved nothing
   bool protocols_asked = false;
   std::optional<bool> direct;
   bool direct_asked = false;
 };
 
-// The exporter's own backends, where the server lets one in, are in `own` while they live.
-asio::awaitable<Enforcement> Enforce(const WireClient& client, const WireLook& look, sampling::OwnBackends& own,
-                                     Deadline deadline);
+// If the server admits a login, its backend is registered in `own` while it lives.
+asio::awaitable<Enforcement> Enforce(const WireClient& client, const ServerHandshakes& handshakes,
+                                     sampling::OwnBackends& own, Deadline deadline);
 
 }  // namespace pgtls::wire

@@ -87,7 +87,7 @@ std::vector<WireClient::Place> PlacesOf(const std::vector<Wanted>& all, bool sni
 
 // pqGetHomeDirectory.
 std::string HomeDirectory() {
-  const char* const home = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe): nobody sets it
+  const char* const home = std::getenv("HOME");  // NOLINT(concurrency-mt-unsafe): no code sets it
   if (home != nullptr && *home != '\0') return home;
   passwd entry{};
   passwd* found = nullptr;
@@ -110,7 +110,7 @@ int StatError(const std::string& path) {
   return stat(path.c_str(), &status) == 0 ? 0 : errno;
 }
 
-// Runs what fails where libpq's own preparation of TLS fails.
+// Runs a step that fails if libpq's own preparation of TLS fails.
 template <typename Load>
 void Guarded(WireClient& client, Load load) {
   try {
@@ -182,19 +182,19 @@ asio::awaitable<tls::TlsResult> ProbeAsLibpq(const WireClient& client, const tls
   co_return co_await tls::ProbeTls(target, {.context = context, .direct = client.direct}, deadline);
 }
 
-// The second handshake, where it is of use. A name that is refused is refused to everybody.
+// The second handshake, if it can show more. Not after a refused name: the server refuses it to every client.
 asio::awaitable<void> ShowMore(const WireClient& client, const tls::WireTarget& target, Deadline deadline,
-                               Handshakes& look) {
-  look.shown = look.as_libpq;
-  look.answer = look.as_libpq.answer;
-  const auto handshake = look.as_libpq.handshake;
+                               Handshakes& handshakes) {
+  handshakes.shown = handshakes.as_libpq;
+  handshakes.answer = handshakes.as_libpq.answer;
+  const auto handshake = handshakes.as_libpq.handshake;
   const bool failed =
-      handshake && handshake != tls::Handshake::kFinished && look.as_libpq.alert != SSL_AD_UNRECOGNIZED_NAME;
-  if (!failed && !(client.direct && look.as_libpq.reachable)) co_return;
+      handshake && handshake != tls::Handshake::kFinished && handshakes.as_libpq.alert != SSL_AD_UNRECOGNIZED_NAME;
+  if (!failed && !(client.direct && handshakes.as_libpq.reachable)) co_return;
   const tls::TlsProbe everything = {.context = tls::PermissiveContext()};
   const auto second = co_await tls::ProbeTls(target, everything, deadline);
-  if (client.direct) look.answer = second.answer;
-  if (failed && second.handshake == tls::Handshake::kFinished) look.shown = second;
+  if (client.direct) handshakes.answer = second.answer;
+  if (failed && second.handshake == tls::Handshake::kFinished) handshakes.shown = second;
 }
 
 // The names of the configuration and, as far as they were read, of pg_hosts.conf.
@@ -213,11 +213,11 @@ void FindNames(const sampling::Context& context, WireClient& client) {
   if (!client.names.empty() || !entries.empty()) client.names.emplace_back(tls::kWithoutSni);
 }
 
-bool OffersTls(const WireClient& client, const Handshakes& look) {
-  return look.answer == tls::Answer::kYes || (client.direct && look.shown.handshake);
+bool OffersTls(const WireClient& client, const Handshakes& handshakes) {
+  return handshakes.answer == tls::Answer::kYes || (client.direct && handshakes.shown.handshake);
 }
 
-// What LookAtNames() tries at `target`.
+// What MakeNameHandshakes() tries at `target`.
 std::vector<std::string> NamesAt(const WireClient& client, const tls::WireTarget& target) {
   std::vector<std::string> names;
   for (const std::string& name : client.names) {
@@ -228,9 +228,9 @@ std::vector<std::string> NamesAt(const WireClient& client, const tls::WireTarget
 }
 
 // Null if there is none.
-const NameLook* RefusedWithoutSni(const std::vector<NameLook>* known) {
+const NameHandshakes* RefusedWithoutSni(const std::vector<NameHandshakes>* known) {
   if (known == nullptr) return nullptr;
-  const auto found = std::ranges::find(*known, tls::kWithoutSni, &NameLook::host);
+  const auto found = std::ranges::find(*known, tls::kWithoutSni, &NameHandshakes::host);
   const bool refused = found != known->end() && found->shown.handshake == tls::Handshake::kRefusedByServer;
   return refused ? &*found : nullptr;
 }
@@ -240,11 +240,11 @@ const NameLook* RefusedWithoutSni(const std::vector<NameLook>* known) {
 asio::awaitable<std::optional<WireClient>> MakeWireClient(sampling::Context& context) {
   const std::vector<Wanted> wanted = WhereTo(context);
   if (IsSocketDirectory(wanted.front())) co_return std::nullopt;
-  // The work may outlive this coroutine, and must own what it touches.
+  // The work may outlive this coroutine, so it owns everything that it uses.
   std::function<std::vector<WireClient::Place>()> resolve = [wanted, sni = context.target.option("sslsni") != "0"] {
     return PlacesOf(wanted, sni);
   };
-  // An address is no name: its turn is not behind names that hang.
+  // An address needs no resolver, so it does not wait behind names that hang.
   const bool named = std::ranges::any_of(wanted, [](const Wanted& one) { return one.address.empty(); });
   std::vector<WireClient::Place> places;
   if (named) {
@@ -267,51 +267,54 @@ asio::awaitable<std::optional<WireClient>> MakeWireClient(sampling::Context& con
   co_return client;
 }
 
-Deadline Share(Deadline deadline, int shares) {
+Deadline SplitDeadline(Deadline deadline, int shares) {
   const Deadline now = std::chrono::steady_clock::now();
   return now + (deadline - now) / shares;
 }
 
-asio::awaitable<WireLook> LookAt(const WireClient& client, Deadline deadline) {
-  WireLook look;
-  for (std::size_t i = 0; i < client.places.size() && !look.as_libpq.reachable; ++i) {
+asio::awaitable<ServerHandshakes> MakeHandshakes(const WireClient& client, Deadline deadline) {
+  ServerHandshakes handshakes;
+  for (std::size_t i = 0; i < client.places.size() && !handshakes.as_libpq.reachable; ++i) {
     const int shares = static_cast<int>(client.places.size() - i) + 1;
-    look.place = i;
-    look.as_libpq = co_await ProbeAsLibpq(client, client.places[i].target, Share(deadline, shares));
+    handshakes.place = i;
+    handshakes.as_libpq = co_await ProbeAsLibpq(client, client.places[i].target, SplitDeadline(deadline, shares));
   }
-  co_await ShowMore(client, client.places[look.place].target, deadline, look);
-  co_return look;
+  co_await ShowMore(client, client.places[handshakes.place].target, deadline, handshakes);
+  co_return handshakes;
 }
 
-asio::awaitable<std::vector<NameLook>> LookAtNames(const WireClient& client, const WireLook& look,
-                                                   const std::vector<NameLook>* known, Deadline deadline) {
-  std::vector<NameLook> looks;
-  if (!OffersTls(client, look)) co_return looks;
-  tls::WireTarget target = client.places[look.place].target;
+asio::awaitable<std::vector<NameHandshakes>> MakeNameHandshakes(const WireClient& client,
+                                                                const ServerHandshakes& handshakes,
+                                                                const std::vector<NameHandshakes>* known,
+                                                                Deadline deadline) {
+  std::vector<NameHandshakes> found;
+  if (!OffersTls(client, handshakes)) co_return found;
+  tls::WireTarget target = client.places[handshakes.place].target;
   const std::vector<std::string> names = NamesAt(client, target);
   for (std::size_t i = 0; i < names.size(); ++i) {
-    if (const NameLook* const refusal = names[i] == tls::kWithoutSni ? RefusedWithoutSni(known) : nullptr) {
-      looks.push_back(*refusal);
+    if (const NameHandshakes* const refusal = names[i] == tls::kWithoutSni ? RefusedWithoutSni(known) : nullptr) {
+      found.push_back(*refusal);
       continue;
     }
     target.host = names[i] == tls::kWithoutSni ? "" : names[i];
     const int shares = static_cast<int>(names.size() - i);
-    const Deadline turn = Share(deadline, shares);
-    NameLook& one = looks.emplace_back();
+    const Deadline end = SplitDeadline(deadline, shares);
+    NameHandshakes& one = found.emplace_back();
     one.host = names[i];
-    one.as_libpq = co_await ProbeAsLibpq(client, target, Share(turn, 2));
-    co_await ShowMore(client, target, turn, one);
+    one.as_libpq = co_await ProbeAsLibpq(client, target, SplitDeadline(end, 2));
+    co_await ShowMore(client, target, end, one);
   }
-  co_return looks;
+  co_return found;
 }
 
-const WireLook* RecentLook(const WireObservation* known, const WireClient& client, std::chrono::nanoseconds age) {
+const ServerHandshakes* RecentHandshakes(const WireObservation* known, const WireClient& client,
+                                         std::chrono::nanoseconds age) {
   if (known == nullptr || std::chrono::steady_clock::now() - known->made > age) return nullptr;
   const bool same_target = std::ranges::any_of(
       client.places, [known](const WireClient::Place& place) { return place.target == known->target; });
   if (!same_target) return nullptr;
-  const auto names = OffersTls(client, known->look) ? NamesAt(client, known->target) : std::vector<std::string>();
-  return std::ranges::equal(known->look.names, names, {}, &NameLook::host) ? &known->look : nullptr;
+  const auto names = OffersTls(client, known->handshakes) ? NamesAt(client, known->target) : std::vector<std::string>();
+  return std::ranges::equal(known->handshakes.names, names, {}, &NameHandshakes::host) ? &known->handshakes : nullptr;
 }
 
 }  // namespace pgtls::wire

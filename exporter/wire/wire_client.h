@@ -1,5 +1,5 @@
-// A libpq client of a server as it would go on the wire: where to, as whom, with which files. For the collectors that
-// look at the server from outside.
+// What a libpq client of a server does on the wire: which addresses it connects to, as which user, with which files.
+// For the collectors that test the server from outside.
 #pragma once
 
 #include <asio/awaitable.hpp>
@@ -20,12 +20,12 @@ namespace pgtls::wire {
 struct WireClient {
   struct Place {
     tls::WireTarget target;
-    std::string host;  // what the certificate must name; empty: only an address is known (hostaddr)
+    std::string host;  // that the certificate must name; empty: only an address is known (hostaddr)
   };
   std::vector<Place> places;       // to be tried in this order; never empty
   std::vector<std::string> names;  // of hosts, for SNI, besides `places`; tls::kWithoutSni: for none
-  bool more_names = false;         // than are tried
-  bool elsewhere = false;          // `endpoint:` is configured: maybe another machine than SQL's
+  bool more_names = false;         // whether there are more names than the exporter tries
+  bool elsewhere = false;          // `endpoint:` is configured: it may be another machine than SQL's
   std::string user;
   std::string database;
   tls::ContextPtr context;  // null where OpenSSL refuses the conninfo's TLS versions
@@ -36,8 +36,8 @@ struct WireClient {
   std::shared_ptr<const tls::TrustStore> trust;         // with kLoaded
   std::string certificate_file;                         // of the client; empty: there is none
   std::shared_ptr<const tls::ClientIdentity> identity;  // null: no client certificate
-  // libpq goes on without `root` where the conninfo names a file that is not there, or that stat() may not see: the
-  // errno as ProblemOf() names it. Empty where it is there, or nobody named one.
+  // The errno, as ProblemOf() names it, if the conninfo names a root file that is missing or that stat() may not reach:
+  // libpq then goes on without `root`. Empty if the file exists, or the conninfo names none.
   std::string root_problem;
   bool direct = false;                            // sslnegotiation=direct
   tls::SslMode weakest = tls::SslMode::kDisable;  // see tls::Observations
@@ -46,13 +46,13 @@ struct WireClient {
   bool usable = true;   // false: libpq's own preparation of TLS fails
 };
 
-// nullopt: the server is reached through a Unix socket, where there is no TLS. Throws Error (kConnection) for a name
-// that does not resolve. The address is the one that SQL is using (or was last), so that one name with several
-// addresses is one machine here.
+// Returns nullopt if the server is reached over a Unix socket, which has no TLS. The address is the one that SQL uses
+// (or used last), so that SQL and the wire test one machine even if its name has several addresses. Throws Error
+// (kConnection) for a name that does not resolve.
 asio::awaitable<std::optional<WireClient>> MakeWireClient(sampling::Context& context);
 
-// One handshake as libpq makes it, ended politely; where it fails for TLS' sake, or begins without SSLRequest, a second
-// one with SSLRequest and everything allowed, which shows at least what is there.
+// One handshake as libpq makes it, closed with close_notify. If it fails because of TLS, or begins without SSLRequest,
+// a second one follows, with SSLRequest and every version and cipher allowed: it shows what the server has.
 struct Handshakes {
   tls::TlsResult as_libpq;            // decides whether a client can connect
   tls::TlsResult shown;               // of the two, the one that shows more
@@ -60,34 +60,37 @@ struct Handshakes {
 };
 
 // The handshakes of a client that asks for another name.
-struct NameLook : Handshakes {
+struct NameHandshakes : Handshakes {
   std::string host;  // or tls::kWithoutSni
 };
 
 // The handshakes at the first place that answers to TCP.
-struct WireLook : Handshakes {
-  std::size_t place = 0;  // index of the place that answered; of the last one where none did
-  std::vector<NameLook> names;
+struct ServerHandshakes : Handshakes {
+  std::size_t place = 0;  // index of the place that answered; of the last one if none did
+  std::vector<NameHandshakes> names;
 };
-asio::awaitable<WireLook> LookAt(const WireClient& client, Deadline deadline);
+asio::awaitable<ServerHandshakes> MakeHandshakes(const WireClient& client, Deadline deadline);
 
-// The same for each of the client's names, and one without SNI if the client's own handshake had it. A place that does
-// not offer TLS has no names. A refusal for want of SNI leaves a line in the server's log, and may well be meant: the
-// one in `known` (may be null) is taken instead of another attempt.
-asio::awaitable<std::vector<NameLook>> LookAtNames(const WireClient& client, const WireLook& look,
-                                                   const std::vector<NameLook>* known, Deadline deadline);
+// The same for each of the client's names, and one without SNI if the client's own handshake had it. Returns none if
+// the place does not offer TLS. A handshake that the server refuses because it lacks SNI leaves a line in the server's
+// log, and the refusal may be intended: if `known` (may be null) has one, it is reused instead of another attempt.
+asio::awaitable<std::vector<NameHandshakes>> MakeNameHandshakes(const WireClient& client,
+                                                                const ServerHandshakes& handshakes,
+                                                                const std::vector<NameHandshakes>* known,
+                                                                Deadline deadline);
 
-// One look as a fact: a collector that runs right after the one that made it need not look again.
+// The handshakes as a fact: a collector that runs right after the one that made them need not repeat them.
 struct WireObservation {
   tls::WireTarget target;
-  WireLook look;
+  ServerHandshakes handshakes;
   Deadline made;
 };
-// The look of `known` (may be null), if it went to one of the client's places, for the same names, and is not older
-// than `age`; null: none.
-const WireLook* RecentLook(const WireObservation* known, const WireClient& client, std::chrono::nanoseconds age);
+// The handshakes of `known` (may be null), if they went to one of the client's places, for the same names, and are not
+// older than `age`; otherwise null.
+const ServerHandshakes* RecentHandshakes(const WireObservation* known, const WireClient& client,
+                                         std::chrono::nanoseconds age);
 
-// The point in time at which one of `shares` equal parts of what is left is over.
-Deadline Share(Deadline deadline, int shares);
+// The end of the first of `shares` equal parts of the time that is left.
+Deadline SplitDeadline(Deadline deadline, int shares);
 
 }  // namespace pgtls::wire

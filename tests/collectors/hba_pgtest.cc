@@ -291,7 +291,7 @@ TEST_F(HbaPgTest, KnowsTheSettingsThatRulesNeed) {
   const hba::Connection connection = {.user = "postgres",
                                       .database = "postgres",
                                       .address = IpAddress::Parse("127.0.0.1"),
-                                      .encryption = hba::Encryption::kTls,
+                                      .encryption = Encryption::kTls,
                                       .client_certificate = true};
   const auto admitted = [&] {
     const auto posture = Posture();

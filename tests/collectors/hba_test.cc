@@ -13,8 +13,6 @@
 namespace pgtls::collectors {
 namespace {
 
-using sessions::Encryption;
-using sessions::Network;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
@@ -62,8 +60,8 @@ class HbaTest : public testing::Test {
                     std::move(netmask), method, std::nullopt, std::nullopt, Hex(raw)});
   }
   // What the sessions collector has found: one client more.
-  void Open(const std::string& user, const std::string& database, const char* address, Encryption encryption,
-            std::size_t connections) {
+  void Open(const std::string& user, const std::string& database, const char* address,
+            std::optional<Encryption> encryption, std::size_t connections) {
     const auto ip = address == nullptr ? std::nullopt : IpAddress::Parse(address);
     const sessions::Origin origin = {ip ? Network::kRemote : Network::kLocal, ip};
     open_.connections.push_back({.user = user,
@@ -151,7 +149,7 @@ TEST_F(HbaTest, WithoutTheSessionsOfThisServerNoneIsJudged) {
 
 TEST_F(HbaTest, AConnectionOfUnknownEncryptionHasNoRule) {
   Rule("host", "all", "all", "all", std::nullopt, "md5", "host all all all");
-  Open("anna", "erp", "10.1.2.3", Encryption::kUnknown, 2);
+  Open("anna", "erp", "10.1.2.3", std::nullopt, 2);
   const sampling::Output output = harness_.Collect();
   ASSERT_EQ(output.incomplete.size(), 1u);
   EXPECT_EQ(output.incomplete[0].reason, "encryption_unknown");
@@ -221,7 +219,7 @@ TEST_F(HbaTest, SaysWhyTheRulesInForceAreNotKnown) {
     ASSERT_EQ(output.incomplete.size(), 1u) << why;
     EXPECT_EQ(output.incomplete[0].part, "rules_in_force");
     EXPECT_EQ(output.incomplete[0].reason, why);
-    EXPECT_EQ(output.facts.Get<hba::Posture>()->PlaintextAdmitted(hba::Network::kRemote), std::nullopt);
+    EXPECT_EQ(output.facts.Get<hba::Posture>()->PlaintextAdmitted(Network::kRemote), std::nullopt);
   }
 }
 

@@ -372,8 +372,6 @@ TEST_F(SessionsTest, PublishesWhatItFound) {
         {.pid = 5, .start = kNow - 30 * kSecond}});
   const auto summary = harness_.Collect().facts.Get<sessions::Summary>();
   ASSERT_TRUE(summary);
-  using sessions::Encryption;
-  using sessions::Network;
   EXPECT_EQ(summary->connections.at({Network::kRemote, Encryption::kTls}), 1u);
   EXPECT_EQ(summary->connections.at({Network::kRemote, Encryption::kNone}), 3u);
   ASSERT_EQ(summary->unencrypted.size(), 3u);
@@ -398,8 +396,6 @@ TEST_F(SessionsTest, PublishesTheOpenConnections) {
         {.pid = 6, .user = {}, .authenticating = true},
         {.pid = 7, .user = "unprintable", .address = {}, .port = {}, .told = false}});
   const auto open = harness_.Collect().facts.Get<sessions::OpenConnections>();
-  using sessions::Encryption;
-  using sessions::Network;
   using sessions::OpenConnection;
   const auto address = IpAddress::Parse("10.1.2.3");
   const sessions::ShownClient range{.range = Cidr::Parse("10.1.2.0/24")};
@@ -430,7 +426,7 @@ TEST_F(SessionsTest, PublishesTheOpenConnections) {
                   OpenConnection{.user = "unprintable",
                                  .database = "shop",
                                  .network = Network::kRemote,
-                                 .encryption = Encryption::kUnknown,
+                                 .encryption = std::nullopt,
                                  .connections = 1}));
 }
 

@@ -109,7 +109,7 @@ std::function<void(SnapshotBuilder&)> WithSettings(F change) {
 
 void RemotePlaintext(SnapshotBuilder& builder) {
   sessions::Summary summary;
-  summary.unencrypted = {{"erp", "app", {.range = Cidr::Parse("10.1.2.3")}, "", sessions::Network::kRemote, false, 1}};
+  summary.unencrypted = {{"erp", "app", {.range = Cidr::Parse("10.1.2.3")}, "", Network::kRemote, false, 1}};
   builder.Publish(summary);
 }
 

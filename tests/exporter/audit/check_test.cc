@@ -71,7 +71,7 @@ TEST(CheckSettings, JudgesTheLinkOfAStandby) {
 
 TEST(CheckSessions, NamesReplicationWithoutADatabase) {
   sessions::Summary summary;
-  summary.unencrypted = {{"", "repl", {.range = Cidr::Parse("10.1.2.3/32")}, "", sessions::Network::kRemote, false, 1}};
+  summary.unencrypted = {{"", "repl", {.range = Cidr::Parse("10.1.2.3/32")}, "", Network::kRemote, false, 1}};
   EXPECT_THAT(SnapshotBuilder().Publish(summary).Check()[0].evidence,
               ElementsAre("user repl, replication, from 10.1.2.3: 1 connection"));
 }
@@ -79,10 +79,9 @@ TEST(CheckSessions, NamesReplicationWithoutADatabase) {
 TEST(CheckSessions, TellsWhoIsNotEncrypted) {
   sessions::Summary summary;
   EXPECT_THAT(SnapshotBuilder().Publish(summary).Ids(), ElementsAre("fine sessions_encrypted"));
-  summary.unencrypted = {
-      {"erp", "app", {.range = Cidr::Parse("10.1.2.3/32")}, "psql", sessions::Network::kRemote, false, 3},
-      {"erp", "old", {.range = Cidr::Parse("10.1.2.4/32")}, "", sessions::Network::kRemote, true, 1},
-      {"erp", "app", {.range = Cidr::Parse("127.0.0.1/32")}, "", sessions::Network::kLoopback, false, 1}};
+  summary.unencrypted = {{"erp", "app", {.range = Cidr::Parse("10.1.2.3/32")}, "psql", Network::kRemote, false, 3},
+                         {"erp", "old", {.range = Cidr::Parse("10.1.2.4/32")}, "", Network::kRemote, true, 1},
+                         {"erp", "app", {.range = Cidr::Parse("127.0.0.1/32")}, "", Network::kLoopback, false, 1}};
   const SnapshotBuilder builder = SnapshotBuilder().Publish(summary);
   EXPECT_THAT(builder.Ids(), ElementsAre("critical plaintext_sessions", "note plaintext_sessions_loopback",
                                          "note plaintext_sessions_allowed"));
@@ -91,8 +90,7 @@ TEST(CheckSessions, TellsWhoIsNotEncrypted) {
 
 TEST(CheckSessions, JudgesLoopbackByThePolicy) {
   sessions::Summary summary;
-  summary.unencrypted = {
-      {"erp", "app", {.range = Cidr::Parse("127.0.0.1")}, "", sessions::Network::kLoopback, false, 1}};
+  summary.unencrypted = {{"erp", "app", {.range = Cidr::Parse("127.0.0.1")}, "", Network::kLoopback, false, 1}};
   tls::EndpointFacts endpoint;
   endpoint.address = "127.0.0.1:5432";
   endpoint.reachable = true;
@@ -444,7 +442,7 @@ TEST(CheckCertificates, AFileThatIsNotInForceIsNotCritical) {
   inventory.served_matches_file = false;
   const Finding finding = SnapshotBuilder().Publish(inventory).Of("certificate_expired");
   EXPECT_EQ(finding.severity, Severity::kWarning);
-  EXPECT_THAT(finding.why, HasSubstr("from the next reload or restart on"));
+  EXPECT_THAT(finding.why, HasSubstr("after the next reload or restart"));
   inventory.served_matches_file.reset();
   EXPECT_EQ(SnapshotBuilder().Publish(inventory).Of("certificate_expired").severity, Severity::kCritical);
 }

@@ -125,7 +125,7 @@ TEST(Explain, SaysWhatItCannotDecide) {
                     HasSubstr("else: /data/pg_hba.conf:2:"), HasSubstr("cannot be decided from here")));
   const Explanation agreed = About(Posture({"host all all samehost trust", "host all all all md5"}));
   EXPECT_EQ(agreed.exit_code, 0);
-  EXPECT_THAT(agreed.text, HasSubstr("by method of one of these"));
+  EXPECT_THAT(agreed.text, HasSubstr("by the method of one of these rules"));
 }
 
 TEST(Explain, SaysWhatItAssumed) {

@@ -64,9 +64,8 @@ TEST(FirstSteps, RefusesNoPlaintextBeforeThereIsTls) {
   endpoint.reachable = true;
   endpoint.plaintext_accepted = true;
   sessions::Summary summary;
-  summary.unencrypted = {
-      {"erp", "app", {.range = Cidr::Parse("10.1.2.3/32")}, "psql", sessions::Network::kRemote, false, 3},
-      {"erp", "app", {.range = Cidr::Parse("127.0.0.1/32")}, "psql", sessions::Network::kLoopback, false, 3}};
+  summary.unencrypted = {{"erp", "app", {.range = Cidr::Parse("10.1.2.3/32")}, "psql", Network::kRemote, false, 3},
+                         {"erp", "app", {.range = Cidr::Parse("127.0.0.1/32")}, "psql", Network::kLoopback, false, 3}};
   const auto remedy = [&](const char* ssl, const char* id) {
     return SnapshotBuilder().Publish(endpoint).Publish(summary).Publish(Settings({{"ssl", ssl}})).Of(id).remedy;
   };

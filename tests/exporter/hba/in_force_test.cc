@@ -24,7 +24,7 @@ std::optional<RuleSet> RulesOf(const InForceView& view) {
 
 TEST(InForceTracker, TakesAnUntouchedFileForLoaded) {
   InForceTracker tracker;
-  const InForceView view = tracker.Look({kOpen, 200, 100, 50});
+  const InForceView view = tracker.Update({kOpen, 200, 100, 50});
   EXPECT_EQ(view.pending, false);
   EXPECT_EQ(RulesOf(view), kOpen);
 }
@@ -32,57 +32,57 @@ TEST(InForceTracker, TakesAnUntouchedFileForLoaded) {
 TEST(InForceTracker, KeepsTheRulesBeforeAChangeThatWaits) {
   InForceTracker tracker;
   EXPECT_EQ(tracker.last_loaded(), nullptr);
-  tracker.Look({kOpen, 110, 100, 50});
-  const InForceView view = tracker.Look({kStrict, 210, 100, 205});
+  tracker.Update({kOpen, 110, 100, 50});
+  const InForceView view = tracker.Update({kStrict, 210, 100, 205});
   EXPECT_EQ(view.pending, true);
   EXPECT_EQ(RulesOf(view), kOpen);
   EXPECT_EQ(*tracker.last_loaded(), kOpen);
-  EXPECT_EQ(RulesOf(tracker.Look({kStrict, 260, 250, 205})), kStrict);
+  EXPECT_EQ(RulesOf(tracker.Update({kStrict, 260, 250, 205})), kStrict);
 }
 
 TEST(InForceTracker, DoesNotKnowTheRulesThatItNeverSaw) {
   InForceTracker tracker;
-  EXPECT_EQ(tracker.Look({kStrict, 210, 100, 205}).pending, true);
-  EXPECT_EQ(RulesOf(tracker.Look({kStrict, 210, 100, 205})), std::nullopt);
+  EXPECT_EQ(tracker.Update({kStrict, 210, 100, 205}).pending, true);
+  EXPECT_EQ(RulesOf(tracker.Update({kStrict, 210, 100, 205})), std::nullopt);
 }
 
 TEST(InForceTracker, DoesNotTrustRulesFromBeforeALoadThatItDidNotSee) {
   InForceTracker tracker;
-  tracker.Look({kOpen, 110, 100, 50});
+  tracker.Update({kOpen, 110, 100, 50});
   // Loaded at 150, whatever it was then; changed again since.
-  const InForceView view = tracker.Look({kStrict, 210, 150, 205});
+  const InForceView view = tracker.Update({kStrict, 210, 150, 205});
   EXPECT_EQ(view.pending, true);
   EXPECT_EQ(RulesOf(view), std::nullopt);
 }
 
 TEST(InForceTracker, KeepsTheRulesThroughARefusedReload) {
   InForceTracker tracker;
-  tracker.Look({kOpen, 110, 100, 50});
+  tracker.Update({kOpen, 110, 100, 50});
   // The broken file was read at 150, and refused; the load time moved on all the same.
-  InForceView view = tracker.Look({Broken(), 210, 150, 140});
+  InForceView view = tracker.Update({Broken(), 210, 150, 140});
   EXPECT_EQ(view.pending, true);
   EXPECT_EQ(RulesOf(view), kOpen);
   // Mended, not loaded yet.
-  view = tracker.Look({kStrict, 310, 150, 305});
+  view = tracker.Update({kStrict, 310, 150, 305});
   EXPECT_EQ(view.pending, true);
   EXPECT_EQ(RulesOf(view), kOpen);
 }
 
 TEST(InForceTracker, CallsAFileWithErrorsOrWithoutRulesPendingWithoutItsTime) {
   InForceTracker tracker;
-  EXPECT_EQ(tracker.Look({Broken(), 210, 150, std::nullopt}).pending, true);
-  EXPECT_EQ(tracker.Look({RuleSet{}, 210, 150, std::nullopt}).pending, true);
+  EXPECT_EQ(tracker.Update({Broken(), 210, 150, std::nullopt}).pending, true);
+  EXPECT_EQ(tracker.Update({RuleSet{}, 210, 150, std::nullopt}).pending, true);
 }
 
 TEST(InForceTracker, TellsWithoutTimesOnlyWhatItSawBeforeAndAfterALoad) {
   InForceTracker tracker;
-  InForceView view = tracker.Look({kOpen, 110, 100, std::nullopt});
+  InForceView view = tracker.Update({kOpen, 110, 100, std::nullopt});
   EXPECT_EQ(view.pending, std::nullopt);
   EXPECT_EQ(RulesOf(view), std::nullopt);
-  view = tracker.Look({kOpen, 210, 150, std::nullopt});
+  view = tracker.Update({kOpen, 210, 150, std::nullopt});
   EXPECT_EQ(view.pending, false);
   EXPECT_EQ(RulesOf(view), kOpen);
-  view = tracker.Look({kStrict, 310, 150, std::nullopt});
+  view = tracker.Update({kStrict, 310, 150, std::nullopt});
   EXPECT_EQ(view.pending, std::nullopt);
   EXPECT_EQ(RulesOf(view), kOpen);
 }
@@ -91,47 +91,47 @@ TEST(InForceTracker, TellsWithoutTimesOnlyWhatItSawBeforeAndAfterALoad) {
 TEST(InForceTracker, DoesNotTellAChangeInTheSecondOfTheLoad) {
   InForceTracker tracker;
   for (const double now : {100.4, 160.0, 100000.0}) {
-    const InForceView view = tracker.Look({kOpen, now, 100.3, 100});
+    const InForceView view = tracker.Update({kOpen, now, 100.3, 100});
     EXPECT_EQ(view.pending, std::nullopt) << now;
     EXPECT_EQ(view.doubt, Doubt::kSameSecond) << now;
     EXPECT_EQ(view.rules, nullptr) << now;
   }
   // Shown before and after the next load.
-  EXPECT_EQ(tracker.Look({kOpen, 100200, 100100.2, 100}).pending, false);
-  EXPECT_EQ(InForceTracker().Look({kOpen, 160, 101.0, 100}).pending, false);
+  EXPECT_EQ(tracker.Update({kOpen, 100200, 100100.2, 100}).pending, false);
+  EXPECT_EQ(InForceTracker().Update({kOpen, 160, 101.0, 100}).pending, false);
 }
 
 TEST(InForceTracker, TellsAChangeInTheSecondOfTheLoadByExactTimes) {
-  EXPECT_EQ(InForceTracker().Look({kOpen, 160, 100.3, 100.27, std::nullopt, true}).pending, false);
-  EXPECT_EQ(InForceTracker().Look({kOpen, 160, 100.3, 100.31, std::nullopt, true}).pending, true);
+  EXPECT_EQ(InForceTracker().Update({kOpen, 160, 100.3, 100.27, std::nullopt, true}).pending, false);
+  EXPECT_EQ(InForceTracker().Update({kOpen, 160, 100.3, 100.31, std::nullopt, true}).pending, true);
   // A file edited right after the load bears the time of the clock tick before.
-  const InForceView view = InForceTracker().Look({kOpen, 160, 100.3, 100.295, std::nullopt, true});
+  const InForceView view = InForceTracker().Update({kOpen, 160, 100.3, 100.295, std::nullopt, true});
   EXPECT_EQ(view.pending, std::nullopt);
   EXPECT_EQ(view.doubt, Doubt::kSameSecond);
 }
 
 TEST(InForceTracker, SeesAChangeInTheSecondOfTheLoadWhereItLookedBetween) {
   InForceTracker tracker;
-  EXPECT_EQ(tracker.Look({kOpen, 100.4, 100.3, 99}).pending, false);
-  const InForceView view = tracker.Look({kStrict, 100.8, 100.3, 100});
+  EXPECT_EQ(tracker.Update({kOpen, 100.4, 100.3, 99}).pending, false);
+  const InForceView view = tracker.Update({kStrict, 100.8, 100.3, 100});
   EXPECT_EQ(view.pending, true);
   EXPECT_EQ(RulesOf(view), kOpen);
-  EXPECT_EQ(tracker.Look({kStrict, 160, 100.3, 100}).pending, true);
-  EXPECT_EQ(tracker.Look({kStrict, 160, 150.1, 100}).pending, false);
+  EXPECT_EQ(tracker.Update({kStrict, 160, 100.3, 100}).pending, true);
+  EXPECT_EQ(tracker.Update({kStrict, 160, 150.1, 100}).pending, false);
 }
 
 // A path may lead elsewhere since a directory on it changed: what was proven before that stays proven.
 TEST(InForceTracker, DoesNotTrustAPathThatMayLeadElsewhere) {
-  InForceView view = InForceTracker().Look({kStrict, 210, 100, 50, 150});
+  InForceView view = InForceTracker().Update({kStrict, 210, 100, 50, 150});
   EXPECT_EQ(view.pending, std::nullopt);
   EXPECT_EQ(view.doubt, Doubt::kPath);
-  EXPECT_EQ(InForceTracker().Look({kStrict, 210, 100.5, 50, 100}).doubt, Doubt::kPath);
-  EXPECT_EQ(InForceTracker().Look({kStrict, 210, 100.5, 50, 100.4, true}).pending, false);
+  EXPECT_EQ(InForceTracker().Update({kStrict, 210, 100.5, 50, 100}).doubt, Doubt::kPath);
+  EXPECT_EQ(InForceTracker().Update({kStrict, 210, 100.5, 50, 100.4, true}).pending, false);
 
   InForceTracker tracker;
-  EXPECT_EQ(tracker.Look({kStrict, 110, 100, 50, 60}).pending, false);
-  EXPECT_EQ(tracker.Look({kStrict, 210, 100, 50, 150}).pending, false);
-  view = tracker.Look({kOpen, 310, 100, 40, 300});
+  EXPECT_EQ(tracker.Update({kStrict, 110, 100, 50, 60}).pending, false);
+  EXPECT_EQ(tracker.Update({kStrict, 210, 100, 50, 150}).pending, false);
+  view = tracker.Update({kOpen, 310, 100, 40, 300});
   EXPECT_EQ(view.pending, true) << "other rules than those that were loaded";
   EXPECT_EQ(RulesOf(view), kStrict);
 }
@@ -139,8 +139,8 @@ TEST(InForceTracker, DoesNotTrustAPathThatMayLeadElsewhere) {
 // Switched to another file, loaded, and switched back: the rules are those that were seen before, and not in force.
 TEST(InForceTracker, SeesALinkThatWasSwitchedBack) {
   InForceTracker tracker;
-  EXPECT_EQ(tracker.Look({kStrict, 110, 100, 50.5, std::nullopt, true}).pending, false);
-  const InForceView view = tracker.Look({kStrict, 310, 200, 205.5, std::nullopt, true});
+  EXPECT_EQ(tracker.Update({kStrict, 110, 100, 50.5, std::nullopt, true}).pending, false);
+  const InForceView view = tracker.Update({kStrict, 310, 200, 205.5, std::nullopt, true});
   EXPECT_EQ(view.pending, true);
   EXPECT_EQ(view.rules, nullptr);
 }
@@ -149,19 +149,19 @@ TEST(InForceTracker, SeesALinkThatWasSwitchedBack) {
 TEST(InForceTracker, EqualLooksDoNotProveWhatWasLoadedBetweenThem) {
   const auto looked_before = [] {
     InForceTracker tracker;
-    EXPECT_EQ(tracker.Look({kStrict, 110, 100, 50, 60}).pending, false);
+    EXPECT_EQ(tracker.Update({kStrict, 110, 100, 50, 60}).pending, false);
     return tracker;
   };
   InForceTracker tracker = looked_before();
-  InForceView view = tracker.Look({kStrict, 310, 200, 50, 205});
+  InForceView view = tracker.Update({kStrict, 310, 200, 50, 205});
   EXPECT_EQ(view.pending, std::nullopt);
   EXPECT_EQ(view.doubt, Doubt::kPath);
   EXPECT_EQ(view.rules, nullptr);
   // The next load settles it.
-  EXPECT_EQ(tracker.Look({kStrict, 510, 400, 50, 205}).pending, false);
+  EXPECT_EQ(tracker.Update({kStrict, 510, 400, 50, 205}).pending, false);
 
   tracker = looked_before();
-  view = tracker.Look({kStrict, 310, 200.3, 200, 60});
+  view = tracker.Update({kStrict, 310, 200.3, 200, 60});
   EXPECT_EQ(view.pending, std::nullopt);
   EXPECT_EQ(view.doubt, Doubt::kSameSecond);
   EXPECT_EQ(view.rules, nullptr);
@@ -169,8 +169,8 @@ TEST(InForceTracker, EqualLooksDoNotProveWhatWasLoadedBetweenThem) {
 
 TEST(InForceTracker, DoesNotKnowTheRulesBehindARefusedFileAfterALoadThatItDidNotSee) {
   InForceTracker tracker;
-  tracker.Look({kOpen, 110, 100, 50});
-  const InForceView view = tracker.Look({Broken(), 310, 200, 250});
+  tracker.Update({kOpen, 110, 100, 50});
+  const InForceView view = tracker.Update({Broken(), 310, 200, 250});
   EXPECT_EQ(view.pending, true);
   EXPECT_EQ(view.rules, nullptr);
 }

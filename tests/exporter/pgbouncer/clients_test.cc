@@ -114,10 +114,10 @@ TEST_F(ClientReaderTest, ReadsHowAClientIsProtected) {
   const auto snapshot = Read();
   const auto clients = Clients(*snapshot);
   ASSERT_EQ(clients.size(), 4);
-  EXPECT_EQ(EncryptionOf(clients[0]), sessions::Encryption::kNone);
-  EXPECT_EQ(OriginOf(clients[0]).network, sessions::Network::kRemote);
+  EXPECT_EQ(EncryptionOf(clients[0]), Encryption::kNone);
+  EXPECT_EQ(OriginOf(clients[0]).network, Network::kRemote);
   EXPECT_EQ(clients[0].backend_type, "pgbouncer client");
-  for (const std::size_t tls : {1U, 2U, 3U}) EXPECT_EQ(EncryptionOf(clients[tls]), sessions::Encryption::kTls);
+  for (const std::size_t tls : {1U, 2U, 3U}) EXPECT_EQ(EncryptionOf(clients[tls]), Encryption::kTls);
   EXPECT_EQ(clients[1].version, "TLSv1.2");
   EXPECT_EQ(clients[1].cipher, "ECDHE-RSA-AES256-GCM-SHA384");
   EXPECT_EQ(clients[2].cipher, "TLS_AES_128_GCM_SHA256");
@@ -139,7 +139,7 @@ TEST_F(ClientReaderTest, AUnixSocketIsLocal) {
   Show({kConsole, {.addr = "unix", .port = "6432", .remote_pid = "1"}});
   const auto snapshot = Read();
   const auto clients = Clients(*snapshot);
-  EXPECT_EQ(OriginOf(clients.at(0)).network, sessions::Network::kLocal);
+  EXPECT_EQ(OriginOf(clients.at(0)).network, Network::kLocal);
 }
 
 TEST_F(ClientReaderTest, LeavesOutItselfAndCancelRequests) {

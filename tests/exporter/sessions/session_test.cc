@@ -52,7 +52,7 @@ TEST(OriginOf, TcpWithoutAReadableAddressIsRemote) {
 TEST(EncryptionOf, WhatIsNotKnownIsNeitherPlaintextNorTls) {
   Session session;
   session.ssl = std::nullopt;
-  EXPECT_EQ(EncryptionOf(session), Encryption::kUnknown);
+  EXPECT_EQ(EncryptionOf(session), std::nullopt);
   session.gss_encrypted = true;
   EXPECT_EQ(EncryptionOf(session), Encryption::kGss);
 }
@@ -72,9 +72,9 @@ TEST(ToString, GivesTheLabels) {
   EXPECT_EQ(ToString(Network::kLoopback), "loopback");
   EXPECT_EQ(ToString(Network::kRemote), "remote");
   EXPECT_EQ(ToString(Encryption::kNone), "none");
-  EXPECT_EQ(ToString(Encryption::kTls), "tls");
+  EXPECT_EQ(EncryptionLabel(Encryption::kTls), "tls");
   EXPECT_EQ(ToString(Encryption::kGss), "gss");
-  EXPECT_EQ(ToString(Encryption::kUnknown), "unknown");
+  EXPECT_EQ(EncryptionLabel(std::nullopt), "unknown");
 }
 
 }  // namespace

@@ -55,8 +55,8 @@ struct Case {
   std::function<void(ServerBuilder&)> change;
 };
 
-sessions::UnencryptedGroup Group(sessions::Network network, bool allowed = false) {
-  const auto client = Cidr::Parse(network == sessions::Network::kRemote ? "192.0.2.7" : "127.0.0.1");
+sessions::UnencryptedGroup Group(Network network, bool allowed = false) {
+  const auto client = Cidr::Parse(network == Network::kRemote ? "192.0.2.7" : "127.0.0.1");
   return {"shop", "erp", {.range = client}, "", network, allowed, 3};
 }
 
@@ -86,14 +86,14 @@ std::function<void(ServerBuilder&)> Settings(F change) {
 const std::vector<Case>& Cases() {
   static const std::vector<Case> cases = {
       {"fine", [](auto&) {}},
-      {"plaintext", [](auto& server) { server.Unencrypted(Group(sessions::Network::kRemote)); }},
-      {"loopback", [](auto& server) { server.Unencrypted(Group(sessions::Network::kLoopback)); }},
+      {"plaintext", [](auto& server) { server.Unencrypted(Group(Network::kRemote)); }},
+      {"loopback", [](auto& server) { server.Unencrypted(Group(Network::kLoopback)); }},
       {"loopback by a strict policy",
        [](auto& server) {
-         server.Unencrypted(Group(sessions::Network::kLoopback));
+         server.Unencrypted(Group(Network::kLoopback));
          server.snapshot().loopback = config::LoopbackSeverity::kCritical;
        }},
-      {"allowed", [](auto& server) { server.Unencrypted(Group(sessions::Network::kRemote, true)); }},
+      {"allowed", [](auto& server) { server.Unencrypted(Group(Network::kRemote, true)); }},
       {"own connection",
        [](auto& server) {
          server.snapshot().connection =
@@ -219,7 +219,7 @@ TEST(Judge, LoopbackIsAsThePolicySays) {
       {config::LoopbackSeverity::kCritical, "bad"}};
   for (const auto& [policy, level] : severities) {
     ServerBuilder server("db");
-    server.Unencrypted(Group(sessions::Network::kLoopback));
+    server.Unencrypted(Group(Network::kLoopback));
     server.snapshot().loopback = policy;
     server.Edit<tls::EndpointFacts>("endpoint", [](auto& endpoint) {
       endpoint.address = "[::1]:5432";
@@ -240,7 +240,7 @@ TEST(Judge, LoopbackIsAsThePolicySays) {
 
 TEST(Judge, ARemedyIsOpenOnAServersOwnPage) {
   ServerBuilder server("db");
-  server.Unencrypted(Group(sessions::Network::kRemote));
+  server.Unencrypted(Group(Network::kRemote));
   StatusFrame frame;
   EXPECT_THAT(PageOf({server}, {}, frame), HasSubstr("<details><summary>3 unencrypted"));
   frame.narrowed = true;

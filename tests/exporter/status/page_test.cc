@@ -21,7 +21,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 sessions::UnencryptedGroup Group(const std::string& user, std::size_t connections = 1, bool allowed = false) {
-  return {"shop", user, {.range = Cidr::Parse("192.0.2.7")}, "batch", sessions::Network::kRemote, allowed, connections};
+  return {"shop", user, {.range = Cidr::Parse("192.0.2.7")}, "batch", Network::kRemote, allowed, connections};
 }
 
 // The one sentence that may say that all is well.
@@ -283,7 +283,7 @@ TEST(StatusPageTest, AWireThatGivesNoAnswerIsNotGood) {
     const std::string page = PageOf({server});
     EXPECT_THAT(page, Not(HasSubstr("<div class=\"verdict good\"")));
     EXPECT_EQ(Count(Section(page, "servers"), "The server does not answer the request for TLS"), 1u);
-    EXPECT_THAT(Section(page, "unseen"), AllOf(HasSubstr("the wire"), HasSubstr(why)));
+    EXPECT_THAT(Section(page, "unseen"), AllOf(HasSubstr("TLS over the network"), HasSubstr(why)));
     sampling::Snapshots snapshots{server.Shared()};
     EXPECT_EQ(ViewOf(snapshots, kNow).servers.rows.at(0).level, Level::kUnknown);
   }
@@ -351,7 +351,7 @@ TEST(StatusPageTest, UnknownServersAreCutToo) {
 TEST(StatusPageTest, NothingFromAServerIsMarkup) {
   const std::string evil = "<script>x</script>\"'&\x01\u202E\xFF";
   ServerBuilder server(evil);
-  server.Unencrypted({evil, evil, {}, evil, sessions::Network::kRemote, false, 1});
+  server.Unencrypted({evil, evil, {}, evil, Network::kRemote, false, 1});
   server.Edit<tls::CertificateInventory>("certificates", [&](auto& inventory) {
     inventory.served[0].subject = evil;
     inventory.files.push_back({"extra", evil, evil, {}});

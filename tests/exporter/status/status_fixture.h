@@ -31,7 +31,7 @@ class ServerBuilder {
                                       .last_success = kNow - std::chrono::seconds(10)});
     }
     sessions::Summary sessions;
-    sessions.connections[{sessions::Network::kRemote, sessions::Encryption::kTls}] = 4;
+    sessions.connections[{Network::kRemote, Encryption::kTls}] = 4;
     Publish("sessions", std::move(sessions));
     tls::EndpointFacts endpoint;
     endpoint.reachable = true;
@@ -97,7 +97,7 @@ class ServerBuilder {
   }
   ServerBuilder& Unencrypted(sessions::UnencryptedGroup group) {
     return Edit<sessions::Summary>("sessions", [&](auto& summary) {
-      summary.connections[{group.network, sessions::Encryption::kNone}] += group.connections;
+      summary.connections[{group.network, Encryption::kNone}] += group.connections;
       summary.unencrypted.push_back(group);
     });
   }

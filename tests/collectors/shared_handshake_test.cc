@@ -1,4 +1,4 @@
-// Endpoint and certificates share one look at the wire.
+// Endpoint and certificates share one handshake.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -16,7 +16,7 @@
 namespace pgtls::collectors {
 namespace {
 
-class OneLookTest : public testing::Test {
+class SharedHandshakeTest : public testing::Test {
  protected:
   void Aim(Harness& harness, const WirePeer& peer) const {
     harness.peer = db::Peer{IpAddress::V4(0x7F000001), peer.port(), "localhost", "ann", "shop"};
@@ -61,24 +61,24 @@ class OneLookTest : public testing::Test {
   Harness certificates_{CertificatesCollector()};
 };
 
-TEST_F(OneLookTest, CertificatesTakesTheLookRightBefore) {
+TEST_F(SharedHandshakeTest, CertificatesTakesTheLookRightBefore) {
   Aim(endpoint_, peer_);
   Aim(certificates_, peer_);
-  EXPECT_EQ(Connections(), 1) << "there was no look to take over";
+  EXPECT_EQ(Connections(), 1) << "there was no handshake to reuse";
   certificates_.facts = endpoint_.Collect().facts;
   EXPECT_EQ(Connections(), 0);
   certificates_.config.interval = std::chrono::milliseconds(0);
   EXPECT_EQ(Connections(), 1) << "that was longer ago: the certificate may have been replaced";
 }
 
-TEST_F(OneLookTest, ALookAtAnotherServerIsNotTaken) {
+TEST_F(SharedHandshakeTest, AHandshakeWithAnotherServerIsNotReused) {
   Aim(endpoint_, other_);
   Aim(certificates_, peer_);
   certificates_.facts = endpoint_.Collect().facts;
   EXPECT_EQ(Connections(), 1);
 }
 
-TEST_F(OneLookTest, OneRunMakesOneHandshakeForBoth) {
+TEST_F(SharedHandshakeTest, OneRunMakesOneHandshakeForBoth) {
   const int alone = ConnectionsOnce({"endpoint"});
   EXPECT_EQ(ConnectionsOnce({"endpoint", "certificates"}), alone);
   EXPECT_EQ(ConnectionsOnce({"certificates"}), 1);
