@@ -48,7 +48,7 @@ constexpr Desc kFileError = {"pg_tls_certificate_file_error_info",
 constexpr Desc kCrlNextUpdate = {
     "pg_tls_crl_next_update_timestamp_seconds",
     Type::kGauge,
-    "When the issuer's revocation list ends and its certificates are refused, in seconds since the epoch.",
+    "When the issuer's revocation list expires and certificates of the issuer are refused, in seconds since the epoch.",
     {"server", "path", "issuer"}};
 constexpr Desc kChainNotAfter = {
     "pg_tls_certificate_chain_not_after_timestamp_seconds",

@@ -31,8 +31,9 @@ inline constexpr sampling::Remedy kNamesRemedies[] = {
      "HOST:PORT` shows why. If the server does not have the name, add an entry for it to pg_hosts.conf (or a route to "
      "the proxy), or remove it from endpoint_names."},
     {"too_many",
-     "pg_hosts.conf and endpoint_names have more names than are tried: those of endpoint_names, then the first ones of "
-     "pg_hosts.conf. Name the most important ones in endpoint_names."},
+     "pg_hosts.conf and endpoint_names have more names than the exporter tries: those of endpoint_names come first, "
+     "then "
+     "the first ones of pg_hosts.conf. Name the most important ones in endpoint_names."},
 };
 inline constexpr sampling::Remedy kHostFilesRemedies[] = {
     {"not_read", sampling::kRunRoleFile},
@@ -41,7 +42,7 @@ inline constexpr sampling::Remedy kHostFilesRemedies[] = {
 inline constexpr sampling::Remedy kFilesRemedies[] = {
     {"connection",
      "The paths and contents of these files are read over SQL, and there was no connection. Fix the login first (see "
-     "the finding no_login); they are read at the next collection after that."},
+     "the finding no_login); they are read at the next collection afterwards."},
     {"authentication",
      "The paths and contents of these files are read over SQL, and the server refused it. Fix the login first (see the "
      "finding no_login)."},
@@ -77,19 +78,20 @@ inline constexpr sampling::Remedy kFilesRemedies[] = {
 };
 inline constexpr sampling::Remedy kFileContentsRemedies[] = {
     {"too_many_certificates",
-     "The file holds more certificates than are read of one file, and the first ones were checked. Remove from it what "
+     "The file contains more certificates than the exporter reads; only the first ones were checked. Remove from it "
+     "what "
      "the server does not need, or split it."},
 };
 inline constexpr sampling::Remedy kSeriesRemedies[] = {
     {"max_series",
-     "There are more certificates, files or revocation lists than have series on /metrics; those that end first have "
-     "them. Raise collectors.certificates.max_series, or name fewer files."},
+     "There are more certificates, files or revocation lists than the limit on series allows; those that expire first "
+     "have series. Raise collectors.certificates.max_series, or name fewer files."},
 };
 
 inline constexpr sampling::Remedy kClientCertificatesRemedies[] = {
     {"insufficient_privilege",
      "GRANT pg_read_all_settings TO tls_exporter; (the role that the exporter logs in as): the settings ssl_ca_file, "
-     "ssl_crl_file and ssl_crl_dir tell which client certificates the server accepts."},
+     "ssl_crl_file and ssl_crl_dir decide which client certificates the server accepts."},
     {"missing",
      "ssl_ca_file or ssl_crl_file names a file that does not exist: correct the setting or install the file."},
     {"permission_denied",
@@ -99,7 +101,7 @@ inline constexpr sampling::Remedy kClientCertificatesRemedies[] = {
      "Whether the server's OS user may read a file in ssl_crl_dir could not be determined: an access control list "
      "(getfacl) decides, its groups are not known here, or the exporter may not search a directory on the path. Let "
      "the server's OS user own the directory and its files, or set read_via: sql, where the server itself tries."},
-    {"unreadable", "Run `ls -l` on ssl_ca_file, ssl_crl_file and ssl_crl_dir: one of them is no regular file."},
+    {"unreadable", "Run `ls -l` on ssl_ca_file, ssl_crl_file and ssl_crl_dir: one of them is not a regular file."},
     {"malformed", "Replace ssl_ca_file or ssl_crl_file: a block in it is broken, and the server does not load it."},
     {"no_certificate", "Put the certificates of the authorities that issue client certificates into ssl_ca_file."},
     {"not_modelled",
@@ -107,14 +109,14 @@ inline constexpr sampling::Remedy kClientCertificatesRemedies[] = {
      "one directory whose path has none."},
     {"openssl_version",
      "A list in ssl_crl_dir is broken or closed to the server, and another one of its issuer follows. Whether that one "
-     "counts depends on the server's version of OpenSSL: 3.0 stops at the broken one, 3.5 goes on. Repair or remove "
+     "counts depends on the server's version of OpenSSL: 3.0 stops at the broken one, 3.5 continues. Repair or remove "
      "the broken one."},
     {"sni",
      "Nothing is wrong: with ssl_sni on, each entry of pg_hosts.conf has a CA file of its own instead of ssl_ca_file. "
      "When its certificates expire is checked; which client certificates they admit is not."},
     {"no_crl", "Put the revocation lists of these authorities into ssl_crl_file, or reset it."},
     {"too_many_certificates",
-     "ssl_ca_file holds more certificates than are read of one file, and cannot be split: remove from it the "
+     "ssl_ca_file contains more certificates than the exporter reads, and it cannot be split: remove from it the "
      "authorities whose clients must not connect."},
 };
 
@@ -125,7 +127,7 @@ inline constexpr sampling::DeclaredPart kCertificatesParts[] = {
     {"files", "the server's certificate files", kFilesRemedies},
     {"host_files", "the certificate files of pg_hosts.conf", kHostFilesRemedies},
     {"private_key", "the server's private key file", kStartFileRemedies},
-    {"series", "every certificate on the page of metrics", kSeriesRemedies},
+    {"series", "every certificate at /metrics", kSeriesRemedies},
     {"file_contents", "all certificates of a large file", kFileContentsRemedies},
     {"next_start_server", "whether the next start accepts ssl_cert_file", kStartFileRemedies},
     {"next_start_key", "whether the next start accepts ssl_key_file", kStartFileRemedies},

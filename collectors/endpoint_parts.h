@@ -17,8 +17,9 @@ inline constexpr sampling::Remedy kNoNameAnswerRemedies[] = {
      "pg_hosts.conf the handshake had no answer in time. Raise collectors.endpoint.timeout if there are many names on "
      "a slow path."},
     {"too_many",
-     "pg_hosts.conf and endpoint_names have more names than are tried: those of endpoint_names, then the first ones of "
-     "pg_hosts.conf. Name the most important ones in endpoint_names."},
+     "pg_hosts.conf and endpoint_names have more names than the exporter tries: those of endpoint_names come first, "
+     "then "
+     "the first ones of pg_hosts.conf. Name the most important ones in endpoint_names."},
 };
 inline constexpr sampling::Remedy kRootRemedies[] = {
     {"missing",
@@ -29,7 +30,7 @@ inline constexpr sampling::Remedy kRootRemedies[] = {
      "search permission (x) on its directories."},
     {"unreadable",
      "OpenSSL loads no certificate from the root certificate file (sslrootcert, by default ~/.postgresql/root.crt), so "
-     "that libpq refuses every TLS connection. Replace it with the CA's certificate in PEM format, and check it: "
+     "libpq refuses every TLS connection. Replace it with the CA's certificate in PEM format, and check it: "
      "openssl x509 -in FILE -noout -subject."},
 };
 
@@ -39,7 +40,7 @@ inline constexpr sampling::Remedy kEndpointFailures[] = {
      "Correct the host name in the conninfo (or `endpoint:` in the configuration), or let this machine resolve it: "
      "`getent hosts NAME` must print its address."},
     {"timeout",
-     "Check the network and this machine's resolver (`getent hosts NAME`): neither gave an answer in time. A slow path "
+     "Check the network and this machine's resolver (`getent hosts NAME`): there was no answer in time. A slow path "
      "needs a larger collectors.endpoint.timeout."},
 };
 

@@ -54,7 +54,7 @@ inline constexpr sampling::Remedy kHbaInForceRemedies[] = {
      "Reload the server (SELECT pg_reload_conf();), which makes the server load the file. If PostgreSQL refuses the "
      "file, fix the lines that the finding hba_errors lists first."},
     {"changed_with_load",
-     "The file changed in the second in which the server loaded it, before the load or after it. Reload the server "
+     "The file changed in the same second in which the server loaded it, before or after the load. Reload the server "
      "once more (SELECT pg_reload_conf();)."},
     {"path_changed",
      "A directory on the path to pg_hba.conf changed after the server loaded the file, so that the path may lead to "

@@ -56,8 +56,8 @@ inline constexpr sampling::Remedy kStartSettingRemedies[] = {
      "Whether OpenSSL accepts the value depends on its version, and the server's library is not visible here. Run the "
      "exporter as the server's OS user on its machine, or use names that every version has."},
     {"insufficient_privilege",
-     "The verdict holds for the settings in force, and not for a change in a configuration file that waits for a "
-     "reload. Run deploy/sql/monitoring_role.sql as a superuser, which grants access to what the files contain."},
+     "The result applies to the settings in force, not to a change in a configuration file that waits for a "
+     "reload. Run deploy/sql/monitoring_role.sql as a superuser, which grants access to the contents of these files."},
     {"sni",
      "With ssl_sni on, the certificates are those of pg_hosts.conf, which PostgreSQL does not show. Check them with "
      "`openssl s_client -starttls postgres -servername NAME`."},

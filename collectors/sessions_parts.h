@@ -19,7 +19,7 @@ inline constexpr sampling::Remedy kProcessesRemedies[] = {
 };
 
 inline constexpr sampling::DeclaredPart kSessionsParts[] = {
-    {"encryption", "how some sessions are protected", kEncryptionRemedies},
+    {"encryption", "the encryption of some sessions", kEncryptionRemedies},
     {"processes", "clients of other processes on the same port", kProcessesRemedies},
 };
 

@@ -16,19 +16,21 @@ inline constexpr sampling::Remedy kWalReceiverRemedies[] = {
 };
 
 inline constexpr std::string_view kCorrectHostsFile =
-    "Correct the file and line that are named, then SELECT pg_reload_conf(); PostgreSQL refuses pg_hosts.conf as a "
-    "whole for one error: a reload keeps what was loaded before, and a start fails. The other lines were read.";
+    "Correct the file and line that are named, then SELECT pg_reload_conf(); PostgreSQL refuses the whole "
+    "pg_hosts.conf because of one error: a reload keeps what was loaded before, and a start fails. The other lines "
+    "were read.";
 inline constexpr sampling::Remedy kHostsRemedies[] = {
     {"insufficient_privilege", sampling::kRunRoleFile},
     {"malformed", kCorrectHostsFile},
     {"too_many_entries",
-     "pg_hosts.conf lists more names than are read. The certificates of the first ones are checked; name others in "
+     "pg_hosts.conf lists more names than the exporter reads. The certificates of the first ones are checked; list "
+     "others in "
      "endpoint_names."},
 };
 
 inline constexpr sampling::DeclaredPart kSettingsParts[] = {
     {"settings", "settings that name files or restrict TLS", kSettingsRemedies},
-    {"configuration_files", "what the configuration files say", kConfigurationFilesRemedies},
+    {"configuration_files", "the contents of the configuration files", kConfigurationFilesRemedies},
     {"wal_receiver", "the connection to the upstream server", kWalReceiverRemedies},
     {"hosts", "the host names in pg_hosts.conf", kHostsRemedies},
     sampling::kConfigurationInForcePart,

@@ -40,7 +40,7 @@ std::string Why(const Place& place) {
     return Fill("Clients that verify the server refuse it outside this time; {product} serves it without a warning.",
                 place.words);
   }
-  if (!place.in_force) return "The server does not use this file yet: it will from the next reload or restart on.";
+  if (!place.in_force) return "The server does not use this file yet; it will after the next reload or restart.";
   return "Certificates that it signed are refused outside this time.";
 }
 
@@ -222,7 +222,7 @@ void AddServed(const Evidence& evidence, Findings& findings) {
                        "A CA certificate that the server sends",
                        "ca",
                        words,
-                       Fill("Get the current certificate of this CA and replace the old block in {certificate} by it "
+                       Fill("Get the current certificate of this CA and replace the old block in {certificate} with it "
                             "(or remove it, if no client needs it), then {reload_end}",
                             words)};
   AddChain(inventory.served, inventory.served_path, leaf, chain, evidence.now, findings);
@@ -255,7 +255,7 @@ void AddServedNames(const Evidence& evidence, Findings& findings) {
                          "ca",
                          words,
                          "Get the current certificate of this CA and replace the old block in the certificate file of "
-                         "the name's entry in pg_hosts.conf by it (or remove it, if no client needs it), then SELECT "
+                         "the name's entry in pg_hosts.conf with it (or remove it, if no client needs it), then SELECT "
                          "pg_reload_conf(); If a proxy ends TLS at this address, do so there."};
     AddChain(name.served, name.served_path, leaf, chain, evidence.now, findings);
     if (name.matches_file != false) continue;
@@ -269,7 +269,8 @@ std::string RenewFile(const tls::FileReport& file, const Words& words) {
   if (file.role == "server") return Fill(kRenew, words);
   if (file.role == "ca") {
     return "Add the CA's new certificate to " + path +
-           Fill(" ({ca}), remove the old one once no client uses a certificate of it, then {reload_end}", words);
+           Fill(" ({ca}), remove the old one once no client uses a certificate that it issued, then {reload_end}",
+                words);
   }
   return "Replace the certificate in " + path + ", and let the program that uses it read it again.";
 }
@@ -285,9 +286,9 @@ void AddListDirectory(const tls::FileReport& file, Findings& findings) {
                       ListDirectoryRemedy(file.problem, file.path)});
 }
 
-// `told`: its problem is a finding already. `clients_judged`: the certificates of ssl_ca_file are
+// `reported`: its problem has a finding already. `clients_judged`: the certificates of ssl_ca_file are
 // AddClientCertificates' matter.
-void AddFile(const tls::FileReport& file, bool in_force, bool told, bool clients_judged, const Evidence& evidence,
+void AddFile(const tls::FileReport& file, bool in_force, bool reported, bool clients_judged, const Evidence& evidence,
              Findings& findings) {
   const Words& words = WordsOf(evidence);
   const std::string where = "file " + file.path;
@@ -295,7 +296,7 @@ void AddFile(const tls::FileReport& file, bool in_force, bool told, bool clients
   // What the exporter may not read is no fault of the server's.
   const bool denied_to_server = file.of_list_directory && file.server_may_read == false;
   const bool denied = file.problem == "permission_denied" && !denied_to_server;
-  const bool unusable = !file.problem.empty() && !denied && !told;
+  const bool unusable = !file.problem.empty() && !denied && !reported;
   if (unusable && file.of_list_directory) {
     AddListDirectory(file, findings);
   } else if (unusable) {
@@ -358,9 +359,9 @@ void AddCertificates(const Evidence& evidence, Findings& findings) {
     const bool was_served = !inventory.served.empty() || !inventory.names.empty();
     const bool same = was_served && is_served == true;
     const bool in_force = is_served != false;
-    const bool told = inventory.next_start && file.role != "extra" &&
-                      std::ranges::count(inventory.next_start->failures, file.path, &tls::StartFailure::path) > 0;
-    if (!same) AddFile(file, in_force, told, inventory.clients.has_value(), evidence, findings);
+    const bool reported = inventory.next_start && file.role != "extra" &&
+                          std::ranges::count(inventory.next_start->failures, file.path, &tls::StartFailure::path) > 0;
+    if (!same) AddFile(file, in_force, reported, inventory.clients.has_value(), evidence, findings);
   }
   AddNextStart(inventory, evidence.hba != nullptr && !evidence.hba->file->errors.empty(), findings);
   AddPassphrase(inventory, findings);

@@ -76,14 +76,14 @@ void AddExpiry(const Verifier& verifier) {
              "An authority of client certificates has expired",
              {},
              verifier.IsAlone() ? "The server refuses every client that presents a certificate."
-                                : "The server refuses every client certificate that it issued.",
+                                : "The server refuses every client certificate that this authority issued.",
              kNewAuthority});
   AddGroups(std::move(expiring), verifier,
             {worst,
              "ca_expiring",
              "An authority of client certificates expires soon",
              {},
-             "From then on the server refuses every client certificate that it issued.",
+             "From then on the server refuses every client certificate that this authority issued.",
              kNewAuthority});
 }
 
@@ -112,22 +112,23 @@ void AddLists(const Verifier& verifier) {
   for (const auto& authority : verifier.trust.authorities) {
     for (const auto& [reason, name] : authority.refusals) {
       const std::string line =
-          name == authority.subject ? authority.subject : authority.subject + ", for want of the list of " + name;
+          name == authority.subject ? authority.subject : fmt::format("{} (list of {})", authority.subject, name);
       if (reason == "crl_missing") missing.push_back(line);
       if (reason == "crl_not_yet_valid" || reason == "crl_bad_signature" || reason == "crl_unusable") {
         unusable.push_back(fmt::format("{}: {}", line, reason));
       }
     }
   }
-  AddGroups(std::move(missing), verifier,
-            {verifier.Of(Severity::kCritical),
-             "crl_missing",
-             "An authority of client certificates has no revocation list",
-             {},
-             "With ssl_crl_file or ssl_crl_dir set, every authority on a client's path needs its list, the root "
-             "included: without it the server refuses every client certificate that it issued, or that an authority "
-             "below it issued.",
-             (verifier.lists_closed ? kClosedList : std::string()) + kNewList});
+  AddGroups(
+      std::move(missing), verifier,
+      {verifier.Of(Severity::kCritical),
+       "crl_missing",
+       "An authority of client certificates has no revocation list",
+       {},
+       "With ssl_crl_file or ssl_crl_dir set, every authority on a client's path needs its list, the root "
+       "included: without it the server refuses every client certificate of that authority and of the authorities "
+       "below it.",
+       (verifier.lists_closed ? kClosedList : std::string()) + kNewList});
   AddGroups(std::move(unusable), verifier,
             {verifier.Of(Severity::kCritical),
              "crl_unusable",

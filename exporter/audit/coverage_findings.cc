@@ -28,7 +28,7 @@ void AddPart(const sampling::CollectorState& collector, const sampling::Incomple
   findings.push_back({Severity::kNote, "not_looked_at",
                       Capitalized(part == nullptr ? missing.part : part->what) + " could not be checked",
                       std::move(evidence), kWhyUnknown, std::string(remedy == nullptr ? kNoRemedy : remedy->text),
-                      missing.reason != "sql"});  // no grant shows what SQL does not
+                      missing.reason != "sql"});  // no grant makes SQL show it
 }
 
 // What PostgreSQL's remedies do not fit. Empty: they do.
@@ -95,7 +95,7 @@ void AddAge(const sampling::CollectorState& collector, std::chrono::sys_seconds 
                         fmt::format("The {} collector has not run yet", collector.name),
                         {},
                         kWhyUnknown,
-                        "Wait for its first run. If it does not come, the exporter's log says what it waits for.",
+                        "Wait for its first run. If it does not start, the exporter's log shows what it waits for.",
                         true});
   } else if (!collector.result->failure && IsStale(collector, now)) {
     findings.push_back({Severity::kWarning,

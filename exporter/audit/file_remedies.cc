@@ -82,7 +82,7 @@ std::string ListDirectoryRemedy(std::string_view problem, const std::string& pat
   }
   if (problem == "no_crl" || problem == "malformed") {
     return fmt::format(
-        "Replace {} by the authority's current list in PEM format ('-----BEGIN X509 CRL-----'), and "
+        "Replace {} with the authority's current list in PEM format ('-----BEGIN X509 CRL-----'), and "
         "nothing else. The next connection reads it.",
         file);
   }

@@ -52,7 +52,7 @@ void AddRefusedWithoutSni(const EndpointFacts& endpoint, Findings& findings) {
                       "no_sni_refused",
                       "Clients that ask for no name are refused TLS",
                       {AskedFor(*name) + ": " + OneLine(name->failure)},
-                      fmt::format("libpq sends no name where host is an address, or with sslsni=0. There "
+                      fmt::format("libpq sends no name if host is an address, or with sslsni=0. For these clients "
                                   "sslmode=require fails, and {}",
                                   FateOfPrefer(endpoint)),
                       "Let clients connect to a host name, with sslmode=verify-full. For those that cannot, add an "

@@ -110,8 +110,7 @@ void AddServerTls(const PoolerSettings& settings, const Evidence& evidence, Find
       lines.push_back(Printable(fmt::format("database {} on {}", database, host)));
   }
   if (farthest != Reach::kRemote) {
-    lines.emplace_back(
-        "no database that is known is on another machine; where `*` leads is known once a client uses it");
+    lines.emplace_back("no known database is on another machine; the host of `*` is known once a client has used it");
   }
   const std::string full = fmt::format(
       "Set server_tls_sslmode = verify-full and server_tls_ca_file to the CA of the servers' certificates in "
@@ -122,8 +121,8 @@ void AddServerTls(const PoolerSettings& settings, const Evidence& evidence, Find
     const bool any_server = mode == "require";
     findings.push_back(
         {Severity::kWarning, "pooler_server_tls_unverified",
-         any_server ? "Connections to servers are encrypted, and the servers not verified"
-                    : "Connections to servers are encrypted, and the host names not verified",
+         any_server ? "Connections to servers are encrypted, but the servers are not verified"
+                    : "Connections to servers are encrypted, but the host names are not verified",
          std::move(lines),
          any_server ? "An attacker on the network path can impersonate the server."
                     : "A server with any certificate of this CA can impersonate another one.",
@@ -136,9 +135,9 @@ void AddServerTls(const PoolerSettings& settings, const Evidence& evidence, Find
   findings.push_back(
       {severity, "pooler_server_tls_optional",
        off ? "Connections to servers are not encrypted" : "Connections to servers may be unencrypted", std::move(lines),
-       off ? "What clients send encrypted to PgBouncer goes on to the server in plain text."
-           : "Where the server does not offer TLS, or an attacker removes it, what clients send encrypted "
-             "to PgBouncer goes on in plain text.",
+       off ? "PgBouncer forwards to the server in plain text what clients send to it encrypted."
+           : "If the server does not offer TLS, or an attacker removes it, PgBouncer forwards in plain text what "
+             "clients send to it encrypted.",
        full});
 }
 
@@ -156,12 +155,12 @@ void AddAuthentication(const PoolerSettings& settings, const Evidence& evidence,
                         "Clients are not authenticated", lines,
                         "Anyone who can reach the port can log in as any user; TLS does not prevent this.", remedy});
   } else if (type == "plain" || type == "pam" || type == "ldap") {
-    findings.push_back({RequiresTls(settings) ? Severity::kNote : Severity::kWarning, "pooler_password_plain",
-                        "Clients send their passwords in clear text", lines,
-                        "PgBouncer sees every password, and so does the network where a connection is without TLS.",
-                        RequiresTls(settings)
-                            ? remedy
-                            : fmt::format("Set client_tls_sslmode = require in pgbouncer.ini, {}", kReload)});
+    findings.push_back(
+        {RequiresTls(settings) ? Severity::kNote : Severity::kWarning, "pooler_password_plain",
+         "Clients send their passwords in clear text", lines,
+         "PgBouncer receives every password in clear text, and without TLS so does anyone on the network path.",
+         RequiresTls(settings) ? remedy
+                               : fmt::format("Set client_tls_sslmode = require in pgbouncer.ini, {}", kReload)});
   } else if (type == "md5") {
     findings.push_back({Severity::kNote, "pooler_password_md5", "Passwords may be checked by MD5", lines,
                         "Anyone who reads an MD5 secret in auth_file can log in with it. Users with a SCRAM secret "

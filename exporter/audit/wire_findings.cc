@@ -213,7 +213,7 @@ Finding WrongHost(std::vector<std::string> evidence, std::string remedy) {
           "wrong_host",
           "The certificate is for another host",
           std::move(evidence),
-          "sslmode=verify-full fails, so clients give up verification.",
+          "Clients with sslmode=verify-full cannot connect by this name; with a weaker mode the host is not verified.",
           std::move(remedy)};
 }
 

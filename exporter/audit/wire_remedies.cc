@@ -36,7 +36,7 @@ constexpr Entry kChainRemedies[] = {
     {"unknown_ca",
      "Add the CA that issued the chain to the root certificate file (sslrootcert; with sslrootcert=system to the "
      "system's store: update-ca-certificates), or the intermediate certificates that are missing to the server's "
-     "{certificate}, behind its own, then {reload_end}"},
+     "{certificate}, after its own, then {reload_end}"},
     {"revoked",
      "Issue a new certificate with a new key, put both into {certificate} and {key}, {reload} "
      "and find out why the CA revoked this one."},
@@ -47,13 +47,13 @@ constexpr Entry kChainRemedies[] = {
      "Fetch the CA's current revocation list into the clients' sslcrl or sslcrldir (by default "
      "~/.postgresql/root.crl)."},
     {"too_weak",
-     "Issue the certificates of the chain again with a key of RSA 2048 or EC P-256 at least, and SHA-256: this "
+     "Issue the certificates of the chain again with a key of at least RSA 2048 or EC P-256, and SHA-256: this "
      "machine's OpenSSL (SECLEVEL in openssl.cnf) accepts nothing weaker."},
     {"wrong_purpose",
      "Issue the server's certificate with extendedKeyUsage = serverAuth: this one is for another purpose (a client's, "
      "or a CA's)."},
     {"invalid_ca",
-     "Issue the intermediate or root certificate again with basicConstraints = CA:TRUE, a pathlen that suffices, and "
+     "Issue the intermediate or root certificate again with basicConstraints = CA:TRUE, a sufficient pathlen, and "
      "keyUsage = keyCertSign: one in the chain may not sign certificates."},
     {"bad_signature",
      "Put the chain that belongs to the server's certificate into {certificate}: a certificate in it is not signed by "
@@ -74,10 +74,11 @@ constexpr Entry kHostNameRemedies[] = {
      "{certificate} and {reload} or let clients use one of the names it has (`host`; hostaddr for the "
      "address)."},
     {"no_host_name",
-     "Put host= into the conninfo, beside hostaddr: sslmode=verify-full compares it with the certificate, and an "
+     "Add host= to the conninfo, in addition to hostaddr: sslmode=verify-full compares it with the certificate, and an "
      "address alone is not enough for libpq."},
     {"malformed_name",
-     "Issue the certificate again: a name in its subjectAltName holds a null byte, or an address of a wrong length, "
+     "Issue the certificate again: a name in its subjectAltName contains a null byte, or an address of the wrong "
+     "length, "
      "which libpq refuses as an attack."},
     {"no_certificate",
      "Check {certificate}: the server sent no certificate that can be decoded. `openssl s_client -starttls postgres "

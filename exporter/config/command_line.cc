@@ -13,14 +13,16 @@ namespace {
 
 constexpr const char* kSeeHelp = "; --help lists the options";
 
-constexpr const char* kFooter =
-    "With neither --config.file nor --dsn the servers are taken from DATA_SOURCE_NAME or DATA_SOURCE_URI, else from\n"
-    "libpq's environment (PGHOST, PGUSER, PGSSLMODE, PGSERVICE, PGPASSFILE ...). It listens on 127.0.0.1 by default.";
+constexpr const char* kServers =
+    "Without --config.file and --dsn, the servers are those of DATA_SOURCE_NAME or DATA_SOURCE_URI, or else of "
+    "libpq's\n"
+    "environment (PGHOST, PGUSER, PGSSLMODE, PGSERVICE, PGPASSFILE ...).";
 
 void AddSource(CLI::App& app, CommandLine& line) {
   app.add_option("--config.file", line.config_file, "Configuration file (YAML)");
   app.add_option("--dsn", line.dsn,
                  "A server as libpq conninfo (key=value or postgresql://), or several separated by commas");
+  app.footer(kServers);
 }
 
 void AddLogging(CLI::App& app, CommandLine& line) {
@@ -30,7 +32,7 @@ void AddLogging(CLI::App& app, CommandLine& line) {
                                                             {"error", log::Level::kError}};
   static const std::map<std::string, log::Format> kFormats = {{"logfmt", log::Format::kLogfmt},
                                                               {"json", log::Format::kJson}};
-  app.add_option("--log.level", line.log_level, "Only log lines of this severity or above")
+  app.add_option("--log.level", line.log_level, "Log only lines of this severity or above")
       ->transform(CLI::CheckedTransformer(kLevels))
       ->option_text("debug|info|warn|error");
   app.add_option("--log.format", line.log_format, "Format of the log")
@@ -64,7 +66,7 @@ void AddExplain(CLI::App& app, CommandLine& line) {
   ExplainOptions& explain = line.explain;
   app.add_option("--user", explain.user, "Role that connects")->required();
   app.add_option("--database", explain.database, "Database to connect to")->required();
-  app.add_option("--address", explain.address, "Client address; without it, a Unix socket");
+  app.add_option("--address", explain.address, "Client address; without it, the client connects over a Unix socket");
   app.add_option("--encryption", explain.encryption, "How the connection is encrypted")
       ->check(CLI::IsMember({"none", "tls", "gss"}))
       ->capture_default_str();
@@ -73,7 +75,7 @@ void AddExplain(CLI::App& app, CommandLine& line) {
                "The client presents a certificate that the server trusts");
 }
 
-// The path stands in links and beside the exporter's own paths. A request never arrives with an empty, "." or ".."
+// The path is used in links and next to the exporter's own paths. A request never arrives with an empty, "." or ".."
 // segment: the web server resolves them first.
 void CheckTelemetryPath(const std::string& path) {
   const auto fail = [&](const std::string& why) {
@@ -107,8 +109,8 @@ log::Format FormatOf(const std::vector<std::string>& arguments) {
   return json ? log::Format::kJson : log::Format::kLogfmt;
 }
 
-// Names unknown options, and keeps every value out of the message: what stands loose is often the rest of a --dsn that
-// was not quoted, its password among it.
+// Names unknown options, and keeps every value out of the message: an unexpected value is often the rest of a --dsn
+// that was not quoted, including its password.
 std::string Unexpected(const std::vector<std::string>& arguments) {
   std::string text = "not expected:";
   for (const auto& argument : arguments) {
@@ -125,7 +127,6 @@ ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments, co
   CommandLine line;
   std::string format = "text";
   CLI::App app("Prometheus exporter for the encryption of PostgreSQL connections", "pg_tls_exporter");
-  app.footer(kFooter);
   app.set_version_flag("--version", version);
   app.require_subcommand(0, 1);
   AddSource(app, line);
@@ -135,7 +136,6 @@ ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments, co
 
   const auto subcommand = [&](const std::string& name, const std::string& help, Command command) -> CLI::App& {
     CLI::App* sub = app.add_subcommand(name, help);
-    sub->footer(kFooter);
     sub->callback([&line, command] { line.command = command; });
     AddLogging(*sub, line);
     return *sub;
@@ -146,17 +146,19 @@ ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments, co
   AddSource(collect, line);
   collect.add_option("--output", line.output, "File to write; it is replaced as a whole [standard output]");
   AddCollectors(collect, collectors, line);
-  CLI::App& check = subcommand("check", "Audit the servers: findings, reasons, remedies", Command::kCheck);
+  CLI::App& check =
+      subcommand("check", "Audit the servers and print findings with evidence, reason and remedy", Command::kCheck);
   AddSource(check, line);
   AddCollectors(check, collectors, line);
   check.add_option("--format", format, "Format of the report")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
-  CLI::App& explain = subcommand("explain", "Print the pg_hba rule that decides about a connection", Command::kExplain);
+  CLI::App& explain =
+      subcommand("explain", "Print the rule of pg_hba.conf that decides about a connection", Command::kExplain);
   AddSource(explain, line);
   AddExplain(explain, line);
   CLI::App& metrics = subcommand("metrics", "Print the catalogue of metrics", Command::kMetrics);
-  metrics.add_flag("--markdown", line.markdown, "As a Markdown table");
+  metrics.add_flag("--markdown", line.markdown, "Print a Markdown table");
 
   try {
     // CLI11 takes a vector from its back.
