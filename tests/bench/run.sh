@@ -1,7 +1,7 @@
 #!/bin/bash
 # Builds and runs the benchmarks; what they print is Markdown, as in docs/performance.md. Needs a calm machine, and root or sudo for
 # packages that are missing.
-#   tests/bench/run.sh [sessions|pgbouncer|fleet|scaling|soak|all] [SECONDS]      (default: sessions)
+#   tests/bench/run.sh [sessions|pgbouncer|fleet|scaling|soak|status|all] [SECONDS]      (default: sessions)
 # sessions: one server with 1,000 sessions, beside bare libpq and postgres_exporter. SECONDS a measurement, default 30; about fifteen of them.
 # pgbouncer: a PgBouncer with 5,000 clients, beside bare libpq. SECONDS a measurement, default 30; three of them.
 # fleet:    1,000 servers, beside a bare process with as many connections and postgres_exporter. SECONDS of watching after start-up, default
@@ -9,6 +9,7 @@
 # scaling:  1 to 1,000 servers, 10 to 2,000 sessions. SECONDS a point, default 20; eight points. Draws build/bench/scaling.svg.
 # soak:     120 servers that are killed, frozen and reconfigured for SECONDS, default 600. Exit 1 where an invariant did not hold; the seed
 #           that it prints repeats it: build/bench/tests/bench/soak build/bench/pg_tls_exporter SECONDS SEED.
+# status:   the status page of 1,000 servers, beside the audit alone. Some seconds.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -23,9 +24,10 @@ case $kind in
   fleet) programs=(fleet_bench) ;;
   scaling) programs=(scaling_bench) ;;
   soak) programs=(soak) ;;
-  all) programs=(sessions_bench pgbouncer_bench fleet_bench scaling_bench soak) ;;
+  status) programs=(status_bench) ;;
+  all) programs=(sessions_bench pgbouncer_bench fleet_bench scaling_bench soak status_bench) ;;
   *)
-    echo "usage: tests/bench/run.sh [sessions|pgbouncer|fleet|scaling|soak|all] [SECONDS]" >&2
+    echo "usage: tests/bench/run.sh [sessions|pgbouncer|fleet|scaling|soak|status|all] [SECONDS]" >&2
     exit 2
     ;;
 esac
@@ -37,13 +39,15 @@ cmake --build --preset bench --target pg_tls_exporter "${programs[@]}" -- --quie
 
 # Thousands of connections are as many files here and on the servers' side.
 ulimit -n "$(ulimit -Hn)"
+exporter=build/bench/pg_tls_exporter
 for program in "${programs[@]}"; do
   case $program in
-    sessions_bench | pgbouncer_bench) arguments=("${seconds:-30}") ;;
-    fleet_bench) arguments=("${seconds:-300}") ;;
-    scaling_bench) arguments=("${seconds:-20}" build/bench/scaling.svg) ;;
-    soak) arguments=("${seconds:-600}") ;;
+    sessions_bench | pgbouncer_bench) arguments=("$exporter" "${seconds:-30}") ;;
+    fleet_bench) arguments=("$exporter" "${seconds:-300}") ;;
+    scaling_bench) arguments=("$exporter" "${seconds:-20}" build/bench/scaling.svg) ;;
+    soak) arguments=("$exporter" "${seconds:-600}") ;;
+    status_bench) arguments=() ;;
   esac
   printf '\n## %s\n' "$program"
-  "build/bench/tests/bench/$program" build/bench/pg_tls_exporter "${arguments[@]}"
+  "build/bench/tests/bench/$program" "${arguments[@]}"
 done
