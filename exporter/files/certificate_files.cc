@@ -38,7 +38,7 @@ tls::FileReport ReadOne(std::string role, std::string path, const std::optional<
   return ReportOf(std::move(role), std::move(path), std::move(read.problem), read.bytes, password);
 }
 
-// A connection opens its lists as the server's user; what only this process may read is none of them.
+// A connection opens its lists as the server's user, so a list that only this process may read does not count.
 tls::FileReport ReadList(const std::string& path, const std::optional<tls::ServerUser>& user) {
   const tls::FileAccess access = user ? AccessOf(*user, path) : tls::FileAccess();
   tls::FileReport report = access.problem == "permission_denied"
@@ -64,7 +64,7 @@ thread_local std::error_code glob_error;
 
 int NoteGlobError(const char* /*path*/, int error) {
   if (!glob_error) glob_error.assign(error, std::generic_category());
-  return 0;  // go on: the other directories count
+  return 0;  // continue: the other directories count
 }
 
 // A directory, socket, FIFO or device, as a wildcard matches them along with the files. A dangling link is none.

@@ -26,8 +26,8 @@ void AddCertificates(const tls::FileReport& file, std::vector<std::string>& ders
   for (const auto& certificate : file.content.decoded->certificates) ders.push_back(tls::DerOf(certificate.get()));
 }
 
-// Why it is not known what a connection finds in ssl_crl_dir or a file in it. What is missing or broken, or closed to
-// the server, is known to be so.
+// Why it is not known what a connection finds in ssl_crl_dir or a file in it; empty if it is known, also if the file is
+// missing or broken, or the server may not read it.
 std::string WhyUnseen(const tls::FileReport& file, bool in_directory) {
   if (file.server_may_read == false) return "";
   if (file.problem == "permission_denied" || file.problem == "unreadable") return file.problem;
@@ -45,7 +45,7 @@ bool IsIn(const std::string& directory, const std::string& path) {
          tls::IsHashedListName(std::string_view(path).substr(name));
 }
 
-// "…/1a2b3c4d.r1" after "…/1a2b3c4d.r0". Empty where the number has no successor that fits.
+// "…/1a2b3c4d.r1" after "…/1a2b3c4d.r0". Empty if there is no next number.
 std::string NextHashedPath(const std::string& path) {
   const std::size_t digits = path.rfind(".r") + 2;
   std::uint32_t number = 0;
@@ -65,7 +65,7 @@ bool ListFollowsABrokenOne(const std::vector<tls::ListFile>& lists) {
   });
 }
 
-// Puts the server's lists into `verification`. Returns what is wrong with a file that it cannot do without.
+// Puts the server's lists into `verification`. Returns the fault of a file that the verification needs.
 std::string AddLists(const std::vector<tls::FileReport>& files, const std::string& crl_file, const std::string& crl_dir,
                      tls::ClientVerification& verification) {
   for (const tls::FileReport& file : files) {

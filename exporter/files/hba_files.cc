@@ -40,7 +40,7 @@ class Walker {
  public:
   enum class End { kFound, kMissing, kUnknown };
 
-  // Follows the path through directories and links; where it ends is `end_`.
+  // Follows the path through directories and links to its end, `end_`.
   End Follow(const std::string& path) {
     std::vector<std::string> pending = Reversed(path);
     std::string at;
@@ -56,7 +56,7 @@ class Walker {
       struct stat status{};
       if (lstat(next.c_str(), &status) != 0) {
         if (errno != ENOENT) return End::kUnknown;
-        // It may have existed at the load: only its directory tells.
+        // It may have existed at the load: only its directory's time shows that.
         if (stat(at.empty() ? "/" : at.c_str(), &status) != 0) return End::kUnknown;
         Moved(Seconds(status.st_mtim));
         return End::kMissing;
@@ -80,7 +80,7 @@ class Walker {
     return End::kFound;
   }
 
-  // Follows the path, and compares what is there.
+  // Follows the path, and compares the file at its end.
   bool Check(const HbaFile& file) {
     const End end = Follow(file.path);
     if (end != End::kFound) return end == End::kMissing && !file.changed;

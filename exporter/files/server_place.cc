@@ -74,7 +74,7 @@ ServerPlace ServerPlace::Find(const ServerTraits& traits) {
     place.problem_ = kElsewhere;
     return place;
   }
-  const bool same_pids = traits.listener_pid != 0;  // over TCP somebody has said that it is this machine
+  const bool same_pids = traits.listener_pid != 0;  // over TCP the configuration declares that it is this machine
   if (!lines && !same_pids) {
     place.problem_ = kElsewhere;
     return place;

@@ -60,7 +60,7 @@ class Reader {
       return file;
     }
     if (Setting(answers_.next, setting).empty()) {
-      file.problems.emplace_back("missing");  // counts where the setting may not be empty
+      file.problems.emplace_back("missing");  // counts only if the setting may not be empty
       return file;
     }
     file.path = AbsolutePath(answers_.next, setting);

@@ -122,7 +122,7 @@ Admission::Permit::~Permit() {
 asio::awaitable<bool> Admission::Permit::Wait(Deadline deadline) {
   if (admission_ == nullptr || state_ != State::kQueued) co_return true;
   asio::steady_timer timer(admission_->silence_.get_executor(), deadline);
-  // Also when the coroutine is destroyed where it stands.
+  // Runs too if the suspended coroutine is destroyed.
   struct Waiting {
     Permit& permit;
     Waiting(Permit& self, asio::steady_timer& timer) : permit(self) { permit.wait_ = &timer; }
@@ -138,7 +138,7 @@ asio::awaitable<bool> Admission::Permit::Wait(Deadline deadline) {
 }
 
 void Admission::Permit::Report(std::chrono::nanoseconds took, std::chrono::milliseconds timeout, bool answered) {
-  // A probe of the wire takes long where a firewall is silent: that is no load.
+  // A wire probe takes long behind a firewall that drops packets: that is not load.
   if (admission_ == nullptr || work_.urgency == Urgency::kWire) return;
   using Answer = AdaptiveLimit::Answer;
   const Answer answer = !answered             ? Answer::kNone

@@ -77,7 +77,7 @@ bool Fleet::TriedOnce() const {
 std::optional<std::string> Fleet::Stuck(Deadline now) const {
   const std::lock_guard lock(mutex_);
   const auto stuck = std::ranges::find_if(servers_, [now](const auto& server) { return server->IsStuck(now); });
-  // The name is read where it is published: the configuration changes on the loop.
+  // The name is read from the published snapshot: the configuration changes on the loop.
   return stuck == servers_.end() ? std::nullopt : std::optional((*stuck)->Snapshot()->name);
 }
 

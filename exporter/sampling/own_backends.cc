@@ -11,9 +11,9 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
-// Two clocks measure a session's age, and one of them may be set meanwhile.
+// Two clocks measure a session's age, and one of them may be adjusted in between.
 constexpr milliseconds kTolerance{1000};
-// A backend that hangs lives on when its connection is closed. Every snapshot that shows it starts this time anew.
+// A backend that hangs outlives its connection. Each snapshot that shows it restarts this period.
 constexpr minutes kRemembered{15};
 // A pooler shows seconds.
 constexpr seconds kClientTolerance{2};
@@ -42,7 +42,7 @@ OwnBackends::Login::~Login() {
 
 void OwnBackends::Login::Known(int pid) {
   const std::lock_guard lock(backends_->mutex_);
-  // A pooler says a number of its own: it stays a login in progress until its backend is known exactly.
+  // A pooler reports its own number: the login stays in progress until its backend is known exactly.
   entry_->id = {.pid = pid};
   entry_->known = steady_clock::now();
   backends_->Add(entry_);

@@ -122,7 +122,7 @@ void Server::Stop() {
 bool Server::IsDue(const Slot& slot, LaneKind kind, bool once) const {
   if (!slot.enabled || NeedsSql(*slot.type) != (kind == LaneKind::kSession)) return false;
   if (once) return slot.state.result == nullptr;
-  // What is nearly due goes with the others: then collectors of one interval wake the server together.
+  // Collectors that are nearly due run with the others: those with one interval then wake the server together.
   return slot.due <= steady_clock::now() + slot.state.interval / 20;
 }
 
@@ -193,7 +193,7 @@ asio::awaitable<void> Server::RunRound(LaneKind kind) {
 
 void Server::FailLane(LaneKind kind, const Failure& failure) {
   if (kind == LaneKind::kSession) {
-    Disconnect();  // what it was in the middle of is not known
+    Disconnect();  // the state of the protocol is not known
     FailAllOnSession(failure);
     return;
   }

@@ -53,7 +53,7 @@ void Server::DropOutdated(LaneKind kind) {
   bool dropped = false;
   for (Slot& slot : slots_) {
     if (NeedsSql(*slot.type) != (kind == LaneKind::kSession) || OutdatedAt(slot) > now) continue;
-    // Not logged: overload is one event, and none of each server.
+    // Not logged: overload is one event, not one per server.
     auto result = std::make_shared<CollectorResult>();
     result->failure = Failure{FailureReason::kTimeout, "overload: not collected for three intervals"};
     slot.state.result = std::move(result);

@@ -1,4 +1,4 @@
-// How a server's collectors run: the connection they need, what its loss means, and when it must be made anew.
+// How a server's collectors run: the connection that they need, what its loss means, and when it must be replaced.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -85,8 +85,8 @@ void SessionCounter::Merge() {
   new_ = std::vector<Open>();  // `= {}` would keep its memory
 }
 
-// Whether one more label set may have a series of its own. Who is unencrypted is counted apart from all others: that
-// is what the names are for, and encrypted sessions must not use them up.
+// Whether one more label set may have a series of its own. Unencrypted sessions have a cap of
+// their own: their names matter most, and encrypted sessions must not use them up.
 bool SessionCounter::MakeRoom(bool unencrypted) {
   std::size_t named = 0;
   auto idle = series_.end();

@@ -73,7 +73,7 @@ class Parser {
     return true;
   }
 
-  // Returns where the search for the next block goes on.
+  // Returns the position at which the search for the next block continues.
   std::size_t Block(std::string_view bytes, std::size_t begin, std::string_view label) {
     const bool certificate = IsCertificate(label);
     const bool crl = label == PEM_STRING_X509_CRL;

@@ -28,7 +28,7 @@ struct Offer {
   const DecodedListFile* file;
 };
 
-// What one verification is given, and what it found.
+// The input and the result of one verification.
 struct Question {
   const std::vector<DecodedListFile>& files;
   EVP_PKEY* authority_key;  // null: the certificate is a real one, with its own signature
@@ -115,7 +115,7 @@ bool IsMissingSignature(X509_STORE_CTX* context, const Question& question) {
   return issuer == nullptr || EVP_PKEY_eq(X509_get0_pubkey(issuer), question.authority_key) == 1;
 }
 
-// Records and goes on.
+// Records the error and continues.
 int Record(int ok, X509_STORE_CTX* context) {
   if (ok == 1) return 1;
   Question& question = QuestionOf(context);
@@ -124,7 +124,7 @@ int Record(int ok, X509_STORE_CTX* context) {
   if (reason == "bad_signature" && IsMissingSignature(context, question)) return 1;
   Refusal refusal{.reason = reason, .name = ""};
   const X509* const certificate = X509_STORE_CTX_get_current_cert(context);
-  // What is wrong with the specimen is wrong with its authority.
+  // A fault of the specimen is a fault of its authority.
   const bool specimen = question.authority_key != nullptr && X509_STORE_CTX_get_error_depth(context) == 0;
   if (certificate != nullptr) {
     refusal.name = NameText(refusal.IsOfList() || specimen ? X509_get_issuer_name(certificate)
@@ -183,7 +183,7 @@ class Judge {
   // When a path through the certificates that are there ends.
   std::optional<sys_seconds> EndOfPath(const Candidate& candidate, sys_seconds now) const {
     std::optional<sys_seconds> end;
-    // Another path may last longer than the one that OpenSSL takes now.
+    // Another path may be valid longer than the one that OpenSSL uses now.
     constexpr int kMostPaths = 16;
     for (int i = 0; i < kMostPaths; ++i) {
       const Question question = Ask(candidate, end ? std::max(now, *end + std::chrono::seconds(1)) : now, kNoLists);
@@ -195,7 +195,7 @@ class Judge {
     return end;
   }
 
-  // The list that decides about the authority's own certificates; nullopt where it has none, or none that can be used.
+  // The list that decides about the authority's own certificates; nullopt if it has none that can be used.
   std::optional<ListInForce> OwnList(const Candidate& candidate, sys_seconds now) const {
     const auto is_refused = [&](sys_seconds time, std::string_view because) {
       const auto refusals = Ask(candidate, time, kOwnList).refusals;
@@ -230,7 +230,7 @@ class Judge {
   X509StorePtr store_;
 };
 
-// Authorities of one subject and key are one: a renewed certificate stands beside the old one.
+// Authorities of one subject and key are one: a renewed certificate may be next to the old one.
 std::string IdentityOf(const X509* certificate) {
   unsigned char* der = nullptr;
   const int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
@@ -250,7 +250,7 @@ void AddList(ListInForce list, std::vector<ListInForce>& lists) {
   }
 }
 
-// Lists whose issuer is in no file: which of them are in force is all that can be said.
+// Lists whose issuer is in no file: only which of them are in force can be decided.
 void AddUnknownIssuers(const std::vector<DecodedListFile>& files, const std::set<std::string>& known, sys_seconds now,
                        std::vector<ListInForce>& lists) {
   std::map<std::string, std::vector<PlacedList>> by_issuer;

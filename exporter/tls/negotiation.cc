@@ -27,7 +27,7 @@ Answer AnswerFor(std::optional<char> byte, char yes) {
   return Answer::kNone;
 }
 
-// A field of an ErrorResponse: type byte, text, null byte, until a null type byte. Empty where it is not there.
+// A field of an ErrorResponse: type byte, text, null byte, until a null type byte. Empty if it is missing.
 std::string_view ErrorField(std::string_view body, char type) {
   while (!body.empty() && body.front() != '\0') {
     const std::size_t end = body.find('\0', 1);

@@ -83,7 +83,7 @@ class Attempt {
     result_.failures.push_back({role, file.path, std::move(reason)});
   }
 
-  // Whether there are bytes to go on with.
+  // Whether there are bytes to continue with.
   bool Readable(const char* role, const StartFile& file) {
     for (const std::string& problem : file.problems) Fail(role, file, problem);
     if (!file.problems.empty()) return false;

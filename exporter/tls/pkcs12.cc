@@ -25,7 +25,7 @@ std::optional<long> Number(const ASN1_INTEGER* number) {
   return value;
 }
 
-// How often this encryption of a safe repeats its hash; nullopt: cannot be told.
+// How often this encryption of a safe repeats its hash; nullopt: not known.
 std::optional<long> Iterations(const X509_ALGOR* algorithm) {
   const ASN1_OBJECT* name = nullptr;
   int type = 0;
@@ -119,7 +119,7 @@ class Reader {
   }
 
  private:
-  // Why a safe could not be decrypted, whose integrity was checked where there is a check.
+  // Records why a safe could not be decrypted. Its integrity was checked if it has a check.
   void NoteError(unsigned long error) {
     if (IsUnsupported(error)) {
       problem_ = kUnsupported;

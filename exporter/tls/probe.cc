@@ -13,17 +13,16 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// How long a server may take to close its end after the last word.
+// How long a server may take to close its end after the last message.
 constexpr auto kLinger = std::chrono::seconds(1);
 
-// A deadline that came is no answer of the peer's: it must not look like the end of a connection.
+// A deadline is not an answer of the peer: it must not look like the end of a connection.
 bool Failed(const std::error_code& error) {
   if (error == asio::error::operation_aborted) throw std::system_error(error);
   return static_cast<bool>(error);
 }
 
-// A TCP connection, or what is inside a TLS session on it. Errors are false or nullopt: the connection is of no more
-// use.
+// A TCP connection, or a TLS session on it. Errors are false or nullopt: the connection is then unusable.
 class Channel {
  public:
   explicit Channel(const asio::any_io_executor& executor) : socket_(executor) {}
@@ -102,8 +101,8 @@ class Channel {
     }
   }
 
-  // close_notify where there is TLS, then waits for the server to close: an end with bytes unread would be a reset,
-  // which it logs.
+  // Sends close_notify over TLS, then waits for the server to close: closing with unread bytes would send a reset,
+  // which the server logs.
   asio::awaitable<void> Close() {
     if (tls_ != nullptr && tls_->handshake() == Handshake::kFinished) {
       tls_->Shutdown();
@@ -122,12 +121,12 @@ class Channel {
 
   asio::ip::tcp::socket socket_;
   TlsSession* tls_ = nullptr;
-  // One for all that is received: in a coroutine it would be allocated and cleared each time.
+  // One buffer for all reads: in a coroutine it would be allocated and cleared each time.
   std::unique_ptr<char[]> received_ = std::make_unique_for_overwrite<char[]>(kReceived);
 };
 
-// Every probe's outline: `work` until the deadline, then a clean end for what is still open. What a probe found before
-// its time ran out is in its result.
+// Runs a probe: `work` until the deadline, then a clean end if the connection is still open. After a timeout the result
+// has what the probe found before.
 asio::awaitable<void> Run(Channel& channel, asio::awaitable<void> work, Deadline deadline) {
   bool in_time = true;
   try {
@@ -143,7 +142,7 @@ asio::awaitable<void> Run(Channel& channel, asio::awaitable<void> work, Deadline
   }
 }
 
-// Sends a StartupMessage and reads until its fate is known; leaves with Terminate where the server let it in.
+// Sends a StartupMessage and reads until the outcome is known; sends Terminate if the server admitted it.
 asio::awaitable<void> LogIn(Channel& channel, const Login& login, std::optional<Admission>& admission) {
   StartupReader reader;
   // A server that has already refused may have closed: its alert can still be read.
@@ -174,7 +173,7 @@ asio::awaitable<void> RunTls(Channel& channel, const WireTarget& target, const T
     result.answer = SslAnswer(byte);
     result.negotiate_time = Clock::now() - connected;
     if (result.answer != Answer::kYes) co_return;
-    if (channel.HasUnreadBytes()) {  // nobody may speak before our ClientHello
+    if (channel.HasUnreadBytes()) {  // the server may not send before our ClientHello
       result.handshake = Handshake::kBroken;
       result.failure = "unencrypted data after the answer to SSLRequest";
       co_return;

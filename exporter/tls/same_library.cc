@@ -32,14 +32,14 @@ std::optional<Mapped> MappedLibrary(const std::string& process) {
   return std::nullopt;
 }
 
-// Device and inode; nullopt where it cannot be seen.
+// Device and inode; nullopt if not visible.
 std::optional<std::pair<dev_t, ino_t>> FileOf(const std::string& path) {
   struct stat status{};
   if (stat(path.c_str(), &status) != 0) return std::nullopt;
   return std::pair(status.st_dev, status.st_ino);
 }
 
-// OPENSSL_CONF of its environment; nullopt where that cannot be read.
+// OPENSSL_CONF of its environment; nullopt if it cannot be read.
 std::optional<std::string> ConfigurationOf(const std::string& process) {
   std::ifstream in("/proc/" + process + "/environ", std::ios::binary);
   if (!in) return std::nullopt;
@@ -58,7 +58,7 @@ bool UsesOurLibrary(pid_t pid) {
   if (pid <= 0) return false;
   const auto ours = MappedLibrary("self");
   const auto theirs = MappedLibrary(std::to_string(pid));
-  // An upgrade leaves the old file mapped, and the next start loads what is there now. In a container the same path
+  // An upgrade leaves the old file mapped, and the next start loads the new one. In a container the same path
   // leads to another file.
   const auto on_disk = ours ? FileOf(ours->path) : std::nullopt;
   const bool same = ours && theirs && ours->path == theirs->path && on_disk && on_disk->second == ours->inode &&

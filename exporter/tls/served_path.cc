@@ -3,7 +3,7 @@
 namespace pgtls::tls {
 namespace {
 
-// What is wrong is no matter here: the path is what counts.
+// Errors do not matter here, only the path.
 int GoOn(int /*ok*/, X509_STORE_CTX* /*context*/) { return 1; }
 
 }  // namespace

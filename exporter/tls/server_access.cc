@@ -18,7 +18,7 @@ constexpr int kMaxLinks = 40;  // as Linux
 constexpr mode_t kRead = 4;
 constexpr mode_t kSearch = 1;
 
-// Groups beyond the owner's bits count only where no access control list says otherwise.
+// Groups beyond the owner's bits count only if there is no access control list.
 bool HasAccessList(const std::string& path) {
   const ssize_t size = getxattr(path.c_str(), "system.posix_acl_access", nullptr, 0);
   return size >= 0 || (errno != ENODATA && errno != ENOTSUP);
@@ -149,7 +149,7 @@ class Walk {
     return result_;
   }
 
-  // This process cannot go on.
+  // This process cannot continue.
   FileAccess Blind(int error) {
     if (error == ENOENT || error == ENOTDIR) return Fail("missing");
     if (error == ELOOP || error == ENAMETOOLONG) return Fail("other");
@@ -185,7 +185,7 @@ std::optional<std::set<gid_t>> GroupsOfUser(uid_t uid) {
   return std::set<gid_t>(groups.begin(), groups.begin() + count);
 }
 
-// Of a process of that user; nullopt where it is not there or another's.
+// Of a process of that user; nullopt if it does not exist or is another user's.
 std::optional<std::set<gid_t>> GroupsOfProcess(uid_t uid, pid_t pid) {
   std::ifstream in("/proc/" + std::to_string(pid) + "/status");
   std::set<gid_t> groups;

@@ -9,7 +9,7 @@ enum class End {
   kConnected,
   kServerError,      // ErrorMessage: the other kind of connection may be tried
   kReachedAndError,  // the same, from behind pg_hba
-  kHandshakeFailed,  // TLS did not come about: prefer goes on in plaintext
+  kHandshakeFailed,  // TLS failed: prefer continues in plaintext
   kNoTls,            // N
   kGivenUp
 };
@@ -107,7 +107,7 @@ Verdict VerdictFor(SslMode mode, const Observations& seen) {
   }
   if (mode == SslMode::kAllow) {
     const End tls = TlsAttempt(mode, seen);
-    // After N libpq goes on in plaintext, which was refused a moment ago.
+    // After N libpq continues in plaintext, which was refused just before.
     return After(plaintext_reached, false, tls, true);
   }
   if ((mode == SslMode::kVerifyCa || mode == SslMode::kVerifyFull) && seen.root == RootCertificate::kNone) return {};

@@ -8,7 +8,7 @@
 namespace pgtls::tls {
 namespace {
 
-// Errors that are this side's refusal of what the server chose, as far as they tell of the server.
+// Errors with which this side refuses the server's choice, and which are caused by the server.
 bool ServerChoseAnotherVersion(unsigned long error) {
   const int reason = ERR_GET_REASON(error);
   return ERR_GET_LIB(error) == ERR_LIB_SSL &&

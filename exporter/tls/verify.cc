@@ -19,7 +19,7 @@ void AddOnce(std::vector<std::string_view>& reasons, std::string_view reason) {
   if (std::ranges::find(reasons, reason) == reasons.end()) reasons.push_back(reason);
 }
 
-// Records and goes on.
+// Records the error and continues.
 int RecordError(int ok, X509_STORE_CTX* context) {
   if (ok == 0) {
     auto* const reasons = static_cast<std::vector<std::string_view>*>(X509_STORE_CTX_get_app_data(context));
@@ -157,8 +157,8 @@ std::shared_ptr<const TrustStore> TrustStore::System() {
 
 std::shared_ptr<const TrustStore> TrustStore::LoadShared(const std::string& root_file, const std::string& crl_file,
                                                          const std::string& crl_directory) {
-  // OpenSSL reads these directories (a list with ':') when it verifies, and keeps what it read: no look beforehand
-  // tells whether a kept store still holds what is there.
+  // OpenSSL reads these directories (a list with ':') when it verifies, and keeps what it read: whether a
+  // cached store is still current cannot be checked beforehand.
   if (!crl_directory.empty()) return Load(root_file, crl_file, crl_directory);
   // Kept from one collection to the next, for a fleet has few; a system's bundle takes 20 ms to load.
   constexpr std::size_t kMost = 8;

@@ -40,7 +40,7 @@ std::string AddressText(const ASN1_OCTET_STRING* address) {
   return ip ? ip->ToString() : "#" + Hex(View(address));
 }
 
-// A name as one entry: control characters and commas of its own must not look like a second one.
+// A name as one entry: its own control characters and commas must not look like a second entry.
 std::string Escaped(const ASN1_STRING* text) {
   std::string result;
   for (const char c : View(text)) {

@@ -30,8 +30,8 @@ std::string_view MethodOf(std::uint32_t request) {
   }
 }
 
-// pqConnectOptions2 and check_expected_areq (fe-connect.c, fe-auth.c): a list of what is accepted, or, if each method
-// has an exclamation mark, of what is not. nullopt: the request does not name its method.
+// pqConnectOptions2 and check_expected_areq (fe-connect.c, fe-auth.c): a list of the accepted methods or, if each
+// has an exclamation mark, of the refused ones. nullopt: the request does not name its method.
 std::optional<bool> Accepts(const std::string& require_auth, std::uint32_t request) {
   const bool negated = require_auth.starts_with('!');
   bool listed = false;
