@@ -12,7 +12,6 @@ namespace pgtls::front {
 struct ListenAddress {
   std::string host;  // address without brackets, or a name; empty: all addresses of the machine
   std::uint16_t port = 0;
-  friend bool operator==(const ListenAddress&, const ListenAddress&) = default;
 };
 
 // Parses "127.0.0.1:9743", "[::1]:9743", "[fe80::1%eth0]:9743", "localhost:0"; ":9743" and "*:9743" mean all addresses
