@@ -47,7 +47,7 @@ apt() {
 }
 { apt update && apt install -y --download-only --no-install-recommends "$@"; } >"$work/log" 2>&1 ||
   { tail -n 20 "$work/log" >&2; exit 1; }
-# As on an installed Debian: packages of 12 still have files, the loader too, in /lib and /lib64.
+# As on an installed Debian: packages of 12 still have files in /lib and /lib64.
 for directory in bin sbin lib lib64; do
   mkdir -p "$work/root/usr/$directory"
   ln -s "usr/$directory" "$work/root/$directory"
@@ -60,7 +60,7 @@ mv "$work/root" "$work/$name"
 libraries=$target/usr/lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH 2>/dev/null || echo "$(uname -m)-linux-gnu")
 while IFS= read -r -d '' program; do
   loader=$(patchelf --print-interpreter "$program" 2>/dev/null) || continue
-  patchelf --force-rpath --set-rpath "$libraries" --set-interpreter "$target/usr${loader/#\/usr/}" "$program"
+  patchelf --force-rpath --set-rpath "$libraries" --set-interpreter "$libraries/${loader##*/}" "$program"
 done < <(find "$work/$name/usr/bin" "$work/$name/usr/sbin" "$work/$name"/usr/lib/postgresql/*/bin -type f -perm -u+x -print0 2>/dev/null)
 chmod -R a+rX "$work/$name"
 mv "$work/$name" "$target"
