@@ -127,7 +127,7 @@ void Verdict(const StatusView& view, const StatusFrame& frame, Level level, Html
   } else if (open == 0 && unknown > 0 && unknown < view.servers_in_all) {
     html << "<p>On the others, every open TCP connection is encrypted or allowed by the policy.</p>";
   }
-  if (open == 0 && unknown == 0 && level == Level::kNote && view.unseen.rows.size() > 0)
+  if (open == 0 && unknown == 0 && level == Level::kNote && !view.unseen.rows.empty())
     html << "<p>Not everything was checked: see <a href=\"#unseen\">Not checked</a>.</p>";
   if (open == 0 && unknown == 0 && level >= Level::kWarning && view.servers_in_all > 0)
     html << "<p>There are other issues: see the servers below.</p>";

@@ -211,7 +211,7 @@ TEST_F(HbaPgTest, ReadsFilesThatAreNoText) {
 
 // A file that PostgreSQL refuses as a whole: no row says so, and the next start fails.
 TEST_F(HbaPgTest, CountsAFileWithoutEntriesAsRefused) {
-  std::vector<std::string> texts = {"", "# nothing\n\n \t\r\n", "\0\n"};
+  std::vector<std::string> texts = {"", "# nothing\n\n \t\r\n", std::string("\0\n", 2)};
   if (server_.major() >= 16) {
     server_.WriteDataFile("empty.conf", "# nothing\n");
     texts.insert(texts.end(), {"include_dir global\n", "include empty.conf\n", "include_if_exists none.conf\n"});

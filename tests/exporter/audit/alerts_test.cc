@@ -70,7 +70,7 @@ std::function<void(SnapshotBuilder&)> Endpoint(F change) {
 }
 
 template <typename F>
-std::function<void(SnapshotBuilder&)> Certificates(F change) {
+std::function<void(SnapshotBuilder&)> Certificates(const F& change) {
   return [change](SnapshotBuilder& builder) {
     tls::CertificateInventory inventory;
     inventory.served.push_back({.not_before = kNow - days(1), .not_after = kNow + days(300), .subject = "CN=db"});

@@ -111,9 +111,9 @@ TEST(CheckSessions, JudgesLoopbackByThePolicy) {
 }
 
 TEST(CheckSessions, JudgesTheExportersOwnConnection) {
-  const auto judge = [](const std::string& encryption, std::optional<IpAddress> address) {
+  const auto judge = [](const std::string& encryption, const std::optional<IpAddress>& address) {
     SnapshotBuilder builder;
-    builder.snapshot().connection = sampling::OwnConnection{"prefer", encryption, "", "", {}, std::move(address)};
+    builder.snapshot().connection = sampling::OwnConnection{"prefer", encryption, "", "", {}, address};
     return builder.Ids();
   };
   EXPECT_THAT(judge("none", IpAddress::Parse("10.0.0.1")), ElementsAre("warning exporter_unencrypted"));

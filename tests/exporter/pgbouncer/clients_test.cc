@@ -13,8 +13,6 @@ namespace pgtls::pgbouncer {
 namespace {
 
 using sessions::Session;
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 using Texts = std::vector<std::optional<std::string>>;
 
 // A console that shows what the test has set.
