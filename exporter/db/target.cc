@@ -131,7 +131,7 @@ ConnHandle Merged(const std::string& conninfo, const char* impossible, const cha
 
 // The service file that the operator names; "": none.
 std::string ServiceFile(const std::string& conninfo) {
-  const std::string own = OwnValue(conninfo, "servicefile");
+  std::string own = OwnValue(conninfo, "servicefile");
   if (!own.empty()) return own;
   const char* const file = std::getenv("PGSERVICEFILE");  // NOLINT(concurrency-mt-unsafe): nothing writes it
   return file != nullptr ? file : "";

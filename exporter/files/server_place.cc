@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -81,7 +82,11 @@ ServerPlace ServerPlace::Find(const ServerTraits& traits) {
   }
   place.shared_root_ = same_pids;
   if (!same_pids) return place;
-  const pid_t pid = traits.listener_pid.value_or(lines ? static_cast<pid_t>(std::atoi(lines->front().c_str())) : 0);
+  pid_t pid = traits.listener_pid.value_or(0);
+  if (!traits.listener_pid && lines) {
+    const std::string& first = lines->front();
+    std::from_chars(first.data(), first.data() + first.size(), pid);  // stays 0 if it is no number
+  }
   std::ifstream comm("/proc/" + std::to_string(pid) + "/comm");
   std::string name;
   if (pid > 0 && comm >> name && (name == "postgres" || name == "postmaster")) place.postmaster_ = pid;

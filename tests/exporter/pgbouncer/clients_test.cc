@@ -1,6 +1,5 @@
 #include "exporter/pgbouncer/clients.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
