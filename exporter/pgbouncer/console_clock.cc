@@ -47,7 +47,7 @@ LocalTime Parse(std::string_view text) {
 }  // namespace
 
 void ConsoleClock::Set(std::string_view text, std::chrono::system_clock::time_point now) {
-  using Quarters = std::chrono::duration<std::int64_t, std::ratio<15 * 60>>;  // all zones are multiples of it
+  using Quarters = std::chrono::duration<std::int64_t, std::ratio<900>>;  // all zones are multiples of it
   const LocalTime local = Parse(text);
   const auto ahead = local.since_epoch - std::chrono::floor<seconds>(now.time_since_epoch());
   const auto known = offsets_.find(local.zone);

@@ -23,7 +23,7 @@ class Session : public sampling::ServerSession {
       : ServerSession(std::move(connection), std::move(own)),
         login_(std::move(login)),
         load_time_(std::move(load_time)) {
-    StartPass();
+    Session::StartPass();
   }
 
   // The backends that a pooler lends need to agree within one pass only.
