@@ -1,17 +1,17 @@
-// The certificates collector: what is served and what is on disk, with all that expires (METRICS.md, certificates).
+// The certificates collector: certificates that are served and those in files, keys and revocation lists.
 //
-// Served: what the endpoint collector saw on the wire right before; where it did not look, one handshake, ended
-// politely. Files of the server: read here where the server is on this machine
-// (read_via: local, or a Unix socket), else through tls_exporter.certificate_files() of deploy/sql/monitoring_role.sql;
-// a path in a setting of another machine is never opened here. Files of the configuration are this machine's.
+// Served: from the handshake that the endpoint collector made just before, or else from one of its own, closed with
+// close_notify. Files of the server: read on this machine if the server is on it (read_via: local, or a Unix socket),
+// otherwise through tls_exporter.certificate_files() of deploy/sql/monitoring_role.sql; a path in a setting of another
+// machine is never opened here. Files of the configuration are this machine's.
 //
 // With pg_hosts.conf (PostgreSQL 19) the server's files are those of its entries: host_certificates.h.
 //
 // Parts that may be incomplete: `served` (no connection, no handshake), `names` (the same for another name),
 // `host_files` (pg_hosts.conf not read, or with errors), `files` (no session, settings not visible,
-// function not installed, a directory of files that cannot be listed), `private_key` (where it is to be read here: not
-// all of it may be seen), `file_contents` (more certificates in a file than are read), `series` (more of them than
-// max_series), `next_start_…` (what is not known of the next start: by file, the settings, pg_hba.conf).
+// function not installed, a directory of files that cannot be listed), `private_key` (if it is read here: not
+// all of it may be read), `file_contents` (more certificates in a file than are read), `series` (more of them than
+// max_series), `next_start_…` (by file, the settings, pg_hba.conf).
 //
 // Facts: tls::CertificateInventory.
 #pragma once

@@ -113,7 +113,7 @@ class Collector : public sampling::Collector {
   sessions::SessionCounter counter_;
   std::shared_ptr<const sessions::OpenConnections> open_;
   std::uint64_t renderings_ = 0;
-  std::optional<std::chrono::steady_clock::time_point> answered_;  // the last time that the server told its sessions
+  std::optional<std::chrono::steady_clock::time_point> answered_;  // when the server last returned its sessions
 };
 
 constexpr sampling::Remedy kFailures[] = {

@@ -155,7 +155,7 @@ FileValues ReadSettings(const db::Result& rows, ServerSettings& settings) {
   return file_values;
 }
 
-// Whether the text of a file means the value in force; nullopt where that cannot be told (a number with a unit).
+// Whether the text in a file means the value in force; nullopt if this is not known (a number with a unit).
 std::optional<bool> Means(const std::string& type, const std::string& text, const std::string& value) {
   if (type == "bool") {
     const auto wanted = settings::ParseBool(text);
@@ -193,7 +193,7 @@ void ReadFiles(const db::Result& rows, const FileValues& file_values, ServerSett
   }
   auto& pending = settings.pending_reload.emplace();
   for (const auto& [key, value] : file_values) {
-    // What waits for a restart is told there: a reload does not bring it.
+    // A setting that waits for a restart is reported there: a reload does not apply it.
     if (std::ranges::find(settings.pending_restart, key) != settings.pending_restart.end()) continue;
     const auto text = lines.find(key);
     const bool stays = text == lines.end() ? !value.from_file

@@ -1,7 +1,7 @@
-// How the server is configured, as far as encryption goes: pg_settings, pg_file_settings, the link of a standby.
+// The server's settings that concern encryption: pg_settings, pg_file_settings, the connection of a standby.
 //
 // Runs on a fresh connection: a long-lived session's own values are not the server's. What the role may not see is
-// absent and told as an incomplete part: `settings` (pg_read_all_settings), `configuration_files`
+// absent and reported as an incomplete part: `settings` (pg_read_all_settings), `configuration_files`
 // (tls_exporter.file_settings() of deploy/sql/monitoring_role.sql), `wal_receiver` (pg_read_all_stats). Publishes
 // settings::ServerSettings.
 #pragma once

@@ -74,9 +74,9 @@ metrics::SharedSamples RenderHealth(std::string_view server, const CollectorStat
   sink.Add(kSuccess, {state.name}, result.failure ? 0 : 1);
   sink.Add(kDuration, {state.name}, metrics::Seconds(result.duration));
   if (result.failure) sink.Add(kFailureInfo, {state.name, ToString(result.failure->reason)}, 1);
-  std::set<std::pair<std::string, std::string>> told;
+  std::set<std::pair<std::string, std::string>> added;
   for (const auto& [part, reason, detail] : result.incomplete) {
-    if (told.emplace(part, reason).second) sink.Add(kIncompleteInfo, {state.name, part, reason}, 1);
+    if (added.emplace(part, reason).second) sink.Add(kIncompleteInfo, {state.name, part, reason}, 1);
   }
   return sink.Render();
 }

@@ -147,14 +147,14 @@ asio::awaitable<void> LogIn(Channel& channel, const Login& login, std::optional<
   StartupReader reader;
   // A server that has already refused may have closed: its alert can still be read.
   co_await channel.Send(StartupMessage(login.user, login.database));
-  bool told = false;
+  bool reported = false;
   for (auto state = reader.state();
        state == StartupReader::State::kReading || state == StartupReader::State::kLoggedIn;) {
     const std::optional<std::string> bytes = co_await channel.Receive();
     state = bytes ? reader.Feed(*bytes) : reader.End();
     if (state != StartupReader::State::kReading) admission = reader.admission();
-    if (reader.backend_pid() && !told && login.on_backend) login.on_backend(*reader.backend_pid());
-    told = reader.backend_pid().has_value();
+    if (reader.backend_pid() && !reported && login.on_backend) login.on_backend(*reader.backend_pid());
+    reported = reader.backend_pid().has_value();
   }
   if (reader.request() && login.on_request) login.on_request(*reader.request());
   if (reader.state() == StartupReader::State::kReady) co_await channel.Send(Terminate());
