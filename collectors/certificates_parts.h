@@ -108,9 +108,11 @@ inline constexpr sampling::Remedy kClientCertificatesRemedies[] = {
      "ssl_crl_dir has a colon: OpenSSL takes it for several directories, which are not read here. Put the lists into "
      "one directory whose path has none."},
     {"openssl_version",
-     "A list in ssl_crl_dir is broken or closed to the server, and another one of its issuer follows. Whether that one "
-     "counts depends on the server's version of OpenSSL: 3.0 stops at the broken one, 3.5 continues. Repair or remove "
-     "the broken one."},
+     "Which revocation lists count depends on the server's version of OpenSSL. If a list in ssl_crl_dir is broken or "
+     "closed to the server, and another one of its issuer follows: 3.0 stops at it, 3.5 continues; repair or remove "
+     "it. If one is a delta list: 3.0 takes it for a complete one, 3.5 does not; replace it with a complete one. If "
+     "one is for user certificates only (onlyContainsUserCerts), and its authority is self-signed: the authority "
+     "itself needs a list before 3.6; replace it with one for all certificates."},
     {"sni",
      "Nothing is wrong: with ssl_sni on, each entry of pg_hosts.conf has a CA file of its own instead of ssl_ca_file. "
      "When its certificates expire is checked; which client certificates they admit is not."},

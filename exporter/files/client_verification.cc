@@ -55,14 +55,19 @@ std::string NextHashedPath(const std::string& path) {
 
 bool Loads(const tls::ListFile& file) { return file.whole && !file.lists.empty(); }
 
-// OpenSSL 3.0 opens no list of an issuer after one that it cannot load; OpenSSL 3.5 does. Which of them the server uses
-// is not known.
+// OpenSSL 3.0 opens no list of an issuer after one that it cannot load; OpenSSL 3.5 does.
 bool ListFollowsABrokenOne(const std::vector<tls::ListFile>& lists) {
   return std::ranges::any_of(lists, [&lists](const tls::ListFile& broken) {
     if (!broken.hashed || Loads(broken)) return false;
     const auto next = std::ranges::find(lists, NextHashedPath(broken.path), &tls::ListFile::path);
     return next != lists.end() && Loads(*next);
   });
+}
+
+// What releases of OpenSSL decide differently is not known, for the server's is not.
+bool DependsOnRelease(const std::vector<tls::ListFile>& lists, const tls::FileReport& ca) {
+  return ListFollowsABrokenOne(lists) ||
+         (ca.content.decoded && tls::ReleasesDiffer(lists, ca.content.decoded->certificates));
 }
 
 // Puts the server's lists into `verification`. Returns the fault of a file that the verification needs.
@@ -80,7 +85,7 @@ std::string AddLists(const std::vector<tls::FileReport>& files, const std::strin
     if (std::string problem = WhyUnseen(file, in_directory); !problem.empty()) return problem;
     if (in_directory) verification.lists.push_back(ListsOf(file, true));
   }
-  return ListFollowsABrokenOne(verification.lists) ? "openssl_version" : "";
+  return "";
 }
 
 }  // namespace
@@ -103,6 +108,9 @@ ClientFiles ClientFilesOf(const std::vector<tls::FileReport>& files, const FileS
     if (result.problem.empty()) {
       result.problem = AddLists(files, InDataDirectory(settings, *crl_file),
                                 WithoutSlashes(InDataDirectory(settings, *crl_dir)), verification);
+    }
+    if (result.problem.empty() && verification.checks_revocation && DependsOnRelease(verification.lists, *ca)) {
+      result.problem = "openssl_version";
     }
     if (result.problem.empty()) {
       result.verification = std::move(verification);

@@ -1,6 +1,7 @@
 #include "exporter/tls/revocation_lists.h"
 
 #include <fmt/format.h>
+#include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <map>
@@ -58,6 +59,38 @@ std::vector<ListNotFound> ListsNotFound(const std::vector<DecodedListFile>& file
     }
   }
   return result;
+}
+
+namespace {
+
+using ScopePtr = std::unique_ptr<ISSUING_DIST_POINT, OpensslDeleter<ISSUING_DIST_POINT_free>>;
+
+bool IsDelta(const X509_CRL* list) { return X509_CRL_get_ext_by_NID(list, NID_delta_crl, -1) >= 0; }
+
+bool IsForUsersAlone(const X509_CRL* list) {
+  const ScopePtr scope(
+      static_cast<ISSUING_DIST_POINT*>(X509_CRL_get_ext_d2i(list, NID_issuing_distribution_point, nullptr, nullptr)));
+  return scope != nullptr && scope->onlyuser > 0;
+}
+
+bool SignedItself(const X509* certificate) {
+  return X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)) == 0;
+}
+
+}  // namespace
+
+bool ReleasesDiffer(const std::vector<ListFile>& files, const Chain& authorities) {
+  for (const DecodedListFile& file : DecodeLists(files)) {
+    for (const List& list : file.lists) {
+      const bool delta = IsDelta(list.crl.get());
+      const bool for_users = IsForUsersAlone(list.crl.get());
+      for (const SharedX509& authority : authorities) {
+        if (!list.IsOf(X509_get_subject_name(authority.get()))) continue;
+        if (delta || (for_users && SignedItself(authority.get()))) return true;
+      }
+    }
+  }
+  return false;
 }
 
 namespace {

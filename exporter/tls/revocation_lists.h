@@ -71,6 +71,11 @@ bool IsHashedListName(std::string_view name);
 std::vector<const DecodedListFile*> HashedFilesOf(const X509_NAME* issuer, const std::vector<DecodedListFile>& files);
 std::vector<ListNotFound> ListsNotFound(const std::vector<DecodedListFile>& files);
 
+// Whether releases of OpenSSL differ about a list of one of these authorities. OpenSSL 3.0 takes a delta list for a
+// whole one, 3.5 does not. Of an authority that signed itself OpenSSL needs a list that is not for user certificates
+// alone; 3.6 does not.
+bool ReleasesDiffer(const std::vector<ListFile>& files, const Chain& authorities);
+
 struct PlacedList {
   const CrlFacts* facts;
   const std::string* path;

@@ -221,7 +221,7 @@ TEST_F(ClientCertificatesPgTest, AListInTheDirectoryCountsWhereTheServerMayReadI
   }
 }
 
-// Releases of OpenSSL differ there, and which one the server has is not known.
+// Here and in the next test releases of OpenSSL differ, and which one the server has is not known.
 TEST_F(ClientCertificatesPgTest, OfAListAfterABrokenOneNothingIsSaid) {
   const std::string hash = HashOf(root_);
   const Scenario scenario = {
@@ -230,6 +230,40 @@ TEST_F(ClientCertificatesPgTest, OfAListAfterABrokenOneNothingIsSaid) {
   const bool has_openssl_3_5 = server_.major() == 17 || server_.major() == 19;
   EXPECT_EQ(Answers(scenario), has_openssl_3_5 ? "y" : "n");
   ExpectNotJudged("openssl_version");
+}
+
+// Of delta lists, and of lists of a root that are for user certificates alone. With a whole list of the same issuer the
+// releases agree, but that one may expire.
+TEST_F(ClientCertificatesPgTest, OfListsThatReleasesReadDifferentlyNothingIsSaid) {
+  const auto list = [](const TestCa& ca, const std::vector<std::string>& extensions) {
+    return ca.Crl(CrlSpec{.revoked = {}, .extensions = extensions});
+  };
+  const std::vector<std::string> delta = {"deltaCRL=critical,DER:02:01:01", "crlNumber=DER:02:01:02"};
+  const std::vector<std::string> for_users = {"issuingDistributionPoint=critical,onlyuser:TRUE"};
+  const std::string both = root_.certificate() + issuing_.certificate();
+  const std::vector<const TestCa*> two = {&root_, &issuing_};
+  const bool has_openssl_3_5 = server_.major() == 17;
+  const bool has_openssl_3_6 = server_.major() == 19;
+  const auto of_release = [&](const std::string& older, const std::string& openssl_3_5, const std::string& newer) {
+    return has_openssl_3_6 ? newer : has_openssl_3_5 ? openssl_3_5 : older;
+  };
+  const std::vector<Scenario> scenarios = {
+      {"delta of the root", both, list(root_, delta) + issuing_.Crl(), {}, two, of_release("yy", "nn", "nn")},
+      {"delta of the other", both, root_.Crl() + list(issuing_, delta), {}, two, of_release("yy", "yn", "yn")},
+      {"delta and whole", both, list(root_, delta) + root_.Crl() + issuing_.Crl(), {}, two, "yy"},
+      {"for users, root", both, list(root_, for_users) + issuing_.Crl(), {}, two, of_release("nn", "nn", "yn")},
+  };
+  for (const Scenario& scenario : scenarios) {
+    SCOPED_TRACE(scenario.name);
+    Install(scenario);
+    EXPECT_EQ(Answers(scenario), scenario.expected);
+    ExpectNotJudged("openssl_version");
+  }
+  // No release needs a list for certificates of authorities from an authority that issues to users alone.
+  const Scenario same = {"for users, not of a root", both, root_.Crl() + list(issuing_, for_users), {}, two, "yy"};
+  Install(same);
+  EXPECT_EQ(Answers(same), same.expected);
+  EXPECT_EQ(Verdicts(ReadVia::kLocal), same.expected);
 }
 
 TEST_F(ClientCertificatesPgTest, OfSeveralDirectoriesNothingIsSaid) {
