@@ -26,7 +26,6 @@ using testing::IsEmpty;
 using testing::Not;
 using tls::CertificateInventory;
 using tls::EndpointFacts;
-using tls::HostEntry;
 using tls::HostsFile;
 
 constexpr const char* kRoleFile = "deploy/sql/monitoring_role.sql";
