@@ -7,6 +7,7 @@ p.dashboard(
   'How the connections to one PostgreSQL server are protected. Unknown is not shown as OK: see "What the exporter can check".',
   (import 'server/sessions.libsonnet')
   + (import 'server/wire.libsonnet')
+  + (import 'server/links.libsonnet')
   + (import 'server/hba.libsonnet')
   + (import 'server/certificates.libsonnet')
   + (import 'server/health.libsonnet'),

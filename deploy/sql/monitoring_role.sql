@@ -441,4 +441,58 @@ $$;
 REVOKE ALL ON FUNCTION tls_exporter.private_key_file() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tls_exporter.private_key_file() TO tls_exporter;
 
+-- ---- Outgoing logical replication (links collector)
+
+-- Where the subscriptions of the whole cluster lead, and how they are protected: of each conninfo only host, hostaddr, port, sslmode,
+-- sslrootcert and gssencmode, and whether it names a service; never the conninfo. It is read as libpq reads it: keyword = value, where the
+-- last of several counts, or a URI. `encoded`: the values are those of a URI, and may have bytes as %HH. `problem`: null, or why
+-- nothing can be said. `server` (19): the foreign server, in the subscription's database, that says all this instead.
+DROP FUNCTION IF EXISTS tls_exporter.subscriptions();
+CREATE FUNCTION tls_exporter.subscriptions(
+    OUT database text, OUT name text, OUT server oid, OUT encoded boolean, OUT host text, OUT hostaddr text, OUT port text,
+    OUT sslmode text, OUT sslrootcert text, OUT gssencmode text, OUT service boolean, OUT problem text)
+  RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH subscription AS MATERIALIZED (
+    SELECT s.oid, d.datname::text AS database, s.subname::text AS name, nullif((to_jsonb(s) ->> 'subserver')::oid, 0::oid) AS server,
+           coalesce(s.subconninfo, '') AS conninfo, coalesce(s.subconninfo ~ '^postgres(?:ql)?://', false) AS uri
+    FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
+  ), authority AS (
+    SELECT oid, string_agg(CASE WHEN one LIKE '[%' THEN substring(one FROM E'^\\[([^\\]]*)\\]') ELSE split_part(one, ':', 1) END,
+                           ',' ORDER BY n) AS host,
+           string_agg(coalesce(CASE WHEN one LIKE '[%' THEN substring(one FROM E'\\]:([0-9]*)$')
+                                    ELSE substring(one FROM '^[^:]*:([0-9]*)$') END, ''), ',' ORDER BY n) AS port
+    FROM subscription
+    CROSS JOIN LATERAL string_to_table(substring(conninfo FROM '^[a-z]*://(?:[^@/]*@)?([^/?]*)'), ',') WITH ORDINALITY AS t(one, n)
+    WHERE uri
+    GROUP BY oid
+  ), option AS (
+    SELECT oid, n, o[1] AS key,
+           regexp_replace(CASE WHEN o[2] LIKE '''%' THEN substr(o[2], 2, length(o[2]) - 2) ELSE o[2] END, E'\\\\(.)', E'\\1', 'g') AS value
+    FROM subscription
+    CROSS JOIN LATERAL regexp_matches(conninfo,
+      E'([^= \\t\\n\\v\\f\\r]+)[ \\t\\n\\v\\f\\r]*=[ \\t\\n\\v\\f\\r]*(''(?:[^''\\\\]|\\\\.)*''|(?:(?:[^'' \\t\\n\\v\\f\\r\\\\]|\\\\.)(?:[^ \\t\\n\\v\\f\\r\\\\]|\\\\.)*)?)',
+      'g') WITH ORDINALITY AS m(o, n)
+    WHERE NOT uri
+    UNION ALL
+    SELECT oid, n, CASE WHEN o[1] = 'ssl' AND o[2] = 'true' THEN 'sslmode' ELSE o[1] END,
+           CASE WHEN o[1] = 'ssl' AND o[2] = 'true' THEN 'require' ELSE o[2] END
+    FROM subscription
+    CROSS JOIN LATERAL regexp_matches(substring(conninfo FROM '^[a-z]*://(?:[^@/]*@)?[^?]*[?](.*)$'), '([^=&]*)=([^&]*)', 'g') WITH ORDINALITY AS m(o, n)
+    WHERE uri
+  ), options AS (
+    SELECT oid, jsonb_object_agg(key, value ORDER BY n) AS o, bool_or(strpos(key, '%') > 0) AS hidden FROM option GROUP BY oid
+  )
+  SELECT s.database, s.name, s.server, s.uri, coalesce(nullif(o ->> 'host', ''), a.host), o ->> 'hostaddr',
+         substring(coalesce(nullif(o ->> 'port', ''), a.port) FROM '^[0-9, ]*$'), o ->> 'sslmode', o ->> 'sslrootcert', o ->> 'gssencmode',
+         coalesce(o ->> 'service', '') <> '',
+         CASE WHEN s.uri AND hidden THEN 'malformed' END
+  FROM subscription s
+  LEFT JOIN authority a USING (oid)
+  LEFT JOIN options USING (oid)
+  ORDER BY 1, 2
+$$;
+REVOKE ALL ON FUNCTION tls_exporter.subscriptions() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tls_exporter.subscriptions() TO tls_exporter;
+
 COMMIT;

@@ -31,6 +31,7 @@ Findings FindingsOf(const Evidence& evidence) {
   AddClientCertificates(evidence, found);
   AddSettings(evidence, found);
   AddPooler(evidence, found);
+  AddLinks(evidence, found);
   AddLogin(evidence, found);
   AddCoverage(evidence, found);
   Findings sorted;  // std::stable_sort of libstdc++ 12 uses what C++17 deprecates

@@ -34,6 +34,8 @@ void AddSettings(const Evidence& evidence, Findings& findings);
 // Those of a PgBouncer.
 void AddPooler(const Evidence& evidence, Findings& findings);
 void AddSessions(const Evidence& evidence, Findings& findings);
+// What the server connects to itself, and who replicates from it.
+void AddLinks(const Evidence& evidence, Findings& findings);
 void AddHba(const Evidence& evidence, Findings& findings);
 void AddWire(const Evidence& evidence, Findings& findings);
 // What clients get that ask for other names than the server's own.

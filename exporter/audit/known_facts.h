@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "exporter/hba/posture.h"
+#include "exporter/links/link.h"
 #include "exporter/sampling/result.h"
 #include "exporter/sessions/summary.h"
 #include "exporter/settings/pooler_settings.h"
@@ -27,6 +28,7 @@ struct KnownFacts {
   std::shared_ptr<const settings::ServerSettings> settings;
   std::shared_ptr<const settings::PoolerSettings> pooler;  // instead of `settings`, of a PgBouncer
   std::shared_ptr<const sessions::Summary> sessions;
+  std::shared_ptr<const links::Links> links;
   std::shared_ptr<const hba::Posture> hba;
   std::shared_ptr<const tls::EndpointFacts> endpoint;
   std::shared_ptr<const tls::CertificateInventory> certificates;

@@ -7,6 +7,7 @@
 #include "exporter/audit/thresholds.h"
 #include "exporter/base/net_address.h"
 #include "exporter/base/text.h"
+#include "exporter/links/link.h"
 
 namespace pgtls::audit {
 namespace {
@@ -15,37 +16,17 @@ using settings::PoolerSettings;
 
 constexpr std::string_view kReload = "then run RELOAD on the console.";
 
-enum class Reach { kSocket, kLoopback, kRemote };
-
-Reach ReachOf(const IpAddress& address) { return address.IsLoopback() ? Reach::kLoopback : Reach::kRemote; }
-
-Reach ReachOf(std::string_view host) {
-  host.remove_prefix(std::min(host.find_first_not_of(' '), host.size()));
-  host.remove_suffix(host.size() - (host.find_last_not_of(' ') + 1));
-  if (host.empty() || host.front() == '/' || host.front() == '@') return Reach::kSocket;
-  if (host == "localhost") return Reach::kLoopback;
-  const auto address = IpAddress::Parse(host);
-  return address ? ReachOf(*address) : Reach::kRemote;
-}
-
-// The farthest of a list: empty entries are Unix sockets.
-Reach FarthestOf(std::string_view hosts) {
-  Reach farthest = Reach::kSocket;
-  for (const std::string_view host : SplitList(hosts, ',')) farthest = std::max(farthest, ReachOf(host));
-  return farthest;
-}
-
 // From where clients can come. With sockets of systemd PgBouncer ignores listen_addr; then the exporter's own
 // connection shows that it listens on the network.
-Reach ReachOfClients(const Evidence& evidence) {
-  const Reach listens = FarthestOf(evidence.pooler->Get("listen_addr"));
+Network NetworkOfClients(const Evidence& evidence) {
+  const Network listens = links::NetworkOf(evidence.pooler->Get("listen_addr"));
   const auto& own = evidence.snapshot.connection;
-  return own && own->address ? std::max(listens, ReachOf(*own->address)) : listens;
+  return own && own->address ? std::max(listens, links::NetworkOf(*own->address)) : listens;
 }
 
-Severity SeverityOf(Reach reach, Severity remote, const Evidence& evidence) {
-  if (reach == Reach::kRemote) return remote;
-  return reach == Reach::kLoopback ? LoopbackPlaintext(evidence.snapshot.loopback) : Severity::kNote;
+Severity SeverityOf(Network network, Severity remote, const Evidence& evidence) {
+  if (network == Network::kRemote) return remote;
+  return network == Network::kLoopback ? LoopbackPlaintext(evidence.snapshot.loopback) : Severity::kNote;
 }
 
 std::string Line(const PoolerSettings& settings, std::string_view name) {
@@ -69,11 +50,11 @@ void AddClientTls(const PoolerSettings& settings, const Evidence& evidence, Find
     }
     return;
   }
-  const Reach reach = ReachOfClients(evidence);
-  if (reach == Reach::kSocket) return;
+  const Network network = NetworkOfClients(evidence);
+  if (network == Network::kLocal) return;
   if (settings.Get("client_tls_sslmode") == "disable") {
     findings.push_back(
-        {SeverityOf(reach, Severity::kCritical, evidence), "pooler_client_tls_off", "TLS is off for clients", lines,
+        {SeverityOf(network, Severity::kCritical, evidence), "pooler_client_tls_off", "TLS is off for clients", lines,
          "Passwords and data of every client can be read and changed on the network path, however well PgBouncer's own "
          "connections to PostgreSQL are protected.",
          fmt::format("Set client_tls_cert_file and client_tls_key_file to a certificate and its key, and "
@@ -83,7 +64,7 @@ void AddClientTls(const PoolerSettings& settings, const Evidence& evidence, Find
   }
   // A file of rules may have hostssl lines only.
   const bool by_rules = settings.Get("auth_type") == "hba";
-  findings.push_back({SeverityOf(reach, by_rules ? kPossiblePlaintext : kRemotePlaintext, evidence),
+  findings.push_back({SeverityOf(network, by_rules ? kPossiblePlaintext : kRemotePlaintext, evidence),
                       "pooler_client_tls_optional", "Clients may connect without TLS", lines,
                       "A client with sslmode=disable, or with prefer through a proxy that removes TLS, sends passwords "
                       "and data in plain text.",
@@ -102,14 +83,14 @@ void AddServerTls(const PoolerSettings& settings, const Evidence& evidence, Find
                         std::move(lines), "", ""});
     return;
   }
-  Reach farthest = Reach::kSocket;
-  for (const auto& [database, host] : settings.targets) {
-    const Reach reach = FarthestOf(host);
-    farthest = std::max(farthest, reach);
-    if (reach == Reach::kRemote && lines.size() <= kMostLines)
+  Network farthest = Network::kLocal;
+  for (const auto& [database, host, port] : settings.targets) {
+    const Network network = links::NetworkOf(host);
+    farthest = std::max(farthest, network);
+    if (network == Network::kRemote && lines.size() <= kMostLines)
       lines.push_back(Printable(fmt::format("database {} on {}", database, host)));
   }
-  if (farthest != Reach::kRemote) {
+  if (farthest != Network::kRemote) {
     lines.emplace_back("no known database is on another machine; the host of `*` is known once a client has used it");
   }
   const std::string full = fmt::format(
@@ -117,7 +98,7 @@ void AddServerTls(const PoolerSettings& settings, const Evidence& evidence, Find
       "pgbouncer.ini, {}",
       kReload);
   if (mode == "require" || mode == "verify-ca") {
-    if (farthest != Reach::kRemote) return;
+    if (farthest != Network::kRemote) return;
     const bool any_server = mode == "require";
     findings.push_back(
         {Severity::kWarning, "pooler_server_tls_unverified",
@@ -150,7 +131,7 @@ void AddAuthentication(const PoolerSettings& settings, const Evidence& evidence,
       "{}",
       kReload);
   if (type == "trust" || type == "any") {
-    const bool network = ReachOfClients(evidence) == Reach::kRemote;
+    const bool network = NetworkOfClients(evidence) == Network::kRemote;
     findings.push_back({network ? Severity::kCritical : Severity::kWarning, "pooler_trust",
                         "Clients are not authenticated", lines,
                         "Anyone who can reach the port can log in as any user; TLS does not prevent this.", remedy});

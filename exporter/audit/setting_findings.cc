@@ -151,25 +151,6 @@ void AddPending(const ServerSettings& settings, const Evidence& evidence, Findin
   }
 }
 
-void AddStandby(const ServerSettings& settings, Findings& findings) {
-  if (!settings.wal_receiver) return;
-  const auto& link = *settings.wal_receiver;
-  const std::vector<std::string> lines = {
-      Printable(fmt::format("from {}:{}, sslmode={}", link.sender_host, link.sender_port, link.sslmode))};
-  if (link.sslmode.starts_with("verify-")) {
-    findings.push_back({Severity::kFine, "standby_link", "The link to the upstream server is verified", lines, "", ""});
-    return;
-  }
-  const bool encrypted = link.sslmode == "require";
-  const bool local = link.sender_host.starts_with('/');
-  findings.push_back({encrypted || local ? Severity::kNote : Severity::kWarning, "standby_link_unprotected",
-                      encrypted
-                          ? "The link to the upstream server is encrypted, but the upstream server is not verified"
-                          : "The link to the upstream server may be unencrypted",
-                      lines, "All data of the cluster goes over this link.",
-                      "Add sslmode=verify-full sslrootcert=… to primary_conninfo, then SELECT pg_reload_conf();"});
-}
-
 }  // namespace
 
 std::string FirstTls(const Evidence& evidence) {
@@ -200,7 +181,6 @@ void AddSettings(const Evidence& evidence, Findings& findings) {
   AddCiphers(settings, findings);
   AddPasswords(settings, findings);
   AddPending(settings, evidence, findings);
-  AddStandby(settings, findings);
 }
 
 }  // namespace pgtls::audit

@@ -57,11 +57,18 @@ void IgnoreNotice(void* /*unused*/, const PGresult* notice) {
 }
 
 // `sslmode`: overrides all others; may be null.
-ConnHandle Open(const std::string& conninfo, const std::string& password, const char* sslmode) {
+ConnHandle Open(const ConnectOptions& options, const std::string& password, const char* sslmode) {
+  const auto unless_empty = [](const std::string& text) { return text.empty() ? nullptr : text.c_str(); };
   // Later entries override earlier ones: a password file overrides a password in the string, the string our defaults.
-  const std::array<const char*, 5> keywords = {"fallback_application_name", "dbname", "password", "sslmode", nullptr};
-  const std::array<const char*, 5> values = {"pg_tls_exporter", conninfo.c_str(),
-                                             password.empty() ? nullptr : password.c_str(), sslmode, nullptr};
+  // Only the first dbname may be a conninfo.
+  const std::array<const char*, 6> keywords = {
+      "fallback_application_name", "dbname", "dbname", "password", "sslmode", nullptr};
+  const std::array<const char*, 6> values = {"pg_tls_exporter",
+                                             options.conninfo.c_str(),
+                                             unless_empty(options.database),
+                                             unless_empty(password),
+                                             sslmode,
+                                             nullptr};
   ConnHandle conn(PQconnectStartParams(keywords.data(), values.data(), 1));
   if (!conn) throw Error(FailureReason::kError, "out of memory");
   return conn;
@@ -84,9 +91,10 @@ void Start(Attempt& attempt) {
                        std::string("password_file ") + error.what());
     }
   }
-  const std::string& conninfo = attempt.options.conninfo;
-  attempt.conn = Open(conninfo, password, nullptr);
-  if (LacksVerifyFull(conninfo, attempt.conn)) attempt.conn = Open(conninfo, password, "verify-full");
+  attempt.conn = Open(attempt.options, password, nullptr);
+  if (LacksVerifyFull(attempt.options.conninfo, attempt.conn)) {
+    attempt.conn = Open(attempt.options, password, "verify-full");
+  }
   PQsetNoticeReceiver(attempt.conn.get(), IgnoreNotice, nullptr);
   PQsetErrorVerbosity(attempt.conn.get(), PQERRORS_VERBOSE);
 }

@@ -20,6 +20,7 @@ struct ConnectOptions {
   std::string password_file;  // re-read on each connection attempt, so a rotated password takes effect; empty: none
   // Counts the connection, or an abandoned attempt, until the server closes it; may be null.
   std::shared_ptr<ClosingSockets> closing = nullptr;
+  std::string database = {};  // instead of the conninfo's; empty: the conninfo's
 };
 
 // Used on the sampling loop only.

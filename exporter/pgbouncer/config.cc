@@ -38,11 +38,13 @@ std::vector<settings::PoolerSettings::Target> ReadTargets(const db::Result& rows
   constexpr std::string_view kConsole = "pgbouncer";  // leads nowhere
   const int name = rows.Column("name");
   const int host = rows.Column("host");
+  const int port = rows.Column("port");
   std::vector<settings::PoolerSettings::Target> targets;
   for (int row = 0; row < rows.rows(); ++row) {
     const std::string_view database = rows.RequireText(row, name);
     if (database == kConsole) continue;
-    targets.push_back({std::string(database), std::string(rows.Text(row, host).value_or(""))});
+    targets.push_back({std::string(database), std::string(rows.Text(row, host).value_or("")),
+                       std::string(rows.Text(row, port).value_or(""))});
   }
   return targets;
 }

@@ -49,6 +49,8 @@ class Facts {
   std::map<std::type_index, std::shared_ptr<const void>> facts_;
 };
 
+class ServerSession;
+
 // What one collection is given. References live as long as the collection.
 struct Context {
   const config::ServerConfig& server;
@@ -73,6 +75,9 @@ struct Context {
   std::uint64_t config_version = 0;
   // Output::basis of the current result; absent if that run failed, or there is none.
   std::optional<Digest> basis;
+  // Logs in to another database of the same server, until the collection's deadline. For a collector that needs SQL.
+  // Throws LoginError and TimeoutError.
+  std::function<asio::awaitable<std::unique_ptr<ServerSession>>(std::string database)> open_database = {};
 };
 
 // A part of the result that this role, or this machine, may not read although the run succeeded

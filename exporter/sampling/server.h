@@ -114,6 +114,8 @@ class Server : public std::enable_shared_from_this<Server> {
   asio::awaitable<std::optional<Failure>> EnsureSession();
   asio::awaitable<std::optional<Failure>> MakeSession();
   asio::awaitable<std::unique_ptr<db::Connection>> Connect();
+  // Context::open_database. REQUIRES: there is a session.
+  asio::awaitable<std::unique_ptr<ServerSession>> OpenDatabase(std::string database, Deadline deadline);
   const Driver& DriverOf(const db::Connection& connection) const;
   bool HasUsableSession() const { return session_ && session_->connection().usable(); }
   // Throws TimeoutError if the server does not end closed connections, so that kMostLeftBehind of them are open there.

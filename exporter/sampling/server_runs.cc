@@ -206,6 +206,9 @@ asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& sl
                   once,
                   config_version_,
                   before ? before->basis : std::nullopt};
+  context.open_database = [this, deadline = context.deadline](std::string database) {
+    return OpenDatabase(std::move(database), deadline);
+  };
   try {
     auto work = slot.collector->Collect(context, output);
     co_await Within(context.deadline, std::string(slot.type->name), std::move(work));
@@ -311,6 +314,23 @@ asio::awaitable<void> Server::RequireFewLeftBehind() {
     asio::steady_timer pause(co_await asio::this_coro::executor, kPause);
     co_await pause.async_wait(asio::use_awaitable);
   }
+}
+
+asio::awaitable<std::unique_ptr<ServerSession>> Server::OpenDatabase(std::string database, Deadline deadline) {
+  co_await RequireFewLeftBehind();
+  session_lane_.heartbeat.Expect(deadline);
+  OwnBackends::Login login(*runtime_.own_backends, target_->option("user"));
+  db::ConnectOptions options{config_->conninfo, config_->password_file, closing_, std::move(database)};
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady_clock::now());
+  if (left <= std::chrono::milliseconds(0)) throw TimeoutError("no time is left for another database");
+  auto connect = runtime_.connector.Connect(std::move(options), left, left);
+  auto connection = co_await std::move(connect);
+  if (const auto& local = connection->local()) login.Known(*local);
+  if (peer_ && !peer_->IsAt(connection->peer())) {
+    throw Error(FailureReason::kConnection, "another one of the conninfo's hosts answered");
+  }
+  auto start = driver_->StartSession(std::move(connection), std::move(login), target_->option("sslmode"), deadline);
+  co_return co_await std::move(start);
 }
 
 void Server::WakeWire() {

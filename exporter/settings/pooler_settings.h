@@ -17,6 +17,7 @@ struct PoolerSettings {
   struct Target {
     std::string database;  // as clients name it
     std::string host;      // a name, an address or a list of them; empty or with a slash: a Unix socket
+    std::string port;
   };
 
   std::string version;  // "1.26.1"

@@ -91,14 +91,6 @@ local of = p.of;
         stacked=true,
         height=6,
       ),
-      p.table(
-        'Upstream link',
-        'On a standby: how its own connection to the primary is protected.',
-        [p.instant(of('pg_tls_wal_receiver_info'))],
-        [{ label: 'sender_host', name: 'host' }, { label: 'sender_port', name: 'port' }, { label: 'sslmode', name: 'sslmode' }],
-        height=6,
-        width=12,
-      ),
     ],
   },
 ]

@@ -15,6 +15,7 @@
 #include "exporter/base/error.h"
 #include "exporter/db/connector.h"
 #include "exporter/metrics/sink.h"
+#include "exporter/postgres/driver.h"
 #include "exporter/postgres/own_connection.h"
 #include "exporter/sampling/collector.h"
 #include "exporter/tls/inventory.h"
@@ -143,7 +144,15 @@ class Harness {
             .blocking = blocking_,
             .once = false,
             .config_version = config_version,
-            .basis = basis};
+            .basis = basis,
+            .open_database = [this](std::string database) { return OpenDatabase(std::move(database)); }};
+  }
+  asio::awaitable<std::unique_ptr<sampling::ServerSession>> OpenDatabase(std::string database) {
+    sampling::OwnBackends::Login login(own_backends, "tls_exporter");
+    const db::ConnectOptions options = {.conninfo = conninfo_, .database = std::move(database)};
+    auto connection = co_await connector_.Connect(options, timeout);
+    co_return co_await postgres::PostgresDriver().StartSession(std::move(connection), std::move(login), "prefer",
+                                                               After(timeout));
   }
   static void ExpectDeclared(const tls::CertificateInventory& certificates) {
     if (!certificates.next_start) return;
@@ -158,6 +167,7 @@ class Harness {
     future.get();
   }
   asio::awaitable<void> Establish(std::string conninfo) {
+    conninfo_ = conninfo;
     login_.reset();
     connection_.reset();
     login_.emplace(own_backends, "tls_exporter");
@@ -171,6 +181,7 @@ class Harness {
   asio::io_context loop_;
   BlockingPool blocking_{1};
   db::Connector connector_{blocking_, 1};
+  std::string conninfo_;
   std::optional<sampling::OwnBackends::Login> login_;
   std::unique_ptr<db::Connection> connection_;
   const sampling::CollectorType& type_;

@@ -6,6 +6,7 @@
 
 #include "exporter/settings/server_settings.h"
 #include "tests/collectors/harness.h"
+#include "tests/collectors/standby.h"
 #include "tests/support/golden.h"
 #include "tests/support/postgres_server.h"
 
@@ -150,20 +151,9 @@ TEST_F(SettingsPgTest, DoesNotBelieveAFunctionThatNoSuperuserOwns) {
 }
 
 TEST_F(SettingsPgTest, ShowsTheLinkOfAStandby) {
-  // A copy of the stopped server's data, made a standby of it.
   PostgresServer standby({.environment = {{"HOME", "/nonexistent"}}});  // libpq looks for certificates there
-  standby.Stop();
-  server_.Stop();
-  support::MustRun({"sh", "-c", R"(rm -rf "$1" && cp -a "$0" "$1")", server_.data_dir(), standby.data_dir()});
-  standby.Set("port = " + std::to_string(standby.port()));
-  standby.Set("unix_socket_directories = '" + standby.socket_dir() + "'");
-  standby.Set(
-      "primary_conninfo = 'host=127.0.0.1 user=postgres sslmode=require port=" + std::to_string(server_.port()) + "'");
-  standby.WriteDataFile("standby.signal", "");
-  server_.Start();
-  standby.Start();
-  ASSERT_TRUE(support::WaitUntil([&] { return !standby.Query("SELECT pid FROM pg_stat_wal_receiver").empty(); }))
-      << standby.Log();
+  Follow(standby, server_, "host=127.0.0.1 user=postgres sslmode=require");
+  ASSERT_TRUE(Streams(standby));
   harness_.Connect(standby.Conninfo("user=tls_exporter"));
   EXPECT_THAT(harness_.CollectPage(),
               HasSubstr("pg_tls_wal_receiver_info{server=\"db\",sender_host=\"127.0.0.1\",sender_port=\"" +

@@ -127,6 +127,39 @@ TEST_P(PgBouncerTest, TellsItsSettingsAndWhatTheWireShows) {
   EXPECT_TRUE(HasLine(page, "pg_tls_ssl_request_answer{server=\"pool\",answer=\"S\"} 1")) << page;
 }
 
+// The way on to the server, as it is configured and as it is.
+TEST_P(PgBouncerTest, TellsWhereItLeads) {
+  server_.SetTls({.server = ca_.IssueForLocalhost()});
+  server_.Set("ssl = on");
+  server_.Reload();
+  Start("require", {"server_tls_sslmode = disable"});
+  Client client = App("sslmode=require", "tls");
+  const auto page = [&] {
+    return RunExporter({"collect", "--config.file=" + ConfigFile(pooler_->ConsoleConninfo("sslmode=require"))}).out;
+  };
+  const std::string link =
+      "pg_tls_link_info{server=\"pool\",kind=\"pgbouncer\",database=\"postgres\",name=\"\",host=\"127.0.0.1\",port=\"" +
+      std::to_string(server_.port()) + "\",sslmode=\"";
+  const std::string unprotected = "pg_tls_links_unprotected{server=\"pool\",kind=\"pgbouncer\",network=\"loopback\"} ";
+  const auto open = [](const std::string& encryption) {
+    return "pg_tls_link_connections{server=\"pool\",kind=\"pgbouncer\",database=\"postgres\",user=\"app\",server_addr="
+           "\"127.0.0.1\","
+           "network=\"loopback\",encryption=\"" +
+           encryption + "\"} 1\n";
+  };
+  EXPECT_THAT(page(), AllOf(HasSubstr(link + "disable\",protection=\"none\"} 1\n"), HasSubstr(unprotected + "1\n"),
+                            HasSubstr(open("none")), Not(HasSubstr(open("tls")))));
+  EXPECT_THAT(Check(pooler_->ConsoleConninfo("sslmode=require")), HasSubstr("[link_unencrypted]"));
+
+  pooler_->Configure({"server_tls_sslmode = verify-full"});
+  pooler_->Command("RECONNECT");
+  client.Close();
+  const Client next = App("sslmode=require", "tls");
+  EXPECT_THAT(page(), AllOf(HasSubstr(link + "verify-full\",protection=\"verified\"} 1\n"),
+                            HasSubstr(unprotected + "0\n"), HasSubstr(open("tls")), Not(HasSubstr(open("none")))));
+  EXPECT_THAT(Check(pooler_->ConsoleConninfo("sslmode=require")), Not(HasSubstr("[link_unencrypted]")));
+}
+
 // A pooler keeps what it has read until it is told to read it again.
 TEST_P(PgBouncerTest, ARenewedCertificateNeedsAReload) {
   Start("allow");

@@ -123,6 +123,18 @@ const std::vector<Case>& Cases() {
   static const std::vector<Case> cases = {
       {"PgTlsUnencryptedConnections", "plaintext_sessions", RemotePlaintext},
       {"PgTlsUnencryptedSessions", "plaintext_sessions", RemotePlaintext},
+      {"PgTlsLinkUnprotected", "link_unprotected",
+       [](SnapshotBuilder& builder) {
+         builder.Publish(links::Links{.links = {links::LinkOf(links::kSubscription, "shop", "sub", {.host = "db2"})}});
+       }},
+      {"PgTlsLinkUnencrypted", "link_unencrypted",
+       [](SnapshotBuilder& builder) {
+         builder.Publish(links::Links{.outgoing = {{.encryption = Encryption::kNone, .connections = 1}}});
+       }},
+      {"PgTlsReplicationUnencrypted", "replication_unencrypted",
+       [](SnapshotBuilder& builder) {
+         builder.Publish(links::Links{.replication = {{.encryption = Encryption::kNone, .connections = 1}}});
+       }},
       {"PgTlsCertificateExpiring", "certificate_expiring", ServedUntil(kCertificateEndsAhead)},
       {"PgTlsCertificateExpiringSoon", "certificate_expiring", ServedUntil(kCertificateEndsSoon)},
       {"PgTlsCertificateExpired", "certificate_expired", ServedUntil(seconds(0))},

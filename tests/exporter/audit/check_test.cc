@@ -57,18 +57,6 @@ TEST(CheckSettings, TellsWhatWaits) {
       ElementsAre("warning setting_pending_restart", "warning setting_pending_reload", "warning config_file_errors"));
 }
 
-TEST(CheckSettings, JudgesTheLinkOfAStandby) {
-  const auto judge = [](const char* host, const char* sslmode) {
-    settings::ServerSettings settings = Settings({});
-    settings.wal_receiver = {host, "5432", sslmode};
-    return SnapshotBuilder().Publish(settings).Ids();
-  };
-  EXPECT_THAT(judge("db0", "prefer"), ElementsAre("warning standby_link_unprotected"));
-  EXPECT_THAT(judge("db0", "require"), ElementsAre("note standby_link_unprotected"));
-  EXPECT_THAT(judge("/tmp", "prefer"), ElementsAre("note standby_link_unprotected"));
-  EXPECT_THAT(judge("db0", "verify-full"), ElementsAre("fine standby_link"));
-}
-
 TEST(CheckSessions, NamesReplicationWithoutADatabase) {
   sessions::Summary summary;
   summary.unencrypted = {{"", "repl", {.range = Cidr::Parse("10.1.2.3/32")}, "", Network::kRemote, false, 1}};

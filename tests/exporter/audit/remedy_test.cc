@@ -31,15 +31,18 @@ const std::map<std::string_view, const char*>& MustName() {
       {"device", "regular file"},
       {"error", "server log|pg_stat_ssl"},
       {"encryption_unknown", "pg_stat_ssl"},
+      {"foreign_server", "foreign servers"},
       {"insufficient_privilege", "GRANT |monitoring_role\\.sql"},
       {"key_algorithm", "OpenSSL"},
+      {"max_databases", "collectors\\.links\\.max_databases"},
       {"max_series", "collectors\\.certificates\\.max_series"},
       {"missing", "does not exist|disappeared"},
-      {"malformed", "ssl_ca_file|pg_hosts\\.conf"},
+      {"malformed", "ssl_ca_file|pg_hosts\\.conf|primary_conninfo|ALTER SUBSCRIPTION"},
       {"no_answer", "server log"},
       {"no_certificate", "ssl_ca_file"},
       {"no_crl", "ssl_crl_file"},
       {"no_sessions", "collectors\\.sessions\\.enabled"},
+      {"not_connected", "primary_conninfo"},
       {"not_modelled", "one directory"},
       {"not_read", "monitoring_role\\.sql"},
       {"openssl_version", "[Vv]ersion"},
@@ -131,7 +134,7 @@ TEST(Remedies, WhatIsNotDeclaredIsShownAllTheSame) {
 }
 
 TEST(Remedies, EvidenceNamesWhatThePartIsAbout) {
-  const Finding finding = FindingFor(*collectors::All()[3], {"files", "permission_denied", "/data/crl\n"});
+  const Finding finding = FindingFor(*collectors::All()[4], {"files", "permission_denied", "/data/crl\n"});
   EXPECT_THAT(finding.evidence, ElementsAre("collector certificates, part files: permission_denied", "/data/crl\\x0a"));
 }
 

@@ -34,7 +34,7 @@ class FakeConsole : public db::Session {
   std::map<std::string, std::pair<std::vector<std::string>, std::vector<Texts>>> tables = {
       {"SHOW VERSION", {{"version"}, {{"PgBouncer 1.24.1"}}}},
       {"SHOW CONFIG", {{"key", "value"}, {{"client_tls_sslmode", "allow"}, {"so_reuseport", "0"}}}},
-      {"SHOW DATABASES", {{"name", "host"}, {}}},
+      {"SHOW DATABASES", {{"name", "host", "port"}, {}}},
       {"SHOW LISTS", {{"list", "items"}, {{"used_clients", "1"}, {"login_clients", "0"}}}},
   };
 };

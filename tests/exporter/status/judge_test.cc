@@ -137,7 +137,10 @@ const std::vector<Case>& Cases() {
       {"MD5 passwords", Settings([](auto& settings) { settings.values["password_encryption"] = "md5"; })},
       {"pending restart", Settings([](auto& settings) { settings.pending_restart = {"ssl"}; })},
       {"pending reload", Settings([](auto& settings) { settings.pending_reload = {"ssl_ciphers"}; })},
-      {"standby", Settings([](auto& settings) { settings.wal_receiver = {"db0", "5432", "prefer"}; })},
+      {"standby",
+       [](auto& server) {
+         server.Publish("links", links::Links{.links = {links::LinkOf(links::kWalReceiver, "", "", {.host = "db0"})}});
+       }},
       {"failed", [](auto& server) { server.Fail("hba", FailureReason::kInsufficientPrivilege, "permission denied"); }},
       {"sessions failed", [](auto& server) { server.Fail("sessions", FailureReason::kTimeout, "no answer"); }},
       {"incomplete",

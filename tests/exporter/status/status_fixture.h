@@ -24,7 +24,7 @@ class ServerBuilder {
     snapshot_.name = std::move(name);
     snapshot_.up = true;
     snapshot_.connection = sampling::OwnConnection{"verify-full", "tls", "TLSv1.3", "TLS_AES_256_GCM_SHA384", {}, {}};
-    for (const char* collector : {"sessions", "settings", "hba", "endpoint", "certificates"}) {
+    for (const char* collector : {"sessions", "settings", "hba", "links", "endpoint", "certificates"}) {
       snapshot_.collectors.push_back({.name = collector,
                                       .interval = std::chrono::seconds(15),
                                       .result = std::make_shared<sampling::CollectorResult>(),

@@ -1,0 +1,164 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "exporter/audit/findings.h"
+#include "exporter/audit/thresholds.h"
+#include "exporter/base/text.h"
+#include "exporter/links/link.h"
+
+namespace pgtls::audit {
+namespace {
+
+using links::Link;
+using links::Links;
+using links::Protection;
+
+// More would bury the rest of the report.
+constexpr std::size_t kMostLines = 20;
+
+struct Group {
+  std::vector<std::string> lines;
+  std::size_t seen = 0;
+  Network farthest = Network::kLocal;
+
+  void Add(const std::string& line, Network network) {
+    ++seen;
+    farthest = std::max(farthest, network);
+    if (lines.size() < kMostLines) lines.push_back(Printable(line));
+  }
+};
+
+std::string Line(const Link& link) {
+  std::string line;
+  if (link.kind == links::kWalReceiver) line = "this standby's upstream server";
+  if (link.kind == links::kSubscription) line = fmt::format("subscription {} in database {}", link.name, link.database);
+  if (link.kind == links::kForeignServer)
+    line = fmt::format("foreign server {} in database {}", link.name, link.database);
+  line += fmt::format(": {} port {}, sslmode={}", link.host, link.port, link.sslmode);
+  if (link.sslrootcert.empty() &&
+      (link.protection == Protection::kCaVerified || link.protection == Protection::kVerified))
+    line += ", root certificate: root.crt of the server's OS user";
+  return line;
+}
+
+std::string Line(const links::Replication& one) {
+  return fmt::format("{} ({} replication) from {}: {}", one.application_name, one.logical ? "logical" : "physical",
+                     one.client_addr, Counted(one.connections, "connection"));
+}
+
+std::string Line(const links::Outgoing& one) {
+  return fmt::format("user {}, database {}, to {}: {}", one.user, one.database, one.server_addr,
+                     Counted(one.connections, "connection"));
+}
+
+Severity SeverityOf(Network farthest, const Evidence& evidence) {
+  return farthest == Network::kRemote ? kRemotePlaintext : LoopbackPlaintext(evidence.snapshot.loopback);
+}
+
+// The policy allows the session that it is.
+bool IsAllowed(const links::Replication& one, const Evidence& evidence) {
+  if (!evidence.sessions) return false;
+  return std::ranges::any_of(evidence.sessions->unencrypted, [&](const sessions::UnencryptedGroup& group) {
+    return group.allowed && group.application_name == one.application_name &&
+           group.client.ToString() == one.client_addr;
+  });
+}
+
+void Add(Group& group, Finding finding, Findings& findings) {
+  if (group.lines.empty()) return;
+  finding.evidence = std::move(group.lines);
+  if (group.seen > kMostLines) finding.evidence.push_back(fmt::format("and {} more", group.seen - kMostLines));
+  findings.push_back(std::move(finding));
+}
+
+// A pooler's own settings are AddPooler's matter.
+void AddConfigured(const Links& found, const Evidence& evidence, Findings& findings) {
+  Group unprotected, unverified, verified;
+  for (const Link& link : found.links) {
+    if (link.kind == links::kPooler || link.network == Network::kLocal) continue;
+    const bool weak = link.protection == Protection::kEncrypted || link.protection == Protection::kCaVerified;
+    if (links::MayBePlaintext(link.protection)) {
+      unprotected.Add(Line(link), link.network);
+    } else if (weak && link.network == Network::kRemote) {
+      unverified.Add(Line(link), link.network);
+    } else if (link.protection == Protection::kVerified) {
+      verified.Add(Line(link), link.network);
+    }
+  }
+  constexpr const char* kHow =
+      "Set sslmode=verify-full, and sslrootcert to the CA of the other server's certificate: in primary_conninfo "
+      "(standby), ALTER SUBSCRIPTION … CONNECTION '…', ALTER SERVER … OPTIONS (ADD sslmode 'verify-full') (SET, if it "
+      "has one).";
+  const Severity severity = SeverityOf(unprotected.farthest, evidence);
+  Add(unprotected,
+      {severity,
+       "link_unprotected",
+       "Connections that the server makes itself may be unencrypted",
+       {},
+       "Where the other server does not offer TLS, or an attacker removes it, rows and the passwords of user mappings "
+       "cross the network in plain text, however well clients are protected.",
+       kHow},
+      findings);
+  Add(unverified,
+      {Severity::kWarning,
+       "link_unverified",
+       "Connections that the server makes itself do not verify the other server",
+       {},
+       "An attacker on the network path can impersonate the other server.",
+       kHow},
+      findings);
+  if (unprotected.seen == 0 && unverified.seen == 0) {
+    Add(verified,
+        {Severity::kFine,
+         "links_verified",
+         "Connections that the server makes itself are encrypted and verified",
+         {},
+         "",
+         ""},
+        findings);
+  }
+}
+
+void AddOpen(const Links& found, const Evidence& evidence, Findings& findings) {
+  Group outgoing, replication;
+  for (const links::Outgoing& one : found.outgoing) {
+    if (one.encryption == Encryption::kNone && one.network != Network::kLocal) outgoing.Add(Line(one), one.network);
+  }
+  for (const links::Replication& one : found.replication) {
+    if (one.encryption == Encryption::kNone && one.network != Network::kLocal && !IsAllowed(one, evidence))
+      replication.Add(Line(one), one.network);
+  }
+  const Severity of_outgoing = SeverityOf(outgoing.farthest, evidence);
+  Add(outgoing,
+      {of_outgoing,
+       "link_unencrypted",
+       "Connections to servers are not encrypted",
+       {},
+       "What clients send encrypted to PgBouncer goes on to the server in plain text.",
+       "Set server_tls_sslmode = verify-full and server_tls_ca_file to the CA of the servers' certificates in "
+       "pgbouncer.ini, then run RELOAD on the console, and RECONNECT to replace connections that are open."},
+      findings);
+  const Severity of_replication = SeverityOf(replication.farthest, evidence);
+  Add(replication,
+      {of_replication,
+       "replication_unencrypted",
+       "Replication connections are not encrypted",
+       {},
+       "All changes to the data can be read and changed on the network.",
+       FirstTls(evidence) +
+           "Put sslmode=verify-full (at least require) into primary_conninfo of the standby, or into "
+           "the conninfo of the subscription. " +
+           RefuseUnencrypted(evidence)},
+      findings);
+}
+
+}  // namespace
+
+void AddLinks(const Evidence& evidence, Findings& findings) {
+  if (!evidence.links) return;
+  AddConfigured(*evidence.links, evidence, findings);
+  AddOpen(*evidence.links, evidence, findings);
+}
+
+}  // namespace pgtls::audit

@@ -1,0 +1,58 @@
+#include "exporter/pgbouncer/links.h"
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "exporter/pgbouncer/config.h"
+
+namespace pgtls::pgbouncer {
+namespace {
+
+using links::Links;
+
+constexpr std::string_view kUnixSocket = "unix";  // in place of an address
+
+void AddTargets(const settings::PoolerSettings& settings, Links& found) {
+  found.kinds.push_back(links::kPooler);
+  for (const auto& [database, host, port] : settings.targets) {
+    found.links.push_back(links::LinkOf(links::kPooler, database, "",
+                                        {.host = host,
+                                         .port = port,
+                                         .sslmode = std::string(settings.Get("server_tls_sslmode")),
+                                         .sslrootcert = std::string(settings.Get("server_tls_ca_file"))}));
+  }
+}
+
+void AddConnections(const db::Result& rows, Links& found) {
+  const int user = rows.Column("user");
+  const int database = rows.Column("database");
+  const int state = rows.Column("state");
+  const int addr = rows.Column("addr");
+  const int tls = rows.Column("tls");
+  for (int row = 0; row < rows.rows(); ++row) {
+    // Still logging in: the handshake may be to come.
+    if (rows.RequireText(row, state) == "new") continue;
+    const std::string_view address = rows.RequireText(row, addr);
+    const bool local = address == kUnixSocket;
+    found.outgoing.push_back(
+        {.kind = std::string(links::kPooler),
+         .database = std::string(rows.Text(row, database).value_or("")),
+         .user = std::string(rows.Text(row, user).value_or("")),
+         .server_addr = local ? "" : std::string(address),
+         .network = local ? Network::kLocal : links::NetworkOf(address),
+         .encryption = rows.Text(row, tls).value_or("").empty() ? Encryption::kNone : Encryption::kTls,
+         .connections = 1});
+  }
+}
+
+}  // namespace
+
+asio::awaitable<Links> ReadLinks(db::Session& session, Deadline deadline) {
+  Links found;
+  AddTargets(co_await ReadConfig(session, deadline), found);
+  AddConnections(co_await session.Query({"pgbouncer_servers", "SHOW SERVERS"}, {}, deadline), found);
+  co_return found;
+}
+
+}  // namespace pgtls::pgbouncer

@@ -1,0 +1,69 @@
+// Rows of the server's dashboard: the connections between servers.
+local p = import '../lib/panels.libsonnet';
+local of = p.of;
+
+[
+  {
+    title: 'Links to and from other servers',
+    panels: [
+      p.stat(
+        'Links that may be plaintext',
+        'Outgoing links to other machines whose sslmode is disable, allow or prefer.',
+        'sum(max by (kind) (%s))' % of('pg_tls_links_unprotected', 'network="remote"'),
+        thresholds=p.bad_from_one,
+        width=3,
+      ),
+      p.table(
+        'Outgoing links',
+        'Subscriptions, foreign servers, the upstream of a standby, and the servers of a PgBouncer, with the sslmode in force.',
+        [p.instant('max by (kind, database, name, host, port, sslmode, protection) (%s)' % of('pg_tls_link_info'))],
+        [
+          { label: 'kind', name: 'kind' },
+          { label: 'database', name: 'database' },
+          { label: 'name', name: 'name' },
+          { label: 'host', name: 'host' },
+          { label: 'port', name: 'port' },
+          { label: 'sslmode', name: 'sslmode' },
+          { label: 'protection', name: 'protection' },
+        ],
+        sort='protection',
+        width=21,
+      ),
+      p.table(
+        'Replication from this server',
+        'Standbys and logical subscribers that are connected.',
+        [p.instant('max by (application_name, client_addr, replication, sync_state, encryption) (%s)' % of('pg_tls_replication_connections'))],
+        [
+          { label: 'application_name', name: 'name' },
+          { label: 'client_addr', name: 'address' },
+          { label: 'replication', name: 'replication' },
+          { label: 'sync_state', name: 'state' },
+          { label: 'encryption', name: 'encryption' },
+          { value: 'A', name: 'connections' },
+        ],
+        width=12,
+      ),
+      p.table(
+        'Connections of a PgBouncer to its servers',
+        'Open connections from SHOW SERVERS.',
+        [p.instant('max by (database, user, server_addr, encryption) (%s)' % of('pg_tls_link_connections'))],
+        [
+          { label: 'database', name: 'database' },
+          { label: 'user', name: 'user' },
+          { label: 'server_addr', name: 'server' },
+          { label: 'encryption', name: 'encryption' },
+          { value: 'A', name: 'connections' },
+        ],
+        width=12,
+      ),
+      p.table(
+        'Upstream link',
+        'On a standby: how its own connection to the primary is protected.',
+        [p.instant(of('pg_tls_wal_receiver_info'))],
+        [{ label: 'sender_host', name: 'host' }, { label: 'sender_port', name: 'port' }, { label: 'sslmode', name: 'sslmode' }],
+        height=6,
+        width=12,
+      ),
+    ],
+  },
+]
