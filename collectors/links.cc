@@ -139,7 +139,7 @@ void Render(const Links& found, Caps& caps, Sink& sink) {
   RenderLinks(found, caps, sink);
   metrics::Tally<OutgoingKey> outgoing;
   for (const Outgoing& one : found.outgoing) {
-    outgoing.Add({one.kind, one.database, one.user, one.server_addr, one.network, one.encryption}, one.connections);
+    outgoing.Add({one.kind, one.database, one.user, one.server_addr, one.network, one.encryption});
   }
   AddCapped(kLinkConnections, outgoing, caps.outgoing, sink, [&](const OutgoingKey& key, double connections) {
     sink.Add(kLinkConnections,
@@ -149,8 +149,7 @@ void Render(const Links& found, Caps& caps, Sink& sink) {
   });
   metrics::Tally<ReplicationKey> replication;
   for (const Replication& one : found.replication) {
-    replication.Add({one.application_name, one.client_addr, one.logical, one.sync_state, one.network, one.encryption},
-                    one.connections);
+    replication.Add({one.application_name, one.client_addr, one.logical, one.sync_state, one.network, one.encryption});
   }
   AddCapped(kReplicationConnections, replication, caps.replication, sink,
             [&](const ReplicationKey& key, double connections) {

@@ -1,5 +1,6 @@
 #include "collectors/sessions.h"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <memory>
@@ -16,6 +17,7 @@
 #include "exporter/postgres/driver.h"
 #include "exporter/sessions/count.h"
 #include "exporter/sessions/exemptions.h"
+#include "exporter/sessions/open_backends.h"
 #include "exporter/sessions/open_connections.h"
 #include "exporter/sessions/session_counter.h"
 #include "exporter/sessions/snapshot.h"
@@ -35,6 +37,17 @@ sessions::Counts CountAll(const sessions::Snapshot& snapshot, const sessions::Co
   }
   counter.EndCollection();
   return counts;
+}
+
+std::shared_ptr<const sessions::OpenBackends> BackendsOf(const sessions::Snapshot& snapshot) {
+  auto open = std::make_shared<sessions::OpenBackends>();
+  for (int row = 0; row < snapshot.size(); ++row) {
+    const auto session = snapshot.At(row);
+    if (!session || session->authenticating) continue;
+    open->backends.push_back(
+        {session->id, std::max(session->client_port.value_or(0), 0), sessions::EncryptionOf(*session)});
+  }
+  return open;
 }
 
 // ---- Factory
@@ -69,6 +82,7 @@ class Collector : public sampling::Collector {
     if (summary->HasUnknown()) output.incomplete.push_back({"encryption", "error"});
     output.facts.Publish(std::move(summary));
     output.facts.Publish(OpenNow(counts, snapshot));
+    if (context.kind != pgbouncer::kKind) output.facts.Publish(BackendsOf(snapshot));
   }
 
  private:

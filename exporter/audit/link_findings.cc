@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "exporter/audit/findings.h"
 #include "exporter/audit/thresholds.h"
@@ -18,14 +19,12 @@ using links::Protection;
 constexpr std::size_t kMostLines = 20;
 
 struct Group {
-  std::vector<std::string> lines;
-  std::size_t seen = 0;
+  std::map<std::string, std::size_t> lines;  // and how often each was added
   Network farthest = Network::kLocal;
 
   void Add(const std::string& line, Network network) {
-    ++seen;
+    ++lines[Printable(line)];
     farthest = std::max(farthest, network);
-    if (lines.size() < kMostLines) lines.push_back(Printable(line));
   }
 };
 
@@ -43,13 +42,12 @@ std::string Line(const Link& link) {
 }
 
 std::string Line(const links::Replication& one) {
-  return fmt::format("{} ({} replication) from {}: {}", one.application_name, one.logical ? "logical" : "physical",
-                     one.client_addr, Counted(one.connections, "connection"));
+  return fmt::format("{} ({} replication) from {}", one.application_name, one.logical ? "logical" : "physical",
+                     one.client_addr);
 }
 
 std::string Line(const links::Outgoing& one) {
-  return fmt::format("user {}, database {}, to {}: {}", one.user, one.database, one.server_addr,
-                     Counted(one.connections, "connection"));
+  return fmt::format("user {}, database {}, to {}", one.user, one.database, one.server_addr);
 }
 
 Severity SeverityOf(Network farthest, const Evidence& evidence) {
@@ -65,10 +63,14 @@ bool IsAllowed(const links::Replication& one, const Evidence& evidence) {
   });
 }
 
-void Add(Group& group, Finding finding, Findings& findings) {
+void Add(const Group& group, Finding finding, Findings& findings) {
   if (group.lines.empty()) return;
-  finding.evidence = std::move(group.lines);
-  if (group.seen > kMostLines) finding.evidence.push_back(fmt::format("and {} more", group.seen - kMostLines));
+  for (const auto& [line, times] : group.lines) {
+    if (finding.evidence.size() == kMostLines) break;
+    finding.evidence.push_back(times == 1 ? line : fmt::format("{}: {}", line, Counted(times, "connection")));
+  }
+  if (group.lines.size() > kMostLines)
+    finding.evidence.push_back(fmt::format("and {} more", group.lines.size() - kMostLines));
   findings.push_back(std::move(finding));
 }
 
@@ -108,7 +110,7 @@ void AddConfigured(const Links& found, const Evidence& evidence, Findings& findi
        "An attacker on the network path can impersonate the other server.",
        kHow},
       findings);
-  if (unprotected.seen == 0 && unverified.seen == 0) {
+  if (unprotected.lines.empty() && unverified.lines.empty()) {
     Add(verified,
         {Severity::kFine,
          "links_verified",

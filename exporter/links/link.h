@@ -1,7 +1,7 @@
 // The connections that a server makes itself, or takes from other servers, and how they are protected. Pure.
 #pragma once
 
-#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -59,7 +59,7 @@ Link LinkOf(std::string_view kind, std::string database, std::string name, const
 Network NetworkOf(std::string_view hosts);
 Network NetworkOf(const IpAddress& address);
 
-// Incoming replication connections that are alike in all of this.
+// One connection that replicates from the server.
 struct Replication {
   std::string application_name;
   std::string client_addr;
@@ -67,18 +67,19 @@ struct Replication {
   std::string sync_state;
   Network network = Network::kRemote;
   std::optional<Encryption> encryption;  // absent: the server does not tell
-  std::size_t connections = 0;
 };
 
-// Open outgoing connections that are alike in all of this.
+// One open outgoing connection.
 struct Outgoing {
   std::string kind;
   std::string database;
   std::string user;
   std::string server_addr;
   Network network = Network::kRemote;
-  std::optional<Encryption> encryption;  // absent: the server does not tell
-  std::size_t connections = 0;
+  std::optional<Encryption> encryption;
+  // By which the server at the other end knows it; 0: not known.
+  std::int64_t backend_pid = 0;
+  int local_port = 0;
 };
 
 // What one collection found, as a fact for the audit and the status page.

@@ -30,6 +30,8 @@ void AddConnections(const db::Result& rows, Links& found) {
   const int state = rows.Column("state");
   const int addr = rows.Column("addr");
   const int tls = rows.Column("tls");
+  const int remote_pid = rows.Column("remote_pid");
+  const int local_port = rows.Column("local_port");
   for (int row = 0; row < rows.rows(); ++row) {
     // Still logging in: the handshake may be to come.
     if (rows.RequireText(row, state) == "new") continue;
@@ -42,7 +44,8 @@ void AddConnections(const db::Result& rows, Links& found) {
          .server_addr = local ? "" : std::string(address),
          .network = local ? Network::kLocal : links::NetworkOf(address),
          .encryption = rows.Text(row, tls).value_or("").empty() ? Encryption::kNone : Encryption::kTls,
-         .connections = 1});
+         .backend_pid = rows.Int(row, remote_pid).value_or(0),
+         .local_port = static_cast<int>(rows.Int(row, local_port).value_or(0))});
   }
 }
 

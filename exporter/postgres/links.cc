@@ -206,8 +206,7 @@ class Reader {
                                     .logical = rows.RequireBool(row, rows.Column("logical")),
                                     .sync_state = TextOf(rows, row, "sync_state"),
                                     .network = sessions::OriginOf(session).network,
-                                    .encryption = sessions::EncryptionOf(session),
-                                    .connections = 1});
+                                    .encryption = sessions::EncryptionOf(session)});
     }
   }
 

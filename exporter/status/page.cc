@@ -221,6 +221,7 @@ std::string StatusPage(const StatusView& view, const StatusFrame& frame) {
   Tiles(view, html);
   ServerTable(view, frame, html);
   UnencryptedTable(view, frame, html);
+  PathTable(view, frame, html);
   CertificateTable(view, frame, html);
   ModeTable(view, frame, html);
   UnseenTable(view, frame, html);

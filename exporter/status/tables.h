@@ -13,6 +13,8 @@ std::string TimeLeft(std::chrono::sys_seconds end, std::chrono::sys_seconds now)
 // Each a <section>.
 void ServerTable(const StatusView& view, const StatusFrame& frame, Html& html);
 void UnencryptedTable(const StatusView& view, const StatusFrame& frame, Html& html);
+// Nothing where no pooler is watched.
+void PathTable(const StatusView& view, const StatusFrame& frame, Html& html);
 void CertificateTable(const StatusView& view, const StatusFrame& frame, Html& html);
 void ModeTable(const StatusView& view, const StatusFrame& frame, Html& html);
 void UnseenTable(const StatusView& view, const StatusFrame& frame, Html& html);

@@ -10,6 +10,7 @@
 #include "exporter/audit/thresholds.h"
 #include "exporter/base/text.h"
 #include "exporter/status/certificate_rows.h"
+#include "exporter/status/path_rows.h"
 #include "exporter/status/server_facts.h"
 #include "exporter/status/unseen_rows.h"
 
@@ -263,6 +264,7 @@ StatusView ViewOf(const sampling::Snapshots& servers, std::chrono::sys_seconds n
     if (servers.size() <= limits.detailed) AddCollectors(*facts, limits, view);
   }
   view.unencrypted_rows = UnencryptedRows(all, limits.rows);
+  view.paths = PathRows(all, limits.rows);
   view.certificates = CertificateRows(all, limits.rows);
   view.unseen = UnseenRows(all, limits.rows, limits.names);
   return view;

@@ -82,6 +82,15 @@ struct ModeRow {
   std::array<Remark, tls::kSslModes.size()> cells;
 };
 
+// The hops from the clients of a PgBouncer to the servers behind it.
+struct PathRow {
+  std::string pooler, database;
+  Remark clients;  // to the pooler
+  Remark link;     // from the pooler to its server
+  Remark servers;  // the same connections, as the servers that are watched see them
+  Level level = Level::kUnknown;
+};
+
 // One collector of a server that the page is about.
 struct CollectorRow {
   std::string server, name;
@@ -107,6 +116,7 @@ struct StatusView {
   BoundedList<ServerRow> servers;                // the worst first
   BoundedList<UnencryptedRow> unencrypted_rows;  // not allowed, remote, many connections first
   BoundedList<UnknownOn> sessions_unknown;
+  BoundedList<PathRow> paths;                   // the worst first; of poolers only
   BoundedList<CertificateRow> certificates;     // the soonest first
   BoundedList<UnknownOn> certificates_unknown;  // what is served
   BoundedList<ModeRow> modes;

@@ -44,6 +44,25 @@ local of = p.of;
         width=12,
       ),
       p.table(
+        'Through a PgBouncer, by database',
+        'Clients to the pooler, and the pooler to its servers. The status page of the exporter also shows what the servers see.',
+        [
+          p.instant('sum by (database) (%s)' % of('pg_tls_connections', 'backend_type="pgbouncer client",encryption=~"tls|gss"')),
+          p.instant('sum by (database) (%s)' % of('pg_tls_connections', 'backend_type="pgbouncer client",encryption="none",network!="local"')),
+          p.instant('sum by (database) (%s)' % of('pg_tls_link_connections', 'encryption=~"tls|gss"')),
+          p.instant('sum by (database) (%s)' % of('pg_tls_link_connections', 'encryption="none",network!="local"')),
+        ],
+        [
+          { label: 'database', name: 'database' },
+          { value: 'A', name: 'clients encrypted' },
+          { value: 'B', name: 'clients unencrypted', thresholds: p.bad_from_one },
+          { value: 'C', name: 'to servers encrypted' },
+          { value: 'D', name: 'to servers unencrypted', thresholds: p.bad_from_one },
+        ],
+        sort='database',
+        width=24,
+      ),
+      p.table(
         'Connections of a PgBouncer to its servers',
         'Open connections from SHOW SERVERS.',
         [p.instant('max by (database, user, server_addr, encryption) (%s)' % of('pg_tls_link_connections'))],

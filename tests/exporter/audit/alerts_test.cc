@@ -129,11 +129,11 @@ const std::vector<Case>& Cases() {
        }},
       {"PgTlsLinkUnencrypted", "link_unencrypted",
        [](SnapshotBuilder& builder) {
-         builder.Publish(links::Links{.outgoing = {{.encryption = Encryption::kNone, .connections = 1}}});
+         builder.Publish(links::Links{.outgoing = {{.encryption = Encryption::kNone}}});
        }},
       {"PgTlsReplicationUnencrypted", "replication_unencrypted",
        [](SnapshotBuilder& builder) {
-         builder.Publish(links::Links{.replication = {{.encryption = Encryption::kNone, .connections = 1}}});
+         builder.Publish(links::Links{.replication = {{.encryption = Encryption::kNone}}});
        }},
       {"PgTlsCertificateExpiring", "certificate_expiring", ServedUntil(kCertificateEndsAhead)},
       {"PgTlsCertificateExpiringSoon", "certificate_expiring", ServedUntil(kCertificateEndsSoon)},

@@ -77,18 +77,16 @@ TEST(LinkFindings, ALongListIsCut) {
 }
 
 Links Standby(Network network, Encryption encryption) {
-  return {.replication = {{.application_name = "replica",
-                           .client_addr = "10.0.0.2",
-                           .network = network,
-                           .encryption = encryption,
-                           .connections = 1}}};
+  return {
+      .replication = {
+          {.application_name = "replica", .client_addr = "10.0.0.2", .network = network, .encryption = encryption}}};
 }
 
 TEST(LinkFindings, AStandbyWithoutTls) {
   EXPECT_THAT(With(Standby(Network::kRemote, Encryption::kNone)).Ids(), Contains("critical replication_unencrypted"));
   EXPECT_THAT(With(Standby(Network::kLoopback, Encryption::kNone)).Ids(), Contains("note replication_unencrypted"));
   EXPECT_THAT(With(Standby(Network::kRemote, Encryption::kNone)).Of("replication_unencrypted").evidence,
-              ElementsAre("replica (physical replication) from 10.0.0.2: 1 connection"));
+              ElementsAre("replica (physical replication) from 10.0.0.2"));
   for (const auto encryption : {Encryption::kTls, Encryption::kGss}) {
     EXPECT_THAT(With(Standby(Network::kRemote, encryption)).Ids(), Each(Not(HasSubstr("replication_unencrypted"))));
   }
@@ -112,13 +110,13 @@ TEST(LinkFindings, AStandbyThatThePolicyAllows) {
 
 TEST(LinkFindings, APoolersOpenConnectionsWithoutTls) {
   const auto with = [](Network network, Encryption encryption) {
-    return With({.outgoing = {{.kind = "pgbouncer",
-                               .database = "shop",
-                               .user = "app",
-                               .server_addr = "10.0.0.1",
-                               .network = network,
-                               .encryption = encryption,
-                               .connections = 2}}});
+    const links::Outgoing one = {.kind = "pgbouncer",
+                                 .database = "shop",
+                                 .user = "app",
+                                 .server_addr = "10.0.0.1",
+                                 .network = network,
+                                 .encryption = encryption};
+    return With({.outgoing = {one, one}});
   };
   EXPECT_THAT(with(Network::kRemote, Encryption::kNone).Ids(), Contains("critical link_unencrypted"));
   EXPECT_THAT(with(Network::kRemote, Encryption::kNone).Of("link_unencrypted").evidence,

@@ -86,7 +86,7 @@ class ServerBuilder {
     });
   }
   ServerBuilder& Down(const std::string& message) {
-    for (const char* collector : {"sessions", "settings", "hba"}) {
+    for (const char* collector : {"sessions", "settings", "hba", "links"}) {
       Fail(collector, FailureReason::kConnection, message);
       Change(collector, [](auto& result, auto&) { result.failed_with_connection = true; });
     }
