@@ -114,8 +114,10 @@ class Server : public std::enable_shared_from_this<Server> {
   asio::awaitable<std::optional<Failure>> EnsureSession();
   asio::awaitable<std::optional<Failure>> MakeSession();
   asio::awaitable<std::unique_ptr<db::Connection>> Connect();
-  // Context::open_database. REQUIRES: there is a session.
-  asio::awaitable<std::unique_ptr<ServerSession>> OpenDatabase(std::string database, Deadline deadline);
+  // Context::open_database, for a run that began at `place`. Throws Error once the server is configured elsewhere.
+  asio::awaitable<std::unique_ptr<ServerSession>> OpenDatabase(std::string database, std::uint64_t place,
+                                                               Deadline deadline);
+  void RequirePlace(std::uint64_t place) const;
   const Driver& DriverOf(const db::Connection& connection) const;
   bool HasUsableSession() const { return session_ && session_->connection().usable(); }
   // Throws TimeoutError if the server does not end closed connections, so that kMostLeftBehind of them are open there.

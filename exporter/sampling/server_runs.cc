@@ -206,8 +206,8 @@ asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& sl
                   once,
                   config_version_,
                   before ? before->basis : std::nullopt};
-  context.open_database = [this, deadline = context.deadline](std::string database) {
-    return OpenDatabase(std::move(database), deadline);
+  context.open_database = [this, place = place_, deadline = context.deadline](std::string database) {
+    return OpenDatabase(std::move(database), place, deadline);
   };
   try {
     auto work = slot.collector->Collect(context, output);
@@ -263,7 +263,7 @@ asio::awaitable<std::optional<Failure>> Server::MakeSession() {
     std::string product = driver.Product(connection->version_text());
     auto start = driver.StartSession(std::move(connection), std::move(login), target_->option("sslmode"), deadline);
     std::unique_ptr<ServerSession> session = co_await std::move(start);
-    if (place != place_) throw Error(FailureReason::kConnection, "the configuration changed");
+    RequirePlace(place);
     session_ = std::move(session);
     driver_ = &driver;
     product_ = std::move(product);
@@ -316,15 +316,23 @@ asio::awaitable<void> Server::RequireFewLeftBehind() {
   }
 }
 
-asio::awaitable<std::unique_ptr<ServerSession>> Server::OpenDatabase(std::string database, Deadline deadline) {
+void Server::RequirePlace(std::uint64_t place) const {
+  if (place != place_) throw Error(FailureReason::kConnection, "the configuration changed");
+}
+
+asio::awaitable<std::unique_ptr<ServerSession>> Server::OpenDatabase(std::string database, std::uint64_t place,
+                                                                     Deadline deadline) {
+  RequirePlace(place);
   co_await RequireFewLeftBehind();
+  RequirePlace(place);
   session_lane_.heartbeat.Expect(deadline);
-  OwnBackends::Login login(*runtime_.own_backends, target_->option("user"));
-  db::ConnectOptions options{config_->conninfo, config_->password_file, closing_, std::move(database)};
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady_clock::now());
   if (left <= std::chrono::milliseconds(0)) throw TimeoutError("no time is left for another database");
+  OwnBackends::Login login(*runtime_.own_backends, target_->option("user"));
+  db::ConnectOptions options{config_->conninfo, config_->password_file, closing_, std::move(database)};
   auto connect = runtime_.connector.Connect(std::move(options), left, left);
   auto connection = co_await std::move(connect);
+  RequirePlace(place);
   if (const auto& local = connection->local()) login.Known(*local);
   if (peer_ && !peer_->IsAt(connection->peer())) {
     throw Error(FailureReason::kConnection, "another one of the conninfo's hosts answered");
@@ -361,7 +369,7 @@ asio::awaitable<std::unique_ptr<db::Connection>> Server::Connect() {
   session_lane_.heartbeat.Expect(patience ? After(*patience + SessionTimeout()) : Deadline::max());
   auto connect = runtime_.connector.Connect(std::move(options), SessionTimeout(), patience);
   auto connection = co_await std::move(connect);
-  if (place != place_) throw Error(FailureReason::kConnection, "the configuration changed");
+  RequirePlace(place);
   co_return connection;
 }
 
