@@ -1,6 +1,7 @@
 // What the links collector may not see, and what to do about it.
 #pragma once
 
+#include "collectors/sessions_parts.h"
 #include "exporter/sampling/part.h"
 
 namespace pgtls::collectors {
@@ -11,10 +12,12 @@ inline constexpr std::string_view kGrantStats =
 inline constexpr sampling::Remedy kLinksWalReceiverRemedies[] = {
     {"insufficient_privilege", kGrantStats},
     {"not_connected",
-     "This standby is not connected to its upstream server: sslmode is shown while it is. Check the server log for "
+     "This standby is not connected to its upstream server; its sslmode is visible only while it is. Check the server "
+     "log for "
      "why, "
      "and sslmode in primary_conninfo."},
-    {"malformed", "Check sslmode in primary_conninfo: one of its values looks like a second sslmode."},
+    {"sslmode_unknown", "Set sslmode in primary_conninfo to one that libpq knows."},
+    {"malformed", "Check sslmode in primary_conninfo: one of its values looks like another option."},
 };
 inline constexpr sampling::Remedy kReplicationRemedies[] = {
     {"insufficient_privilege", kGrantStats},
@@ -24,11 +27,17 @@ inline constexpr sampling::Remedy kSubscriptionsRemedies[] = {
     {"malformed",
      "Write the conninfo of the subscription without %HH in the names of its options: ALTER SUBSCRIPTION … "
      "CONNECTION '…'; Until then it is not known what they set."},
+    {"sslmode_unknown",
+     "Set sslmode in the conninfo of the subscription that is named: what a service file sets cannot be seen, and an "
+     "unknown value protects nothing."},
     {"foreign_server",
      "The subscription takes its options from a foreign server that could not be read. See why the foreign servers of "
      "its database could not be checked."},
 };
 inline constexpr sampling::Remedy kForeignServersRemedies[] = {
+    {"sslmode_unknown",
+     "Set sslmode in the options of the foreign server that is named: what a service file sets cannot be seen, and an "
+     "unknown value protects nothing."},
     {"max_databases",
      "Raise collectors.links.max_databases above the number of databases: each is logged in to for a moment at every "
      "interval."},
@@ -55,6 +64,7 @@ inline constexpr sampling::DeclaredPart kLinksParts[] = {
     {"replication", "who replicates from this server", kReplicationRemedies},
     {"subscriptions", "where subscriptions lead", kSubscriptionsRemedies},
     {"foreign_servers", "foreign servers of some databases", kForeignServersRemedies},
+    {"processes", "server connections of other processes on the same port", kProcessesRemedies},
 };
 
 }  // namespace pgtls::collectors

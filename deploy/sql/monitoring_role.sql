@@ -481,7 +481,11 @@ AS $$
     CROSS JOIN LATERAL regexp_matches(substring(conninfo FROM '^[a-z]*://(?:[^@/]*@)?[^?]*[?](.*)$'), '([^=&]*)=([^&]*)', 'g') WITH ORDINALITY AS m(o, n)
     WHERE uri
   ), options AS (
-    SELECT oid, jsonb_object_agg(key, value ORDER BY n) AS o, bool_or(strpos(key, '%') > 0) AS hidden FROM option GROUP BY oid
+    SELECT oid, jsonb_object_agg(CASE key WHEN 'requiressl' THEN 'sslmode' ELSE key END,
+                                 CASE WHEN key <> 'requiressl' THEN value WHEN value LIKE '1%' THEN 'require' ELSE 'prefer' END
+                                 ORDER BY n) AS o,
+           bool_or(key ~ '[% ]') AS hidden
+    FROM option GROUP BY oid
   )
   SELECT s.database, s.name, s.server, s.uri, coalesce(nullif(o ->> 'host', ''), a.host), o ->> 'hostaddr',
          substring(coalesce(nullif(o ->> 'port', ''), a.port) FROM '^[0-9, ]*$'), o ->> 'sslmode', o ->> 'sslrootcert', o ->> 'gssencmode',

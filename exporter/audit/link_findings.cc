@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "exporter/audit/findings.h"
@@ -57,10 +58,13 @@ Severity SeverityOf(Network farthest, const Evidence& evidence) {
 // The policy allows the session that it is.
 bool IsAllowed(const links::Replication& one, const Evidence& evidence) {
   if (!evidence.sessions) return false;
-  return std::ranges::any_of(evidence.sessions->unencrypted, [&](const sessions::UnencryptedGroup& group) {
-    return group.allowed && group.application_name == one.application_name &&
-           group.client.ToString() == one.client_addr;
-  });
+  bool allowed = false;
+  for (const sessions::UnencryptedGroup& group : evidence.sessions->unencrypted) {
+    if (group.application_name != one.application_name || group.client.ToString() != one.client_addr) continue;
+    if (!group.allowed) return false;
+    allowed = true;
+  }
+  return allowed;
 }
 
 void Add(const Group& group, Finding finding, Findings& findings) {
@@ -99,7 +103,7 @@ void AddConfigured(const Links& found, const Evidence& evidence, Findings& findi
        "Connections that the server makes itself may be unencrypted",
        {},
        "Where the other server does not offer TLS, or an attacker removes it, rows and the passwords of user mappings "
-       "cross the network in plain text, however well clients are protected.",
+       "cross the network in plain text, even if all clients are encrypted.",
        kHow},
       findings);
   Add(unverified,
@@ -110,7 +114,11 @@ void AddConfigured(const Links& found, const Evidence& evidence, Findings& findi
        "An attacker on the network path can impersonate the other server.",
        kHow},
       findings);
-  if (unprotected.lines.empty() && unverified.lines.empty()) {
+  // A kind that was not wholly seen may have others.
+  const bool all_seen =
+      std::ranges::all_of(std::array{links::kWalReceiver, links::kSubscription, links::kForeignServer},
+                          [&](std::string_view kind) { return std::ranges::count(found.kinds, kind) > 0; });
+  if (all_seen && unprotected.lines.empty() && unverified.lines.empty()) {
     Add(verified,
         {Severity::kFine,
          "links_verified",

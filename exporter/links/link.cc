@@ -1,6 +1,7 @@
 #include "exporter/links/link.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "exporter/base/text.h"
@@ -25,9 +26,21 @@ Network NetworkOfOne(std::string_view host) {
 
 // libpq's defaults (PQconninfoOptions, and connectOptions2() for the system's root certificates).
 std::string SslmodeInForce(const Options& options) {
-  if (!options.sslmode.empty()) return options.sslmode;
+  constexpr std::array<std::string_view, 6> kModes = {"disable", "allow",     "prefer",
+                                                      "require", "verify-ca", "verify-full"};
+  if (!options.sslmode.empty()) return std::ranges::count(kModes, options.sslmode) > 0 ? options.sslmode : "";
   if (options.service) return "";
-  return options.sslrootcert == "system" ? "verify-full" : "prefer";
+  return options.knows_system_root && options.sslrootcert == "system" ? "verify-full" : "prefer";
+}
+
+// libpq connects to the addresses, and to the host where a list of them leaves one out.
+Network NetworkByOptions(const Options& options) {
+  const Network by_host = NetworkOf(options.host);
+  if (options.hostaddr.empty()) return options.service && options.host.empty() ? Network::kRemote : by_host;
+  const Network by_address = NetworkOf(options.hostaddr);
+  const auto addresses = SplitList(options.hostaddr, ',');
+  const bool all = std::ranges::none_of(addresses, [](std::string_view one) { return Trimmed(one).empty(); });
+  return all ? by_address : std::max(by_host, by_address);
 }
 
 Protection ProtectionBy(std::string_view sslmode) {
@@ -77,16 +90,16 @@ Network NetworkOf(std::string_view hosts) {
 }
 
 Link LinkOf(std::string_view kind, std::string database, std::string name, const Options& options) {
+  const Network network = NetworkByOptions(options);
+  const bool shows_address = options.host.empty() || network != NetworkOf(options.host);
   Link link = {.kind = std::string(kind),
                .database = std::move(database),
                .name = std::move(name),
-               .host = options.host.empty() ? options.hostaddr : options.host,
+               .host = shows_address && !options.hostaddr.empty() ? options.hostaddr : options.host,
                .port = options.port.empty() ? std::string(kDefaultPort) : options.port,
                .sslmode = SslmodeInForce(options),
-               .sslrootcert = options.sslrootcert};
-  // The address is what libpq connects to; the name is what it verifies.
-  link.network = NetworkOf(options.hostaddr.empty() ? options.host : options.hostaddr);
-  if (link.host.empty() && options.service) link.network = Network::kRemote;
+               .sslrootcert = options.sslrootcert,
+               .network = network};
   link.protection = ProtectionOf(link, options);
   return link;
 }

@@ -30,7 +30,8 @@ struct Options {
   std::string sslmode;
   std::string sslrootcert;  // a path, or "system"
   std::string gssencmode;
-  bool service = false;  // a service file sets what is not set here
+  bool service = false;           // a service file sets what is not set here
+  bool knows_system_root = true;  // libpq 16 and later: sslrootcert=system is no file
 };
 
 inline constexpr std::string_view kWalReceiver = "wal_receiver";
@@ -43,9 +44,9 @@ struct Link {
   std::string kind;
   std::string database;  // where it is defined; of a pooler, as clients name it; empty for a standby
   std::string name;      // of the subscription or foreign server
-  std::string host;      // as configured; empty: the default Unix socket
+  std::string host;      // as configured, or the address if that leads elsewhere; empty: the default Unix socket
   std::string port;
-  std::string sslmode;  // in force: libpq's default if none is set; empty: not known
+  std::string sslmode;  // in force: libpq's default if none is set; empty: not known, or none of libpq's
   std::string sslrootcert;
   Protection protection = Protection::kUnknown;
   Network network = Network::kRemote;
@@ -88,6 +89,7 @@ struct Links {
   std::vector<Link> links;
   std::vector<Outgoing> outgoing;
   std::vector<Replication> replication;
+  bool one_of_several = false;  // other processes of a pooler may have connections, too
 };
 
 }  // namespace pgtls::links

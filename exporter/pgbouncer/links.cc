@@ -33,8 +33,9 @@ void AddConnections(const db::Result& rows, Links& found) {
   const int remote_pid = rows.Column("remote_pid");
   const int local_port = rows.Column("local_port");
   for (int row = 0; row < rows.rows(); ++row) {
-    // Still logging in: the handshake may be to come.
-    if (rows.RequireText(row, state) == "new") continue;
+    // Still logging in: the handshake may be to come. Cancel requests are sent before one.
+    const std::string_view now = rows.RequireText(row, state);
+    if (now == "new" || now == "active_cancel") continue;
     const std::string_view address = rows.RequireText(row, addr);
     const bool local = address == kUnixSocket;
     found.outgoing.push_back(
@@ -53,7 +54,9 @@ void AddConnections(const db::Result& rows, Links& found) {
 
 asio::awaitable<Links> ReadLinks(db::Session& session, Deadline deadline) {
   Links found;
-  AddTargets(co_await ReadConfig(session, deadline), found);
+  const settings::PoolerSettings settings = co_await ReadConfig(session, deadline);
+  AddTargets(settings, found);
+  found.one_of_several = settings.Get("so_reuseport") == "1";
   AddConnections(co_await session.Query({"pgbouncer_servers", "SHOW SERVERS"}, {}, deadline), found);
   co_return found;
 }

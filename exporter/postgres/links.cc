@@ -33,17 +33,18 @@ using links::Options;
 constexpr std::array kAccessSql = {VersionedSql{120000, R"(
 SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_stats,
        EXISTS (SELECT FROM ()" PGTLS_TRUSTED_FUNCTIONS_SQL R"() ours WHERE proname = 'subscriptions') AS has_function,
+       pg_catalog.pg_is_in_recovery() AS standby,
        pg_catalog.pg_is_in_recovery()
          AND coalesce((SELECT setting <> '' FROM pg_catalog.pg_settings WHERE name = 'primary_conninfo'), true) AS follows
 )"}};
 
 constexpr std::array kDatabasesSql = {VersionedSql{120000, R"(
-SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND datname <> pg_catalog.current_database()
+SELECT datname FROM pg_catalog.pg_database WHERE datallowconn AND datconnlimit <> -2 AND datname <> pg_catalog.current_database()
 ORDER BY datname
 )"}};
 
 // Passwords are cut out of this conninfo, and every option is in it, defaults included, but nothing is quoted: where a
-// value looks like a second sslmode, neither is believed.
+// value looks like a second option, neither is believed.
 constexpr std::array kWalReceiverSql = {VersionedSql{120000, R"(
 SELECT sender_host AS host, sender_port::pg_catalog.text AS port, o.*
 FROM pg_catalog.pg_stat_wal_receiver r,
@@ -52,8 +53,8 @@ FROM pg_catalog.pg_stat_wal_receiver r,
               pg_catalog.max(m[2]) FILTER (WHERE m[1] = 'sslmode') AS sslmode,
               pg_catalog.max(m[2]) FILTER (WHERE m[1] = 'sslrootcert') AS sslrootcert,
               pg_catalog.max(m[2]) FILTER (WHERE m[1] = 'gssencmode') AS gssencmode,
-              count(*) FILTER (WHERE m[1] = 'sslmode') AS sslmodes
-       FROM pg_catalog.regexp_matches(r.conninfo, '(?:^| )([a-z_]+)=([^ ]*)', 'g') m) o
+              count(*) = count(DISTINCT m[1]) AND pg_catalog.bool_or(m[1] = 'sslmode') AS readable
+       FROM pg_catalog.regexp_matches(r.conninfo, '(?:^| )(hostaddr|ssl[a-z_]+|gssencmode)=([^ ]*)', 'g') m) o
 WHERE r.pid IS NOT NULL
 )"}};
 
@@ -93,27 +94,31 @@ WHERE h.proname = 'postgres_fdw_handler'
 
 // ---- Reading
 
+// The server's own libpq: for the older, sslrootcert=system is a file.
+constexpr int kKnowsSystemRoot = 160000;
+
 std::string TextOf(const db::Result& rows, int row, const char* column) {
   return std::string(rows.Text(row, rows.Column(column)).value_or(""));
 }
 
-Options OptionsOf(const db::Result& rows, int row) {
+Options OptionsOf(const db::Result& rows, int row, bool knows_system_root) {
   return {.host = TextOf(rows, row, "host"),
           .hostaddr = TextOf(rows, row, "hostaddr"),
           .port = TextOf(rows, row, "port"),
           .sslmode = TextOf(rows, row, "sslmode"),
           .sslrootcert = TextOf(rows, row, "sslrootcert"),
-          .gssencmode = TextOf(rows, row, "gssencmode")};
+          .gssencmode = TextOf(rows, row, "gssencmode"),
+          .knows_system_root = knows_system_root};
 }
 
 // Foreign servers by the database and oid that a subscription names them by.
 using ServerKey = std::pair<std::string, std::int64_t>;
 using ForeignServers = std::map<ServerKey, Link>;
 
-void ReadForeignServers(const db::Result& rows, ForeignServers& servers) {
+void ReadForeignServers(const db::Result& rows, int version, ForeignServers& servers) {
   for (int row = 0; row < rows.rows(); ++row) {
     const std::string database = TextOf(rows, row, "database");
-    Options options = OptionsOf(rows, row);
+    Options options = OptionsOf(rows, row, version >= kKnowsSystemRoot);
     options.service = rows.RequireBool(row, rows.Column("service"));
     servers[{database, rows.RequireInt(row, rows.Column("oid"))}] =
         links::LinkOf(links::kForeignServer, database, TextOf(rows, row, "name"), options);
@@ -149,13 +154,18 @@ class Reader {
       Missing("wal_receiver", FailureReason::kInsufficientPrivilege);
       Missing("replication", FailureReason::kInsufficientPrivilege);
     }
-    co_await VisitDatabases();
-    if (flag("has_function")) {
-      ReadSubscriptions(co_await Ask("links_subscriptions", kSubscriptionsSql));
-    } else {
-      Missing("subscriptions", FailureReason::kInsufficientPrivilege);
+    // A standby does not run them.
+    std::optional<db::Result> subscriptions;
+    if (!flag("standby")) {
+      if (flag("has_function")) {
+        subscriptions = co_await Ask("links_subscriptions", kSubscriptionsSql);
+      } else {
+        Missing("subscriptions", FailureReason::kInsufficientPrivilege);
+      }
     }
-    for (auto& [key, server] : servers_) found_.links.push_back(std::move(server));
+    co_await VisitDatabases();
+    if (subscriptions) ReadSubscriptions(*subscriptions);
+    for (auto& [key, server] : servers_) AddLink(std::move(server));
     for (const std::string_view kind : {links::kWalReceiver, links::kSubscription, links::kForeignServer}) {
       if (std::ranges::none_of(unseen_, [&](const std::string& part) { return part == PartOf(kind); }))
         found_.kinds.push_back(kind);
@@ -181,13 +191,20 @@ class Reader {
     Missing(std::move(part), std::string(ToString(reason)), std::move(detail));
   }
 
+  void AddLink(Link link) {
+    if (link.protection == links::Protection::kUnknown) {
+      Missing(std::string(PartOf(link.kind)), "sslmode_unknown", fmt::format("{} in {}", link.name, link.database));
+    }
+    found_.links.push_back(std::move(link));
+  }
+
   void ReadWalReceiver(const db::Result& rows, bool follows) {
     // Between two attempts to connect there is no process that would show its options.
     if (rows.rows() == 0 && follows) Missing("wal_receiver", "not_connected");
     for (int row = 0; row < rows.rows(); ++row) {
-      Options options = OptionsOf(rows, row);
-      if (rows.RequireInt(row, rows.Column("sslmodes")) != 1) return Missing("wal_receiver", "malformed");
-      found_.links.push_back(links::LinkOf(links::kWalReceiver, "", "", options));
+      const Options options = OptionsOf(rows, row, version_ >= kKnowsSystemRoot);
+      if (!rows.Bool(row, rows.Column("readable")).value_or(false)) return Missing("wal_receiver", "malformed");
+      AddLink(links::LinkOf(links::kWalReceiver, "", "", options));
     }
   }
 
@@ -211,7 +228,7 @@ class Reader {
   }
 
   asio::awaitable<void> VisitDatabases() {
-    ReadForeignServers(co_await Ask("links_foreign_servers", kForeignServersSql), servers_);
+    ReadForeignServers(co_await Ask("links_foreign_servers", kForeignServersSql), version_, servers_);
     const db::Result rows = co_await Ask("links_databases", kDatabasesSql);
     for (int row = 0; row < rows.rows(); ++row) {
       const std::string database = TextOf(rows, row, "datname");
@@ -232,17 +249,15 @@ class Reader {
     return std::nullopt;
   }
 
-  // The rest of the databases must not cost those that were visited.
-  bool IsLate() const { return context_.deadline - std::chrono::steady_clock::now() < std::chrono::seconds(2); }
+  bool IsLate() const { return std::chrono::steady_clock::now() >= visits_end_; }
 
   asio::awaitable<void> Visit(std::string database) {
     std::optional<sampling::Failure> failure;
     try {
       const auto session = co_await context_.open_database(database);
-      ReadForeignServers(
-          co_await session->connection().Query(StatementFor("links_foreign_servers", kForeignServersSql, version_), {},
-                                               context_.deadline),
-          servers_);
+      ReadForeignServers(co_await session->connection().Query(
+                             StatementFor("links_foreign_servers", kForeignServersSql, version_), {}, visits_end_),
+                         version_, servers_);
     } catch (const std::exception& error) {
       if (IsCancellation(error)) throw;
       failure = sampling::AsFailure(error);
@@ -255,7 +270,7 @@ class Reader {
       const std::string database = TextOf(rows, row, "database");
       const std::string name = TextOf(rows, row, "name");
       const auto server = rows.Int(row, rows.Column("server"));
-      std::optional<Options> options = OptionsOf(rows, row);
+      std::optional<Options> options = OptionsOf(rows, row, version_ >= kKnowsSystemRoot);
       options->service = rows.RequireBool(row, rows.Column("service"));
       if (rows.RequireBool(row, rows.Column("encoded"))) options = Decoded(*std::move(options));
       if (server) {
@@ -263,7 +278,7 @@ class Reader {
       } else if (!options || rows.Text(row, rows.Column("problem"))) {
         Missing("subscriptions", "malformed", fmt::format("{} in {}", name, database));
       } else {
-        found_.links.push_back(links::LinkOf(links::kSubscription, database, name, *options));
+        AddLink(links::LinkOf(links::kSubscription, database, name, *options));
       }
     }
   }
@@ -276,13 +291,15 @@ class Reader {
     Link link = found->second;
     link.kind = links::kSubscription;
     link.name = name;
-    found_.links.push_back(std::move(link));
+    AddLink(std::move(link));
   }
 
   sampling::Context& context_;
   const std::size_t max_databases_;
   sampling::Output& output_;
   const int version_;
+  // Before the collection's: a database that does not answer must not cost what is known of the others.
+  const Deadline visits_end_ = context_.deadline - (context_.deadline - std::chrono::steady_clock::now()) / 4;
   ForeignServers servers_;
   std::vector<std::string> unseen_;
   Links found_;

@@ -206,7 +206,7 @@ asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& sl
                   once,
                   config_version_,
                   before ? before->basis : std::nullopt};
-  context.open_database = [this, place = place_, deadline = context.deadline](std::string database) {
+  context.open_database = [this, place = place_, deadline = started + settings.timeout * 3 / 4](std::string database) {
     return OpenDatabase(std::move(database), place, deadline);
   };
   try {

@@ -30,7 +30,7 @@ constexpr const char* kNotKnown = "not known";
 // Where a backend is: its pid and the port of its client.
 using BackendKey = std::pair<std::int64_t, int>;
 struct Seen {
-  const ServerFacts* server;
+  const ServerFacts* server;  // null: one of several servers
   std::optional<Encryption> encryption;
 };
 using Backends = std::map<BackendKey, Seen>;
@@ -41,7 +41,9 @@ Backends BackendsOf(const std::vector<ServerFacts>& servers) {
     const auto open = server.snapshot.facts().Get<sessions::OpenBackends>();
     if (!open) continue;
     for (const sessions::OpenBackend& one : open->backends) {
-      if (one.client_port > 0) all[{one.pid, one.client_port}] = {&server, one.encryption};
+      if (one.client_port <= 0) continue;
+      const auto [found, inserted] = all.try_emplace({one.pid, one.client_port}, Seen{&server, one.encryption});
+      if (!inserted) found->second.server = nullptr;
     }
   }
   return all;
@@ -62,6 +64,7 @@ struct Tallied {
       (network == Network::kRemote ? remote : loopback) += connections;
     }
   }
+  bool none() const { return encrypted + local + remote + loopback + unknown == 0; }
   Level LevelBy(const ServerFacts& facts) const {
     if (remote > 0) return LevelOf(audit::kRemotePlaintext);
     if (unknown > 0) return Level::kUnknown;
@@ -77,7 +80,7 @@ struct Tallied {
     add(unknown, kNotKnown);
     add(encrypted, "encrypted");
     add(local, "over a Unix socket");
-    return parts.empty() ? "none open" : fmt::format("{}", fmt::join(parts, ", "));
+    return none() ? "none open" : fmt::format("{}", fmt::join(parts, ", "));
   }
 };
 
@@ -89,6 +92,19 @@ bool AllAllowed(const ServerFacts& pooler, const std::string& database) {
          });
 }
 
+bool RequiresTls(const ServerFacts& pooler) {
+  const std::string_view mode = pooler.pooler ? pooler.pooler->Get("client_tls_sslmode") : "";
+  return mode == "require" || mode == "verify-ca" || mode == "verify-full";
+}
+
+// Other processes on the same port have clients and connections of their own.
+bool IsOneOfSeveral(const ServerFacts& pooler) {
+  return std::ranges::any_of(pooler.snapshot.collectors, [](const sampling::CollectorState& state) {
+    return state.result && std::ranges::any_of(state.result->incomplete,
+                                               [](const auto& missing) { return missing.part == "processes"; });
+  });
+}
+
 // `open`: null where nothing is known.
 Remark ClientsOf(const ServerFacts& pooler, const sessions::OpenConnections* open, const std::string& database) {
   if (open == nullptr) return {Level::kUnknown, kNotKnown};
@@ -97,7 +113,9 @@ Remark ClientsOf(const ServerFacts& pooler, const sessions::OpenConnections* ope
     if (one.database == database) tallied.Add(one.network, one.encryption, one.connections);
   }
   Level level = tallied.LevelBy(pooler);
-  if (tallied.remote > 0 && AllAllowed(pooler, database)) level = Level::kNote;
+  if (tallied.remote > 0 && AllAllowed(pooler, database)) level = tallied.unknown > 0 ? Level::kUnknown : Level::kNote;
+  // The next one may be without TLS.
+  if (tallied.none() && !RequiresTls(pooler)) level = Level::kUnknown;
   return {level, tallied.Text()};
 }
 
@@ -132,11 +150,15 @@ Remark LinkRemark(const ServerFacts& pooler, const Link* link, const std::vector
 Remark ServersOf(const std::vector<const Outgoing*>& open, const Backends& backends) {
   if (open.empty()) return {Level::kUnknown, "no connection is open"};
   std::map<std::string, Tallied> found;
-  std::size_t not_watched = 0;
+  std::size_t local = 0, not_watched = 0;
   Level level = Level::kGood;
   for (const Outgoing* one : open) {
+    if (one->network == Network::kLocal) {
+      ++local;
+      continue;
+    }
     const auto seen = backends.find({one->backend_pid, one->local_port});
-    if (seen == backends.end()) {
+    if (seen == backends.end() || seen->second.server == nullptr) {
       ++not_watched;
       continue;
     }
@@ -146,6 +168,7 @@ Remark ServersOf(const std::vector<const Outgoing*>& open, const Backends& backe
   }
   std::vector<std::string> parts;
   for (const auto& [name, tallied] : found) parts.push_back(fmt::format("{}: {}", name, tallied.Text()));
+  if (local > 0) parts.push_back(fmt::format("{} over a Unix socket", local));
   if (not_watched > 0) {
     parts.push_back(found.empty() ? "not watched" : fmt::format("{} not watched", not_watched));
     level = std::max(level, Level::kUnknown);
@@ -153,7 +176,20 @@ Remark ServersOf(const std::vector<const Outgoing*>& open, const Backends& backe
   return {level, fmt::format("{}", fmt::join(parts, "; "))};
 }
 
+// Why the rows of this pooler may be wrong or not all; empty where they are not.
+std::string WhyDoubtful(const ServerFacts& pooler) {
+  for (const char* collector : {"links", "sessions"}) {
+    if (std::string why = pooler.WhyUnknown(collector); !why.empty()) return why;
+  }
+  return IsOneOfSeveral(pooler) ? "other processes of this pooler were not asked" : "";
+}
+
 std::vector<PathRow> RowsOf(const ServerFacts& pooler, const Backends& backends) {
+  const std::string doubt = WhyDoubtful(pooler);
+  if (!pooler.links) {
+    const Remark unknown = {Level::kUnknown, doubt.empty() ? kNotKnown : doubt};
+    return {{.pooler = pooler.snapshot.name, .database = "", .clients = unknown, .link = unknown, .servers = unknown}};
+  }
   const auto clients = pooler.snapshot.facts().Get<sessions::OpenConnections>();
   std::map<std::string, const Link*> links;
   std::map<std::string, std::vector<const Outgoing*>> open;
@@ -162,6 +198,9 @@ std::vector<PathRow> RowsOf(const ServerFacts& pooler, const Backends& backends)
     open[one.database].push_back(&one);
     links.try_emplace(one.database, nullptr);
   }
+  if (clients) {
+    for (const auto& one : clients->connections) links.try_emplace(one.database, nullptr);
+  }
   std::vector<PathRow> rows;
   for (const auto& [database, link] : links) {
     PathRow row = {.pooler = pooler.snapshot.name,
@@ -169,6 +208,7 @@ std::vector<PathRow> RowsOf(const ServerFacts& pooler, const Backends& backends)
                    .clients = ClientsOf(pooler, clients.get(), database),
                    .link = LinkRemark(pooler, link, open[database]),
                    .servers = ServersOf(open[database], backends)};
+    if (!doubt.empty()) row.clients = {std::max(row.clients.level, Level::kUnknown), row.clients.text + "; " + doubt};
     row.level = std::max({row.clients.level, row.link.level, row.servers.level});
     rows.push_back(std::move(row));
   }
@@ -185,7 +225,7 @@ BoundedList<PathRow> PathRows(const std::vector<ServerFacts>& servers, std::size
   TopN<PathRow, decltype(&IsWorse)> worst(limit, &IsWorse);
   std::optional<Backends> backends;
   for (const ServerFacts& server : servers) {
-    if (!server.is_pooler() || !server.links) continue;
+    if (!server.is_pooler()) continue;
     if (!backends) backends = BackendsOf(servers);
     for (PathRow& row : RowsOf(server, *backends)) worst.Add(std::move(row));
   }

@@ -12,13 +12,13 @@ Remark Verdict(Level level) {
     case Level::kGood:
       return {level, "encrypted"};
     case Level::kNote:
-      return {level, "see the hops"};
+      return {level, "see hops"};
     case Level::kWarning:
-      return {level, "not verified"};
+      return {level, "weak"};
     case Level::kUnknown:
       return {level, "not known"};
     case Level::kBad:
-      return {level, "plaintext"};
+      return {level, "not protected"};
   }
   return {Level::kUnknown, "not known"};
 }
@@ -37,7 +37,7 @@ void Hop(const Remark& remark, Markup label, Html& html) {
 void PathTable(const StatusView& view, const StatusFrame& frame, Html& html) {
   if (view.paths.rows.empty()) return;
   Section section(html, "paths", "Through poolers", "each hop from the clients to the server, the worst first");
-  section.Head({"Pooler", "Database", "Whole way", "Clients to pooler", "Pooler to server", "Seen by the server"});
+  section.Head({"Pooler", "Database", "Overall", "Clients to pooler", "Pooler to server", "Seen by the server"});
   for (const PathRow& row : view.paths.rows) {
     html << "<tr>";
     {
@@ -49,7 +49,7 @@ void PathTable(const StatusView& view, const StatusFrame& frame, Html& html) {
       TextOrNone(row.database, html);
     }
     {
-      const Cell cell(html, "Whole way");
+      const Cell cell(html, "Overall");
       Badge(Verdict(row.level), html);
     }
     Hop(row.clients, "Clients to pooler", html);

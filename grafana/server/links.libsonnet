@@ -8,7 +8,7 @@ local of = p.of;
     panels: [
       p.stat(
         'Links that may be plaintext',
-        'Outgoing links to other machines whose sslmode is disable, allow or prefer.',
+        'Of the links that were seen, those to other machines whose sslmode is disable, allow or prefer. See "What the exporter can check" for those that were not.',
         'sum(max by (kind) (%s))' % of('pg_tls_links_unprotected', 'network="remote"'),
         thresholds=p.bad_from_one,
         width=3,

@@ -149,7 +149,7 @@ TEST_F(LinksPgTest, ReadsAConninfoAsLibpqDoes) {
       "host=a sslrootcert=system",
       "host=a sslrootcert='/etc/ca file.crt' sslmode=verify-ca",
       "host=/run/postgresql",
-      "service=nosuch host=a",
+      "service=nosuch host=a sslmode=verify-ca",
       "",
       "postgresql://a",
       "postgres://a:6000/db?sslmode=require",
@@ -166,6 +166,9 @@ TEST_F(LinksPgTest, ReadsAConninfoAsLibpqDoes) {
       "postgresql://a/db?application_name=x%26sslmode%3Ddisable&sslmode=verify%2Dfull",
       "postgresql://a/d%3Fsslmode=disable?sslmode=require",
       "postgresql://?host=x&sslmode=allow",
+      "host=a sslmode=verify-full requiressl=0",
+      "host=a sslmode=disable requiressl=1",
+      "postgresql://a/db?sslmode=verify-full&requiressl=0",
       "postgresql://a?application_name=u@b/db?sslmode=require",
       "postgresql://a/db?application_name=u@b&sslmode=require",
   };
@@ -186,7 +189,8 @@ TEST_F(LinksPgTest, ReadsAConninfoAsLibpqDoes) {
                                          .sslmode = value("sslmode"),
                                          .sslrootcert = value("sslrootcert"),
                                          .gssencmode = value("gssencmode"),
-                                         .service = !value("service").empty()});
+                                         .service = !value("service").empty(),
+                                         .knows_system_root = server_.major() >= 16});
     EXPECT_EQ(TextsOf({link}), TextsOf({expected})) << conninfo;
   }
 }
@@ -198,6 +202,18 @@ TEST_F(LinksPgTest, AnEncodedNameOfAnOptionIsNoAnswer) {
   EXPECT_THAT(Parts(output), ElementsAre("subscriptions malformed a in postgres"));
   EXPECT_THAT(TextsOf(output.facts.Get<Links>()->links), IsEmpty());
   EXPECT_THAT(Page(), Not(HasSubstr("kind=\"subscription\"")));
+}
+
+// What a service file sets is not known: neither protected nor 0.
+TEST_F(LinksPgTest, AServiceFileIsNoAnswer) {
+  Subscribe("a", "service=nosuch host=a");
+  server_.Execute("CREATE EXTENSION postgres_fdw");
+  server_.Execute("CREATE SERVER f FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host 'a', sslmode 'maybe')");
+  EXPECT_THAT(Parts(Collect()), UnorderedElementsAre("subscriptions sslmode_unknown a in postgres",
+                                                     "foreign_servers sslmode_unknown f in postgres"));
+  EXPECT_THAT(Page(), AllOf(HasSubstr("name=\"a\",host=\"a\",port=\"5432\",sslmode=\"\",protection=\"unknown\"} 1\n"),
+                            Not(HasSubstr("links_unprotected{server=\"db\",kind=\"subscription\"")),
+                            Not(HasSubstr("links_unprotected{server=\"db\",kind=\"foreign_server\""))));
 }
 
 // CREATE SUBSCRIPTION … SERVER (19).
@@ -275,6 +291,8 @@ TEST_F(LinksPgTest, AStandbyAndItsUpstream) {
       AllOf(HasSubstr("kind=\"wal_receiver\",database=\"\",name=\"\",host=\"127.0.0.1\",port=\"" +
                       std::to_string(server_.port()) + "\",sslmode=\"disable\",protection=\"none\"} 1\n"),
             HasSubstr("pg_tls_links_unprotected{server=\"db\",kind=\"wal_receiver\",network=\"loopback\"} 1\n")));
+  // Its subscriptions do not run there.
+  EXPECT_THAT(harness_.CollectPage(), HasSubstr("kind=\"subscription\",network=\"remote\"} 0\n"));
   // Configured and not connected is not protected.
   server_.Stop();
   ASSERT_TRUE(support::WaitUntil([&] { return standby.Query("SELECT pid FROM pg_stat_wal_receiver").empty(); }));

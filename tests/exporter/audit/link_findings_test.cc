@@ -23,7 +23,8 @@ SnapshotBuilder With(Links found, config::LoopbackSeverity loopback = config::Lo
 }
 
 Links Subscription(const std::string& host, const std::string& sslmode) {
-  return {.links = {LinkOf(links::kSubscription, "shop", "sub", {.host = host, .sslmode = sslmode})}};
+  return {.kinds = {links::kWalReceiver, links::kSubscription, links::kForeignServer},
+          .links = {LinkOf(links::kSubscription, "shop", "sub", {.host = host, .sslmode = sslmode})}};
 }
 
 TEST(LinkFindings, ALinkMustNotFallBackToPlaintext) {
@@ -52,6 +53,12 @@ TEST(LinkFindings, OneWeakLinkIsNoAllClear) {
   EXPECT_THAT(builder.Ids(), Not(Contains("fine links_verified")));
   EXPECT_THAT(builder.Of("link_unprotected").evidence,
               ElementsAre("foreign server f in database shop: 10.0.0.1 port 5432, sslmode=prefer"));
+}
+
+TEST(LinkFindings, WhatWasNotSeenIsNoAllClear) {
+  Links found = Subscription("db.example.com", "verify-full");
+  found.kinds.pop_back();
+  EXPECT_THAT(With(found).Ids(), Each(Not(HasSubstr(" link"))));
 }
 
 // Neither a link over a Unix socket nor one that a service file describes is judged.
@@ -104,6 +111,7 @@ TEST(LinkFindings, AStandbyThatThePolicyAllows) {
                           .connections = 1}};
   SnapshotBuilder builder = With(Standby(Network::kRemote, Encryption::kNone));
   EXPECT_THAT(builder.Publish(summary).Ids(), Each(Not(HasSubstr("replication_unencrypted"))));
+  summary.unencrypted.push_back(summary.unencrypted[0]);
   summary.unencrypted[0].allowed = false;
   EXPECT_THAT(builder.Publish(summary).Ids(), Contains("critical replication_unencrypted"));
 }

@@ -63,6 +63,7 @@ const std::map<std::string_view, const char*>& MustName() {
       {"so_reuseport", "unix_socket_dir"},
       {"sni", "pg_hosts\\.conf"},
       {"sql", "read_via: local"},
+      {"sslmode_unknown", "Set sslmode"},
       {"timeout", "collectors\\..*\\.timeout"},
       {"tls", "sslmode|s_client|no_login"},
       {"too_large", "pg_hba\\.conf|16 MB"},

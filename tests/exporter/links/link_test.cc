@@ -19,6 +19,7 @@ TEST(LinkOf, ProtectsAsItsSslmodeSays) {
   EXPECT_EQ(WithSslmode("verify-ca").protection, Protection::kCaVerified);
   EXPECT_EQ(WithSslmode("verify-full").protection, Protection::kVerified);
   EXPECT_EQ(WithSslmode("sometimes").protection, Protection::kUnknown);
+  EXPECT_EQ(WithSslmode("sometimes").sslmode, "");
 }
 
 TEST(LinkOf, HasLibpqsDefaults) {
@@ -30,6 +31,9 @@ TEST(LinkOf, HasLibpqsDefaults) {
   const Link system = LinkOf(kForeignServer, "shop", "f", {.host = "db.example.com", .sslrootcert = "system"});
   EXPECT_EQ(system.sslmode, "verify-full");
   EXPECT_EQ(system.protection, Protection::kVerified);
+  const Link older = LinkOf(kForeignServer, "shop", "f",
+                            {.host = "db.example.com", .sslrootcert = "system", .knows_system_root = false});
+  EXPECT_EQ(older.protection, Protection::kOptional);
 }
 
 // A service file may set what the options leave open.
@@ -58,10 +62,16 @@ TEST(LinkOf, AUnixSocketIsLocalWhateverItsSslmode) {
   }
 }
 
-TEST(LinkOf, TheAddressIsWhereItLeadsAndTheNameWhatIsShown) {
+TEST(LinkOf, TheAddressIsWhereItLeads) {
   const Link both = LinkOf(kSubscription, "shop", "sub", {.host = "localhost", .hostaddr = "192.0.2.1"});
   EXPECT_EQ(both.network, Network::kRemote);
-  EXPECT_EQ(both.host, "localhost");
+  EXPECT_EQ(both.host, "192.0.2.1");
+  const Link named = LinkOf(kSubscription, "shop", "sub", {.host = "db.example.com", .hostaddr = "192.0.2.1"});
+  EXPECT_EQ(named.host, "db.example.com");
+  // An address that is left out is that of the host.
+  const Link partly =
+      LinkOf(kSubscription, "shop", "sub", {.host = "db.example.com,localhost", .hostaddr = ",127.0.0.1"});
+  EXPECT_EQ(partly.network, Network::kRemote);
   const Link address = LinkOf(kSubscription, "shop", "sub", {.hostaddr = "127.0.0.1"});
   EXPECT_EQ(address.network, Network::kLoopback);
   EXPECT_EQ(address.host, "127.0.0.1");

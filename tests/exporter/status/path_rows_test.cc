@@ -43,6 +43,7 @@ class PathRowsTest : public testing::Test {
  protected:
   PathRowsTest() {
     pool_.snapshot().kind = settings::kPgBouncer;
+    pool_.Publish("settings", settings::PoolerSettings{.values = {{"client_tls_sslmode", "require"}}});
     pool_.Publish("sessions", Clients(Encryption::kTls));
     orders_.Publish("sessions", OpenBackends{{{100, 40000, Encryption::kTls}, {100, 50000, Encryption::kNone}}});
   }
@@ -93,8 +94,57 @@ TEST_F(PathRowsTest, ClientsThatAreNotKnownAreNotEncrypted) {
   pool_.Publish("sessions", Clients(std::nullopt));
   EXPECT_EQ(Row().level, Level::kUnknown);
   pool_.Change("sessions", [](auto& result, auto&) { result.facts = {}; });
-  EXPECT_EQ(Row().clients.text, "not known");
+  EXPECT_THAT(Row().clients.text, HasSubstr("not known"));
   EXPECT_EQ(Row().level, Level::kUnknown);
+}
+
+// Whether the next client is encrypted depends on the pooler's setting.
+TEST_F(PathRowsTest, NoClientIsNoProof) {
+  Leads("db.example.com", "verify-full");
+  pool_.Publish("sessions", OpenConnections());
+  EXPECT_EQ(Row().clients.text, "none open");
+  EXPECT_EQ(Row().level, Level::kGood);
+  pool_.Publish("settings", settings::PoolerSettings{.values = {{"client_tls_sslmode", "prefer"}}});
+  EXPECT_EQ(Row().level, Level::kUnknown);
+}
+
+TEST_F(PathRowsTest, WhatIsDoubtfulIsUnknown) {
+  Leads("db.example.com", "verify-full");
+  pool_.Change("sessions", [](auto& result, auto&) { result.incomplete.push_back({"processes", "so_reuseport"}); });
+  EXPECT_EQ(Row().level, Level::kUnknown);
+  pool_.Change("sessions", [](auto& result, auto&) { result.incomplete.clear(); });
+  EXPECT_EQ(Row().level, Level::kGood);
+  pool_.Change("sessions", [](auto&, auto& state) { state.last_success = kNow - std::chrono::hours(1); });
+  EXPECT_EQ(Row().level, Level::kUnknown);
+}
+
+TEST_F(PathRowsTest, APoolerWhoseLinksAreNotKnownIsShown) {
+  pool_.Fail("links", FailureReason::kTimeout, "no answer");
+  EXPECT_EQ(Row().level, Level::kUnknown);
+  EXPECT_EQ(Row().pooler, "pool");
+}
+
+TEST_F(PathRowsTest, ADatabaseThatIsNewIsUnknown) {
+  Leads("db.example.com", "verify-full");
+  OpenConnections clients = Clients(Encryption::kTls);
+  clients.connections.push_back(clients.connections[0]);
+  clients.connections[1].database = "new";
+  pool_.Publish("sessions", clients);
+  ASSERT_THAT(Rows(), SizeIs(2));
+  EXPECT_EQ(Rows()[0].database, "new");
+  EXPECT_EQ(Rows()[0].level, Level::kUnknown);
+}
+
+// Two servers may have a backend of this pid with a client from this port.
+TEST_F(PathRowsTest, ABackendOfTwoServersIsNeithers) {
+  Leads("db.example.com", "verify-full");
+  ServerBuilder other("other");
+  other.Publish("sessions", OpenBackends{{{100, 40000, Encryption::kTls}}});
+  std::vector<ServerFacts> facts;
+  facts.emplace_back(pool_.snapshot(), kNow);
+  facts.emplace_back(orders_.snapshot(), kNow);
+  facts.emplace_back(other.snapshot(), kNow);
+  EXPECT_EQ(PathRows(facts, 10).rows.at(0).servers.text, "not watched");
 }
 
 TEST_F(PathRowsTest, TheWayOnMayBePlaintext) {
