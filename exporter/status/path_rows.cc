@@ -178,9 +178,8 @@ Remark ServersOf(const std::vector<const Outgoing*>& open, const Backends& backe
 
 // Why the rows of this pooler may be wrong or not all; empty where they are not.
 std::string WhyDoubtful(const ServerFacts& pooler) {
-  for (const char* collector : {"links", "sessions"}) {
-    if (std::string why = pooler.WhyUnknown(collector); !why.empty()) return why;
-  }
+  if (std::string why = pooler.WhyUnknown("links"); !why.empty()) return why;
+  if (std::string why = pooler.WhyUnknown("sessions"); !why.empty()) return why;
   return IsOneOfSeveral(pooler) ? "other processes of this pooler were not asked" : "";
 }
 
