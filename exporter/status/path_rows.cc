@@ -39,7 +39,7 @@ Backends BackendsOf(const std::vector<ServerFacts>& servers) {
   Backends all;
   for (const ServerFacts& server : servers) {
     const auto open = server.snapshot.facts().Get<sessions::OpenBackends>();
-    if (!open) continue;
+    if (!open || !server.WhyUnknown("sessions").empty()) continue;
     for (const sessions::OpenBackend& one : open->backends) {
       if (one.client_port <= 0) continue;
       const auto [found, inserted] = all.try_emplace({one.pid, one.client_port}, Seen{&server, one.encryption});

@@ -175,6 +175,10 @@ TEST_F(PathRowsTest, AServerThatIsNotWatchedIsUnknown) {
   Leads("db.example.com", "verify-full", {Open(Encryption::kTls, 100, 1), Open(Encryption::kTls, 100, 40000)});
   EXPECT_EQ(Row().servers.text, "orders: 1 encrypted; 1 not watched");
   EXPECT_EQ(Row().level, Level::kUnknown);
+  // Nor is one whose sessions are not known any more.
+  Leads("db.example.com", "verify-full");
+  orders_.Change("sessions", [](auto&, auto& state) { state.last_success = kNow - std::chrono::hours(1); });
+  EXPECT_EQ(Row().servers.text, "not watched");
   Leads("db.example.com", "verify-full", {});
   EXPECT_EQ(Row().servers.text, "no connection is open");
   EXPECT_EQ(Row().level, Level::kUnknown);
