@@ -174,13 +174,14 @@ class Collector : public sampling::Collector {
   }
 
  private:
-  static asio::awaitable<Links> Read(sampling::Context& context, sampling::Output& output) {
+  asio::awaitable<Links> Read(sampling::Context& context, sampling::Output& output) {
     if (context.kind == pgbouncer::kKind) return pgbouncer::ReadLinks(*context.session, context.deadline);
     const int most = context.config.options.As<LinksOptions>().max_databases;
-    return postgres::ReadLinks(context, static_cast<std::size_t>(most), output);
+    return postgres::ReadLinks(context, static_cast<std::size_t>(most), refusals_, output);
   }
 
   Caps caps_;
+  postgres::Refusals refusals_;
 };
 
 constexpr std::array kKinds = {postgres::kKind, pgbouncer::kKind};

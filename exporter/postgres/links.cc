@@ -138,9 +138,10 @@ std::optional<Options> Decoded(Options options) {
 
 class Reader {
  public:
-  Reader(sampling::Context& context, std::size_t max_databases, sampling::Output& output)
+  Reader(sampling::Context& context, std::size_t max_databases, Refusals& refusals, sampling::Output& output)
       : context_(context),
         max_databases_(max_databases),
+        refusals_(refusals),
         output_(output),
         version_(context.session->server_version()) {}
 
@@ -252,6 +253,25 @@ class Reader {
   bool IsLate() const { return std::chrono::steady_clock::now() >= visits_end_; }
 
   asio::awaitable<void> Visit(std::string database) {
+    const auto refusal = refusals_.find(database);
+    const bool is_refused = refusal != refusals_.end() && std::chrono::steady_clock::now() < refusal->second.until;
+    std::optional<sampling::Failure> failure;
+    if (is_refused) {
+      failure = refusal->second.failure;
+    } else {
+      refusals_.erase(database);
+      failure = co_await Try(database);
+      if (failure && IsRefusal(*failure)) refusals_[database] = {*failure, After(std::chrono::hours(1))};
+    }
+    if (failure) Missing("foreign_servers", failure->reason, fmt::format("{}: {}", database, failure->message));
+  }
+
+  static bool IsRefusal(const sampling::Failure& failure) {
+    return failure.reason == FailureReason::kAuthentication || failure.reason == FailureReason::kTls ||
+           failure.reason == FailureReason::kInsufficientPrivilege;
+  }
+
+  asio::awaitable<std::optional<sampling::Failure>> Try(std::string database) {
     std::optional<sampling::Failure> failure;
     try {
       const auto session = co_await context_.open_database(database);
@@ -262,7 +282,7 @@ class Reader {
       if (IsCancellation(error)) throw;
       failure = sampling::AsFailure(error);
     }
-    if (failure) Missing("foreign_servers", failure->reason, fmt::format("{}: {}", database, failure->message));
+    co_return failure;
   }
 
   void ReadSubscriptions(const db::Result& rows) {
@@ -296,6 +316,7 @@ class Reader {
 
   sampling::Context& context_;
   const std::size_t max_databases_;
+  Refusals& refusals_;
   sampling::Output& output_;
   const int version_;
   // Before the collection's: a database that does not answer must not cost what is known of the others.
@@ -307,8 +328,9 @@ class Reader {
 
 }  // namespace
 
-asio::awaitable<Links> ReadLinks(sampling::Context& context, std::size_t max_databases, sampling::Output& output) {
-  Reader reader(context, max_databases, output);
+asio::awaitable<Links> ReadLinks(sampling::Context& context, std::size_t max_databases, Refusals& refusals,
+                                 sampling::Output& output) {
+  Reader reader(context, max_databases, refusals, output);
   co_return co_await reader.Read();
 }
 

@@ -264,6 +264,11 @@ TEST_F(LinksPgTest, DatabasesThatAreNotVisited) {
   std::string page = Page();
   EXPECT_THAT(page, AllOf(Not(HasSubstr("foreign_server")), HasSubstr("subscription")));
 
+  // It is not asked again at once: each refusal is a line in the server's log.
+  const std::size_t logged = server_.LogSize();
+  EXPECT_THAT(Parts(Collect()), ElementsAre(StartsWith("foreign_servers insufficient_privilege closed: ")));
+  EXPECT_THAT(server_.Log(logged), Not(HasSubstr("permission denied for database")));
+
   harness_.options<LinksOptions>().max_databases = 2;
   EXPECT_THAT(Parts(Collect()), ElementsAre(StartsWith("foreign_servers insufficient_privilege closed: "),
                                             "foreign_servers max_databases 1 of 3 databases: template1 …"));

@@ -63,7 +63,7 @@ TEST(CheckPgTest, FindsNothingWrongWithACarefulServer) {
   const support::TestCa ca;
   PostgresServer server({.hba = "local all postgres trust\n"
                                 "hostnossl all,replication all all reject\n"
-                                "hostssl postgres tls_exporter 127.0.0.1/32 scram-sha-256\n"
+                                "hostssl all tls_exporter 127.0.0.1/32 scram-sha-256\n"
                                 "hostssl app app 10.0.0.0/8 scram-sha-256\n",
                          .settings = {"ssl_ciphers = 'HIGH:!aNULL:!MEDIUM'"},
                          .tls = support::ServerTls{.server = ca.IssueForLocalhost()}});
