@@ -73,7 +73,7 @@ client() {
 }
 
 until_query some 'pg_tls_up == 1'
-until_query some 'sum(pg_tls_collector_success) == 5'
+until_query some 'sum(pg_tls_collector_success) == 6'
 client require
 until_query some 'pg_tls_connections{user="bob",encryption="tls"} == 1'
 until_query none 'ALERTS{alertname="PgTlsUnencryptedConnections"}'

@@ -99,6 +99,7 @@ std::string Config(const std::vector<std::pair<std::string, std::string>>& serve
       "  sessions: {interval: 200ms, timeout: 30s}\n"
       "  settings: {interval: 500ms, timeout: 30s}\n"
       "  hba: {interval: 500ms, timeout: 30s}\n"
+      "  links: {interval: 500ms, timeout: 30s}\n"
       "  endpoint: {interval: 500ms, timeout: 30s}\n"
       "  certificates: {interval: 500ms, timeout: 30s}\n"
       "servers:\n";

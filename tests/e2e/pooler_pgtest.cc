@@ -58,7 +58,7 @@ class PoolerTest : public testing::TestWithParam<Pool> {
     before = each(exporter_->Page());
     return exporter_->WaitForPage([&](const std::string& page) {
       const auto now = each(page);
-      return HasLine(page, kUp) && now.size() == 5 && std::ranges::all_of(now, [&](const auto& entry) {
+      return HasLine(page, kUp) && now.size() == 6 && std::ranges::all_of(now, [&](const auto& entry) {
                return !before.contains(entry.first) || before.at(entry.first) != entry.second;
              });
     });
