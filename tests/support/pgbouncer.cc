@@ -11,9 +11,8 @@ namespace pgtls::support {
 namespace {
 
 std::string ProgramOf(PgBouncerRelease release) {
-  const std::map<PgBouncerRelease, std::string> suites = {{PgBouncerRelease::k1_18, "bookworm"},
-                                                          {PgBouncerRelease::k1_24, "trixie"},
-                                                          {PgBouncerRelease::k1_26, "sid"}};
+  const std::map<PgBouncerRelease, std::string> suites = {
+      {PgBouncerRelease::k1_18, "bookworm"}, {PgBouncerRelease::k1_24, "trixie"}, {PgBouncerRelease::k1_26, "sid"}};
   const std::string& suite = suites.at(release);
   const std::string fetched = MustRun({std::string(PGTLS_SUPPORT_DIR) + "/fetch-debian.sh", suite, "pgbouncer"});
   return fetched.substr(0, fetched.find('\n')) + "/usr/sbin/pgbouncer";
