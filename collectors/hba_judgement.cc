@@ -16,7 +16,8 @@ bool SameRules(const SharedRules& one, const SharedRules& other) {
   return one == other || (one && other && *one == *other);
 }
 
-// As `previous` (may be null) found it for the same rules of the same cluster, a refusal included; else anew.
+// As `previous` (may be null) found it for the same rules of the same cluster, a refusal included; otherwise it is
+// judged again.
 std::optional<hba::Analysis> AnalysisOf(const SharedRules& rules, const Posture& posture, const Posture* previous) {
   if (!rules) return std::nullopt;
   const bool same_cluster = previous != nullptr && previous->analysed && previous->catalog == posture.catalog &&

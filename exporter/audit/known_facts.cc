@@ -8,6 +8,8 @@ KnownFacts::KnownFacts(const sampling::ServerSnapshot& server, std::chrono::sys_
   settings = facts.Get<settings::ServerSettings>();
   pooler = facts.Get<settings::PoolerSettings>();
   sessions = facts.Get<sessions::Summary>();
+  open = facts.Get<sessions::OpenConnections>();
+  backends = facts.Get<sessions::OpenBackends>();
   links = facts.Get<links::Links>();
   hba = facts.Get<hba::Posture>();
   endpoint = facts.Get<tls::EndpointFacts>();

@@ -7,6 +7,8 @@
 #include "exporter/hba/posture.h"
 #include "exporter/links/link.h"
 #include "exporter/sampling/result.h"
+#include "exporter/sessions/open_backends.h"
+#include "exporter/sessions/open_connections.h"
 #include "exporter/sessions/summary.h"
 #include "exporter/settings/pooler_settings.h"
 #include "exporter/settings/server_settings.h"
@@ -28,6 +30,8 @@ struct KnownFacts {
   std::shared_ptr<const settings::ServerSettings> settings;
   std::shared_ptr<const settings::PoolerSettings> pooler;  // instead of `settings`, of a PgBouncer
   std::shared_ptr<const sessions::Summary> sessions;
+  std::shared_ptr<const sessions::OpenConnections> open;
+  std::shared_ptr<const sessions::OpenBackends> backends;  // not of a PgBouncer
   std::shared_ptr<const links::Links> links;
   std::shared_ptr<const hba::Posture> hba;
   std::shared_ptr<const tls::EndpointFacts> endpoint;

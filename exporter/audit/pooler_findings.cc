@@ -33,14 +33,9 @@ std::string Line(const PoolerSettings& settings, std::string_view name) {
   return Printable(fmt::format("{} = {}", name, settings.Get(name)));
 }
 
-bool RequiresTls(const PoolerSettings& settings) {
-  const std::string_view mode = settings.Get("client_tls_sslmode");
-  return mode == "require" || mode == "verify-ca" || mode == "verify-full";
-}
-
 void AddClientTls(const PoolerSettings& settings, const Evidence& evidence, Findings& findings) {
   const std::vector<std::string> lines = {Line(settings, "client_tls_sslmode"), Line(settings, "listen_addr")};
-  if (RequiresTls(settings)) {
+  if (settings.RequiresTls()) {
     // What is configured need not be in force: a certificate that cannot be loaded keeps the old settings.
     const bool refuted = evidence.endpoint && (evidence.endpoint->plaintext_accepted == true ||
                                                evidence.endpoint->ssl_answer == tls::Answer::kNo);
@@ -137,11 +132,11 @@ void AddAuthentication(const PoolerSettings& settings, const Evidence& evidence,
                         "Anyone who can reach the port can log in as any user; TLS does not prevent this.", remedy});
   } else if (type == "plain" || type == "pam" || type == "ldap") {
     findings.push_back(
-        {RequiresTls(settings) ? Severity::kNote : Severity::kWarning, "pooler_password_plain",
+        {settings.RequiresTls() ? Severity::kNote : Severity::kWarning, "pooler_password_plain",
          "Clients send their passwords in clear text", lines,
          "PgBouncer receives every password in clear text, and without TLS so does anyone on the network path.",
-         RequiresTls(settings) ? remedy
-                               : fmt::format("Set client_tls_sslmode = require in pgbouncer.ini, {}", kReload)});
+         settings.RequiresTls() ? remedy
+                                : fmt::format("Set client_tls_sslmode = require in pgbouncer.ini, {}", kReload)});
   } else if (type == "md5") {
     findings.push_back({Severity::kNote, "pooler_password_md5", "Passwords may be checked by MD5", lines,
                         "Anyone who reads an MD5 secret in auth_file can log in with it. Users with a SCRAM secret "

@@ -31,6 +31,11 @@ struct PoolerSettings {
     const auto found = values.find(name);
     return found == values.end() ? std::string_view() : found->second;
   }
+  // Whether clients are told to use TLS.
+  bool RequiresTls() const {
+    const std::string_view mode = Get("client_tls_sslmode");
+    return mode == "require" || mode == "verify-ca" || mode == "verify-full";
+  }
 };
 
 }  // namespace pgtls::settings

@@ -5,8 +5,6 @@
 
 #include <algorithm>
 #include <map>
-#include <memory>
-#include <set>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -15,8 +13,6 @@
 #include "exporter/base/text.h"
 #include "exporter/links/link.h"
 #include "exporter/metrics/series_cap.h"
-#include "exporter/sessions/open_backends.h"
-#include "exporter/sessions/open_connections.h"
 
 namespace pgtls::status {
 namespace {
@@ -38,9 +34,8 @@ using Backends = std::map<BackendKey, Seen>;
 Backends BackendsOf(const std::vector<ServerFacts>& servers) {
   Backends all;
   for (const ServerFacts& server : servers) {
-    const auto open = server.snapshot.facts().Get<sessions::OpenBackends>();
-    if (!open || !server.WhyUnknown("sessions").empty()) continue;
-    for (const sessions::OpenBackend& one : open->backends) {
+    if (!server.backends || !server.WhyUnknown("sessions").empty()) continue;
+    for (const sessions::OpenBackend& one : server.backends->backends) {
       if (one.client_port <= 0) continue;
       const auto [found, inserted] = all.try_emplace({one.pid, one.client_port}, Seen{&server, one.encryption});
       if (!inserted) found->second.server = nullptr;
@@ -92,11 +87,6 @@ bool AllAllowed(const ServerFacts& pooler, const std::string& database) {
          });
 }
 
-bool RequiresTls(const ServerFacts& pooler) {
-  const std::string_view mode = pooler.pooler ? pooler.pooler->Get("client_tls_sslmode") : "";
-  return mode == "require" || mode == "verify-ca" || mode == "verify-full";
-}
-
 // Other processes on the same port have clients and connections of their own.
 bool IsOneOfSeveral(const ServerFacts& pooler) {
   return std::ranges::any_of(pooler.snapshot.collectors, [](const sampling::CollectorState& state) {
@@ -105,17 +95,16 @@ bool IsOneOfSeveral(const ServerFacts& pooler) {
   });
 }
 
-// `open`: null where nothing is known.
-Remark ClientsOf(const ServerFacts& pooler, const sessions::OpenConnections* open, const std::string& database) {
-  if (open == nullptr) return {Level::kUnknown, kNotKnown};
+Remark ClientsOf(const ServerFacts& pooler, const std::string& database) {
+  if (!pooler.open) return {Level::kUnknown, kNotKnown};
   Tallied tallied;
-  for (const auto& one : open->connections) {
+  for (const auto& one : pooler.open->connections) {
     if (one.database == database) tallied.Add(one.network, one.encryption, one.connections);
   }
   Level level = tallied.LevelBy(pooler);
   if (tallied.remote > 0 && AllAllowed(pooler, database)) level = tallied.unknown > 0 ? Level::kUnknown : Level::kNote;
   // The next one may be without TLS.
-  if (tallied.none() && !RequiresTls(pooler)) level = Level::kUnknown;
+  if (tallied.none() && !(pooler.pooler && pooler.pooler->RequiresTls())) level = Level::kUnknown;
   return {level, tallied.Text()};
 }
 
@@ -189,7 +178,6 @@ std::vector<PathRow> RowsOf(const ServerFacts& pooler, const Backends& backends)
     const Remark unknown = {Level::kUnknown, doubt.empty() ? kNotKnown : doubt};
     return {{.pooler = pooler.snapshot.name, .database = "", .clients = unknown, .link = unknown, .servers = unknown}};
   }
-  const auto clients = pooler.snapshot.facts().Get<sessions::OpenConnections>();
   std::map<std::string, const Link*> links;
   std::map<std::string, std::vector<const Outgoing*>> open;
   for (const Link& link : pooler.links->links) links[link.database] = &link;
@@ -197,14 +185,14 @@ std::vector<PathRow> RowsOf(const ServerFacts& pooler, const Backends& backends)
     open[one.database].push_back(&one);
     links.try_emplace(one.database, nullptr);
   }
-  if (clients) {
-    for (const auto& one : clients->connections) links.try_emplace(one.database, nullptr);
+  if (pooler.open) {
+    for (const auto& one : pooler.open->connections) links.try_emplace(one.database, nullptr);
   }
   std::vector<PathRow> rows;
   for (const auto& [database, link] : links) {
     PathRow row = {.pooler = pooler.snapshot.name,
                    .database = database,
-                   .clients = ClientsOf(pooler, clients.get(), database),
+                   .clients = ClientsOf(pooler, database),
                    .link = LinkRemark(pooler, link, open[database]),
                    .servers = ServersOf(open[database], backends)};
     if (!doubt.empty()) row.clients = {std::max(row.clients.level, Level::kUnknown), row.clients.text + "; " + doubt};
