@@ -43,8 +43,9 @@ GRANT pg_monitor TO tls_exporter;
 
 -- They are in a separate schema, belong to the superuser that runs this file, and only tls_exporter may execute them. Each is
 -- SECURITY DEFINER with SET search_path = pg_catalog, pg_temp (pg_temp last: if it is not named it comes first, and a temporary view
--- of the caller would run as the superuser), takes no path or query from its caller, and returns nothing secret. A section
--- drops its function before it creates it, so that its columns can change and its owner is certain, and ends with
+-- of the caller would run as the superuser), takes no path or query from its caller (log_records() takes the name of a log file), and
+-- returns nothing secret. A section drops its function before it creates it, so that its columns can change and its owner is certain, and
+-- ends with
 --   REVOKE ALL ON FUNCTION … FROM PUBLIC;
 --   GRANT EXECUTE ON FUNCTION … TO tls_exporter;
 
@@ -498,5 +499,275 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION tls_exporter.subscriptions() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tls_exporter.subscriptions() TO tls_exporter;
+
+-- ---- The server's log (log collector)
+
+-- The names of the log files that are being written. Up to PostgreSQL 16 pg_monitor does not include this.
+GRANT EXECUTE ON FUNCTION pg_current_logfile(), pg_current_logfile(text) TO tls_exporter;
+
+-- The key of the marks that log_records() returns. Only its owner may read it: without a key, a mark would be a checksum of 64 octets of
+-- the log, and a reader who knows 63 of them would find the next one by trying all 256.
+DO $$
+BEGIN
+  IF NOT EXISTS (SELECT FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner
+                 WHERE c.oid = to_regclass('tls_exporter.log_mark_key') AND c.relkind = 'r' AND r.rolsuper) THEN
+    DROP TABLE IF EXISTS tls_exporter.log_mark_key;
+    CREATE TABLE tls_exporter.log_mark_key AS
+      SELECT sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())) AS key;
+  END IF;
+END
+$$;
+REVOKE ALL ON TABLE tls_exporter.log_mark_key FROM PUBLIC, tls_exporter;
+
+-- The connection records in a piece of a log file, in the format of the file: who connected, how, and who was rejected. Nothing else
+-- leaves the server: the log also holds queries, parameters and passwords.
+--
+-- Another file cannot be read: `file` must be the name of an entry of pg_ls_logdir(), which lists the regular files of log_directory. A
+-- name with a slash is no entry, and a FIFO or a device is not listed, and so not opened. (A symbolic link to a regular file is listed.
+-- Only the server's operating system user can make one, and of its target, too, only connection records are returned.)
+--
+-- A query text cannot be read: a connection record is recognized only where no text of a user can be. In jsonlog it has certain values
+-- of two keys, in csvlog of two columns: within a string each quote is escaped or doubled. In stderr its text follows the first label
+-- (such as "LOG:  ") of a line that does not begin with a tab: every further line of a query does. This does not depend on where a piece
+-- begins or ends. A record with a context, statement or query was written by a user's function (RAISE LOG): its message is cut after its
+-- first words.
+--
+-- Arguments: `start`, an octet where a line begins, or any octet with a state. `size`, how many octets to read: 1 kB to 16 MB. `state`
+-- and `mark`: 0 and null, or next_state and next_mark of the previous piece. State 1: within a record that is larger than a piece; 2: the
+-- same, within quotes (csvlog). The end of the name is the format: .json or .csv, also before a suffix as in "postgresql.csv.1"; else
+-- stderr.
+--
+-- Result: `next`, where to continue: after the last whole record. A record of stderr is whole if another one follows, or the file ends.
+-- `at_end`: no whole record follows `next`. `skipped`: octets of records that are larger than a piece. `ambiguous`: lines that are not
+-- returned, but may be connection records if a name in log_line_prefix contains a label. `problem`: no_such_file, unreadable, or
+-- replaced: the file is shorter than `start`, it differs before `start`, or no line begins there. All others are null then. `records`:
+-- each ends with a newline; then the time of the last record of the piece, whatever it is, in a record that has nothing else.
+--
+-- Text is handled as encode(…, 'escape') writes bytes, with \134 for a backslash: names may contain any bytes.
+DROP FUNCTION IF EXISTS tls_exporter.log_records(text, bigint, integer, smallint, bytea);
+CREATE FUNCTION tls_exporter.log_records(
+    file text, start bigint, size integer, state smallint, mark bytea,
+    OUT next bigint, OUT next_state smallint, OUT next_mark bytea, OUT at_end boolean, OUT skipped bigint, OUT ambiguous integer,
+    OUT problem text, OUT records bytea)
+  RETURNS record LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET standard_conforming_strings = on
+AS $$
+DECLARE
+  format constant text := coalesce(substring(file FROM '\.(json|csv)(?:[.-][^/]*)?$'), 'stderr');
+  wanted constant integer := least(greatest(coalesce(size, 0), 1024), 16777216);
+  origin constant bigint := greatest(coalesce(start, 0), 0);
+  before constant integer := least(origin, 64);
+  within constant integer := CASE WHEN coalesce(state, 0) = 0 THEN 0 WHEN state = 2 AND format = 'csv' THEN 2 ELSE 1 END;
+  log_text constant text := '(?:connection received: |connection authenticated: |connection authorized: |replication connection authorized: '
+                            '|could not accept SSL connection: )';
+  fatal_text constant text := '(?:pg_hba\.conf rejects |no pg_hba\.conf entry for )';
+  log_time constant text := '[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)? [A-Za-z0-9+-]+';
+  -- jsonlog
+  json_rest constant text := '(?:[^"\\]|\\134(?:[^\\]|\\134)|\\[023])*"';
+  json_value constant text := '(?:"' || json_rest || '|-?[0-9]+)';
+  json_record constant text := '^\{"timestamp":"' || json_rest || '(?:,"[a-z_]+":' || json_value || ')*\}$';
+  json_keys constant text := 'user|dbname|pid|remote_host|remote_port|session_id|line_num|ps|session_start|error_severity|state_code'
+                             '|message|application_name|backend_type';
+  -- csvlog
+  csv_column constant text := ',(?:"(?:[^"]|"")*"|[^",]*)';
+  csv_kept constant text := ',(?:LOG,[0-9A-Z]{5},"' || log_text || '|FATAL,[0-9A-Z]{5},"' || fatal_text || ')';
+  -- stderr: what begins a record or a further part of it. Names in the prefix may contain newlines and tabs.
+  names_in_prefix constant boolean := current_setting('log_line_prefix') ~ '%-?[0-9]*[ud]';
+  further constant text[] := ARRAY['DETAIL:  ', 'HINT:  ', 'QUERY:  ', 'CONTEXT:  ', 'STATEMENT:  ', 'LOCATION:  ', 'BACKTRACE:  '];
+  label constant text := '(?:DEBUG[1-5]?|LOG|INFO|NOTICE|WARNING|ERROR|FATAL|PANIC'
+                         '|DETAIL|HINT|QUERY|CONTEXT|STATEMENT|LOCATION|BACKTRACE):  ';
+  stderr_kept constant text := '(?:LOG:  (?:[0-9A-Z]{5}: )?' || log_text || '|FATAL:  (?:[0-9A-Z]{5}: )?' || fatal_text || ')';
+  piece bytea;
+  octets integer;
+  reached boolean;  -- the end of the file
+  fresh boolean;    -- a line begins at `start`
+  key bytea;
+  content text;
+  lines text[];     -- the last one is not whole
+  total integer;
+  first integer;    -- of the whole records
+  last integer;
+  large boolean;    -- no record is whole
+  used integer;     -- octets before `next`
+  kept text[] := '{}';
+  line text;
+  found text;
+  start_of text;
+  message text;
+  query text;
+  rest text;
+  parts text[];
+  contexts text[];
+  adding boolean;
+  i integer;
+  j integer;
+BEGIN
+  BEGIN
+    IF NOT EXISTS (SELECT FROM pg_ls_logdir() l WHERE l.name = file COLLATE "C") THEN
+      problem := 'no_such_file';
+      RETURN;
+    END IF;
+    -- One octet more than wanted shows whether the file goes on.
+    piece := pg_read_binary_file(current_setting('log_directory') || '/' || file, origin - before, before + wanted + 1, true);
+    SELECT k.key INTO key FROM tls_exporter.log_mark_key k;
+  EXCEPTION
+    WHEN undefined_file THEN
+      problem := 'no_such_file';
+      RETURN;
+    WHEN OTHERS THEN
+      problem := 'unreadable';
+      RETURN;
+  END;
+  fresh := before = 0;
+  IF octet_length(piece) >= before AND before > 0 THEN
+    fresh := get_byte(piece, before - 1) = 10;
+  END IF;
+  problem := CASE WHEN piece IS NULL THEN 'no_such_file'
+                  WHEN start < 0 OR octet_length(piece) < before OR within = 0 AND NOT fresh
+                    OR mark <> sha256(key || int8send(origin) || substr(piece, 1, before)) THEN 'replaced' END;
+  IF problem IS NOT NULL THEN
+    RETURN;
+  END IF;
+
+  reached := octet_length(piece) <= before + wanted;
+  octets := least(octet_length(piece) - before, wanted);
+  content := replace(encode(substr(piece, before + 1, octets), 'escape'), '\\', '\134');
+  IF format = 'csv' THEN
+    -- One line for each record: a newline within quotes becomes \012.
+    SELECT string_agg(CASE WHEN t.n = 1 THEN '' WHEN t.quotes % 2 = 0 THEN E'\n' ELSE '\012' END || t.l, '' ORDER BY t.n) INTO content
+    FROM (SELECT s.l, s.n, sum(octet_length(s.l) - octet_length(replace(s.l, '"', '')))
+                             OVER (ORDER BY s.n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) + (within = 2)::integer AS quotes
+          FROM string_to_table(content, E'\n') WITH ORDINALITY AS s(l, n)) t;
+  END IF;
+  lines := CASE WHEN octets = 0 THEN ARRAY[''] ELSE string_to_array(content, E'\n') END;
+
+  -- The lines of the whole records
+  total := cardinality(lines);
+  first := CASE WHEN within = 0 OR within = 1 AND fresh THEN 1 ELSE 2 END;
+  last := total - 1;
+  large := total = 1 AND (within <> 0 OR NOT reached);
+  IF format = 'stderr' THEN
+    WHILE within <> 0 AND first <= total
+          AND (lines[first] LIKE E'\t%' OR coalesce(substring(lines[first] FROM label) = ANY (further), true)) LOOP
+      first := first + 1;
+    END LOOP;
+    IF NOT reached THEN  -- before the last record
+      last := total;
+      WHILE last >= first AND (lines[last] LIKE E'\t%' OR coalesce(substring(lines[last] FROM label) = ANY (further), true)) LOOP
+        last := last - 1;
+      END LOOP;
+      last := last - 1;
+    END IF;
+    large := first > total OR within = 0 AND NOT reached AND last < first;
+  END IF;
+  IF large THEN
+    first := total + 1;
+    last := CASE WHEN total = 1 AND NOT reached THEN 1 ELSE total - 1 END;  -- the rest may be the beginning of the next record
+  END IF;
+  used := octets - octet_length(decode(array_to_string(lines[last + 1:total], E'\n'), 'escape'));
+  next := origin + used;
+  next_state := CASE WHEN NOT large THEN 0
+                     WHEN used = 0 THEN within
+                     WHEN format = 'csv'
+                       AND (octet_length(content) - octet_length(replace(content, '"', '')) + (within = 2)::integer) % 2 = 1 THEN 2
+                     ELSE 1 END;
+  next_mark := sha256(key || int8send(next) || substr(piece, greatest(before + used - 63, 1), least(before + used, 64)));
+  at_end := reached;
+  skipped := CASE WHEN large THEN used
+                  ELSE octet_length(decode(array_to_string(lines[1:first - 1], E'\n'), 'escape')) + (first > 1)::integer END;
+  ambiguous := 0;
+
+  -- The connection records
+  IF position('connection' IN content) = 0 AND position('pg_hba.conf' IN content) = 0 THEN
+    NULL;  -- most pieces of a busy server
+  ELSIF format = 'json' THEN
+    FOREACH line IN ARRAY lines[first:last] LOOP
+      CONTINUE WHEN strpos(line, ',"message":"') = 0;
+      found := substring(substr(line, strpos(line, ',"message":"') + 12, 50)
+                         FROM CASE WHEN strpos(line, ',"error_severity":"LOG",') > 0 THEN '^' || log_text
+                                   WHEN strpos(line, ',"error_severity":"FATAL",') > 0 THEN '^' || fatal_text END);
+      CONTINUE WHEN found IS NULL;
+      IF line !~ json_record THEN
+        ambiguous := ambiguous + 1;
+      ELSIF strpos(line, ',"context":') + strpos(line, ',"statement":') + strpos(line, ',"internal_query":') > 0 THEN
+        line := regexp_replace(left(line, -1), ',"message":"' || json_rest, ',"message":"' || found || '"');
+        kept := kept || (regexp_replace(line, ',"(?!(?:' || json_keys || ')")[a-z_]+":' || json_value, '', 'g') || ',"context":""}');
+      ELSE
+        kept := kept || regexp_replace(line, ',"(?!(?:detail|hint|' || json_keys || ')")[a-z_]+":' || json_value, '', 'g');
+      END IF;
+    END LOOP;
+  ELSIF format = 'csv' THEN
+    FOREACH line IN ARRAY lines[first:last] LOOP
+      CONTINUE WHEN strpos(line, 'connection') + strpos(line, 'pg_hba.conf') = 0 OR line !~ csv_kept;
+      found := substring(line FROM '^[0-9]+-[^",]*(?:' || csv_column || '){10}' || csv_kept);
+      rest := substr(line, length(found) + 1);
+      message := substring(rest FROM '^(?:[^"]|"")*"(?:' || csv_column || '){2}');  -- with detail and hint
+      rest := substr(rest, length(message) + 1);
+      query := substring(rest FROM '^(?:' || csv_column || '){6}');
+      rest := substr(rest, length(query) + 1);
+      IF rest ~ ('^(?:' || csv_column || '){2,}$') THEN
+        kept := kept || (found || CASE WHEN query ~ '^,,[^",]*,,,' THEN message || ',,,,,,' ELSE '",,,,,"x",,,' END || rest);
+      ELSE
+        ambiguous := ambiguous + 1;
+      END IF;
+    END LOOP;
+  ELSE
+    FOR i IN
+      SELECT s.n FROM unnest(lines) WITH ORDINALITY AS s(l, n)
+      WHERE s.n BETWEEN first AND last AND (strpos(s.l, 'connection') > 0 OR strpos(s.l, 'pg_hba.conf') > 0) AND s.l ~ stderr_kept
+      ORDER BY s.n
+    LOOP
+      line := lines[i];
+      found := substring(line FROM label);
+      found := substring(substr(line, strpos(line, found)) FROM '^' || stderr_kept);
+      IF line LIKE E'\t%' OR found IS NULL THEN
+        ambiguous := ambiguous + (names_in_prefix OR line NOT LIKE E'\t%')::integer;
+        CONTINUE;
+      END IF;
+      start_of := left(line, strpos(line, found) + length(found) - 1);
+      parts := ARRAY[line];
+      contexts := '{}';
+      adding := true;
+      FOR j IN i + 1 .. last LOOP
+        line := lines[j];
+        IF line NOT LIKE E'\t%' THEN
+          found := substring(line FROM label);
+          EXIT WHEN found <> ALL (further);
+          adding := coalesce(found IN ('DETAIL:  ', 'HINT:  '), false);
+          IF found IN ('QUERY:  ', 'CONTEXT:  ', 'STATEMENT:  ') THEN
+            contexts := contexts || left(line, strpos(line, found) + length(found) - 1);
+          END IF;
+        END IF;
+        IF adding THEN
+          parts := parts || line;
+        END IF;
+      END LOOP;
+      kept := kept || CASE WHEN contexts = '{}' THEN array_to_string(parts, E'\n')
+                           ELSE array_to_string(start_of || contexts, E'\n') END;
+    END LOOP;
+  END IF;
+
+  -- The time of the last record
+  IF format = 'json' THEN
+    found := '{"timestamp":"' || substring(lines[last] FROM '^\{"timestamp":"(' || log_time || ')"') || '"}';
+  ELSIF format = 'csv' THEN
+    found := substring(lines[last] FROM '^(' || log_time || '),') || repeat(',', 25);
+  ELSE
+    found := NULL;
+    WHILE last >= first AND (lines[last] LIKE E'\t%' OR coalesce(substring(lines[last] FROM label) = ANY (further), true)) LOOP
+      last := last - 1;
+    END LOOP;
+    IF last >= first THEN
+      line := left(lines[last], strpos(lines[last], substring(lines[last] FROM label)) - 1);
+      found := CASE WHEN line ~ (log_time || '|[0-9]{10}\.[0-9]{3}') THEN line || 'LOG:  ' END;
+    END IF;
+  END IF;
+  IF last >= first AND found IS NOT NULL THEN
+    kept := kept || found;
+  END IF;
+  records := decode(array_to_string(kept || ''::text, E'\n'), 'escape');
+END
+$$;
+REVOKE ALL ON FUNCTION tls_exporter.log_records(text, bigint, integer, smallint, bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tls_exporter.log_records(text, bigint, integer, smallint, bytea) TO tls_exporter;
 
 COMMIT;
