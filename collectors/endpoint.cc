@@ -338,7 +338,8 @@ class Collector : public sampling::Collector {
     const Deadline made = std::chrono::steady_clock::now();
     std::optional<Answer> gss;
     if (handshakes.as_libpq.reachable) {
-      gss = co_await tls::ProbeGss(client->places[handshakes.place].target, wire::SplitDeadline(context.deadline, 6));
+      gss = co_await tls::ProbeGss(client->places[handshakes.place].target, wire::SplitDeadline(context.deadline, 6),
+                                   client->on_connect);
       if (due) {
         enforced_ = co_await wire::Enforce(*client, handshakes, context.own_backends, context.deadline);
         const auto interval =

@@ -1,6 +1,5 @@
 #include "exporter/db/connection.h"
 
-#include <netdb.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -11,38 +10,17 @@
 #include "exporter/base/error.h"
 #include "exporter/base/text.h"
 #include "exporter/db/session_setup.h"
+#include "exporter/db/socket_name.h"
 #include "exporter/db/sqlstate.h"
 
 namespace pgtls::db {
 namespace {
 
-// What `name` (getpeername, getsockname) says of a socket: numeric, with the interface of a link-local address, which
-// PQhostaddr leaves out. nullopt: a Unix socket.
-struct SocketName {
-  ZonedAddress address;
-  int port;
-};
-std::optional<SocketName> NameOf(int socket, int (*name)(int, sockaddr*, socklen_t*)) {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof(storage);
-  if (name(socket, reinterpret_cast<sockaddr*>(&storage), &size) != 0) return std::nullopt;
-  std::array<char, NI_MAXHOST> host{};
-  std::array<char, NI_MAXSERV> port{};
-  if ((storage.ss_family != AF_INET && storage.ss_family != AF_INET6) ||
-      getnameinfo(reinterpret_cast<const sockaddr*>(&storage), size, host.data(), host.size(), port.data(), port.size(),
-                  NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
-    return std::nullopt;
-  }
-  auto address = ZonedAddress::Parse(host.data());
-  if (!address) return std::nullopt;
-  return SocketName{*std::move(address), std::atoi(port.data())};  // NOLINT(cert-err34-c): it is numeric
-}
-
 Peer PeerOf(PGconn* conn) {
   Peer peer;
   const char* address = PQhostaddr(conn);
   if (address != nullptr) peer.address = IpAddress::Parse(address);
-  if (auto name = NameOf(PQsocket(conn), getpeername)) {
+  if (auto name = PeerName(PQsocket(conn))) {
     peer.address = name->address.address;
     peer.zone = std::move(name->address.zone);
   }
@@ -59,7 +37,7 @@ Peer PeerOf(PGconn* conn) {
 }
 
 std::optional<SocketAddress> LocalOf(PGconn* conn) {
-  const auto name = NameOf(PQsocket(conn), getsockname);
+  const auto name = LocalName(PQsocket(conn));
   if (!name) return std::nullopt;
   return SocketAddress{name->address.address, name->port};
 }

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdlib>
 #include <functional>
+#include <optional>
 #include <utility>
 
 #include "exporter/base/error.h"
@@ -15,6 +16,7 @@
 #include "exporter/base/log.h"
 #include "exporter/db/default_sslmode.h"
 #include "exporter/db/login_error.h"
+#include "exporter/db/socket_name.h"
 
 namespace pgtls::db {
 namespace {
@@ -125,6 +127,17 @@ void ReleaseTlsMemory(PGconn* conn) {
   SSL_CTX_set_cert_store(SSL_get_SSL_CTX(ssl), X509_STORE_new());
 }
 
+// Reports the socket unless the last step had the same one.
+void ReportSocket(int socket, const ConnectOptions& options, std::optional<SocketAddress>& last) {
+  if (!options.on_socket) return;
+  const auto name = LocalName(socket);
+  if (!name) return;
+  const SocketAddress local = {name->address.address, name->port};
+  if (local == last) return;
+  last = local;
+  options.on_socket(local);
+}
+
 // Waits on a descriptor that libpq owns. It is removed from the reactor before libpq uses it again, however the wait
 // ends.
 class BorrowedSocket {
@@ -212,12 +225,14 @@ asio::awaitable<std::unique_ptr<Connection>> Connector::Establish(ConnectOptions
   // A step that waits for a resolver becomes silent too; one that waits for a thread of this process does not.
   const std::function<void()> waits = [permit] { permit->BecomeSilent(); };
   co_await blocking_.RunWaiting([attempt] { Start(*attempt); }, waits);
+  std::optional<SocketAddress> local;
   PostgresPollingStatusType status =
       PQstatus(attempt->conn.get()) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
   while (status != PGRES_POLLING_OK) {
     if (status == PGRES_POLLING_FAILED) ThrowConnectError(*attempt);
     const int socket = PQsocket(attempt->conn.get());
     BoundSyn(socket);
+    ReportSocket(socket, attempt->options, local);
     {
       BorrowedSocket borrowed(executor, socket);
       permit->BeginWait();

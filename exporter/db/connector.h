@@ -4,6 +4,7 @@
 
 #include <asio.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,6 +22,8 @@ struct ConnectOptions {
   // Counts the connection, or an abandoned attempt, until the server closes it; may be null.
   std::shared_ptr<ClosingSockets> closing = nullptr;
   std::string database = {};  // instead of the conninfo's; empty: the conninfo's
+  // Called with this end of each TCP connection, also of those that libpq gives up for another. May be null.
+  std::function<void(const SocketAddress&)> on_socket = nullptr;
 };
 
 // Used on the sampling loop only.

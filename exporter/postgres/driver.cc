@@ -103,6 +103,8 @@ class Driver : public sampling::Driver {
     co_await connection->SetUp(deadline);
     if (connection->pooled()) login.SetLent();
     OwnConnection own = co_await DescribeConnection(*connection, std::move(sslmode), deadline);
+    if (connection->pooled()) own.cluster = 0;
+    login.Reached({own.cluster, connection->peer().database});
     login.Known(connection->backend());
     std::string load_time = co_await ConfigLoadTime(*connection, deadline);
     co_return std::make_unique<Session>(std::move(connection), std::move(own), std::move(login), std::move(load_time));

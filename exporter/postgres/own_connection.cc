@@ -14,7 +14,8 @@ const db::Statement kDescribe = {
     "own_connection",
     "SELECT s.ssl, s.version, s.cipher, g.encrypted AS gss, "
     "(SELECT pg_catalog.quote_ident(n.nspname) FROM pg_catalog.pg_extension e "
-    "JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'sslinfo') AS sslinfo_schema "
+    "JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'sslinfo') AS sslinfo_schema, "
+    "(extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000000)::pg_catalog.int8 AS cluster "
     "FROM (SELECT pg_catalog.pg_backend_pid() AS pid) me "
     "LEFT JOIN pg_catalog.pg_stat_ssl s USING (pid) LEFT JOIN pg_catalog.pg_stat_gssapi g USING (pid)"};
 
@@ -56,6 +57,7 @@ asio::awaitable<sampling::OwnConnection> DescribeConnection(db::Session& session
   own.encryption = tls ? "tls" : gss ? "gss" : "none";
   own.version = row.Text(0, 1).value_or("");
   own.cipher = row.Text(0, 2).value_or("");
+  own.cluster = row.RequireInt(0, 5);
   const auto schema = row.Text(0, 4);
   if (schema) {
     const std::string sql = SslIsUsedSql(*schema);

@@ -78,6 +78,8 @@ struct Context {
   // Logs in to another database of the same server, until the collection's deadline. For a collector that needs SQL.
   // Throws LoginError and TimeoutError.
   std::function<asio::awaitable<std::unique_ptr<ServerSession>>(std::string database)> open_database = {};
+  // OwnConnection::cluster of the session lane's last login; 0 before the first one.
+  std::int64_t cluster = 0;
 };
 
 // A part of the result that this role, or this machine, may not read although the run succeeded

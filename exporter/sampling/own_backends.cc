@@ -17,6 +17,10 @@ constexpr milliseconds kTolerance{1000};
 constexpr minutes kRemembered{15};
 // A pooler shows seconds.
 constexpr seconds kClientTolerance{2};
+// The time in a log's line is that of the server's clock, when it noticed the connection.
+constexpr seconds kLogTolerance{2};
+// No process has a higher number (Linux: PID_MAX_LIMIT). A pooler reports random numbers.
+constexpr int kMaxPid = 1 << 22;
 // A login that was given up before its pid was known may still get as far as a session.
 constexpr seconds kGivenUp{5};
 
@@ -24,9 +28,10 @@ constexpr seconds kGivenUp{5};
 
 bool OwnBackends::Entry::IsOver(Deadline asked) const { return ended != Deadline::max() && ended + kGivenUp < asked; }
 
-OwnBackends::Login::Login(OwnBackends& backends, std::string user)
+OwnBackends::Login::Login(OwnBackends& backends, std::string user, LoginPlace expected)
     : backends_(&backends), entry_(std::make_shared<Entry>()) {
   entry_->user = std::move(user);
+  entry_->place = std::move(expected);
   entry_->began = steady_clock::now();
   const std::lock_guard lock(backends_->mutex_);
   backends_->DropOld(entry_->began);
@@ -37,7 +42,8 @@ OwnBackends::Login::~Login() {
   if (!entry_) return;
   const std::lock_guard lock(backends_->mutex_);
   entry_->ended = entry_->last_seen = steady_clock::now();
-  if (lent_) backends_->Remove(entry_);
+  backends_->CountSession(*entry_);
+  if (entry_->lent) backends_->Remove(entry_);
 }
 
 void OwnBackends::Login::Known(int pid) {
@@ -45,6 +51,7 @@ void OwnBackends::Login::Known(int pid) {
   // A pooler reports its own number: the login stays in progress until its backend is known exactly.
   entry_->id = {.pid = pid};
   entry_->known = steady_clock::now();
+  if (0 < pid && pid <= kMaxPid) entry_->count = Entry::Count::kUnplaced;
   backends_->Add(entry_);
 }
 
@@ -68,6 +75,31 @@ void OwnBackends::Login::HasNoBackend() {
   std::erase(backends_->logins_, entry_);
 }
 
+void OwnBackends::Login::SetLent() {
+  const std::lock_guard lock(backends_->mutex_);
+  entry_->lent = true;
+  entry_->count = Entry::Count::kDone;
+}
+
+void OwnBackends::Login::Reached(LoginPlace place) {
+  const std::lock_guard lock(backends_->mutex_);
+  entry_->place = std::move(place);
+  backends_->CountSession(*entry_);
+}
+
+void OwnBackends::Connected(const db::SocketAddress& local) {
+  const std::lock_guard lock(mutex_);
+  const Deadline now = steady_clock::now();
+  DropOld(now);
+  connections_.push_back({local, now});
+}
+
+void OwnBackends::CountSession(Entry& entry) {
+  if (entry.count != Entry::Count::kUnplaced || entry.place.cluster == 0) return;
+  accounts_.Add(entry.place.cluster, entry.place.database, entry.known);
+  entry.count = Entry::Count::kDone;
+}
+
 void OwnBackends::Add(const std::shared_ptr<Entry>& entry) { entries_.emplace(entry->id.pid, entry); }
 
 void OwnBackends::Remove(const std::shared_ptr<Entry>& entry) {
@@ -85,6 +117,7 @@ void OwnBackends::DropOld(Deadline now) {
   };
   std::erase_if(entries_, [&](const auto& entry) { return ended_before(*entry.second, now - kRemembered); });
   std::erase_if(clients_, [&](const auto& entry) { return ended_before(*entry.second, now - kGivenUp); });
+  while (!connections_.empty() && connections_.front().made < now - kRemembered) connections_.pop_front();
   std::erase_if(logins_, [&](const auto& entry) { return ended_before(*entry, now - kGivenUp); });
 }
 
@@ -128,6 +161,36 @@ OwnBackends::Owner OwnBackends::OwnerOf(const SeenClient& client, const Snapshot
            !login->IsOver(time.asked);
   });
   return logging_in ? Owner::kUnsure : Owner::kOther;
+}
+
+bool OwnBackends::IsOwn(const LoggedConnection& connection) const {
+  const Deadline earliest = connection.earliest - kLogTolerance;
+  const Deadline latest = connection.latest + kLogTolerance;
+  const std::lock_guard lock(mutex_);
+  const auto [first, last] = entries_.equal_range(connection.pid);
+  const bool known_by_pid = connection.pid != 0 && std::any_of(first, last, [&](const auto& known) {
+                              const Entry& entry = *known.second;
+                              const bool same_user = connection.user.empty() || connection.user == entry.user;
+                              return !entry.lent && same_user && entry.began <= latest && earliest <= entry.known;
+                            });
+  if (known_by_pid) return true;
+  if (!connection.from) return false;
+  const db::SocketAddress from = {connection.from->address.Unmapped(), connection.from->port};
+  return std::any_of(std::ranges::lower_bound(connections_, earliest, {}, &Connection::made),
+                     std::ranges::upper_bound(connections_, latest, {}, &Connection::made),
+                     [&](const Connection& made) { return made.local == from; });
+}
+
+sessions::OwnSessionsByDatabase OwnBackends::CountedBy(std::int64_t cluster) const {
+  const std::lock_guard lock(mutex_);
+  sessions::OwnSessionsByDatabase counted = accounts_.Of(cluster);
+  for (const auto& login : logins_) {
+    const LoginPlace& place = login->place;
+    const bool in_progress = login->ended == Deadline::max() && login->count != Entry::Count::kDone;
+    if (!in_progress || (place.cluster != 0 && place.cluster != cluster)) continue;
+    ++counted[place.database].pending;
+  }
+  return counted;
 }
 
 std::vector<int> OwnBackends::pids() const {

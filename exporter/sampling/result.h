@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,7 +59,10 @@ struct OwnConnection {
   // ssl_is_used() of the sslinfo extension; absent if it is not installed.
   std::optional<bool> ssl_is_used = {};
   std::optional<IpAddress> address = std::nullopt;  // the server's; absent over a Unix socket
-  std::string contradiction = {};                   // on what two sources disagree, for the log; usually empty
+  // The start of its postmaster, which identifies a server, in microseconds since the epoch. 0: not known, or each
+  // login of the exporter is one to a pooler and no session of the server.
+  std::int64_t cluster = 0;
+  std::string contradiction = {};  // on what two sources disagree, for the log; usually empty
 };
 
 // The state of one collector on one server. `result` is null before the first run.

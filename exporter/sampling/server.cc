@@ -89,6 +89,7 @@ void Server::Reconfigure(std::shared_ptr<const config::ServerConfig> config, db:
     closing_ = std::make_shared<db::ClosingSockets>();
     peer_.reset();
     driver_ = nullptr;
+    cluster_ = 0;
     up_.reset();
     connection_failure_.reset();
     failures_in_a_row_ = 0;

@@ -114,6 +114,8 @@ class Server : public std::enable_shared_from_this<Server> {
   asio::awaitable<std::optional<Failure>> EnsureSession();
   asio::awaitable<std::optional<Failure>> MakeSession();
   asio::awaitable<std::unique_ptr<db::Connection>> Connect();
+  OwnBackends::Login StartLogin(std::string database) const;
+  db::ConnectOptions OptionsFor(std::string database) const;
   // Context::open_database, for a run that began at `place`. Throws Error once the server is configured elsewhere.
   asio::awaitable<std::unique_ptr<ServerSession>> OpenDatabase(std::string database, std::uint64_t place,
                                                                Deadline deadline);
@@ -167,6 +169,7 @@ class Server : public std::enable_shared_from_this<Server> {
   std::shared_ptr<ServerSession> session_;  // usable or not; shared with the run that uses it
   std::optional<db::Peer> peer_;            // the last one: the wire lane continues there when SQL is lost
   const Driver* driver_ = nullptr;          // of the last login
+  std::int64_t cluster_ = 0;                // OwnConnection::cluster of the last login
   std::string product_;                     // as the driver describes the server
   // This server's closed connections that it has not ended yet.
   std::shared_ptr<db::ClosingSockets> closing_ = std::make_shared<db::ClosingSockets>();

@@ -209,6 +209,7 @@ asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& sl
   context.open_database = [this, place = place_, deadline = started + settings.timeout * 3 / 4](std::string database) {
     return OpenDatabase(std::move(database), place, deadline);
   };
+  context.cluster = cluster_;
   try {
     auto work = slot.collector->Collect(context, output);
     co_await Within(context.deadline, std::string(slot.type->name), std::move(work));
@@ -253,7 +254,7 @@ asio::awaitable<std::optional<Failure>> Server::MakeSession() {
   try {
     const auto place = place_;
     co_await RequireFewLeftBehind();
-    OwnBackends::Login login(*runtime_.own_backends, target_->option("user"));
+    OwnBackends::Login login = StartLogin(target_->option("dbname"));
     std::unique_ptr<db::Connection> connection = co_await Connect();
     logged_in = true;
     if (const auto& local = connection->local()) login.Known(*local);
@@ -282,6 +283,7 @@ asio::awaitable<std::optional<Failure>> Server::MakeSession() {
   if (peer_ && !peer_->IsAt(connection.peer())) ForgetWire();
   peer_ = connection.peer();
   const OwnConnection& own = session_->own_connection();
+  cluster_ = own.cluster;
   log::Info("connected", {{"server", config_->name},
                           {"product", product_},
                           {"encryption", own.encryption},
@@ -328,9 +330,8 @@ asio::awaitable<std::unique_ptr<ServerSession>> Server::OpenDatabase(std::string
   session_lane_.heartbeat.Expect(deadline);
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady_clock::now());
   if (left <= std::chrono::milliseconds(0)) throw TimeoutError("no time is left for another database");
-  OwnBackends::Login login(*runtime_.own_backends, target_->option("user"));
-  db::ConnectOptions options{config_->conninfo, config_->password_file, closing_, std::move(database)};
-  auto connect = runtime_.connector.Connect(std::move(options), left, left);
+  OwnBackends::Login login = StartLogin(database);
+  auto connect = runtime_.connector.Connect(OptionsFor(std::move(database)), left, left);
   auto connection = co_await std::move(connect);
   RequirePlace(place);
   if (const auto& local = connection->local()) login.Known(*local);
@@ -360,14 +361,26 @@ void Server::ForgetWire() {
   }
 }
 
+OwnBackends::Login Server::StartLogin(std::string database) const {
+  const std::string& user = target_->option("user");
+  return {*runtime_.own_backends, user, {cluster_, database.empty() ? user : std::move(database)}};
+}
+
+db::ConnectOptions Server::OptionsFor(std::string database) const {
+  return {.conninfo = config_->conninfo,
+          .password_file = config_->password_file,
+          .closing = closing_,
+          .database = std::move(database),
+          .on_socket = [own = runtime_.own_backends](const db::SocketAddress& local) { own->Connected(local); }};
+}
+
 asio::awaitable<std::unique_ptr<db::Connection>> Server::Connect() {
   const auto place = place_;
-  db::ConnectOptions options{config_->conninfo, config_->password_file, closing_};
   // The first connects of a fleet wait for a permit without limit. Later, no permit in time is a failure, so that old
   // results do not pass for current ones.
   const auto patience = up_ ? std::optional(SessionTimeout()) : std::nullopt;
   session_lane_.heartbeat.Expect(patience ? After(*patience + SessionTimeout()) : Deadline::max());
-  auto connect = runtime_.connector.Connect(std::move(options), SessionTimeout(), patience);
+  auto connect = runtime_.connector.Connect(OptionsFor(""), SessionTimeout(), patience);
   auto connection = co_await std::move(connect);
   RequirePlace(place);
   co_return connection;

@@ -25,12 +25,15 @@ bool Failed(const std::error_code& error) {
 // A TCP connection, or a TLS session on it. Errors are false or nullopt: the connection is then unusable.
 class Channel {
  public:
-  explicit Channel(const asio::any_io_executor& executor) : socket_(executor) {}
+  Channel(const asio::any_io_executor& executor, OnConnect on_connect)
+      : socket_(executor), on_connect_(std::move(on_connect)) {}
 
   asio::awaitable<bool> Connect(const asio::ip::tcp::endpoint& address) {
     auto [error] = co_await socket_.async_connect(address, kAsTuple);
     if (Failed(error)) co_return false;
     socket_.set_option(asio::ip::tcp::no_delay(true), error);
+    const asio::ip::tcp::endpoint local = socket_.local_endpoint(error);
+    if (!error && on_connect_) on_connect_(local);
     co_return true;
   }
 
@@ -120,6 +123,7 @@ class Channel {
   static constexpr std::size_t kReceived = 8192;  // bytes at once
 
   asio::ip::tcp::socket socket_;
+  OnConnect on_connect_;
   TlsSession* tls_ = nullptr;
   // One buffer for all reads: in a coroutine it would be allocated and cleared each time.
   std::unique_ptr<char[]> received_ = std::make_unique_for_overwrite<char[]>(kReceived);
@@ -214,24 +218,25 @@ asio::awaitable<void> RunPlaintext(Channel& channel, const WireTarget& target, c
 
 }  // namespace
 
-asio::awaitable<TlsResult> ProbeTls(WireTarget target, TlsProbe probe, Deadline deadline) {
+asio::awaitable<TlsResult> ProbeTls(WireTarget target, TlsProbe probe, Deadline deadline, OnConnect on_connect) {
   TlsResult result;
   TlsSession session(probe.context, target.host, probe.identity.get());
-  Channel channel(co_await asio::this_coro::executor);
+  Channel channel(co_await asio::this_coro::executor, std::move(on_connect));
   co_await Run(channel, RunTls(channel, target, probe, session, result), deadline);
   co_return result;
 }
 
-asio::awaitable<std::optional<Answer>> ProbeGss(WireTarget target, Deadline deadline) {
+asio::awaitable<std::optional<Answer>> ProbeGss(WireTarget target, Deadline deadline, OnConnect on_connect) {
   std::optional<Answer> result;
-  Channel channel(co_await asio::this_coro::executor);
+  Channel channel(co_await asio::this_coro::executor, std::move(on_connect));
   co_await Run(channel, RunGss(channel, target, result), deadline);
   co_return result;
 }
 
-asio::awaitable<std::optional<Admission>> ProbePlaintext(WireTarget target, Login login, Deadline deadline) {
+asio::awaitable<std::optional<Admission>> ProbePlaintext(WireTarget target, Login login, Deadline deadline,
+                                                         OnConnect on_connect) {
   std::optional<Admission> result;
-  Channel channel(co_await asio::this_coro::executor);
+  Channel channel(co_await asio::this_coro::executor, std::move(on_connect));
   co_await Run(channel, RunPlaintext(channel, target, login, result), deadline);
   co_return result;
 }

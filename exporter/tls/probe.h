@@ -42,6 +42,9 @@ struct Login {
   std::function<void(std::uint32_t)> on_request = nullptr;
 };
 
+// Called with the exporter's end of the connection as soon as it is made. May be empty.
+using OnConnect = std::function<void(const asio::ip::tcp::endpoint& local)>;
+
 struct TlsProbe {
   ContextPtr context;
   std::shared_ptr<const ClientIdentity> identity;  // may be null
@@ -64,12 +67,13 @@ struct TlsResult {
   std::optional<std::chrono::nanoseconds> negotiate_time;
   std::optional<std::chrono::nanoseconds> handshake_time;
 };
-asio::awaitable<TlsResult> ProbeTls(WireTarget target, TlsProbe probe, Deadline deadline);
+asio::awaitable<TlsResult> ProbeTls(WireTarget target, TlsProbe probe, Deadline deadline, OnConnect on_connect = {});
 
 // The answer to GSSENCRequest; nullopt: not reached, or none in time.
-asio::awaitable<std::optional<Answer>> ProbeGss(WireTarget target, Deadline deadline);
+asio::awaitable<std::optional<Answer>> ProbeGss(WireTarget target, Deadline deadline, OnConnect on_connect = {});
 
 // A StartupMessage in plaintext; nullopt: not reached, or no answer in time.
-asio::awaitable<std::optional<Admission>> ProbePlaintext(WireTarget target, Login login, Deadline deadline);
+asio::awaitable<std::optional<Admission>> ProbePlaintext(WireTarget target, Login login, Deadline deadline,
+                                                         OnConnect on_connect = {});
 
 }  // namespace pgtls::tls

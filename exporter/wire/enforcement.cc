@@ -35,18 +35,18 @@ asio::awaitable<Enforcement> Enforce(const WireClient& client, const ServerHands
   const auto& versions = tls::TriableVersions();
   int steps = static_cast<int>(versions.size()) + 4;
   {
-    sampling::OwnBackends::Login own_login(own, client.user);
+    sampling::OwnBackends::Login own_login(own, client.user, {client.cluster, client.database});
     const tls::Login login = {client.user, client.database, [&own_login](int pid) { own_login.Known(pid); },
                               [&result](std::uint32_t request) { result.plaintext_request = request; }};
-    result.plaintext = co_await tls::ProbePlaintext(target, login, SplitDeadline(deadline, steps--));
+    result.plaintext = co_await tls::ProbePlaintext(target, login, SplitDeadline(deadline, steps--), client.on_connect);
   }
   if (client.usable && (client.direct || result.answer == Answer::kYes)) {
-    sampling::OwnBackends::Login own_login(own, client.user);
+    sampling::OwnBackends::Login own_login(own, client.user, {client.cluster, client.database});
     const tls::Login login = {client.user, client.database, [&own_login](int pid) { own_login.Known(pid); },
                               [&result](std::uint32_t request) { result.tls_request = request; }};
     const tls::TlsProbe probe = {
         .context = client.context, .identity = client.identity, .direct = client.direct, .login = login};
-    result.tls = co_await tls::ProbeTls(target, probe, SplitDeadline(deadline, steps--));
+    result.tls = co_await tls::ProbeTls(target, probe, SplitDeadline(deadline, steps--), client.on_connect);
   }
   if (result.answer != Answer::kYes) co_return result;
   result.protocols_asked = true;
@@ -56,14 +56,14 @@ asio::awaitable<Enforcement> Enforce(const WireClient& client, const ServerHands
       continue;
     }
     const tls::TlsProbe probe = {.context = tls::PinnedContext(version)};
-    const auto attempt = co_await tls::ProbeTls(target, probe, SplitDeadline(deadline, steps--));
+    const auto attempt = co_await tls::ProbeTls(target, probe, SplitDeadline(deadline, steps--), client.on_connect);
     if (const auto accepts = Accepts(attempt)) result.protocols[version] = *accepts;
   }
   // 16 and older log it as an invalid packet; those that know it echo the protocol in every handshake.
   result.direct_asked = handshakes.shown.facts.alpn == tls::kAlpn;
   if (result.direct_asked) {
     const tls::TlsProbe probe = {.context = tls::PermissiveContext(), .direct = true};
-    const auto attempt = co_await tls::ProbeTls(target, probe, SplitDeadline(deadline, steps--));
+    const auto attempt = co_await tls::ProbeTls(target, probe, SplitDeadline(deadline, steps--), client.on_connect);
     if (attempt.handshake) result.direct = attempt.handshake == Handshake::kFinished;
   }
   co_return result;

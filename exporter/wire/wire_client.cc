@@ -179,7 +179,7 @@ void LoadFiles(const db::Target& target, const std::string& conninfo, WireClient
 asio::awaitable<tls::TlsResult> ProbeAsLibpq(const WireClient& client, const tls::WireTarget& target,
                                              Deadline deadline) {
   const tls::ContextPtr context = client.context == nullptr ? tls::PermissiveContext() : client.context;
-  co_return co_await tls::ProbeTls(target, {.context = context, .direct = client.direct}, deadline);
+  co_return co_await tls::ProbeTls(target, {.context = context, .direct = client.direct}, deadline, client.on_connect);
 }
 
 // The second handshake, if it can show more. Not after a refused name: the server refuses it to every client.
@@ -192,7 +192,7 @@ asio::awaitable<void> ShowMore(const WireClient& client, const tls::WireTarget& 
       handshake && handshake != tls::Handshake::kFinished && handshakes.as_libpq.alert != SSL_AD_UNRECOGNIZED_NAME;
   if (!failed && !(client.direct && handshakes.as_libpq.reachable)) co_return;
   const tls::TlsProbe everything = {.context = tls::PermissiveContext()};
-  const auto second = co_await tls::ProbeTls(target, everything, deadline);
+  const auto second = co_await tls::ProbeTls(target, everything, deadline, client.on_connect);
   if (client.direct) handshakes.answer = second.answer;
   if (failed && second.handshake == tls::Handshake::kFinished) handshakes.shown = second;
 }
@@ -225,6 +225,11 @@ std::vector<std::string> NamesAt(const WireClient& client, const tls::WireTarget
     if (!is_own) names.push_back(name);
   }
   return names;
+}
+
+IpAddress AddressOf(const asio::ip::tcp::endpoint& endpoint) {
+  const asio::ip::address& address = endpoint.address();
+  return address.is_v4() ? IpAddress::V4(address.to_v4().to_uint()) : IpAddress::V6(address.to_v6().to_bytes());
 }
 
 // Null if there is none.
@@ -264,6 +269,10 @@ asio::awaitable<std::optional<WireClient>> MakeWireClient(sampling::Context& con
   client.user = context.peer ? context.peer->user : context.target.option("user");
   client.database = context.peer ? context.peer->database : context.target.option("dbname");
   if (client.database.empty()) client.database = client.user;
+  client.on_connect = [&own = context.own_backends](const asio::ip::tcp::endpoint& local) {
+    own.Connected({AddressOf(local), local.port()});
+  };
+  client.cluster = context.cluster;
   co_return client;
 }
 

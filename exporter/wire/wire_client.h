@@ -4,6 +4,7 @@
 
 #include <asio/awaitable.hpp>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -42,8 +43,10 @@ struct WireClient {
   bool direct = false;                            // sslnegotiation=direct
   tls::SslMode weakest = tls::SslMode::kDisable;  // see tls::Observations
   AuthDemands demands;
-  std::string problem;  // why `context`, `root` or the identity cannot be used, for the log
-  bool usable = true;   // false: libpq's own preparation of TLS fails
+  std::string problem;        // why `context`, `root` or the identity cannot be used, for the log
+  tls::OnConnect on_connect;  // registers each connection as the exporter's
+  std::int64_t cluster = 0;   // sampling::Context::cluster
+  bool usable = true;         // false: libpq's own preparation of TLS fails
 };
 
 // Returns nullopt if the server is reached over a Unix socket, which has no TLS. The address is the one that SQL uses

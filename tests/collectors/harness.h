@@ -129,6 +129,7 @@ class Harness {
   sampling::OwnBackends own_backends;
   std::uint64_t config_version = 1;
   std::optional<Digest> basis;  // of the result that stands
+  std::int64_t cluster = 0;     // as Context has it
   sampling::Facts facts;        // of the other collectors
 
  private:
@@ -145,7 +146,8 @@ class Harness {
             .once = false,
             .config_version = config_version,
             .basis = basis,
-            .open_database = [this](std::string database) { return OpenDatabase(std::move(database)); }};
+            .open_database = [this](std::string database) { return OpenDatabase(std::move(database)); },
+            .cluster = cluster};
   }
   asio::awaitable<std::unique_ptr<sampling::ServerSession>> OpenDatabase(std::string database) {
     sampling::OwnBackends::Login login(own_backends, "tls_exporter");
@@ -171,7 +173,9 @@ class Harness {
     login_.reset();
     connection_.reset();
     login_.emplace(own_backends, "tls_exporter");
-    const db::ConnectOptions options = {.conninfo = std::move(conninfo)};
+    const db::ConnectOptions options = {
+        .conninfo = std::move(conninfo),
+        .on_socket = [this](const db::SocketAddress& local) { own_backends.Connected(local); }};
     connection_ = co_await connector_.Connect(options, std::chrono::seconds(30));
     co_await connection_->SetUp(After(std::chrono::seconds(60)));
     login_->Known(connection_->backend_pid());

@@ -49,16 +49,17 @@ sampling::OwnConnection Described(FakeSession& session) {
 
 TEST(DescribeConnectionTest, TellsEachKindOfEncryption) {
   FakeSession session;
-  session.rows["own_connection"] = {"t", "TLSv1.3", "TLS_AES_256_GCM_SHA384", "f", std::nullopt};
+  session.rows["own_connection"] = {"t", "TLSv1.3", "TLS_AES_256_GCM_SHA384", "f", std::nullopt, "1700000000000000"};
   const sampling::OwnConnection tls = Described(session);
   EXPECT_EQ(tls.sslmode, "verify-full");
   EXPECT_EQ(tls.encryption, "tls");
   EXPECT_EQ(tls.version, "TLSv1.3");
   EXPECT_EQ(tls.cipher, "TLS_AES_256_GCM_SHA384");
   EXPECT_EQ(tls.ssl_is_used, std::nullopt);
-  session.rows["own_connection"] = {"f", std::nullopt, std::nullopt, "t", std::nullopt};
+  EXPECT_EQ(tls.cluster, 1'700'000'000'000'000);
+  session.rows["own_connection"] = {"f", std::nullopt, std::nullopt, "t", std::nullopt, "1700000000000000"};
   EXPECT_EQ(Described(session).encryption, "gss");
-  session.rows["own_connection"] = {"f", std::nullopt, std::nullopt, "f", std::nullopt};
+  session.rows["own_connection"] = {"f", std::nullopt, std::nullopt, "f", std::nullopt, "1700000000000000"};
   const sampling::OwnConnection none = Described(session);
   EXPECT_EQ(none.encryption, "none");
   EXPECT_EQ(none.version + none.cipher, "");
@@ -66,7 +67,7 @@ TEST(DescribeConnectionTest, TellsEachKindOfEncryption) {
 
 TEST(DescribeConnectionTest, AsksSslinfoWhereItIs) {
   FakeSession session;
-  session.rows["own_connection"] = {"t", "TLSv1.3", "c", "f", "\"odd \"\"schema\""};
+  session.rows["own_connection"] = {"t", "TLSv1.3", "c", "f", "\"odd \"\"schema\"", "1700000000000000"};
   session.rows["ssl_is_used"] = {"f"};
   EXPECT_EQ(Described(session).ssl_is_used, false);
   EXPECT_EQ(session.asked.at("ssl_is_used"), "SELECT \"odd \"\"schema\".ssl_is_used()");
@@ -74,7 +75,7 @@ TEST(DescribeConnectionTest, AsksSslinfoWhereItIs) {
 
 TEST(DescribeConnectionTest, GoesOnWhereSslinfoIsNotItsOwn) {
   FakeSession session;
-  session.rows["own_connection"] = {"t", "TLSv1.3", "c", "f", "public"};
+  session.rows["own_connection"] = {"t", "TLSv1.3", "c", "f", "public", "1700000000000000"};
   session.error = std::make_exception_ptr(DbError(FailureReason::kInsufficientPrivilege, "42501", "denied"));
   const sampling::OwnConnection own = Described(session);
   EXPECT_EQ(own.encryption, "tls");
