@@ -13,7 +13,6 @@ namespace pgtls {
 namespace {
 
 using support::Client;
-using testing::HasSubstr;
 
 constexpr const char* kRecord = "2026-01-01 00:00:00.000 UTC [1] LOG:  connection received: host=h port=1\n";
 constexpr const char* kTime = "2026-01-01 00:00:00.000 UTC [1] LOG:  \n";

@@ -7,7 +7,6 @@ namespace {
 
 using support::Client;
 using support::RawClient;
-using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 
