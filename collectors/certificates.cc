@@ -13,7 +13,6 @@
 #include "collectors/server_files.h"
 #include "exporter/base/error.h"
 #include "exporter/config/collector_schema.h"
-#include "exporter/config/yaml.h"
 #include "exporter/files/certificate_files.h"
 #include "exporter/files/client_verification.h"
 #include "exporter/files/start_answers.h"
@@ -202,14 +201,6 @@ class Collector : public sampling::Collector {
     for (std::size_t i = 0; i < certificates.size(); ++i) certificates[i].needed = inventory.clients->needed[i];
   }
 };
-
-ReadVia ReadReadVia(const config::Node& node, config::Files& /*files*/) {
-  const std::string text = node.Text();
-  if (text == "auto") return ReadVia::kAuto;
-  if (text == "local") return ReadVia::kLocal;
-  if (text == "sql") return ReadVia::kSql;
-  node.Fail("expected auto, local or sql");
-}
 
 constexpr config::OptionKey kKeys[] = {
     config::Key<&CertificatesOptions::read_via, ReadReadVia>("read_via"),

@@ -20,16 +20,13 @@
 #include <string>
 #include <vector>
 
+#include "collectors/read_via.h"
 #include "exporter/sampling/collector.h"
 
 namespace pgtls::collectors {
 
-// Where certificate files are read: locally, or through the server's SECURITY DEFINER functions. kAuto is kLocal over a
-// Unix socket and kSql otherwise.
-enum class ReadVia { kAuto, kLocal, kSql };
-
 struct CertificatesOptions {
-  ReadVia read_via = ReadVia::kAuto;
+  ReadVia read_via = ReadVia::kAuto;  // kLocal over a Unix socket, else kSql
   std::vector<std::string> files;    // glob patterns
   std::string pkcs12_password_file;  // for the PKCS#12 files among them; empty: none
   std::size_t max_series = 500;      // of each kind

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <memory>
 #include <system_error>
+#include <utility>
 
 #include "exporter/base/error.h"
 
@@ -23,38 +24,74 @@ class Descriptor {
   ~Descriptor() {
     if (fd_ >= 0) close(fd_);
   }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&&) = delete;
   int get() const { return fd_; }
 
  private:
   int fd_;
 };
 
-}  // namespace
-
-std::string ReadFile(const std::string& path, std::size_t max_bytes) {
+Descriptor OpenRegular(const std::string& path, std::int64_t& size) {
   // Opening a FIFO or a device has side effects: a FIFO's writer continues, and its data are lost.
   struct stat before{};
   if (stat(path.c_str(), &before) != 0) throw std::system_error(errno, std::generic_category(), path);
   if (!S_ISREG(before.st_mode)) throw Error(FailureReason::kError, path + ": not a regular file");
   // O_NONBLOCK: it may have become a FIFO after the check.
-  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.get() < 0) throw std::system_error(errno, std::generic_category(), path);
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), path);
+  Descriptor file(fd);
   struct stat status{};
-  if (fstat(file.get(), &status) != 0) throw std::system_error(errno, std::generic_category(), path);
+  if (fstat(fd, &status) != 0) throw std::system_error(errno, std::generic_category(), path);
   if (!S_ISREG(status.st_mode)) throw Error(FailureReason::kError, path + ": not a regular file");
+  size = status.st_size;
+  return file;
+}
+
+// Up to `most_bytes` from `offset` on.
+std::string ReadAt(const Descriptor& file, const std::string& path, std::int64_t offset, std::size_t most_bytes) {
   std::string content;
   std::array<char, 65536> buffer{};
-  for (;;) {
-    const ssize_t got = read(file.get(), buffer.data(), buffer.size());
+  while (content.size() < most_bytes) {
+    const std::size_t wanted = std::min(buffer.size(), most_bytes - content.size());
+    const ssize_t got = pread(file.get(), buffer.data(), wanted, offset + static_cast<off_t>(content.size()));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw std::system_error(errno, std::generic_category(), path);
-    if (got == 0) return content;
+    if (got == 0) break;
     content.append(buffer.data(), static_cast<std::size_t>(got));
-    if (content.size() > max_bytes)
-      throw Error(FailureReason::kError, path + ": larger than " + std::to_string(max_bytes) + " bytes");
   }
+  return content;
+}
+
+}  // namespace
+
+std::string ReadFile(const std::string& path, std::size_t max_bytes) {
+  std::int64_t size = 0;
+  const Descriptor file = OpenRegular(path, size);
+  std::string content = ReadAt(file, path, 0, max_bytes + 1);
+  if (content.size() > max_bytes)
+    throw Error(FailureReason::kError, path + ": larger than " + std::to_string(max_bytes) + " bytes");
+  return content;
+}
+
+FilePiece ReadFilePiece(const std::string& path, std::int64_t offset, std::size_t most_bytes) {
+  FilePiece piece;
+  const Descriptor file = OpenRegular(path, piece.file_size);
+  piece.bytes = ReadAt(file, path, offset, most_bytes);
+  return piece;
+}
+
+void WriteFile(const std::string& path, const std::string& content) {
+  const std::string next = path + ".new";
+  const auto fail = [&] { throw std::system_error(errno, std::generic_category(), next); };
+  unlink(next.c_str());
+  {
+    const Descriptor file(open(next.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    if (file.get() < 0) fail();
+    if (write(file.get(), content.data(), content.size()) != static_cast<ssize_t>(content.size())) fail();
+    if (fsync(file.get()) != 0) fail();
+  }
+  if (rename(next.c_str(), path.c_str()) != 0) fail();
 }
 
 std::vector<std::string> NamesIn(const std::string& directory) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -12,6 +13,17 @@ namespace pgtls {
 // Returns the content of `path`. Throws std::system_error (errno); throws Error if the file has more than `max_bytes`
 // or is not a regular file (reading a FIFO would block, a device has no end).
 std::string ReadFile(const std::string& path, std::size_t max_bytes);
+
+struct FilePiece {
+  std::string bytes;
+  std::int64_t file_size = 0;
+};
+
+// Returns at most `most_bytes` of `path` from `offset` on; none behind its end. Throws like ReadFile().
+FilePiece ReadFilePiece(const std::string& path, std::int64_t offset, std::size_t most_bytes);
+
+// Replaces `path` by a file of mode 0600 with this content, as a whole or not at all. Throws std::system_error (errno).
+void WriteFile(const std::string& path, const std::string& content);
 
 // Returns the names in a directory, sorted. Throws std::system_error (errno).
 std::vector<std::string> NamesIn(const std::string& directory);

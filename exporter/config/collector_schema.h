@@ -42,7 +42,10 @@ int ReadInt(const Node& node, Files& /*files*/) {
 }
 Milliseconds ReadInterval(const Node& node, Files& files);
 std::size_t ReadMaxSeries(const Node& node, Files& files);
+// "64kB", "1MB": a multiple of 1024 bytes, from 64kB to 1024MB.
+std::size_t ReadByteSize(const Node& node, Files& files);
 // A path, relative to the configuration's folder; and one of a file that holds a password.
+std::string ReadPath(const Node& node, Files& files);
 std::string ReadSecretPath(const Node& node, Files& files);
 std::vector<std::string> ReadPaths(const Node& node, Files& files);
 

@@ -1,7 +1,10 @@
 #include "exporter/config/collectors.h"
 
 #include <algorithm>
+#include <charconv>
 #include <string_view>
+#include <system_error>
+#include <utility>
 
 namespace pgtls::config {
 namespace {
@@ -40,6 +43,25 @@ int ReadIntBetween(const Node& node, int least, int most) { return node.Int(leas
 Milliseconds ReadInterval(const Node& node, Files& /*files*/) { return node.Duration(kShortestInterval); }
 
 std::size_t ReadMaxSeries(const Node& node, Files& /*files*/) { return static_cast<std::size_t>(node.Int(1, 100'000)); }
+
+std::size_t ReadByteSize(const Node& node, Files& /*files*/) {
+  constexpr std::size_t kKilobyte = 1024;
+  constexpr std::pair<std::string_view, std::size_t> kUnits[] = {{"kB", kKilobyte}, {"MB", kKilobyte * kKilobyte}};
+  constexpr std::size_t kLeast = 64 * kKilobyte;
+  constexpr std::size_t kMost = kKilobyte * kKilobyte * kKilobyte;
+  const std::string text = node.Text();
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  for (const auto& [unit, factor] : kUnits) {
+    std::size_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + digits, number);
+    if (text.substr(digits) != unit || digits == 0 || digits > 7 || error != std::errc()) continue;
+    if (number * factor < kLeast || number * factor > kMost) break;
+    return number * factor;
+  }
+  node.Fail("expected a size such as 512kB or 1MB, from 64kB to 1024MB");
+}
+
+std::string ReadPath(const Node& node, Files& files) { return files.Path(node); }
 
 std::string ReadSecretPath(const Node& node, Files& files) { return files.SecretPath(node); }
 

@@ -46,7 +46,7 @@ InForceView InForceTracker::Update(const FileView& view) {
   }
   if (loadable && untouched) {
     loaded_ = Loaded{shown_->rules, view.load_time};
-    return {false, shown_->rules};
+    return {.pending = false, .rules = shown_->rules, .load_time = view.load_time};
   }
 
   InForceView result;
@@ -60,6 +60,7 @@ InForceView InForceTracker::Update(const FileView& view) {
   if (!loadable && untouched) loaded_->load_time = view.load_time;
   // After a load that was not observed, other rules may be in force.
   if (loaded_->load_time == view.load_time) result.rules = loaded_->rules;
+  result.load_time = view.load_time;
   return result;
 }
 

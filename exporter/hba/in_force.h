@@ -39,6 +39,7 @@ struct InForceView {
   // The rules in force; null if they are not known.
   std::shared_ptr<const RuleSet> rules;
   Doubt doubt = Doubt::kNone;
+  double load_time = 0;  // FileView::load_time: that of these rules, where they are known
 };
 
 // Remembers the last rules that are proven to be loaded. If the times do not decide, it stays unknown until the next
