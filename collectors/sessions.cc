@@ -45,7 +45,7 @@ std::shared_ptr<const sessions::OpenBackends> BackendsOf(const sessions::Snapsho
     const auto session = snapshot.At(row);
     if (!session || session->authenticating) continue;
     open->backends.push_back(
-        {session->id, std::max(session->client_port.value_or(0), 0), sessions::EncryptionOf(*session)});
+        {session->id, session->backend_start_us, std::max(session->client_port.value_or(0), 0), sessions::EncryptionOf(*session)});
   }
   return open;
 }

@@ -36,6 +36,8 @@ void AddPooler(const Evidence& evidence, Findings& findings);
 void AddSessions(const Evidence& evidence, Findings& findings);
 // What the server connects to itself, and who replicates from it.
 void AddLinks(const Evidence& evidence, Findings& findings);
+// What the server's log says of sessions that are over.
+void AddLog(const Evidence& evidence, Findings& findings);
 void AddHba(const Evidence& evidence, Findings& findings);
 void AddWire(const Evidence& evidence, Findings& findings);
 // What clients get that ask for other names than the server's own.

@@ -11,6 +11,7 @@ KnownFacts::KnownFacts(const sampling::ServerSnapshot& server, std::chrono::sys_
   open = facts.Get<sessions::OpenConnections>();
   backends = facts.Get<sessions::OpenBackends>();
   links = facts.Get<links::Links>();
+  log = facts.Get<serverlog::Summary>();
   hba = facts.Get<hba::Posture>();
   endpoint = facts.Get<tls::EndpointFacts>();
   certificates = facts.Get<tls::CertificateInventory>();

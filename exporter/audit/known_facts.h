@@ -7,6 +7,7 @@
 #include "exporter/hba/posture.h"
 #include "exporter/links/link.h"
 #include "exporter/sampling/result.h"
+#include "exporter/serverlog/summary.h"
 #include "exporter/sessions/open_backends.h"
 #include "exporter/sessions/open_connections.h"
 #include "exporter/sessions/summary.h"
@@ -33,6 +34,7 @@ struct KnownFacts {
   std::shared_ptr<const sessions::OpenConnections> open;
   std::shared_ptr<const sessions::OpenBackends> backends;  // not of a PgBouncer
   std::shared_ptr<const links::Links> links;
+  std::shared_ptr<const serverlog::Summary> log;
   std::shared_ptr<const hba::Posture> hba;
   std::shared_ptr<const tls::EndpointFacts> endpoint;
   std::shared_ptr<const tls::CertificateInventory> certificates;

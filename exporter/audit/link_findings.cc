@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 
+#include "exporter/audit/evidence_group.h"
 #include "exporter/audit/findings.h"
 #include "exporter/audit/thresholds.h"
 #include "exporter/base/text.h"
@@ -15,19 +15,6 @@ namespace {
 using links::Link;
 using links::Links;
 using links::Protection;
-
-// More would bury the rest of the report.
-constexpr std::size_t kMostLines = 20;
-
-struct Group {
-  std::map<std::string, std::size_t> lines;  // and how often each was added
-  Network farthest = Network::kLocal;
-
-  void Add(const std::string& line, Network network) {
-    ++lines[Printable(line)];
-    farthest = std::max(farthest, network);
-  }
-};
 
 std::string Line(const Link& link) {
   std::string line;
@@ -67,20 +54,9 @@ bool IsAllowed(const links::Replication& one, const Evidence& evidence) {
   return allowed;
 }
 
-void Add(const Group& group, Finding finding, Findings& findings) {
-  if (group.lines.empty()) return;
-  for (const auto& [line, times] : group.lines) {
-    if (finding.evidence.size() == kMostLines) break;
-    finding.evidence.push_back(times == 1 ? line : fmt::format("{}: {}", line, Counted(times, "connection")));
-  }
-  if (group.lines.size() > kMostLines)
-    finding.evidence.push_back(fmt::format("and {} more", group.lines.size() - kMostLines));
-  findings.push_back(std::move(finding));
-}
-
 // A pooler's own settings are AddPooler's matter.
 void AddConfigured(const Links& found, const Evidence& evidence, Findings& findings) {
-  Group unprotected, unverified, verified;
+  EvidenceGroup unprotected, unverified, verified;
   for (const Link& link : found.links) {
     if (link.kind == links::kPooler || link.network == Network::kLocal) continue;
     const bool weak = link.protection == Protection::kEncrypted || link.protection == Protection::kCaVerified;
@@ -96,42 +72,38 @@ void AddConfigured(const Links& found, const Evidence& evidence, Findings& findi
       "Set sslmode=verify-full, and sslrootcert to the CA of the other server's certificate: in primary_conninfo "
       "(standby), ALTER SUBSCRIPTION … CONNECTION '…', ALTER SERVER … OPTIONS (ADD sslmode 'verify-full') (SET, if it "
       "has one).";
-  const Severity severity = SeverityOf(unprotected.farthest, evidence);
-  Add(unprotected,
+  const Severity severity = SeverityOf(unprotected.farthest(), evidence);
+  unprotected.AddTo(
+      findings,
       {severity,
        "link_unprotected",
        "Connections that the server makes itself may be unencrypted",
        {},
        "Where the other server does not offer TLS, or an attacker removes it, rows and the passwords of user mappings "
        "cross the network in plain text, even if all clients are encrypted.",
-       kHow},
-      findings);
-  Add(unverified,
-      {Severity::kWarning,
-       "link_unverified",
-       "Connections that the server makes itself do not verify the other server",
-       {},
-       "An attacker on the network path can impersonate the other server.",
-       kHow},
-      findings);
+       kHow});
+  unverified.AddTo(findings, {Severity::kWarning,
+                              "link_unverified",
+                              "Connections that the server makes itself do not verify the other server",
+                              {},
+                              "An attacker on the network path can impersonate the other server.",
+                              kHow});
   // A kind that was not wholly seen may have others.
   const bool all_seen =
       std::ranges::all_of(std::array{links::kWalReceiver, links::kSubscription, links::kForeignServer},
                           [&](std::string_view kind) { return std::ranges::count(found.kinds, kind) > 0; });
-  if (all_seen && unprotected.lines.empty() && unverified.lines.empty()) {
-    Add(verified,
-        {Severity::kFine,
-         "links_verified",
-         "Connections that the server makes itself are encrypted and verified",
-         {},
-         "",
-         ""},
-        findings);
+  if (all_seen && unprotected.empty() && unverified.empty()) {
+    verified.AddTo(findings, {Severity::kFine,
+                              "links_verified",
+                              "Connections that the server makes itself are encrypted and verified",
+                              {},
+                              "",
+                              ""});
   }
 }
 
 void AddOpen(const Links& found, const Evidence& evidence, Findings& findings) {
-  Group outgoing, replication;
+  EvidenceGroup outgoing, replication;
   for (const links::Outgoing& one : found.outgoing) {
     if (one.encryption == Encryption::kNone && one.network != Network::kLocal) outgoing.Add(Line(one), one.network);
   }
@@ -139,28 +111,27 @@ void AddOpen(const Links& found, const Evidence& evidence, Findings& findings) {
     if (one.encryption == Encryption::kNone && one.network != Network::kLocal && !IsAllowed(one, evidence))
       replication.Add(Line(one), one.network);
   }
-  const Severity of_outgoing = SeverityOf(outgoing.farthest, evidence);
-  Add(outgoing,
+  const Severity of_outgoing = SeverityOf(outgoing.farthest(), evidence);
+  outgoing.AddTo(
+      findings,
       {of_outgoing,
        "link_unencrypted",
        "Connections to servers are not encrypted",
        {},
        "What clients send encrypted to PgBouncer goes on to the server in plain text.",
        "Set server_tls_sslmode = verify-full and server_tls_ca_file to the CA of the servers' certificates in "
-       "pgbouncer.ini, then run RELOAD on the console, and RECONNECT to replace connections that are open."},
-      findings);
-  const Severity of_replication = SeverityOf(replication.farthest, evidence);
-  Add(replication,
-      {of_replication,
-       "replication_unencrypted",
-       "Replication connections are not encrypted",
-       {},
-       "All changes to the data can be read and changed on the network.",
-       FirstTls(evidence) +
-           "Put sslmode=verify-full (at least require) into primary_conninfo of the standby, or into "
-           "the conninfo of the subscription. " +
-           RefuseUnencrypted(evidence)},
-      findings);
+       "pgbouncer.ini, then run RELOAD on the console, and RECONNECT to replace connections that are open."});
+  const Severity of_replication = SeverityOf(replication.farthest(), evidence);
+  replication.AddTo(findings,
+                    {of_replication,
+                     "replication_unencrypted",
+                     "Replication connections are not encrypted",
+                     {},
+                     "All changes to the data can be read and changed on the network.",
+                     FirstTls(evidence) +
+                         "Put sslmode=verify-full (at least require) into primary_conninfo of the standby, or into "
+                         "the conninfo of the subscription. " +
+                         RefuseUnencrypted(evidence)});
 }
 
 }  // namespace
