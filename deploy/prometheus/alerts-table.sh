@@ -5,7 +5,7 @@ cd "$(dirname "$0")/rules"
 echo '| alert | severity | after | meaning |'
 echo '|---|---|---|---|'
 # Who is connected first; what the exporter cannot see last.
-cat sessions.yml links.yml certificates.yml endpoint.yml settings.yml hba.yml health.yml | awk '
+cat sessions.yml log.yml links.yml certificates.yml endpoint.yml settings.yml hba.yml health.yml | awk '
   $1 == "-" && $2 == "alert:" { alert = $3 }
   $1 == "for:" { after = $2 == "0s" ? "at once" : $2 }
   $1 == "labels:" { severity = $0; sub(/.*severity: /, "", severity); sub(/}.*/, "", severity) }
