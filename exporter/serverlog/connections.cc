@@ -67,7 +67,8 @@ void ConnectionReader::Read(const Record& record, LoggedEvents& events) {
                           .application_name = std::move(authorized->application_name),
                           .said = authorized->said,
                           .certain = authorized->certain,
-                          .names_certain = authorized->names_certain};
+                          .names_certain = authorized->names_certain,
+                          .application_certain = authorized->application_certain};
     session.connection.user = std::move(authorized->user);
     session.connection.database = std::move(authorized->database);
     Begun* begun = authorized->doubtful ? nullptr : Find(record);

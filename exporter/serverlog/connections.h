@@ -31,8 +31,9 @@ struct LoggedSession {
   Connection connection;
   std::string application_name;
   Encryption said = Encryption::kNone;
-  bool certain = true;        // Authorized::certain
-  bool names_certain = true;  // Authorized::names_certain
+  bool certain = true;              // Authorized::certain
+  bool names_certain = true;        // Authorized::names_certain
+  bool application_certain = true;  // Authorized::application_certain
   std::optional<Authenticated> rule;
 };
 

@@ -1,5 +1,7 @@
 #include "exporter/serverlog/counts.h"
 
+#include <utility>
+
 #include "exporter/base/net_address.h"
 #include "exporter/base/text.h"
 #include "exporter/sessions/session.h"
@@ -27,6 +29,18 @@ sessions::Session SessionOf(const LoggedSession& logged) {
           .client_port = local ? -1 : connection.port};
 }
 
+// By each of the names that the session may have.
+bool IsAllowed(LoggedSession session, const sessions::Exemptions& exemptions) {
+  const Connection& connection = session.connection;
+  const sessions::Origin origin{NetworkOf(connection), IpAddress::Parse(connection.host)};
+  if (!exemptions.Allow(SessionOf(session), origin)) return false;
+  if (session.application_certain) return true;
+  // Replication has no database.
+  std::string& name = connection.database.empty() ? session.connection.user : session.connection.database;
+  name += " application_name=" + std::exchange(session.application_name, "");
+  return exemptions.Allow(SessionOf(session), origin);
+}
+
 }  // namespace
 
 Network NetworkOf(const Connection& connection) {
@@ -47,8 +61,7 @@ void CountSession(const LoggedSession& session, std::optional<Encryption> encryp
   counts.sessions.Add(key, limits.now, limits.max_series);
   counts.recent.Add({std::string(), std::string(), network, encryption}, limits.now, limits.window, limits.max_series);
   if (encryption != Encryption::kNone || network == Network::kLocal) return;
-  const sessions::Session row = SessionOf(session);
-  const bool allowed = session.names_certain && exemptions.Allow(row, {network, IpAddress::Parse(connection.host)});
+  const bool allowed = session.names_certain && IsAllowed(session, exemptions);
   ++counts.unencrypted[{network, allowed}];
   counts.unencrypted_clients.Add(
       {key.database, key.user, ShownAddress(connection), Shown(session.application_name), network, allowed}, limits.now,

@@ -68,7 +68,7 @@ struct RuleKey {
   std::string file;
   int line;
 
-  RuleKey Folded() const { return {method, std::string(kOther), 0}; }
+  RuleKey Folded() const { return {std::string(kOther), std::string(kOther), 0}; }
   friend auto operator<=>(const RuleKey&, const RuleKey&) = default;
 };
 

@@ -21,6 +21,7 @@ enum Column : std::size_t {
   kSeverity = 11,
   kMessage = 13,
   kDetail = 14,
+  kHint = 15,
   kInternalQuery = 16,
   kContext = 18,
   kQuery = 19,
@@ -65,6 +66,7 @@ std::optional<Record> ParseCsv(std::string_view raw) {
   record.severity = std::move(fields[kSeverity]);
   record.message = std::move(fields[kMessage]);
   record.detail = std::move(fields[kDetail]);
+  record.has_hint = !fields[kHint].empty();
   record.has_context = !fields[kContext].empty() || !fields[kQuery].empty() || !fields[kInternalQuery].empty();
   return record;
 }

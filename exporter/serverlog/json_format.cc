@@ -41,6 +41,7 @@ std::optional<Record> ParseJson(std::string_view line) {
   record.severity = Text(object, "error_severity").value_or("");
   record.message = Text(object, "message").value_or("");
   record.detail = Text(object, "detail").value_or("");
+  record.has_hint = object.contains("hint");
   record.has_context = object.contains("context") || object.contains("statement") || object.contains("internal_query");
   return record;
 }

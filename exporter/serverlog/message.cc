@@ -65,8 +65,10 @@ struct Suffix {
 
 // At the end of `text`, a match of `pattern` that begins with `beginning`; empty: there is none.
 std::string_view TailMatching(std::string_view text, std::string_view beginning, const std::regex& pattern) {
+  // The memory for a match grows with the text, which the client may choose.
+  constexpr std::size_t kLongest = 1000;
   const auto at = text.rfind(beginning);
-  if (at == std::string_view::npos) return {};
+  if (at == std::string_view::npos || text.size() - at > kLongest) return {};
   const std::string_view tail = text.substr(at);
   return std::regex_match(tail.begin(), tail.end(), pattern) ? tail : std::string_view();
 }
@@ -122,15 +124,21 @@ Message ReadAuthorized(std::string_view text, bool replication, const Record& re
   const Names names = ReadNames(text, replication, record);
   const Suffix suffix = SuffixOf(names.exact ? names.rest : text);
   Authorized authorized{.user = names.user, .database = names.database, .said = suffix.encryption};
-  authorized.names_certain = names.exact || (OnlyOnce(text, kDatabase) && OnlyOnce(text, kApplication));
+  const bool in_order = text.find(kDatabase) < text.find(kApplication) || replication;
+  authorized.names_certain = names.exact || (OnlyOnce(text, kDatabase) && OnlyOnce(text, kApplication) && in_order);
   authorized.doubtful = record.doubtful || (record.user && !names.exact);
   std::string_view rest = names.rest.substr(0, names.rest.size() - std::min(suffix.size, names.rest.size()));
+  const std::string& name_before = replication ? authorized.user : authorized.database;
+  authorized.application_certain =
+      names.exact || !rest.starts_with(kApplication) || name_before.size() + rest.size() > kLongestName;
   if (Skip(kApplication, rest)) authorized.application_name = rest;
   const bool application_may_end_so = text.find(kApplication) != std::string_view::npos;
   // A name that is not known from elsewhere may end so too, if it is long enough.
   const bool name_may_end_so = !names.exact && (suffix.size <= kLongestName || suffix.encryption == Encryption::kGss);
-  authorized.certain =
-      suffix.encryption == Encryption::kNone || (!application_may_end_so && !name_may_end_so && !authorized.doubtful);
+  const bool servers_text =
+      rest.empty() && authorized.user.size() <= kLongestName && authorized.database.size() <= kLongestName;
+  authorized.certain = suffix.encryption == Encryption::kNone ||
+                       (servers_text && !application_may_end_so && !name_may_end_so && !authorized.doubtful);
   return authorized;
 }
 
@@ -219,11 +227,14 @@ Message ParseMessage(const Record& record) {
     // After its login, a session has other texts here.
     const bool authenticating = record.command_tag.empty() || record.command_tag == "authentication";
     if (!authenticating) return {};
+    if (Skip(kHandshake, text)) return ReadHandshake(text, record.detail);
+    // The server adds nothing to the others. A query can, so much that the lines which show that it was a query are
+    // written later.
+    if (!record.detail.empty() || record.has_hint) return {};
     if (Skip(kReceived, text)) return ReadReceived(text);
     if (Skip(kAuthenticated, text)) return ReadAuthenticated(text);
     if (Skip(kAuthorized, text)) return ReadAuthorized(text, false, record);
     if (Skip(kReplicationAuthorized, text)) return ReadAuthorized(text, true, record);
-    if (Skip(kHandshake, text)) return ReadHandshake(text, record.detail);
   }
   if (record.severity == "FATAL") {
     if (Skip(kRejects, text)) return ReadRejected(text, false, record);

@@ -36,6 +36,8 @@ struct Authorized {
   bool certain = true;
   // Whether nothing else can be meant by the text: a name may look like the end of one and the beginning of the next.
   bool names_certain = true;
+  // Otherwise the application name may be the end of the name before it: a database "x application_name=y".
+  bool application_certain = true;
   // Whether the record may be of another session than it says (Record::doubtful, or its names contradict each other).
   bool doubtful = false;
 };

@@ -36,6 +36,7 @@ struct Record {
   std::string severity;     // "LOG", "FATAL"
   std::string message;
   std::string detail;
+  bool has_hint = false;
   // Whether it was logged from within a query: then its text is the user's.
   bool has_context = false;
   // Whether a name in the prefix may have changed what the other fields are.

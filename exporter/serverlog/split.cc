@@ -7,14 +7,21 @@
 namespace pgtls::serverlog {
 namespace {
 
-// Where the record that begins at `begin` ends: after its newline. npos: not in this piece; `quoted` is then whether
-// the piece ends within quotes.
+// Where the text at `begin` ends, with the newline that ends a record. npos: not in this piece; `quoted` is then
+// whether the piece ends within quotes.
 std::size_t EndOfCsv(std::string_view piece, std::size_t begin, bool& quoted) {
   for (std::size_t i = begin; i < piece.size(); ++i) {
     if (piece[i] == '"') quoted = !quoted;
     if (piece[i] == '\n' && !quoted) return i + 1;
   }
   return std::string_view::npos;
+}
+
+// Whether a record of csvlog begins at `begin`. Where the file was cut in the middle of one (copytruncate), or the
+// exporter began to read there, quotes would be taken for their opposite from there on.
+bool BeginsCsv(std::string_view piece, std::size_t begin) {
+  constexpr std::size_t kTime = 19;
+  return ParseLogTime(piece.substr(begin, kTime)).has_value();
 }
 
 std::size_t EndOfLine(std::string_view piece, std::size_t begin) {
@@ -29,11 +36,14 @@ struct Cut {
   bool quoted = false;  // at the end of the piece
 };
 
-Cut CutPiece(Format format, std::string_view piece, bool quoted) {
+Cut CutPiece(Format format, std::string_view piece, Inside inside) {
   Cut cut;
-  cut.quoted = quoted;
+  cut.quoted = inside == Inside::kQuotes;
+  bool begins_within = inside != Inside::kNothing;
   while (cut.rest < piece.size()) {
-    const std::size_t end = format == Format::kCsv ? EndOfCsv(piece, cut.rest, cut.quoted) : EndOfLine(piece, cut.rest);
+    const bool to_quotes = format == Format::kCsv && (begins_within || BeginsCsv(piece, cut.rest));
+    const std::size_t end = to_quotes ? EndOfCsv(piece, cut.rest, cut.quoted) : EndOfLine(piece, cut.rest);
+    begins_within = false;
     if (end == std::string_view::npos) break;
     cut.parts.push_back(piece.substr(cut.rest, end - cut.rest));
     cut.rest = end;
@@ -59,7 +69,7 @@ std::vector<std::string_view> Grouped(const std::vector<std::string_view>& lines
 }  // namespace
 
 Split SplitRecords(Format format, std::string_view piece, Inside inside, bool at_end) {
-  Cut cut = CutPiece(format, piece, inside == Inside::kQuotes);
+  Cut cut = CutPiece(format, piece, inside);
   if (cut.parts.empty()) {
     // Nothing whole: an unfinished record at the end of the file, or one that is larger than a piece.
     if (at_end) return {.records = {}, .end = 0, .inside = inside};

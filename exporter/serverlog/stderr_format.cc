@@ -2,24 +2,23 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstddef>
-#include <cstdint>
 #include <span>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "exporter/base/text.h"
 
 namespace pgtls::serverlog {
 namespace {
 
-constexpr std::array<std::string_view, 12> kSeverities = {"LOG",    "FATAL",  "ERROR",  "WARNING", "NOTICE", "INFO",
-                                                          "DEBUG1", "DEBUG2", "DEBUG3", "DEBUG4",  "DEBUG5", "PANIC"};
+constexpr std::array<std::string_view, 13> kSeverities = {"LOG",    "FATAL",  "ERROR",  "WARNING", "NOTICE",
+                                                          "INFO",   "DEBUG",  "DEBUG1", "DEBUG2",  "DEBUG3",
+                                                          "DEBUG4", "DEBUG5", "PANIC"};
 constexpr std::array<std::string_view, 7> kFurther = {"DETAIL",    "HINT",     "CONTEXT",  "QUERY",
                                                       "STATEMENT", "LOCATION", "BACKTRACE"};
 constexpr std::string_view kAfterTag = ":  ";
-// Of the server's names; longer texts before the severity are no prefix.
-constexpr std::size_t kLongestPrefix = 2000;
 
 struct Tag {
   std::size_t begin = std::string_view::npos;
@@ -55,10 +54,12 @@ void ReadFurtherLines(std::span<const std::string_view> lines, Record& record) {
     }
     text = nullptr;
     const auto tag = FirstTag(line);
-    if (!tag || tag->word == "HINT" || tag->word == "LOCATION" || tag->word == "BACKTRACE") continue;
+    if (!tag || tag->word == "LOCATION" || tag->word == "BACKTRACE") continue;
     if (tag->word == "DETAIL") {
       record.detail = AfterTag(line, *tag);
       text = &record.detail;
+    } else if (tag->word == "HINT") {
+      record.has_hint = true;
     } else {
       record.has_context = true;
     }
@@ -74,115 +75,17 @@ std::string_view WithoutSqlState(std::string_view message) {
   return is_state ? message.substr(kSize + 2) : message;
 }
 
-// Whether the line's message, after another severity than the leftmost, would be a connection's.
-bool HidesRecord(std::string_view message) {
+// Whether what follows a severity anywhere in the text would be a connection's message.
+bool HidesRecord(std::string_view text) {
   for (const std::string_view severity : {"LOG:  ", "FATAL:  "}) {
-    for (auto at = message.find(severity); at != std::string_view::npos; at = message.find(severity, at + 1)) {
-      if (BeginsConnectionMessage(WithoutSqlState(message.substr(at + severity.size())))) return true;
+    for (auto at = text.find(severity); at != std::string_view::npos; at = text.find(severity, at + 1)) {
+      if (BeginsConnectionMessage(WithoutSqlState(text.substr(at + severity.size())))) return true;
     }
   }
   return false;
 }
 
-std::string PatternOf(char escape) {
-  switch (escape) {
-    case 'm':
-    case 't':
-    case 's':
-      return R"((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{3})? [^ ]+))";
-    case 'n':
-      return R"((\d+\.\d{3}))";
-    case 'p':
-    case 'l':
-    case 'x':
-      return R"((\d+))";
-    case 'c':
-      return R"(([0-9a-f]+\.[0-9a-f]+))";
-    default:
-      return R"(([\s\S]*?))";
-  }
-}
-
-void AppendLiteral(char c, std::string& pattern) {
-  if (std::string_view(R"(\^$.|?*+()[]{}/)").contains(c)) pattern += '\\';
-  pattern += c;
-}
-
-void Set(char escape, std::string text, Record& record) {
-  switch (escape) {
-    case 'm':
-    case 't':
-      record.time = ParseLogTime(text);
-      break;
-    case 'n': {
-      const auto dot = text.find('.');
-      std::int64_t milliseconds = 0;
-      text.erase(dot, 1);
-      std::from_chars(text.data(), text.data() + text.size(), milliseconds);
-      record.epoch = std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(milliseconds));
-      break;
-    }
-    case 'p':
-      std::from_chars(text.data(), text.data() + text.size(), record.pid);
-      break;
-    case 'c':
-      ReadSessionId(text, record);
-      break;
-    case 'u':
-      record.user = std::move(text);
-      break;
-    case 'd':
-      record.database = std::move(text);
-      break;
-    case 'h':
-      record.host = std::move(text);
-      break;
-    case 'r':
-      // "127.0.0.1(56136)"
-      if (const auto open = text.rfind('('); text.ends_with(')') && open != std::string::npos) {
-        ReadConnectionFrom(text.substr(0, open) + ":" + text.substr(open + 1, text.size() - open - 2), record);
-      } else {
-        record.host = std::move(text);
-      }
-      break;
-    default:
-      break;
-  }
-}
-
 }  // namespace
-
-LinePrefix::LinePrefix(std::string_view log_line_prefix) {
-  std::string pattern;
-  for (std::size_t i = 0; i < log_line_prefix.size(); ++i) {
-    if (log_line_prefix[i] != '%' || i + 1 == log_line_prefix.size()) {
-      AppendLiteral(log_line_prefix[i], pattern);
-      continue;
-    }
-    ++i;
-    // Padding: "%-10u".
-    while (i + 1 < log_line_prefix.size() && (log_line_prefix[i] == '-' || std::isdigit(log_line_prefix[i]) != 0)) ++i;
-    const char escape = log_line_prefix[i];
-    if (escape == '%') {
-      AppendLiteral('%', pattern);
-    } else if (escape != 'q') {
-      pattern += " *" + PatternOf(escape) + " *";
-      escapes_.push_back(escape);
-    }
-  }
-  pattern_ = std::regex(pattern, std::regex::optimize);
-  identifies_session_ = std::ranges::any_of(escapes_, [](char escape) { return escape == 'p' || escape == 'c'; });
-  has_time_ =
-      std::ranges::any_of(escapes_, [](char escape) { return escape == 'm' || escape == 't' || escape == 'n'; });
-}
-
-bool LinePrefix::Read(std::string_view text, Record& record) const {
-  if (text.size() > kLongestPrefix) return false;
-  std::match_results<std::string_view::const_iterator> match;
-  if (!std::regex_match(text.begin(), text.end(), match, pattern_)) return false;
-  for (std::size_t i = 0; i < escapes_.size(); ++i) Set(escapes_[i], match[i + 1].str(), record);
-  return true;
-}
 
 LineKind KindOf(std::string_view line) {
   if (line.starts_with('\t')) return LineKind::kContinuation;
@@ -193,20 +96,29 @@ LineKind KindOf(std::string_view line) {
 
 StderrRecord ParseStderr(std::string_view raw, const LinePrefix& prefix) {
   if (raw.ends_with('\n')) raw.remove_suffix(1);
-  std::vector<std::string_view> lines = SplitList(raw, '\n');
-  const auto tag = FirstTag(lines[0]);
-  if (!tag || !tag->is_severity) return {};
-  const std::string_view message = WithoutSqlState(AfterTag(lines[0], *tag));
-  if (!message.empty() && !BeginsConnectionMessage(message)) return {.record = {}, .ambiguous = HidesRecord(message)};
-
+  const std::string_view first = raw.substr(0, raw.find('\n'));
+  const auto tag = FirstTag(first);
   Record record;
-  const bool readable = prefix.Read(lines[0].substr(0, tag->begin), record);
+  const bool readable = tag && prefix.Read(first.substr(0, tag->begin), record);
+  // Names are written into a prefix as they are: with a newline and a tab, or with a word such as DETAIL, the line of
+  // another record seems to continue this one.
+  const bool forgeable = !readable || prefix.has_names();
+  if (!tag || !tag->is_severity) return {.record = {}, .ambiguous = forgeable && HidesRecord(raw)};
+  const std::string_view message = WithoutSqlState(AfterTag(first, *tag));
+  const bool is_connection = BeginsConnectionMessage(message);
+  if (!message.empty() && !is_connection)
+    return {.record = {}, .ambiguous = forgeable && HidesRecord(AfterTag(raw, *tag))};
+  // A name before the severity looks like one, or a name after it.
+  if (forgeable && FirstTag(message)) return {.record = {}, .ambiguous = true};
+
   if (!readable) record = Record();
   record.doubtful = !readable;
   record.severity = tag->word;
   record.message = message;
+  const std::string_view further = raw.substr(first.size());
+  const std::vector<std::string_view> lines = SplitList(further, '\n');
   ReadFurtherLines(std::span(lines).subspan(1), record);
-  return {.record = std::move(record)};
+  return {.record = std::move(record), .ambiguous = forgeable && HidesRecord(further)};
 }
 
 }  // namespace pgtls::serverlog
