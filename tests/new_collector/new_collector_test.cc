@@ -75,7 +75,7 @@ TEST_F(NewCollectorTest, IsNamedInErrorsOfTheConfiguration) {
   const std::pair<const char*, const char*> cases[] = {
       {"greeting: {text: rude}", "c.yml:2:31: collectors.greeting.text: expected a polite greeting"},
       {"greeting: {texts: hi}", "unknown key 'texts'; known are: enabled, interval, timeout, text"},
-      {"greetings: {}", "known are: certificates, endpoint, greeting, hba, links, sessions, settings"}};
+      {"greetings: {}", "known are: certificates, endpoint, greeting, hba, links, log, sessions, settings"}};
   for (const auto& [collectors, message] : cases) {
     try {
       Load(collectors);
