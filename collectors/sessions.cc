@@ -44,8 +44,8 @@ std::shared_ptr<const sessions::OpenBackends> BackendsOf(const sessions::Snapsho
   for (int row = 0; row < snapshot.size(); ++row) {
     const auto session = snapshot.At(row);
     if (!session || session->authenticating) continue;
-    open->backends.push_back(
-        {session->id, session->backend_start_us, std::max(session->client_port.value_or(0), 0), sessions::EncryptionOf(*session)});
+    open->backends.push_back({session->id, std::max(session->client_port.value_or(0), 0),
+                              sessions::EncryptionOf(*session), session->backend_start_us});
   }
   return open;
 }

@@ -6,6 +6,7 @@ p.dashboard(
   'Server',
   'How the connections to one PostgreSQL server are protected. Unknown is not shown as OK: see "What the exporter can check".',
   (import 'server/sessions.libsonnet')
+  + (import 'server/log.libsonnet')
   + (import 'server/wire.libsonnet')
   + (import 'server/links.libsonnet')
   + (import 'server/hba.libsonnet')

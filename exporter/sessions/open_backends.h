@@ -11,9 +11,9 @@ namespace pgtls::sessions {
 
 struct OpenBackend {
   std::int64_t pid = 0;
-  std::int64_t start_us = 0;  // backend_start, in microseconds since the epoch
   int client_port = 0;  // 0: over a Unix socket, or not known
   std::optional<Encryption> encryption;
+  std::int64_t start_us = 0;  // backend_start, in microseconds since the epoch
 };
 
 // All that have authenticated, without those of the exporter, in no order.

@@ -37,6 +37,11 @@ missed=$(awk '
 declare -A has_no_data=(
   [PgTlsExporterDown]='up is of Prometheus, and says that the data are gone'
   [PgTlsExporterAbsent]='fires because there is no up'
+  [PgTlsPlaintextAttempts]='the increase of an hour outlives its data'
+  [PgTlsClientCertificateExpired]='the increase of an hour outlives its data'
+  [PgTlsLogContradicted]='the increase of an hour outlives its data'
+  [PgTlsLogGap]='the increase of an hour outlives its data'
+  [PgTlsLogNotRead]='says that there are no data'
 )
 failed=0
 fail() {
