@@ -158,7 +158,12 @@ TEST_F(LogTest, DoubtsOfThePlainLog) {
   Answer({{"host_names", "t"}});
   EXPECT_THAT(Parts(), ElementsAre("format log_hostname"));
   Answer({});
-  Append("2026-11-27 21:30:00.000 UTC [7] LOG:  statement: SELECT 'LOG:  connection authorized: user=x'\n");
+  const std::string text = "LOG:  statement: SELECT 'LOG:  connection authorized: user=x'\n";
+  Append("2026-11-27 21:30:00.000 UTC [7] " + text);
+  EXPECT_THAT(Parts(), IsEmpty());
+  // The name of a user may look like a severity.
+  Answer({{"line_prefix", "%m [%p] %u "}});
+  Append("2026-11-27 21:30:00.000 UTC [7] bob " + text);
   EXPECT_THAT(Parts(), ElementsAre("format ambiguous"));
 }
 

@@ -11,6 +11,7 @@
 #include <set>
 
 #include "exporter/audit/thresholds.h"
+#include "exporter/serverlog/summary.h"
 #include "tests/exporter/audit/snapshot.h"
 
 namespace pgtls::audit {
@@ -123,6 +124,12 @@ const std::vector<Case>& Cases() {
   static const std::vector<Case> cases = {
       {"PgTlsUnencryptedConnections", "plaintext_sessions", RemotePlaintext},
       {"PgTlsUnencryptedSessions", "plaintext_sessions", RemotePlaintext},
+      {"PgTlsLoggedUnencryptedSessions", "logged_plaintext",
+       [](SnapshotBuilder& builder) {
+         builder.Publish(serverlog::Summary{.unencrypted = {{.user = "bob", .sessions = 1}}});
+       }},
+      {"PgTlsLogContradicted", "log_contradicted",
+       [](SnapshotBuilder& builder) { builder.Publish(serverlog::Summary{.contradictions = 1}); }},
       {"PgTlsLinkUnprotected", "link_unprotected",
        [](SnapshotBuilder& builder) {
          builder.Publish(links::Links{.links = {links::LinkOf(links::kSubscription, "shop", "sub", {.host = "db2"})}});
@@ -205,9 +212,13 @@ const std::vector<Case>& Cases() {
   return cases;
 }
 
-// What the audit does not judge: whether anything can be known at all, and agreements of the policy.
-const std::set<std::string> kNotJudged = {"PgTlsServerDown",         "PgTlsExporterDown",       "PgTlsExporterAbsent",
-                                          "PgTlsConfigReloadFailed", "PgTlsExporterOverloaded", "PgTlsExemptionEnding"};
+// What the audit does not judge: whether anything can be known at all, agreements of the policy, and how often within
+// an hour clients were refused.
+const std::set<std::string> kNotJudged = {"PgTlsServerDown",         "PgTlsExporterDown",
+                                          "PgTlsExporterAbsent",     "PgTlsConfigReloadFailed",
+                                          "PgTlsExporterOverloaded", "PgTlsExemptionEnding",
+                                          "PgTlsLogNotRead",         "PgTlsLogGap",
+                                          "PgTlsPlaintextAttempts",  "PgTlsClientCertificateExpired"};
 
 TEST(Alerts, HaveTheSeveritiesOfTheAudit) {
   const auto rules = Rules();

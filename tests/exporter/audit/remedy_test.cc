@@ -27,24 +27,34 @@ const std::map<std::string_view, const char*>& MustName() {
       {"changed_with_load", "pg_reload_conf"},
       {"connection", "listen_addresses|no_login|server log|resolve"},
       {"contents", "monitoring_role\\.sql"},
+      {"ambiguous", "jsonlog"},
       {"data_directory", "data_directory"},
       {"device", "regular file"},
       {"error", "server log|pg_stat_ssl"},
       {"encryption_unknown", "pg_stat_ssl"},
+      {"fifo", "write a file"},
       {"foreign_server", "foreign servers"},
       {"insufficient_privilege", "GRANT |monitoring_role\\.sql"},
       {"key_algorithm", "OpenSSL"},
+      {"lc_messages", "lc_messages = 'C'"},
+      {"log_destination", "log_destination"},
+      {"log_hostname", "log_hostname = off"},
+      {"log_line_prefix", "log_line_prefix = "},
+      {"log_min_messages", "log_min_messages = "},
+      {"lost", "collectors\\.log\\.max_bytes"},
       {"max_databases", "collectors\\.links\\.max_databases"},
       {"max_series", "collectors\\.certificates\\.max_series"},
       {"missing", "does not exist|disappeared"},
-      {"malformed", "ssl_ca_file|pg_hosts\\.conf|primary_conninfo|ALTER SUBSCRIPTION"},
+      {"malformed", "ssl_ca_file|pg_hosts\\.conf|primary_conninfo|ALTER SUBSCRIPTION|logs of this server"},
       {"no_answer", "server log"},
       {"no_certificate", "ssl_ca_file"},
       {"no_crl", "ssl_crl_file"},
+      {"no_file", "log_directory"},
       {"no_sessions", "collectors\\.sessions\\.enabled"},
       {"not_connected", "primary_conninfo"},
       {"not_modelled", "one directory"},
       {"not_read", "monitoring_role\\.sql"},
+      {"off", "log_connections = on|logging_collector = on"},
       {"openssl_version", "[Vv]ersion"},
       {"other_file_system", "read_via: sql"},
       {"passphrase", "openssl pkey"},
@@ -135,7 +145,7 @@ TEST(Remedies, WhatIsNotDeclaredIsShownAllTheSame) {
 }
 
 TEST(Remedies, EvidenceNamesWhatThePartIsAbout) {
-  const Finding finding = FindingFor(*collectors::All()[4], {"files", "permission_denied", "/data/crl\n"});
+  const Finding finding = FindingFor(*collectors::All()[5], {"files", "permission_denied", "/data/crl\n"});
   EXPECT_THAT(finding.evidence, ElementsAre("collector certificates, part files: permission_denied", "/data/crl\\x0a"));
 }
 
