@@ -89,10 +89,11 @@ std::optional<int> Exporter::Stop() {
   return process_.Wait();
 }
 
-std::vector<std::string> SessionsOnly() {
+std::vector<std::string> Only(std::string_view collector) {
   std::vector<std::string> arguments;
-  for (const auto* collector : collectors::All()) {
-    if (collector->name != "sessions") arguments.push_back("--no-collector." + std::string(collector->name));
+  for (const auto* type : collectors::All()) {
+    const char* option = type->name == collector ? "--collector." : "--no-collector.";
+    arguments.push_back(option + std::string(type->name));
   }
   return arguments;
 }

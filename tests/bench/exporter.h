@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/support/process.h"
@@ -36,8 +37,8 @@ class Exporter {
   double start_up_s_ = 0;
 };
 
-// Arguments that leave the sessions collector alone.
-std::vector<std::string> SessionsOnly();
+// Arguments with which this collector runs, and no other.
+std::vector<std::string> Only(std::string_view collector);
 
 // The first server or collector that a page calls down, or that no server is on it; empty where all is well.
 std::string FirstFailure(const std::string& page);

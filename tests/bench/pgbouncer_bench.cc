@@ -78,7 +78,7 @@ int Run(const std::string& program, std::chrono::seconds duration) {
   const Exporter exporter(program,
                           "servers:\n  - name: pool\n    conninfo: " + pooler.ConsoleConninfo() +
                               "\ncollectors:\n  sessions: {interval: " + std::to_string(kInterval.count()) + "ms}\n",
-                          SessionsOnly());
+                          Only("sessions"));
   const double empty_mb = ResidentMb(exporter.pid());
   std::deque<Client> clients = OpenClients(pooler);
   const Bare bare = BareLibpq(pooler, duration);

@@ -1,9 +1,10 @@
 #!/bin/bash
 # Builds and runs the benchmarks; what they print is Markdown, as in docs/performance.md. Needs a calm machine, and root or sudo for
 # packages that are missing.
-#   tests/bench/run.sh [sessions|pgbouncer|fleet|scaling|soak|status|all] [SECONDS]      (default: sessions)
+#   tests/bench/run.sh [sessions|pgbouncer|log|fleet|scaling|soak|status|all] [SECONDS]      (default: sessions)
 # sessions: one server with 1,000 sessions, beside bare libpq and postgres_exporter. SECONDS a measurement, default 30; about fifteen of them.
 # pgbouncer: a PgBouncer with 5,000 clients, beside bare libpq. SECONDS a measurement, default 30; three of them.
+# log:      a log of 1,000 connections a second, beside cat and bare libpq. SECONDS a format, default 30; two of them.
 # fleet:    1,000 servers, beside a bare process with as many connections and postgres_exporter. SECONDS of watching after start-up, default
 #           300. Needs 12 GB of memory, and ten minutes more than that.
 # scaling:  1 to 1,000 servers, 10 to 2,000 sessions. SECONDS a point, default 20; eight points. Draws build/bench/scaling.svg.
@@ -21,13 +22,14 @@ fi
 case $kind in
   sessions) programs=(sessions_bench) ;;
   pgbouncer) programs=(pgbouncer_bench) ;;
+  log) programs=(log_bench) ;;
   fleet) programs=(fleet_bench) ;;
   scaling) programs=(scaling_bench) ;;
   soak) programs=(soak) ;;
   status) programs=(status_bench) ;;
-  all) programs=(sessions_bench pgbouncer_bench fleet_bench scaling_bench soak status_bench) ;;
+  all) programs=(sessions_bench pgbouncer_bench log_bench fleet_bench scaling_bench soak status_bench) ;;
   *)
-    echo "usage: tests/bench/run.sh [sessions|pgbouncer|fleet|scaling|soak|status|all] [SECONDS]" >&2
+    echo "usage: tests/bench/run.sh [sessions|pgbouncer|log|fleet|scaling|soak|status|all] [SECONDS]" >&2
     exit 2
     ;;
 esac
@@ -42,7 +44,7 @@ ulimit -n "$(ulimit -Hn)"
 exporter=build/bench/pg_tls_exporter
 for program in "${programs[@]}"; do
   case $program in
-    sessions_bench | pgbouncer_bench) arguments=("$exporter" "${seconds:-30}") ;;
+    sessions_bench | pgbouncer_bench | log_bench) arguments=("$exporter" "${seconds:-30}") ;;
     fleet_bench) arguments=("$exporter" "${seconds:-300}") ;;
     scaling_bench) arguments=("$exporter" "${seconds:-20}" build/bench/scaling.svg) ;;
     soak) arguments=("$exporter" "${seconds:-600}") ;;

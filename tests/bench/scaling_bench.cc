@@ -30,7 +30,7 @@ Point Measure(const std::string& program, const Fleet& fleet, int servers, int s
   const Exporter exporter(program,
                           fleet.Config(servers, fleet.root()) +
                               "collectors:\n  sessions: {interval: " + std::to_string(interval.count()) + "ms}\n",
-                          SessionsOnly());
+                          Only("sessions"));
   const long before = fleet.Executions();
   const double cpu = CpuMs(exporter.pid());
   // Every server at least once, a few times where that is quick.

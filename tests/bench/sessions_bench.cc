@@ -75,7 +75,7 @@ Cost Ours(const PostgresServer& server, const std::string& program, Scope scope,
       program,
       "servers:\n  - name: bench\n    conninfo: " + server.Conninfo("user=tls_exporter sslmode=require") +
           "\ncollectors:\n  sessions: {interval: " + std::to_string(kInterval.count()) + "ms}\n",
-      scope == Scope::kSessions ? SessionsOnly() : std::vector<std::string>{});
+      scope == Scope::kSessions ? Only("sessions") : std::vector<std::string>{});
   const auto measure = [&](const std::function<void()>& step) {
     const double cpu_before = CpuMs(exporter.pid());
     const long before = SessionsExecutions(server);
