@@ -38,34 +38,36 @@ class LogSecretsTest : public testing::Test {
 
   void LogSecrets() {
     Client client(log_.server().SocketConninfo());
-    for (const std::string& sql : {
-             "CREATE ROLE u PASSWORD 'hunter2'",
-             "SELECT 'LOG:  connection authorized: user=' || 'hunter2'",
-             "SELECT '\nLOG:  connection authorized: user=hunter2\n\tFATAL:  no pg_hba.conf entry for hunter2'",
-             "SELECT '\n2026-01-01 00:00:00.000 UTC [1] LOG:  connection received: host=hunter2\n'",
-             "connection authorized: hunter2",  // a syntax error
-             "connection authorized: \"\"hunter2",
-             "LOG:  connection authorized: hunter2",
-             "SELECT 1/0, ',LOG,00000,\"connection authorized: hunter2'",
-             "SELECT '\n2026-01-01 00:00:00.000 UTC,,,1,,s.1,1,,2026-01-01 00:00:00 UTC,,0,LOG,00000,\"connection "
-             "received: "
-             "host=hunter2\",,,,,,,,,\"\",\"client backend\",,0\n'",
-             "SELECT '\n2026-01-01 00:00:00.000 UTC,hunter2,,1,,s.1,1,,2026-01-01 00:00:00 UTC,,0,LOG,00000,'",
-             "SELECT '\n{\"timestamp\":\"2026-01-01 00:00:00.000 "
-             "UTC\",\"pid\":1,\"error_severity\":\"LOG\",\"message\":\""
-             "connection received: host=hunter2\",\"backend_type\":\"client backend\"}\n'",
-             "SELECT '\\\"\\\\\",\"error_severity\":\"LOG\",\"message\":\"connection received: host=hunter2\"'",
-             "DO $$BEGIN RAISE LOG 'connection authorized: user=%', 'hunter2' USING DETAIL = 'hunter2', HINT = "
-             "'hunter2'; END$$",
-             "DO $$BEGIN RAISE LOG E'connection authorized: user=\\n%', 'hunter2' USING DETAIL = E'\\nhunter2'; END$$",
-             "DO $$BEGIN EXECUTE 'SELECT 1/0, ''LOG:  connection received: hunter2'''; END$$",
-             "SET application_name = 'LOG:  connection received: x'",
-             "SELECT 'hunter2'",
-             "SET application_name = '\",LOG,00000,\"connection received: x'",
-             "SELECT 'hunter2'",
-             "SET application_name = ','",
-             "SELECT ',hunter2'",
-         }) {
+    const std::string csv =
+        "\n2026-01-01 00:00:00.000 UTC,,,1,,s.1,1,,2026-01-01 00:00:00 UTC,,0,LOG,00000,\"connection received: "
+        "hunter2\"";
+    const std::string json =
+        "\n{\"timestamp\":\"2026-01-01 00:00:00.000 UTC\",\"pid\":1,\"error_severity\":\"LOG\","
+        "\"message\":\"connection received: host=hunter2\",\"backend_type\":\"client backend\"}\n";
+    for (
+        const std::string& sql : std::vector<std::string>{
+            "CREATE ROLE u PASSWORD 'hunter2'",
+            "SELECT 'LOG:  connection authorized: user=' || 'hunter2'",
+            "SELECT '\nLOG:  connection authorized: user=hunter2\n\tFATAL:  no pg_hba.conf entry for hunter2'",
+            "SELECT '\n2026-01-01 00:00:00.000 UTC [1] LOG:  connection received: host=hunter2\n'",
+            "connection authorized: hunter2",  // a syntax error
+            "connection authorized: \"\"hunter2",
+            "LOG:  connection authorized: hunter2",
+            "SELECT 1/0, ',LOG,00000,\"connection authorized: hunter2'",
+            "SELECT '" + csv + ",,,,,,,,,\"\",\"client backend\",,0\n'",
+            "SELECT '\n2026-01-01 00:00:00.000 UTC,hunter2,,1,,s.1,1,,2026-01-01 00:00:00 UTC,,0,LOG,00000,'",
+            "SELECT '" + json + "'",
+            R"(SELECT '\"\\","error_severity":"LOG","message":"connection received: host=hunter2"')",
+            R"(DO $$BEGIN RAISE LOG 'connection authorized: %', 'hunter2' USING DETAIL = 'hunter2', HINT = 'hunter2'; END$$)",
+            R"(DO $$BEGIN RAISE LOG E'connection authorized: \n%', 'hunter2' USING DETAIL = E'\nhunter2'; END$$)",
+            R"(DO $$BEGIN EXECUTE 'SELECT 1/0, ''LOG:  connection received: hunter2'''; END$$)",
+            "SET application_name = 'LOG:  connection received: x'",
+            "SELECT 'hunter2'",
+            "SET application_name = '\",LOG,00000,\"connection received: x'",
+            "SELECT 'hunter2'",
+            "SET application_name = ','",
+            "SELECT ',hunter2'",
+        }) {
       Run(client, sql);
     }
     const char* value = "connection authorized: hunter2";
