@@ -599,7 +599,6 @@ DECLARE
   contexts text[];
   adding boolean;
   i integer;
-  j integer;
 BEGIN
   BEGIN
     IF NOT EXISTS (SELECT FROM pg_ls_logdir() l WHERE l.name = file COLLATE "C") THEN

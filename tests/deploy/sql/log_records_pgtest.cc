@@ -194,5 +194,55 @@ TEST_F(LogRecordsTest, PiecesOfEverySizeReturnTheSameRecords) {
   }
 }
 
+// log_error_verbosity = verbose adds where in PostgreSQL's source a record comes from.
+TEST(LogVerboseTest, ThePlaceInTheSourceIsNotReturned) {
+  LogServer log({.settings = {"log_error_verbosity = verbose"}});
+  Client(log.server().Conninfo()).Close();
+  log.Flush();
+  for (std::string file : log.Files()) {
+    const LogPiece piece = log.Read(file);
+    EXPECT_THAT(log.Content(file), HasSubstr("BackendInitialize")) << file;
+    EXPECT_THAT(piece.records, HasSubstr("connection authorized: user=postgres")) << file;
+    EXPECT_THAT(piece.records, Not(HasSubstr("BackendInitialize"))) << file;
+    if (!file.ends_with(".log")) {
+      EXPECT_EQ(Returned(file, LogServer::WithoutTime(file, piece.records)),
+                Expected(file, log.Content(file).substr(0, piece.next)))
+          << file;
+    }
+  }
+}
+
+// What has the words of a connection record in their place and is no record of the format.
+TEST(LogMalformedTest, ARecordThatIsNotInTheFormatIsAmbiguous) {
+  LogServer log;
+  Client exporter(log.Conninfo());
+  const std::string json =
+      R"({"timestamp":"2026-01-01 00:00:00.000 UTC","pid":1,"error_severity":"LOG","message":"connection received: secret"})";
+  const std::string csv =
+      R"(2026-01-01 00:00:00.000 UTC,,,1,,s.1,1,,2026-01-01 00:00:00 UTC,,0,LOG,00000,"connection received: secret",,,,,,,,,"","b",,0)";
+  log.Write("x.json", json + "\n");
+  log.Write("x.csv", csv + "\n");
+  for (const char* file : {"x.json", "x.csv"}) {
+    EXPECT_THAT(log.Read(exporter, file).records, HasSubstr("connection received: secret")) << file;
+    EXPECT_EQ(log.Read(exporter, file).ambiguous, 0) << file;
+  }
+  for (const std::string& line :
+       {"secret" + json, json + "secret", json.substr(1), json.substr(0, json.size() - 1),
+        json.substr(0, json.size() - 1) + ",\"ps\":secret}", json.substr(0, json.size() - 2) + "\\\"}",
+        json.substr(0, json.size() - 1) + R"(,"ps":"a"secret"})"}) {
+    log.Write("x.json", line + "\n");
+    const LogPiece piece = log.Read(exporter, "x.json");
+    EXPECT_THAT(piece.records, Not(HasSubstr("secret"))) << line;
+    EXPECT_EQ(piece.ambiguous, 1) << line;
+  }
+  for (const std::string& line : {"secret" + csv, csv + "\"secret\"", "," + csv, csv.substr(1 + csv.find(',')),
+                                  csv.substr(0, csv.find(",,,,,,,,,") + 7)}) {
+    log.Write("x.csv", line + "\n");
+    const LogPiece piece = log.Read(exporter, "x.csv");
+    EXPECT_THAT(piece.records, Not(HasSubstr("secret"))) << line;
+    EXPECT_EQ(piece.ambiguous, 1) << line;
+  }
+}
+
 }  // namespace
 }  // namespace pgtls
