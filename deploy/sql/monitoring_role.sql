@@ -533,12 +533,12 @@ REVOKE ALL ON TABLE tls_exporter.log_mark_key FROM PUBLIC, tls_exporter;
 -- first words.
 --
 -- Arguments: `start`, an octet where a line begins, or any octet with a state. `size`, how many octets to read: 1 kB to 16 MB. `state`
--- and `mark`: 0 and null, or next_state and next_mark of the previous piece. State 1: within a record that is larger than a piece; 2: the
--- same, within quotes (csvlog). The end of the name is the format: .json or .csv, also before a suffix as in "postgresql.csv.1"; else
--- stderr.
+-- and `mark`: 0 and null, or next_state and next_mark of the previous piece. A state that is not 0: within a record of which the rest is
+-- skipped, such as one that is larger than a piece. The end of the name is the format: .json or .csv, also before a suffix as in
+-- "postgresql.csv.1"; else stderr.
 --
 -- Result: `next`, where to continue: after the last whole record. A record of stderr is whole if another one follows, or the file ends.
--- `at_end`: no whole record follows `next`. `skipped`: octets of records that are larger than a piece. `ambiguous`: lines that are not
+-- `at_end`: no whole record follows `next`. `skipped`: octets of records of which a part is skipped. `ambiguous`: lines that are not
 -- returned, but may be connection records if a name in log_line_prefix contains a label. `problem`: no_such_file, unreadable, or
 -- replaced: the file is shorter than `start`, it differs before `start`, or no line begins there. All others are null then. `records`:
 -- each ends with a newline; then the time of the last record of the piece, whatever it is, in a record that has nothing else.
@@ -556,7 +556,7 @@ DECLARE
   wanted constant integer := least(greatest(coalesce(size, 0), 1024), 16777216);
   origin constant bigint := greatest(coalesce(start, 0), 0);
   before constant integer := least(origin, 64);
-  within constant integer := CASE WHEN coalesce(state, 0) = 0 THEN 0 WHEN state = 2 AND format = 'csv' THEN 2 ELSE 1 END;
+  skipping constant boolean := coalesce(state, 0) <> 0;
   log_text constant text := '(?:connection received: |connection authenticated: |connection authorized: |replication connection authorized: '
                             '|could not accept SSL connection: )';
   fatal_text constant text := '(?:pg_hba\.conf rejects |no pg_hba\.conf entry for )';
@@ -567,9 +567,10 @@ DECLARE
   json_record constant text := '^\{"timestamp":"' || json_rest || '(?:,"[a-z_]+":' || json_value || ')*\}$';
   json_keys constant text := 'user|dbname|pid|remote_host|remote_port|session_id|line_num|ps|session_start|error_severity|state_code'
                              '|message|application_name|backend_type';
-  -- csvlog
+  -- csvlog. A line certainly begins a record if it has a quote that opens a column: one that closes a column stands before a comma.
   csv_column constant text := ',(?:"(?:[^"]|"")*"|[^",]*)';
   csv_kept constant text := ',(?:LOG,[0-9A-Z]{5},"' || log_text || '|FATAL,[0-9A-Z]{5},"' || fatal_text || ')';
+  csv_begin constant text := '^' || log_time || '(?:' || csv_column || ')*,"(?:"")*(?:[^",]|$)';
   -- stderr: what begins a record or a further part of it. Names in the prefix may contain newlines and tabs.
   names_in_prefix constant boolean := current_setting('log_line_prefix') ~ '%-?[0-9]*[ud]';
   further constant text[] := ARRAY['DETAIL:  ', 'HINT:  ', 'QUERY:  ', 'CONTEXT:  ', 'STATEMENT:  ', 'LOCATION:  ', 'BACKTRACE:  '];
@@ -587,6 +588,7 @@ DECLARE
   first integer;    -- of the whole records
   last integer;
   large boolean;    -- no record is whole
+  beyond text;      -- what follows a record that is not whole
   used integer;     -- octets before `next`
   kept text[] := '{}';
   line text;
@@ -621,7 +623,7 @@ BEGIN
     fresh := get_byte(piece, before - 1) = 10;
   END IF;
   problem := CASE WHEN piece IS NULL THEN 'no_such_file'
-                  WHEN start < 0 OR octet_length(piece) < before OR within = 0 AND NOT fresh
+                  WHEN start < 0 OR octet_length(piece) < before OR NOT skipping AND NOT fresh
                     OR mark <> sha256(key || int8send(origin) || substr(piece, 1, before)) THEN 'replaced' END;
   IF problem IS NOT NULL THEN
     RETURN;
@@ -630,49 +632,54 @@ BEGIN
   reached := octet_length(piece) <= before + wanted;
   octets := least(octet_length(piece) - before, wanted);
   content := replace(encode(substr(piece, before + 1, octets), 'escape'), '\\', '\134');
-  IF format = 'csv' THEN
-    -- One line for each record: a newline within quotes becomes \012.
-    SELECT string_agg(CASE WHEN t.n = 1 THEN '' WHEN t.quotes % 2 = 0 THEN E'\n' ELSE '\012' END || t.l, '' ORDER BY t.n) INTO content
-    FROM (SELECT s.l, s.n, sum(octet_length(s.l) - octet_length(replace(s.l, '"', '')))
-                             OVER (ORDER BY s.n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) + (within = 2)::integer AS quotes
-          FROM string_to_table(content, E'\n') WITH ORDINALITY AS s(l, n)) t;
-  END IF;
   lines := CASE WHEN octets = 0 THEN ARRAY[''] ELSE string_to_array(content, E'\n') END;
 
   -- The lines of the whole records
-  total := cardinality(lines);
-  first := CASE WHEN within = 0 OR within = 1 AND fresh THEN 1 ELSE 2 END;
-  last := total - 1;
-  large := total = 1 AND (within <> 0 OR NOT reached);
-  IF format = 'stderr' THEN
-    WHILE within <> 0 AND first <= total
-          AND (lines[first] LIKE E'\t%' OR coalesce(substring(lines[first] FROM label) = ANY (further), true)) LOOP
-      first := first + 1;
-    END LOOP;
-    IF NOT reached THEN  -- before the last record
-      last := total;
-      WHILE last >= first AND (lines[last] LIKE E'\t%' OR coalesce(substring(lines[last] FROM label) = ANY (further), true)) LOOP
-        last := last - 1;
-      END LOOP;
-      last := last - 1;
-    END IF;
-    large := first > total OR within = 0 AND NOT reached AND last < first;
+  first := CASE WHEN fresh THEN 1 ELSE 2 END;
+  WHILE skipping AND first <= cardinality(lines)
+        AND CASE format WHEN 'csv' THEN lines[first] !~ csv_begin
+                        WHEN 'stderr' THEN lines[first] LIKE E'\t%' OR coalesce(substring(lines[first] FROM label) = ANY (further), true)
+                        ELSE false END LOOP
+    first := first + 1;
+  END LOOP;
+  IF format = 'csv' AND first <= cardinality(lines) THEN
+    -- One line for each record: a newline within quotes becomes \012. If a line within quotes certainly begins a record, the server did not
+    -- write the record before it to its end; the piece ends there.
+    WITH one AS MATERIALIZED (
+      SELECT t.l, t.n, sum(octet_length(t.l) - octet_length(replace(t.l, '"', '')))
+                         OVER (ORDER BY t.n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) % 2 = 1 AS quoted
+      FROM unnest(lines[first:]) WITH ORDINALITY AS t(l, n)
+    ), broken AS (
+      SELECT min(one.n) AS n FROM one WHERE one.quoted AND one.l LIKE '____-__-__ %' AND one.l ~ csv_begin
+    )
+    SELECT string_agg(CASE WHEN one.n = 1 THEN '' WHEN one.quoted THEN '\012' ELSE E'\n' END || one.l, '' ORDER BY one.n), max(broken.n)
+    INTO content, i
+    FROM one CROSS JOIN broken WHERE broken.n IS NULL OR one.n < broken.n;
+    beyond := array_to_string(lines[first + i - 1:], E'\n');
+    lines := lines[1:first - 1] || CASE WHEN content = '' THEN ARRAY[''] ELSE string_to_array(content, E'\n') END;
   END IF;
+  total := cardinality(lines);
+  last := total - 1;
+  IF format = 'stderr' AND NOT reached THEN  -- before the last record
+    last := total;
+    WHILE last >= first AND (lines[last] LIKE E'\t%' OR coalesce(substring(lines[last] FROM label) = ANY (further), true)) LOOP
+      last := last - 1;
+    END LOOP;
+    last := last - 1;
+  END IF;
+  large := first > total OR beyond IS NULL AND NOT skipping AND NOT reached AND last < first;
   IF large THEN
     first := total + 1;
     last := CASE WHEN total = 1 AND NOT reached THEN 1 ELSE total - 1 END;  -- the rest may be the beginning of the next record
   END IF;
-  used := octets - octet_length(decode(array_to_string(lines[last + 1:total], E'\n'), 'escape'));
+  used := octets - octet_length(decode(coalesce(beyond, array_to_string(lines[last + 1:total], E'\n')), 'escape'));
   next := origin + used;
-  next_state := CASE WHEN NOT large THEN 0
-                     WHEN used = 0 THEN within
-                     WHEN format = 'csv'
-                       AND (octet_length(content) - octet_length(replace(content, '"', '')) + (within = 2)::integer) % 2 = 1 THEN 2
-                     ELSE 1 END;
+  next_state := large::integer;
   next_mark := sha256(key || int8send(next) || substr(piece, greatest(before + used - 63, 1), least(before + used, 64)));
-  at_end := reached;
+  at_end := reached AND beyond IS NULL;
   skipped := CASE WHEN large THEN used
-                  ELSE octet_length(decode(array_to_string(lines[1:first - 1], E'\n'), 'escape')) + (first > 1)::integer END;
+                  ELSE octet_length(decode(array_to_string(lines[1:first - 1], E'\n'), 'escape')) + (first > 1)::integer
+                       + CASE WHEN beyond IS NULL THEN 0 ELSE octet_length(decode(lines[total], 'escape')) + 1 END END;
   ambiguous := 0;
 
   -- The connection records

@@ -244,5 +244,36 @@ TEST(LogMalformedTest, ARecordThatIsNotInTheFormatIsAmbiguous) {
   }
 }
 
+// A crash may leave a record of which a part is missing; the server appends the next one to it.
+TEST(LogBrokenTest, RecordsOfCsvlogAfterABrokenOneAreFound) {
+  LogServer log;
+  Client exporter(log.Conninfo());
+  const auto record = [](const std::string& user) {
+    return "2026-01-01 00:00:00.000 UTC,\"" + user +
+           "\",\"d\",1,\"127.0.0.1:1\",s.1,1,\"\",2026-01-01 00:00:00 UTC,,0,LOG," +
+           "00000,\"connection authorized: user=" + user + "\",,,,,,,,,\"\",\"client backend\",,0\n";
+  };
+  const std::string broken = record("b\"\"\n2026-01-01 b");
+  for (std::size_t length = 0; length < broken.size(); ++length) {
+    log.Write("x.csv",
+              record("a") + broken.substr(0, length) + record("c") + record("d") + record("\ne") + record("f"));
+    for (const int size : {1024, 1 << 20}) {
+      const LogPiece all = log.ReadAll(exporter, "x.csv", size);
+      for (const char* user : {"user=a\"", "user=d\"", "user=\ne\"", "user=f\""}) {
+        ASSERT_THAT(all.records, HasSubstr(user)) << length << " " << size;
+      }
+      ASSERT_EQ(all.next_state, 0) << length << " " << size;
+    }
+  }
+  // The exporter may begin anywhere in the file, too.
+  const std::string content = broken + record("c") + record("d") + record("\ne") + record("f");
+  log.Write("x.csv", content);
+  for (std::size_t start = 1; start < broken.size(); ++start) {
+    const LogPiece piece = log.Read(exporter, "x.csv", {.start = start, .state = 1});
+    ASSERT_EQ(LogServer::WithoutTime("x.csv", piece.records), content.substr(broken.size())) << start;
+    ASSERT_EQ(piece.skipped, broken.size() - start);
+  }
+}
+
 }  // namespace
 }  // namespace pgtls
