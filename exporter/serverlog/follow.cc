@@ -9,7 +9,7 @@ namespace {
 
 // Of one request: the memory that a run needs. The records of connections are far smaller than the least.
 constexpr std::size_t kLeastPiece = std::size_t{1} << 16;
-constexpr std::size_t kMostPiece = std::size_t{1} << 20;
+constexpr std::size_t kMostPiece = std::size_t{1} << 18;
 // Files that may be the one that was being read, under another name.
 constexpr std::size_t kMostMoved = 10;
 
@@ -24,13 +24,16 @@ std::vector<LogFile>::const_iterator Find(const std::vector<LogFile>& files, con
   return std::ranges::find(files, name, &LogFile::name);
 }
 
+// Whether what was written after `here` may be in `file`. Old files under new names come after one another only.
+bool Continues(const LogFile& here, const LogFile& file) { return here.rotated || !file.rotated; }
+
 // The first file after `name` that has something. A file that was just created is empty while the server still writes
 // to the one before.
 const LogFile* NextFile(const std::vector<LogFile>& files, const std::string& name) {
   const auto here = Find(files, name);
   if (here == files.end()) return nullptr;
   const auto next =
-      std::find_if(here + 1, files.end(), [](const LogFile& file) { return !file.rotated && file.size > 0; });
+      std::find_if(here + 1, files.end(), [&](const LogFile& file) { return Continues(*here, file) && file.size > 0; });
   return next == files.end() ? nullptr : &*next;
 }
 
@@ -44,7 +47,7 @@ std::int64_t LeftAfter(const Position& position, const std::vector<LogFile>& fil
   const auto here = Find(files, position.file);
   if (here == files.end()) return 0;
   std::int64_t left = here->size - position.offset;
-  for (auto file = here + 1; file != files.end(); ++file) left += file->rotated ? 0 : file->size;
+  for (auto file = here + 1; file != files.end(); ++file) left += Continues(*here, *file) ? file->size : 0;
   return left;
 }
 
@@ -93,9 +96,12 @@ asio::awaitable<Follower::Run> Follower::Read(Source& source, std::size_t most_b
     if (piece.problem != Piece::Problem::kNone) {
       if (co_await FindMoved(source, files)) continue;
       ++run.gaps;
-      const bool gone = piece.problem == Piece::Problem::kNoSuchFile;
-      position_ = Position{.file = gone ? last->name : position_->file};
-      if (gone && Find(files, position_->file) == files.end()) co_return run;
+      // What is in the other files may have been read before.
+      if (piece.problem == Piece::Problem::kNoSuchFile) {
+        position_ = EndOf(*last);
+        co_return run;
+      }
+      position_ = Position{.file = position_->file};
       continue;
     }
     if (!piece.records.empty()) take(FormatOf(position_->file), piece.records);

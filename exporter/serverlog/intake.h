@@ -59,7 +59,7 @@ class Intake {
     SteadyTime until;
   };
   static constexpr std::chrono::seconds kWait{30};
-  static constexpr std::size_t kMostWaiting = 5000;
+  static constexpr std::size_t kMostWaiting = 2000;
 
   std::optional<Record> Parse(Format format, std::string_view raw, const Knowledge& knowledge);
   void Count(const LoggedEvents& events, const Knowledge& knowledge);

@@ -45,6 +45,13 @@ std::string Replaced(std::string text, const std::string& what, const std::strin
   return text;
 }
 
+// What postgres did, done by another role.
+std::string ByAnotherUser(const std::string& records, const std::string& user) {
+  const std::string in_prefix = Replaced(records, "] postgres@", "] " + user + "@");
+  const std::string in_field = Replaced(in_prefix, R"("user":"postgres")", R"("user":")" + user + '"');
+  return Replaced(in_field, "user=postgres database", "user=" + user + " database");
+}
+
 // The records of one real connection, as the server wrote them.
 std::string RecordsOfOneConnection(const PostgresServer& server, const std::string& path) {
   const std::string before = support::ReadFile(path);
@@ -125,8 +132,7 @@ void Measure(const std::string& program, const Format& format, std::chrono::seco
   std::ofstream log(path, std::ios::app);
   Paced(duration, std::chrono::seconds(1), [&] {
     for (int i = 0; i < kConnectionsPerSecond; ++i) {
-      // Another user each time out of 50, as other clients would be.
-      log << Replaced(records, "postgres database", "bench" + std::to_string(connections++ % 50) + " database");
+      log << ByAnotherUser(records, "bench" + std::to_string(connections++ % 50));
     }
     log.flush();
   });
