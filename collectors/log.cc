@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cmath>
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -13,21 +12,19 @@
 #include <string_view>
 #include <utility>
 
+#include "collectors/log_evidence.h"
 #include "collectors/log_parts.h"
 #include "collectors/log_samples.h"
 #include "collectors/log_source.h"
 #include "exporter/base/log.h"
-#include "exporter/base/net_address.h"
 #include "exporter/base/text.h"
 #include "exporter/config/collector_schema.h"
 #include "exporter/config/yaml.h"
-#include "exporter/hba/posture.h"
 #include "exporter/postgres/driver.h"
 #include "exporter/postgres/log.h"
 #include "exporter/serverlog/intake.h"
 #include "exporter/serverlog/state_file.h"
 #include "exporter/serverlog/summary.h"
-#include "exporter/sessions/open_backends.h"
 
 namespace pgtls::collectors {
 namespace {
@@ -58,8 +55,13 @@ bool HidesLog(std::string_view log_min_messages) {
 bool CanCount(const postgres::LogSettings& settings, sampling::Output& output) {
   const std::size_t before = output.incomplete.size();
   if (!LogsConnections(settings.connections)) output.incomplete.push_back({"log_connections", "off"});
-  if (HidesLog(settings.min_messages)) output.incomplete.push_back({"log_connections", "log_min_messages"});
-  if (!IsUntranslated(settings.messages)) output.incomplete.push_back({"translated", "lc_messages"});
+  if (HidesLog(settings.min_messages) && !settings.own_min_messages)
+    output.incomplete.push_back({"log_connections", "log_min_messages"});
+  if (!IsUntranslated(settings.messages) && !settings.own_messages)
+    output.incomplete.push_back({"translated", "lc_messages"});
+  // What the others have is not visible.
+  if (settings.own_min_messages) output.incomplete.push_back({"log_connections", "role_setting"});
+  if (settings.own_messages) output.incomplete.push_back({"translated", "role_setting"});
   return output.incomplete.size() == before;
 }
 
@@ -76,85 +78,27 @@ std::shared_ptr<const serverlog::Summary> SummaryOf(Counts& counts, const server
         {key.database, key.user, key.client_addr, key.application_name, key.network, key.allowed, count});
   }
   for (const auto& [key, counter] : counts.rejections.counters()) {
-    if (key.encryption == Encryption::kNone) summary->rejected += counter.count;
+    const bool local = key.client_addr.empty();
+    if (key.encryption == Encryption::kNone && !local) summary->rejected += counter.count;
   }
   summary->contradictions = counts.contradictions;
   summary->gaps = counts.gaps;
   return summary;
 }
 
-// ---- What else is known of a connection
+// Gives what is read to the intake.
+class LogReader : public serverlog::Reader {
+ public:
+  LogReader(serverlog::Intake& intake, const serverlog::Knowledge& knowledge)
+      : intake_(intake), knowledge_(knowledge) {}
+  void Take(serverlog::Format format, std::string_view records) override { intake_.Take(format, records, knowledge_); }
+  void TakeGap() override { intake_.CountGap(knowledge_.limits.now); }
+  void TakeAmbiguous() override { intake_.SetAmbiguous(knowledge_.limits.now); }
 
-// The exporter's clock at a time of the server's.
-Deadline LocalTime(serverlog::ServerTime at, serverlog::ServerTime server_now, SteadyTime now) {
-  return now - std::chrono::duration_cast<SteadyTime::duration>(server_now - at);
-}
-
-// A connection is logged up to authentication_timeout after it began.
-constexpr std::chrono::minutes kLongestLogin{1};
-
-bool IsOwn(const serverlog::Connection& connection, std::optional<serverlog::ServerTime> at,
-           const postgres::LogSettings& settings, SteadyTime now, const sampling::OwnBackends& own) {
-  if (!at) return false;
-  sampling::LoggedConnection logged{.pid = connection.pid, .user = connection.user};
-  const auto address = IpAddress::Parse(connection.host);
-  if (address && connection.port) logged.from = db::SocketAddress{*address, *connection.port};
-  logged.latest = LocalTime(*at, settings.now, now);
-  logged.earliest = logged.latest - kLongestLogin;
-  if (const auto start = connection.session_start_s) {
-    logged.earliest = LocalTime(serverlog::ServerTime(std::chrono::seconds(*start)), settings.now, now);
-    logged.latest = logged.earliest + std::chrono::seconds(1);
-  }
-  return own.IsOwn(logged);
-}
-
-// What a session that this rule admits must be; absent if it may be several things.
-std::optional<Encryption> RequiredBy(const hba::Rule& rule) {
-  switch (rule.type) {
-    case hba::RuleType::kHostSsl:
-      return Encryption::kTls;
-    case hba::RuleType::kHostGssEnc:
-      return Encryption::kGss;
-    case hba::RuleType::kHostNoSsl:
-      return Encryption::kNone;
-    case hba::RuleType::kHost:
-    case hba::RuleType::kHostNoGssEnc:
-    case hba::RuleType::kLocal:
-      break;
-  }
-  return std::nullopt;
-}
-
-// Absent also if the rules that were in force when the record was written are not known.
-std::optional<Encryption> ByRule(const serverlog::Authenticated& authenticated, std::optional<serverlog::ServerTime> at,
-                                 const postgres::LogSettings& settings, const hba::Posture* posture) {
-  if (posture == nullptr || posture->in_force.rules == nullptr || !at) return std::nullopt;
-  constexpr double kTolerance = 1;
-  const double written = std::chrono::duration<double>(at->time_since_epoch()).count();
-  // This session loads the configuration a moment later than the postmaster does.
-  const bool same_load = std::abs(settings.load_time - posture->in_force.load_time) < kTolerance ||
-                         settings.load_time < posture->in_force.load_time;
-  if (!same_load || written < posture->in_force.load_time + kTolerance) return std::nullopt;
-  const auto& rules = posture->in_force.rules->rules;
-  const auto rule = std::ranges::find_if(rules, [&](const hba::Rule& one) {
-    return one.line == authenticated.line && one.file == authenticated.file && one.method == authenticated.method;
-  });
-  return rule == rules.end() ? std::nullopt : RequiredBy(*rule);
-}
-
-std::optional<Encryption> BySample(const serverlog::Connection& connection, std::optional<serverlog::ServerTime> at,
-                                   const sessions::OpenBackends* open) {
-  if (open == nullptr || connection.pid == 0 || !at) return std::nullopt;
-  for (const sessions::OpenBackend& backend : open->backends) {
-    if (backend.pid != connection.pid) continue;
-    const serverlog::ServerTime started(std::chrono::milliseconds(backend.start_us / 1000));
-    const auto start_s = std::chrono::floor<std::chrono::seconds>(started).time_since_epoch().count();
-    const bool same = connection.session_start_s ? *connection.session_start_s == start_s
-                                                 : started <= *at && *at - started < kLongestLogin;
-    if (same) return backend.encryption;
-  }
-  return std::nullopt;
-}
+ private:
+  serverlog::Intake& intake_;
+  const serverlog::Knowledge& knowledge_;
+};
 
 // ---- Factory
 
@@ -167,53 +111,52 @@ class Collector : public sampling::Collector {
     }
     const auto& options = context.config.options.As<LogOptions>();
     const postgres::LogSettings settings = co_await postgres::ReadLogSettings(*context.session, context.deadline);
-    const bool can_count = CanCount(settings, output);
+    const SteadyTime now = std::chrono::steady_clock::now();
+    bool can_count = CanCount(settings, output);
     LogSource log = co_await ChooseLogSource(context, options, settings, output);
     if (log.source == nullptr) co_return;
-    co_await Begin(context, options, log.identity);
+    co_await Begin(context, options, log.identity, now);
 
-    const sampling::Facts facts = context.facts();
-    const auto posture = facts.Get<hba::Posture>();
-    const auto open = facts.Get<sessions::OpenBackends>();
-    const SteadyTime now = std::chrono::steady_clock::now();
+    const LogEvidence evidence(context, settings, now);
     const serverlog::LinePrefix prefix(settings.line_prefix);
     const sessions::Exemptions exemptions(context.server.policy.allow_unencrypted, settings.now);
     const serverlog::Knowledge knowledge = {
         .prefix = prefix,
         .utc_offset = settings.utc_offset,
+        .now = settings.now,
         .exemptions = exemptions,
         .limits = {.now = now,
+                   .at = now,
                    .window = std::chrono::duration_cast<std::chrono::seconds>(options.window),
                    .max_series = options.max_series},
-        .is_own = [&](const auto& connection,
-                      auto at) { return IsOwn(connection, at, settings, now, context.own_backends); },
-        .by_rule = [&](const auto& rule, auto at) { return ByRule(rule, at, settings, posture.get()); },
-        .by_sample = [&](const auto& connection, auto at) { return BySample(connection, at, open.get()); }};
+        .is_own = [&](const auto& connection, auto at) { return evidence.IsOwn(connection, at); },
+        .by_rule = [&](const auto& rule, auto at) { return evidence.ByRule(rule, at); },
+        .by_sample = [&](const auto& connection, auto at) { return evidence.BySample(connection, at); }};
 
-    bool is_plain = false;
+    LogReader reader(intake_, knowledge);
     serverlog::Follower::Run run;
     try {
-      run = co_await follower_->Read(*log.source, options.max_bytes,
-                                     [&](serverlog::Format format, std::string_view records) {
-                                       is_plain = format == serverlog::Format::kStderr;
-                                       intake_.Take(format, records, knowledge);
-                                     });
+      run = co_await follower_->Read(*log.source, options.max_bytes, reader);
     } catch (const serverlog::NoRegularFile& error) {
       output.incomplete.push_back({"fifo", "fifo", Printable(error.what())});
       co_return;
     }
     intake_.CheckSamples(knowledge);
-    for (std::size_t gap = 0; gap < run.gaps; ++gap) intake_.CountGap();
-    if (run.ambiguous > 0) intake_.SetAmbiguous(now);
-    if (run.no_file) {
+    if (!run.modified) {
       output.incomplete.push_back({"logging_collector", "no_file"});
       co_return;
     }
-    if (run.started)
+    if (run.started) {
+      since_ = now;
       log::Info("the log is followed from its end on", {{"server", context.server.name}, {"collector", "log"}});
-    co_await Keep(context, options, log.identity);
+    }
+    if (!IsWrittenTo(*run.modified, settings)) {
+      output.incomplete.push_back({"logging_collector", "no_records"});
+      can_count = false;
+    }
+    co_await Keep(context, options, output);
 
-    AddParts(settings, is_plain && !prefix.identifies_session(), now, output);
+    AddParts(settings, log.is_plain && !(prefix.identifies_session() && prefix.has_time()), now, output);
     RenderLogProgress(intake_.last_record(), intake_.counts().gaps, output.sink);
     if (!can_count) co_return;
     RenderLogCounts(intake_.counts(), knowledge.limits, output.sink);
@@ -221,48 +164,74 @@ class Collector : public sampling::Collector {
   }
 
  private:
-  // Positions in another log mean nothing in this one.
-  asio::awaitable<void> Begin(sampling::Context& context, const LogOptions& options, const std::string& identity) {
+  // The login of the exporter's own session is in the log that the server writes.
+  static bool IsWrittenTo(double modified, const postgres::LogSettings& settings) {
+    constexpr double kTolerance = 2;
+    return modified + kTolerance > settings.session_start;
+  }
+
+  // Positions in one log mean nothing in another.
+  asio::awaitable<void> Begin(sampling::Context& context, const LogOptions& options, const std::string& identity,
+                              SteadyTime now) {
     if (follower_ && identity == identity_) co_return;
+    if (follower_) {
+      intake_.CountGap(now);
+      log::Warn("another log is followed from its end on", {{"server", context.server.name}, {"collector", "log"}});
+    }
     follower_.emplace();
     identity_ = identity;
     kept_.reset();
+    since_ = now;
     if (options.state_file.empty()) co_return;
     std::function<std::optional<serverlog::Position>()> load = [path = options.state_file, server = context.server.name,
                                                                 identity] {
       return serverlog::LoadPosition(path, server, identity);
     };
     try {
-      if (auto position = co_await context.blocking.Run(std::move(load))) follower_->Resume(*std::move(position));
+      if (auto position = co_await context.blocking.Run(std::move(load))) {
+        follower_->Resume(*std::move(position));
+        since_ = now - options.window;
+      }
     } catch (const std::exception&) {
       follower_.reset();  // read again in the next run
       throw;
     }
   }
 
-  asio::awaitable<void> Keep(sampling::Context& context, const LogOptions& options, const std::string& identity) {
-    if (options.state_file.empty() || kept_ == follower_->position()) co_return;
-    kept_ = follower_->position();
-    std::function<void()> store = [path = options.state_file, server = context.server.name, identity,
-                                   position = *kept_] { serverlog::StorePosition(path, server, identity, position); };
-    co_await context.blocking.Run(std::move(store));
+  asio::awaitable<void> Keep(sampling::Context& context, const LogOptions& options, sampling::Output& output) {
+    const auto position = follower_->position();
+    if (options.state_file.empty() || !position || kept_ == position) co_return;
+    std::function<void()> store = [path = options.state_file, server = context.server.name, identity = identity_,
+                                   position = *position] {
+      serverlog::StorePosition(path, server, identity, position);
+    };
+    try {
+      co_await context.blocking.Run(std::move(store));
+      kept_ = position;
+    } catch (const Error& error) {
+      output.incomplete.push_back({"state_file", "unwritable", Printable(error.what())});
+    }
   }
 
   void AddParts(const postgres::LogSettings& settings, bool cannot_join, SteadyTime now,
                 sampling::Output& output) const {
     const auto recent = [&](std::optional<SteadyTime> time) { return time && now - *time < std::chrono::hours(1); };
-    if (cannot_join) output.incomplete.push_back({"format", "log_line_prefix"});
-    if (recent(intake_.ambiguous())) output.incomplete.push_back({"format", "ambiguous"});
-    if (recent(intake_.malformed())) output.incomplete.push_back({"format", "malformed"});
-    if (settings.host_names) output.incomplete.push_back({"format", "log_hostname"});
-    if (recent(intake_.gap())) output.incomplete.push_back({"gap", "lost"});
+    const auto add_if = [&](bool missing, const char* part, const char* reason) {
+      if (missing) output.incomplete.push_back({part, reason});
+    };
+    add_if(cannot_join, "format", "log_line_prefix");
+    add_if(recent(intake_.ambiguous()), "format", "ambiguous");
+    add_if(recent(intake_.malformed()), "format", "malformed");
+    add_if(recent(intake_.without_address()), "format", "no_address");
+    add_if(settings.host_names, "format", "log_hostname");
+    add_if(recent(intake_.gap()), "gap", "lost");
   }
 
   std::optional<serverlog::Follower> follower_;
   std::string identity_;
   std::optional<serverlog::Position> kept_;  // in the state file
   serverlog::Intake intake_;
-  SteadyTime since_ = std::chrono::steady_clock::now();
+  SteadyTime since_;
 };
 
 config::Milliseconds ReadWindow(const config::Node& node, config::Files& /*files*/) {

@@ -80,12 +80,15 @@ void RenderLogCounts(serverlog::Counts& counts, const serverlog::CountLimits& li
   for (const auto& [key, count] : counts.unencrypted) {
     sink.Add(kUnencryptedSessions, {ToString(key.first), ToString(key.second)}, static_cast<double>(count));
   }
+  std::size_t folded_clients = 0;
   for (const auto& [key, count] : counts.unencrypted_clients.Current(limits.now, limits.window)) {
+    if (key == key.Folded()) folded_clients += count;
     sink.Add(
         kUnencryptedClients,
         {key.database, key.user, key.client_addr, key.application_name, ToString(key.network), ToString(key.allowed)},
         static_cast<double>(count));
   }
+  sink.Add(kFolded, {kUnencryptedClients.name}, static_cast<double>(folded_clients));
   for (const auto& [key, counter] : counts.rejections.counters()) {
     sink.Add(kRejections,
              {key.database, key.user, key.client_addr, ToString(key.encryption), key.no_entry ? "no_entry" : "reject"},
@@ -98,6 +101,7 @@ void RenderLogCounts(serverlog::Counts& counts, const serverlog::CountLimits& li
   for (const auto& [key, counter] : counts.authentications.counters()) {
     sink.Add(kAuthentications, {key.method, key.file, std::to_string(key.line)}, static_cast<double>(counter.count));
   }
+  sink.Add(kFolded, {kAuthentications.name}, static_cast<double>(counts.authentications.folded()));
   sink.Add(kContradictions, {}, static_cast<double>(counts.contradictions));
 }
 

@@ -1,5 +1,8 @@
 #include "collectors/log_source.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <string_view>
@@ -34,12 +37,17 @@ std::string PatternFor(const postgres::LogSettings& settings, Format format) {
 LogSource Local(sampling::Context& context, std::vector<std::string> patterns) {
   std::string identity = "local";
   for (const std::string& pattern : patterns) identity += "\n" + pattern;
-  return {std::make_unique<files::LogFiles>(context.blocking, std::move(patterns)), std::move(identity)};
+  const bool is_plain = std::ranges::any_of(
+      patterns, [](const std::string& pattern) { return serverlog::FormatOf(pattern) == Format::kStderr; });
+  return {std::make_unique<files::LogFiles>(context.blocking, std::move(patterns)), std::move(identity), is_plain};
 }
 
 LogSource OverSql(sampling::Context& context, Format format) {
+  // After a failover, files of the same names are another server's.
+  const db::Peer peer = context.peer.value_or(db::Peer());
+  const std::string address = peer.address ? peer.address->ToString() : peer.host;
   return {std::make_unique<postgres::SqlLog>(*context.session, format, context.deadline),
-          "sql " + std::to_string(static_cast<int>(format))};
+          fmt::format("sql {} {} {}", static_cast<int>(format), address, peer.port), format == Format::kStderr};
 }
 
 asio::awaitable<bool> IsHere(sampling::Context& context, const postgres::LogSettings& settings) {

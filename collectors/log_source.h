@@ -15,6 +15,7 @@ namespace pgtls::collectors {
 struct LogSource {
   std::unique_ptr<serverlog::Source> source;  // null: there is none, and `output` says why
   std::string identity;                       // changes where positions in one log mean nothing in the other
+  bool is_plain = false;                      // whether its records have no fields but those of log_line_prefix
 };
 
 asio::awaitable<LogSource> ChooseLogSource(sampling::Context& context, const LogOptions& options,

@@ -62,15 +62,16 @@ void AddUnencrypted(const serverlog::Summary& log, const Evidence& evidence, Fin
 
 void AddDoubts(const serverlog::Summary& log, Findings& findings) {
   if (log.contradictions > 0) {
-    findings.push_back(
-        {Severity::kWarning,
-         "log_contradicted",
-         "Records of the server's log contradict pg_stat_ssl or pg_hba.conf",
-         {fmt::format("{} since the exporter follows the log", Counted(log.contradictions, "session"))},
-         "A client can choose an application name that makes its record look encrypted. Whoever reads the log alone is "
-         "deceived.",
-         "Search the log for application names that contain 'SSL enabled (', and ask their owners. Refuse unencrypted "
-         "connections (hostssl), so that nothing is gained by it."});
+    findings.push_back({Severity::kWarning,
+                        "log_contradicted",
+                        "Records of the server's log contradict pg_stat_ssl or pg_hba.conf",
+                        {fmt::format("{} since the exporter follows the log", Counted(log.contradictions, "session"))},
+                        "A client can choose an application name that makes its record look encrypted. Tools that read "
+                        "only the log take "
+                        "it for encrypted.",
+                        "Find sessions in pg_stat_activity whose application_name contains 'SSL enabled (', and ask "
+                        "their owners. Refuse "
+                        "unencrypted connections (hostssl)."});
   }
   if (const std::size_t unknown = Unknown(log); unknown > 0) {
     findings.push_back(

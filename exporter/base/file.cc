@@ -88,7 +88,12 @@ void WriteFile(const std::string& path, const std::string& content) {
   {
     const Descriptor file(open(next.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (file.get() < 0) fail();
-    if (write(file.get(), content.data(), content.size()) != static_cast<ssize_t>(content.size())) fail();
+    for (std::size_t done = 0; done < content.size();) {
+      const ssize_t written = write(file.get(), content.data() + done, content.size() - done);
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) fail();
+      done += static_cast<std::size_t>(written);
+    }
     if (fsync(file.get()) != 0) fail();
   }
   if (rename(next.c_str(), path.c_str()) != 0) fail();

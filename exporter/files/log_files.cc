@@ -82,7 +82,8 @@ std::vector<LogFile> ListFiles(const std::vector<std::string>& patterns) {
   for (const std::string& path : paths) {
     if (auto file = Look(path)) files.push_back(*std::move(file));
   }
-  if (files.empty() && std::ranges::any_of(paths, IsNoRegularFile)) throw serverlog::NoRegularFile(*paths.begin());
+  const auto no_file = std::ranges::find_if(paths, IsNoRegularFile);
+  if (files.empty() && no_file != paths.end()) throw serverlog::NoRegularFile(*no_file);
   const auto newest = std::ranges::max_element(files, {}, &LogFile::modified);
   if (newest != files.end()) newest->current = true;
 

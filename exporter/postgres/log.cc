@@ -32,12 +32,17 @@ SELECT (EXTRACT(epoch FROM pg_catalog.clock_timestamp()) * 1000)::pg_catalog.int
        pg_catalog.max(setting) FILTER (WHERE name = 'log_line_prefix') AS line_prefix,
        pg_catalog.max(setting) FILTER (WHERE name = 'lc_messages') AS messages,
        pg_catalog.max(setting) FILTER (WHERE name = 'log_min_messages') AS min_messages,
+       pg_catalog.bool_or(name = 'lc_messages' AND source IN ('database', 'user', 'database user', 'client', 'session')) AS own_messages,
+       pg_catalog.bool_or(name = 'log_min_messages' AND source IN ('database', 'user', 'database user', 'client', 'session'))
+         AS own_min_messages,
        pg_catalog.max(setting) FILTER (WHERE name = 'log_hostname') = 'on' AS host_names,
        pg_catalog.max(setting) FILTER (WHERE name = 'log_directory') AS directory,
        pg_catalog.max(setting) FILTER (WHERE name = 'log_filename') AS filename,
        pg_catalog.max(setting) FILTER (WHERE name = 'data_directory') AS data_directory,
        pg_catalog.max(setting) FILTER (WHERE name = 'port') AS port,
        EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time())::pg_catalog.float8 AS postmaster_start,
+       (SELECT EXTRACT(epoch FROM backend_start)::pg_catalog.float8 FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()))
+         AS session_start,
        EXISTS (SELECT FROM ()" PGTLS_TRUSTED_FUNCTIONS_SQL R"() ours WHERE proname = 'log_records') AS has_function
 FROM pg_catalog.pg_settings
 )"}};
@@ -108,6 +113,9 @@ asio::awaitable<LogSettings> ReadLogSettings(db::Session& session, Deadline dead
     settings.directory = settings.data_directory + "/" + settings.directory;
   settings.port = TextOf(rows, "port");
   settings.postmaster_start = rows.RequireDouble(0, rows.Column("postmaster_start"));
+  settings.session_start = rows.RequireDouble(0, rows.Column("session_start"));
+  settings.own_messages = flag("own_messages");
+  settings.own_min_messages = flag("own_min_messages");
   settings.has_function = flag("has_function");
   co_return settings;
 }

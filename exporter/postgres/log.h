@@ -26,12 +26,16 @@ struct LogSettings {
   std::string line_prefix;     // log_line_prefix
   std::string messages;        // lc_messages
   std::string min_messages;    // log_min_messages
+  // Whether lc_messages or log_min_messages is set for this role, database or session: others have other values.
+  bool own_messages = false;
+  bool own_min_messages = false;
   bool host_names = false;     // log_hostname
   std::string directory;       // log_directory, absolute where data_directory is known
   std::string filename;        // log_filename
   std::string data_directory;  // empty: not visible
   std::string port;
   double postmaster_start = 0;  // seconds since the epoch
+  double session_start = 0;     // of this session, which is in the log
   bool has_function = false;    // whether the role may call log_records()
 
   // Whether the server writes this format to files.

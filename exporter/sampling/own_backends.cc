@@ -171,7 +171,9 @@ bool OwnBackends::IsOwn(const LoggedConnection& connection) const {
   const bool known_by_pid = connection.pid != 0 && std::any_of(first, last, [&](const auto& known) {
                               const Entry& entry = *known.second;
                               const bool same_user = connection.user.empty() || connection.user == entry.user;
-                              return !entry.lent && same_user && entry.began <= latest && earliest <= entry.known;
+                              const bool same_cluster = connection.cluster == 0 || entry.place.cluster == 0 ||
+                                                        connection.cluster == entry.place.cluster;
+                              return !entry.lent && same_user && same_cluster && entry.began <= latest && earliest <= entry.known;
                             });
   if (known_by_pid) return true;
   if (!connection.from) return false;

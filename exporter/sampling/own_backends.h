@@ -37,6 +37,7 @@ struct SeenClient {
 
 // A connection as the server's log has it.
 struct LoggedConnection {
+  std::int64_t cluster = 0;               // LoginPlace::cluster of the log's server; 0: not known
   int pid = 0;                            // 0: not known
   std::optional<db::SocketAddress> from;  // absent: not known, or over a Unix socket
   std::string_view user;                  // empty: not known

@@ -3,13 +3,6 @@
 #include <utility>
 
 namespace pgtls::serverlog {
-namespace {
-
-// authentication_timeout's maximum.
-constexpr std::chrono::minutes kLongestLogin{10};
-
-}  // namespace
-
 ConnectionReader::Begun* ConnectionReader::Find(const Record& record) {
   if (record.doubtful || record.pid == 0) return nullptr;
   const auto found = begun_.find(record.pid);
@@ -68,7 +61,8 @@ void ConnectionReader::Read(const Record& record, LoggedEvents& events) {
                           .said = authorized->said,
                           .certain = authorized->certain,
                           .names_certain = authorized->names_certain,
-                          .application_certain = authorized->application_certain};
+                          .application_certain = authorized->application_certain,
+                          .doubtful = authorized->doubtful};
     session.connection.user = std::move(authorized->user);
     session.connection.database = std::move(authorized->database);
     Begun* begun = authorized->doubtful ? nullptr : Find(record);

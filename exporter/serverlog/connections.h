@@ -34,8 +34,12 @@ struct LoggedSession {
   bool certain = true;              // Authorized::certain
   bool names_certain = true;        // Authorized::names_certain
   bool application_certain = true;  // Authorized::application_certain
+  bool doubtful = false;            // Authorized::doubtful: then its connection is not known
   std::optional<Authenticated> rule;
 };
+
+// A connection is logged as authorized at most so long after it began: authentication_timeout's maximum.
+inline constexpr std::chrono::minutes kLongestLogin{10};
 
 struct LoggedAuthentication {
   Connection connection;

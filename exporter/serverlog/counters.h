@@ -63,11 +63,14 @@ class Counters {
 template <typename Key>
 class WindowCounts {
  public:
-  void Add(const Key& key, SteadyTime now, std::chrono::seconds window, std::size_t max_series) {
+  // `at`: when it happened, at most `now`. What was before the window does not count.
+  void Add(const Key& key, SteadyTime at, SteadyTime now, std::chrono::seconds window, std::size_t max_series) {
     Expire(now, window);
+    if (now - at >= window) return;
     const bool known = counts_.contains(key);
     Slots& slots = counts_[known || counts_.size() < max_series ? key : key.Folded()];
-    ++slots.At(Slot(now, window));
+    slots.Advance(Slot(now, window));
+    ++slots.At(Slot(at, window));
   }
 
   // Keys with their counts, none of which is 0.
@@ -106,9 +109,18 @@ class WindowCounts {
     return now.time_since_epoch() / (std::chrono::nanoseconds(window) / kSlots);
   }
 
-  void Expire(SteadyTime now, std::chrono::seconds window) {
-    if (window != window_) counts_.clear();  // other slots
+  // What is in the old window stays for as long as the new one.
+  void ChangeWindow(SteadyTime now, std::chrono::seconds window) {
     window_ = window;
+    for (auto& [key, slots] : counts_) {
+      const std::size_t sum = slots.Sum();
+      slots = Slots();
+      slots.At(Slot(now, window)) = static_cast<std::uint32_t>(sum);
+    }
+  }
+
+  void Expire(SteadyTime now, std::chrono::seconds window) {
+    if (window != window_) ChangeWindow(now, window);
     for (auto& [key, slots] : counts_) slots.Advance(Slot(now, window));
     std::erase_if(counts_, [](const auto& entry) { return entry.second.Sum() == 0; });
   }

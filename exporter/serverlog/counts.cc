@@ -59,13 +59,14 @@ void CountSession(const LoggedSession& session, std::optional<Encryption> encryp
   const Network network = NetworkOf(connection);
   const SessionKey key = {Shown(connection.database), Shown(connection.user), network, encryption};
   counts.sessions.Add(key, limits.now, limits.max_series);
-  counts.recent.Add({std::string(), std::string(), network, encryption}, limits.now, limits.window, limits.max_series);
+  counts.recent.Add({std::string(), std::string(), network, encryption}, limits.at, limits.now, limits.window,
+                    limits.max_series);
   if (encryption != Encryption::kNone || network == Network::kLocal) return;
   const bool allowed = session.names_certain && IsAllowed(session, exemptions);
   ++counts.unencrypted[{network, allowed}];
   counts.unencrypted_clients.Add(
-      {key.database, key.user, ShownAddress(connection), Shown(session.application_name), network, allowed}, limits.now,
-      limits.window, limits.max_series);
+      {key.database, key.user, ShownAddress(connection), Shown(session.application_name), network, allowed}, limits.at,
+      limits.now, limits.window, limits.max_series);
 }
 
 void CountRejection(const LoggedRejection& rejection, const CountLimits& limits, Counts& counts) {

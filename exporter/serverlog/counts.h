@@ -16,7 +16,6 @@
 #include "exporter/metrics/series_cap.h"
 #include "exporter/serverlog/connections.h"
 #include "exporter/serverlog/counters.h"
-#include "exporter/serverlog/verdict.h"
 #include "exporter/sessions/exemptions.h"
 
 namespace pgtls::serverlog {
@@ -72,7 +71,8 @@ struct RuleKey {
   friend auto operator<=>(const RuleKey&, const RuleKey&) = default;
 };
 
-// Where a connection came from, by the log's text. A host name (log_hostname) counts as remote.
+// Where a connection came from, by the log's text. A host name (log_hostname), and a host that is not known, count as
+// remote.
 Network NetworkOf(const Connection& connection);
 
 struct Counts {
@@ -96,6 +96,7 @@ struct Counts {
 
 struct CountLimits {
   SteadyTime now;
+  SteadyTime at;  // when it happened
   std::chrono::seconds window{3600};
   std::size_t max_series = 0;
 };

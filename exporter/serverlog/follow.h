@@ -4,7 +4,7 @@
 #include <asio/awaitable.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,30 +57,46 @@ class Source {
   virtual asio::awaitable<Piece> Read(Position from, std::size_t most_bytes) = 0;
 };
 
+// Takes what is read, in the order of the log.
+class Reader {
+ public:
+  virtual ~Reader() = default;
+  virtual void Take(Format format, std::string_view records) = 0;
+  // Records may be lost between what was taken before and what comes next.
+  virtual void TakeGap() = 0;
+  // Records could not be told from other text.
+  virtual void TakeAmbiguous() = 0;
+};
+
 // Not thread-safe.
 class Follower {
  public:
   struct Run {
-    std::size_t gaps = 0;
-    std::size_t ambiguous = 0;
     bool started = false;  // it began at the end of the log: there was no position
-    bool no_file = false;  // there is nothing to read
+    std::optional<double>
+        modified;  // when any of the log's files was last written, seconds since the epoch; absent: none
   };
 
-  // Reads at most `most_bytes` of what is new, and gives each piece's records to `take`. If more than as much is left
-  // then, it is given up, and counts as a gap: the next run begins at the end. Throws what `source` throws; the
-  // position is then where it was read to.
-  asio::awaitable<Run> Read(Source& source, std::size_t most_bytes,
-                            std::function<void(Format format, std::string_view records)> take);
+  // Reads at most `most_bytes` of what is new. If more than as much is left then, it is given up, and counts as a gap:
+  // the next run begins at the end. Throws what `source` throws; the position is then where it was read to.
+  asio::awaitable<Run> Read(Source& source, std::size_t most_bytes, Reader& reader);
 
   const std::optional<Position>& position() const { return position_; }
-  // Continues here, if no records are lost before it.
+  // Continues here.
   void Resume(Position position) { position_ = std::move(position); }
 
  private:
+  asio::awaitable<void> Start(Source& source, const std::vector<LogFile>& files);
   asio::awaitable<bool> FindMoved(Source& source, const std::vector<LogFile>& files);
+  asio::awaitable<bool> Recover(Source& source, const std::vector<LogFile>& files, Piece::Problem problem,
+                                Reader& reader);
+  bool MoveOn(const std::vector<LogFile>& files);
 
   std::optional<Position> position_;
+  // Where other files were read to: the server may write to them again. They are read from there, or from their
+  // beginning if they were replaced.
+  std::map<std::string, Position> read_;
+  bool may_be_replaced_ = false;  // the file at the position was begun anew, which is no gap
 };
 
 }  // namespace pgtls::serverlog

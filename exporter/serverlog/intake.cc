@@ -22,6 +22,14 @@ std::optional<ServerTime> TimeOf(const Connection& connection, const Knowledge& 
   return TimeOf(connection.time, connection.epoch, knowledge);
 }
 
+// Now, if it is not known when it happened.
+CountLimits LimitsAt(std::optional<ServerTime> at, const Knowledge& knowledge) {
+  CountLimits limits = knowledge.limits;
+  const auto age = at ? std::max(ServerTime::duration(0), knowledge.now - *at) : ServerTime::duration(0);
+  limits.at = limits.now - age;
+  return limits;
+}
+
 }  // namespace
 
 std::optional<Record> Intake::Parse(Format format, std::string_view raw, const Knowledge& knowledge) {
@@ -54,7 +62,12 @@ void Intake::Count(const LoggedEvents& events, const Knowledge& knowledge) {
     return knowledge.is_own(connection, TimeOf(connection, knowledge));
   };
   for (const LoggedSession& session : events.sessions) {
-    if (!own(session.connection)) CountSession(session, knowledge);
+    if (own(session.connection)) continue;
+    if (session.connection.host.empty() && !session.doubtful) {
+      without_address_ = knowledge.limits.now;
+    } else {
+      CountSession(session, knowledge);
+    }
   }
   for (const LoggedAuthentication& authentication : events.authentications) {
     if (!own(authentication.connection)) CountAuthentication(authentication, knowledge.limits, counts_);
@@ -85,7 +98,8 @@ void Intake::CountSession(const LoggedSession& session, const Knowledge& knowled
 
 void Intake::Finish(const Waiting& waiting, const Verdict& verdict, const Knowledge& knowledge) {
   if (!waiting.counted)
-    serverlog::CountSession(waiting.session, verdict.encryption, knowledge.exemptions, knowledge.limits, counts_);
+    serverlog::CountSession(waiting.session, verdict.encryption, knowledge.exemptions, LimitsAt(waiting.at, knowledge),
+                            counts_);
   if (verdict.contradicted) ++counts_.contradictions;
 }
 
@@ -98,9 +112,9 @@ void Intake::CheckSamples(const Knowledge& knowledge) {
   });
 }
 
-void Intake::CountGap() {
+void Intake::CountGap(SteadyTime now) {
   ++counts_.gaps;
-  gap_ = std::chrono::steady_clock::now();
+  gap_ = now;
   reader_.Forget();
 }
 

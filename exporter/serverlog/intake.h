@@ -11,6 +11,7 @@
 #include "exporter/serverlog/connections.h"
 #include "exporter/serverlog/counts.h"
 #include "exporter/serverlog/stderr_format.h"
+#include "exporter/serverlog/verdict.h"
 #include "exporter/sessions/exemptions.h"
 
 namespace pgtls::serverlog {
@@ -21,6 +22,7 @@ using ServerTime = std::chrono::sys_time<std::chrono::milliseconds>;
 struct Knowledge {
   const LinePrefix& prefix;
   std::chrono::seconds utc_offset{0};  // of log_timezone
+  ServerTime now;                      // by the server's clock, at limits.now
   const sessions::Exemptions& exemptions;
   CountLimits limits;
   // Whether it is a connection of the exporter, which is not counted. `at`: when the record was written, if known.
@@ -38,8 +40,10 @@ class Intake {
   // Looks for the sessions of the last half minute in the newest sample. A session whose record may be forged counts
   // when it is found there, or when this time is over.
   void CheckSamples(const Knowledge& knowledge);
-  // Records were lost.
-  void CountGap();
+  // Records may be lost before those that come next.
+  void CountGap(SteadyTime now);
+  // Records could not be told from other text.
+  void SetAmbiguous(SteadyTime now) { ambiguous_ = now; }
 
   Counts& counts() { return counts_; }
   std::optional<ServerTime> last_record() const { return last_record_; }
@@ -47,7 +51,8 @@ class Intake {
   std::optional<SteadyTime> malformed() const { return malformed_; }
   std::optional<SteadyTime> ambiguous() const { return ambiguous_; }
   std::optional<SteadyTime> gap() const { return gap_; }
-  void SetAmbiguous(SteadyTime now) { ambiguous_ = now; }
+  // The last time that a session could not be counted because the log does not say where it came from.
+  std::optional<SteadyTime> without_address() const { return without_address_; }
 
  private:
   // A session that was not yet found in a sample.
@@ -73,6 +78,7 @@ class Intake {
   std::optional<SteadyTime> malformed_;
   std::optional<SteadyTime> ambiguous_;
   std::optional<SteadyTime> gap_;
+  std::optional<SteadyTime> without_address_;
 };
 
 }  // namespace pgtls::serverlog

@@ -7,11 +7,10 @@ Verdict Judge(const LoggedSession& session, const Evidence& evidence) {
   const bool says_nothing = evidence.rule == Encryption::kNone && session.said == Encryption::kGss;
   const std::optional<Encryption> rule = says_nothing ? std::nullopt : evidence.rule;
   const std::optional<Encryption> proven = evidence.sampled ? evidence.sampled : rule;
+  // A record without encryption is no lie: nobody gains by it. One with encryption may be, of a client that has none.
   if (proven && *proven != session.said) {
-    // Only a client that is not encrypted gains by a forged record. The other contradictions are nobody's lie that is
-    // known.
-    const bool forged = !session.certain && *proven == Encryption::kNone;
-    return {forged ? proven : std::nullopt, true};
+    const bool plaintext = session.said == Encryption::kNone || *proven == Encryption::kNone;
+    return {plaintext ? std::optional(Encryption::kNone) : std::nullopt, true};
   }
   if (proven || session.certain) return {session.said, false};
   return {};

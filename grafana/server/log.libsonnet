@@ -2,6 +2,9 @@
 local p = import '../lib/panels.libsonnet';
 local of = p.of;
 
+// What a counter counted within `range`. The first count starts the series, and nothing increases: a younger series counts with its value.
+local counted(metric, range) = '(%s unless %s offset %s or increase(%s[%s]))' % [of(metric), of(metric), range, of(metric), range];
+
 [
   {
     title: "The server's log",
@@ -61,7 +64,7 @@ local of = p.of;
       p.table(
         'Refused by pg_hba.conf',
         'Who still tries, within the last day.',
-        [p.instant('sum by (user, database, client_addr, encryption, cause) (increase(%s[1d]))' % of('pg_tls_logged_rejections_total'))],
+        [p.instant('sum by (user, database, client_addr, encryption, cause) (%s) > 0' % counted('pg_tls_logged_rejections_total', '1d'))],
         [
           { label: 'user', name: 'user' },
           { label: 'database', name: 'database' },
@@ -77,7 +80,7 @@ local of = p.of;
       p.table(
         'Authentications by rule',
         'Which lines of pg_hba.conf admitted anyone, within the last week.',
-        [p.instant('sum by (file, line, method) (increase(%s[7d])) > 0' % of('pg_tls_logged_authentications_total'))],
+        [p.instant('sum by (file, line, method) (%s) > 0' % counted('pg_tls_logged_authentications_total', '7d'))],
         [
           { label: 'file', name: 'file' },
           { label: 'line', name: 'line' },

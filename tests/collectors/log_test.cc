@@ -49,6 +49,9 @@ class LogTest : public testing::Test {
                                                                  {"directory", "log"},
                                                                  {"filename", "pg.log"},
                                                                  {"data_directory", "/data"},
+                                                                 {"own_messages", "f"},
+                                                                 {"own_min_messages", "f"},
+                                                                 {"session_start", "1795810000"},
                                                                  {"has_function", "f"},
                                                                  {"port", "5432"},
                                                                  {"postmaster_start", "1795810000"}};
@@ -106,6 +109,8 @@ TEST_F(LogTest, WhatItCannotCountIsNotZero) {
       {{"messages", "de_DE.UTF-8"}, "translated lc_messages"},
       {{"messages", ""}, "translated lc_messages"},
       {{"min_messages", "panic"}, "log_connections log_min_messages"},
+      {{"own_messages", "t"}, "translated role_setting"},
+      {{"own_min_messages", "t"}, "log_connections role_setting"},
       {{"connections", "off"}, "log_connections off"},
       {{"connections", "receipt"}, "log_connections off"},
   };

@@ -46,10 +46,12 @@ const std::map<std::string_view, const char*>& MustName() {
       {"max_series", "collectors\\.certificates\\.max_series"},
       {"missing", "does not exist|disappeared"},
       {"malformed", "ssl_ca_file|pg_hosts\\.conf|primary_conninfo|ALTER SUBSCRIPTION|logs of this server"},
+      {"no_address", "log_connections = on"},
       {"no_answer", "server log"},
       {"no_certificate", "ssl_ca_file"},
       {"no_crl", "ssl_crl_file"},
       {"no_file", "log_directory"},
+      {"no_records", "collectors\\.log\\.files"},
       {"no_sessions", "collectors\\.sessions\\.enabled"},
       {"not_connected", "primary_conninfo"},
       {"not_modelled", "one directory"},
@@ -71,6 +73,7 @@ const std::map<std::string_view, const char*>& MustName() {
       {"server_access", "getfacl"},
       {"setting_not_visible", "pg_read_all_settings"},
       {"so_reuseport", "unix_socket_dir"},
+      {"role_setting", "ALTER ROLE tls_exporter RESET"},
       {"sni", "pg_hosts\\.conf"},
       {"sql", "read_via: local"},
       {"sslmode_unknown", "Set sslmode"},
@@ -81,6 +84,7 @@ const std::map<std::string_view, const char*>& MustName() {
       {"too_many_certificates", "split"},
       {"too_many_entries", "endpoint_names"},
       {"unreadable", "`ls|openssl"},
+      {"unwritable", "StateDirectory="},
   };
   return words;
 }
