@@ -124,21 +124,25 @@ Message ReadAuthorized(std::string_view text, bool replication, const Record& re
   const Names names = ReadNames(text, replication, record);
   const Suffix suffix = SuffixOf(names.exact ? names.rest : text);
   Authorized authorized{.user = names.user, .database = names.database, .said = suffix.encryption};
+  const std::string_view rest = names.rest.substr(0, names.rest.size() - std::min(suffix.size, names.rest.size()));
+  const bool has_application = rest.starts_with(kApplication);
+  if (has_application) authorized.application_name = rest.substr(kApplication.size());
+  // Other text may be a name, or that of a query.
+  const bool exact = names.exact && (rest.empty() || has_application);
+  authorized.doubtful = record.doubtful || (record.user && !exact);
+
+  // Names that are not known from elsewhere may end so too, if they are long enough.
+  const bool names_may_end_so = text.find(kApplication) != std::string_view::npos || suffix.size <= kLongestName ||
+                                suffix.encryption != Encryption::kTls || authorized.user.size() > kLongestName ||
+                                authorized.database.size() > kLongestName;
+  const bool servers_suffix = rest.empty() && !authorized.doubtful && (exact || !names_may_end_so);
+  authorized.certain = suffix.encryption == Encryption::kNone || servers_suffix;
   const bool in_order = text.find(kDatabase) < text.find(kApplication) || replication;
-  authorized.names_certain = names.exact || (OnlyOnce(text, kDatabase) && OnlyOnce(text, kApplication) && in_order);
-  authorized.doubtful = record.doubtful || (record.user && !names.exact);
-  std::string_view rest = names.rest.substr(0, names.rest.size() - std::min(suffix.size, names.rest.size()));
-  const std::string& name_before = replication ? authorized.user : authorized.database;
-  authorized.application_certain =
-      names.exact || !rest.starts_with(kApplication) || name_before.size() + rest.size() > kLongestName;
-  if (Skip(kApplication, rest)) authorized.application_name = rest;
-  const bool application_may_end_so = text.find(kApplication) != std::string_view::npos;
-  // A name that is not known from elsewhere may end so too, if it is long enough.
-  const bool name_may_end_so = !names.exact && (suffix.size <= kLongestName || suffix.encryption == Encryption::kGss);
-  const bool servers_text =
-      rest.empty() && authorized.user.size() <= kLongestName && authorized.database.size() <= kLongestName;
-  authorized.certain = suffix.encryption == Encryption::kNone ||
-                       (servers_text && !application_may_end_so && !name_may_end_so && !authorized.doubtful);
+  const bool last_name_is_cut = suffix.size > 0 && rest.empty() && names_may_end_so;
+  authorized.names_certain =
+      exact || (OnlyOnce(text, kDatabase) && OnlyOnce(text, kApplication) && in_order && !last_name_is_cut);
+  const std::string& last_name = replication ? authorized.user : authorized.database;
+  authorized.application_certain = exact || !has_application || last_name.size() + rest.size() > kLongestName;
   return authorized;
 }
 
