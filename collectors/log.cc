@@ -156,7 +156,11 @@ class Collector : public sampling::Collector {
     }
     co_await Keep(context, options, output);
 
-    AddParts(settings, log.is_plain && !(prefix.identifies_session() && prefix.has_time()), now, output);
+    if (log.is_plain && !(prefix.identifies_session() && prefix.has_time())) {
+      output.incomplete.push_back({"format", "log_line_prefix"});
+      can_count = can_count && prefix.identifies_session();
+    }
+    AddParts(settings, now, output);
     RenderLogProgress(intake_.last_record(), intake_.counts().gaps, output.sink);
     if (!can_count) co_return;
     RenderLogCounts(intake_.counts(), knowledge.limits, output.sink);
@@ -213,13 +217,11 @@ class Collector : public sampling::Collector {
     }
   }
 
-  void AddParts(const postgres::LogSettings& settings, bool cannot_join, SteadyTime now,
-                sampling::Output& output) const {
+  void AddParts(const postgres::LogSettings& settings, SteadyTime now, sampling::Output& output) const {
     const auto recent = [&](std::optional<SteadyTime> time) { return time && now - *time < std::chrono::hours(1); };
     const auto add_if = [&](bool missing, const char* part, const char* reason) {
       if (missing) output.incomplete.push_back({part, reason});
     };
-    add_if(cannot_join, "format", "log_line_prefix");
     add_if(recent(intake_.ambiguous()), "format", "ambiguous");
     add_if(recent(intake_.malformed()), "format", "malformed");
     add_if(recent(intake_.without_address()), "format", "no_address");

@@ -21,6 +21,7 @@ namespace pgtls::collectors {
 namespace {
 
 using testing::AllOf;
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -153,13 +154,18 @@ TEST_F(LogTest, AFifoIsNotOpened) {
   EXPECT_THAT(harness_.CollectPage(), Not(HasSubstr("pg_tls_log")));
 }
 
-TEST_F(LogTest, DoubtsOfThePlainLog) {
+TEST_F(LogTest, WithoutAPidNothingIsCounted) {
   Append("begun\n");
   Answer({{"line_prefix", "%m "}});
   harness_.Collect();
   Append("2026-11-27 21:30:00.000 UTC LOG:  connection authorized: user=bob database=shop\n");
-  EXPECT_THAT(Parts(), ElementsAre("format log_line_prefix"));
-  EXPECT_THAT(harness_.CollectPage(), HasSubstr("user=\"bob\",network=\"remote\",encryption=\"none\"} 1\n"));
+  EXPECT_THAT(Parts(), Contains("format log_line_prefix"));
+  EXPECT_THAT(harness_.CollectPage(), Not(HasSubstr("pg_tls_logged_")));
+}
+
+TEST_F(LogTest, DoubtsOfThePlainLog) {
+  Append("begun\n");
+  harness_.Collect();
   Answer({{"host_names", "t"}});
   EXPECT_THAT(Parts(), ElementsAre("format log_hostname"));
   Answer({});
@@ -170,6 +176,23 @@ TEST_F(LogTest, DoubtsOfThePlainLog) {
   Answer({{"line_prefix", "%m [%p] %u "}});
   Append("2026-11-27 21:30:00.000 UTC [7] bob " + text);
   EXPECT_THAT(Parts(), ElementsAre("format ambiguous"));
+}
+
+// It may have come over a Unix socket, or from anywhere.
+TEST_F(LogTest, ASessionWithoutAnAddressIsNotCounted) {
+  Append("begun\n");
+  harness_.Collect();
+  Append(Line(8, "connection authorized: user=bob database=shop"));
+  EXPECT_THAT(Parts(), ElementsAre("format no_address"));
+  EXPECT_THAT(harness_.CollectPage(), Not(HasSubstr("user=\"bob\"")));
+}
+
+// Another server's, or one that nobody writes to any more.
+TEST_F(LogTest, AFileThatWasNotWrittenToSinceTheLoginIsNotTheLog) {
+  Append("begun\n");
+  Answer({{"session_start", "4000000000"}});
+  EXPECT_THAT(Parts(), ElementsAre("logging_collector no_records"));
+  EXPECT_THAT(harness_.CollectPage(), Not(HasSubstr("pg_tls_logged_")));
 }
 
 TEST_F(LogTest, AStateFileKeepsThePosition) {
@@ -190,6 +213,21 @@ TEST_F(LogTest, AStateFileKeepsThePosition) {
   struct stat status{};
   ASSERT_EQ(stat((directory_.path() + "/state").c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777u, 0600u);
+}
+
+TEST_F(LogTest, AStateFileThatCannotBeWrittenHidesNothing) {
+  Append("begun\n");
+  harness_.options<LogOptions>().state_file = directory_.path() + "/nonesuch/state";
+  EXPECT_THAT(Parts(), ElementsAre("state_file unwritable"));
+  EXPECT_THAT(harness_.CollectPage(), HasSubstr("pg_tls_logged_unencrypted_sessions_total"));
+}
+
+TEST_F(LogTest, AnotherLogIsAGap) {
+  Append("begun\n");
+  harness_.Collect();
+  Append("begun\n", "other");
+  harness_.options<LogOptions>().files = {directory_.path() + "/other"};
+  EXPECT_THAT(Parts(), ElementsAre("gap lost"));
 }
 
 TEST_F(LogTest, ADamagedStateFileIsAnError) {

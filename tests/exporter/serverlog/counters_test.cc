@@ -61,12 +61,12 @@ TEST(Counters, WithoutAnySeriesAllAreFolded) {
 
 TEST(WindowCounts, ForgetWhatIsOlderThanTheWindow) {
   WindowCounts<Key> counts;
-  counts.Add({1, 0}, kStart, 1h, 10);
-  counts.Add({1, 0}, kStart + 30min, 1h, 10);
+  counts.Add({1, 0}, kStart, kStart, 1h, 10);
+  counts.Add({1, 0}, kStart + 30min, kStart + 30min, 1h, 10);
   EXPECT_THAT(counts.Current(kStart + 58min, 1h), ElementsAre(Pair(Key{1, 0}, 2)));
   EXPECT_THAT(counts.Current(kStart + 61min, 1h), ElementsAre(Pair(Key{1, 0}, 1)));
   EXPECT_THAT(counts.Current(kStart + 91min, 1h), ElementsAre());
-  counts.Add({1, 0}, kStart + 92min, 1h, 10);
+  counts.Add({1, 0}, kStart + 92min, kStart + 92min, 1h, 10);
   EXPECT_THAT(counts.Current(kStart + 92min, 1h), ElementsAre(Pair(Key{1, 0}, 1)));
   EXPECT_THAT(counts.Current(kStart + 1000h, 1h), ElementsAre());
 }
@@ -75,7 +75,7 @@ TEST(WindowCounts, CountEachOnceAtEveryMoment) {
   WindowCounts<Key> counts;
   for (int second = 0; second < 7200; ++second) {
     const SteadyTime now = kStart + std::chrono::seconds(second);
-    counts.Add({1, 0}, now, 1h, 10);
+    counts.Add({1, 0}, now, now, 1h, 10);
     const std::size_t current = counts.Current(now, 1h).at({1, 0});
     const auto all = static_cast<std::size_t>(second + 1);
     ASSERT_LE(current, std::min<std::size_t>(all, 3600));
@@ -85,18 +85,28 @@ TEST(WindowCounts, CountEachOnceAtEveryMoment) {
 
 TEST(WindowCounts, FoldWhatExceedsTheLimit) {
   WindowCounts<Key> counts;
-  for (int name = 1; name <= 4; ++name) counts.Add({name, 0}, kStart, 1h, 2);
+  for (int name = 1; name <= 4; ++name) counts.Add({name, 0}, kStart, kStart, 1h, 2);
   EXPECT_THAT(counts.Current(kStart, 1h), ElementsAre(Pair(Key{-1, 0}, 2), Pair(Key{1, 0}, 1), Pair(Key{2, 0}, 1)));
   // Places that the window frees are taken again.
-  counts.Add({5, 0}, kStart + 2h, 1h, 2);
+  counts.Add({5, 0}, kStart + 2h, kStart + 2h, 1h, 2);
   EXPECT_THAT(counts.Current(kStart + 2h, 1h), ElementsAre(Pair(Key{5, 0}, 1)));
 }
 
-TEST(WindowCounts, BeginAgainWithAnotherWindow) {
+TEST(WindowCounts, KeepWhatTheyHaveWithAnotherWindow) {
   WindowCounts<Key> counts;
-  counts.Add({1, 0}, kStart, 1h, 10);
-  counts.Add({2, 0}, kStart, 2h, 10);
-  EXPECT_THAT(counts.Current(kStart, 2h), ElementsAre(Pair(Key{2, 0}, 1)));
+  counts.Add({1, 0}, kStart, kStart, 1h, 10);
+  counts.Add({2, 0}, kStart, kStart, 2h, 10);
+  EXPECT_THAT(counts.Current(kStart, 2h), ElementsAre(Pair(Key{1, 0}, 1), Pair(Key{2, 0}, 1)));
+  EXPECT_THAT(counts.Current(kStart + 121min, 2h), ElementsAre());
+}
+
+// The log may be read later than it was written.
+TEST(WindowCounts, CountAtTheTimeOfTheEvent) {
+  WindowCounts<Key> counts;
+  counts.Add({1, 0}, kStart, kStart + 50min, 1h, 10);
+  counts.Add({2, 0}, kStart - 20min, kStart + 50min, 1h, 10);
+  EXPECT_THAT(counts.Current(kStart + 50min, 1h), ElementsAre(Pair(Key{1, 0}, 1)));
+  EXPECT_THAT(counts.Current(kStart + 62min, 1h), ElementsAre());
 }
 
 }  // namespace
