@@ -42,6 +42,16 @@ constexpr Desc kSessions = {"pg_tls_sessions_total",
                             Type::kCounter,
                             "Sessions that began after the first collection and were observed, each counted once.",
                             {"server", "database", "user", "network", "encryption"}};
+constexpr Desc kEstablished = {"pg_tls_established_sessions_total",
+                               Type::kCounter,
+                               "Sessions of clients that PostgreSQL itself counted (pg_stat_database.sessions, 14 and "
+                               "later) after the first collection, without the exporter's own.",
+                               {"server", "database"}};
+constexpr Desc kSampled = {"pg_tls_sampled_sessions_total",
+                           Type::kCounter,
+                           "Of the sessions in pg_tls_established_sessions_total, those that were observed at least "
+                           "once: the others were shorter than the interval.",
+                           {"server", "database"}};
 constexpr Desc kUnencryptedSessions = {"pg_tls_unencrypted_sessions_total",
                                        Type::kCounter,
                                        "TCP sessions with neither TLS nor GSS encryption that began after the first "
@@ -110,9 +120,10 @@ sessions::Summary SummaryOf(const Counts& counts, const Capped<sessions::Unencry
 
 }  // namespace
 
-constexpr std::array<const Desc*, 11> kSessionDescs = {
-    &kConnections, &kUnencrypted,         &kUnencryptedByNetwork, &kAuthenticating, &kCiphers,     &kClientCertificates,
-    &kSessions,    &kUnencryptedSessions, &kOldestUnencrypted,    &kFolded,         &kExemptionEnd};
+constexpr std::array<const Desc*, 13> kSessionDescs = {
+    &kConnections,        &kUnencrypted, &kUnencryptedByNetwork, &kAuthenticating, &kCiphers,
+    &kClientCertificates, &kSessions,    &kEstablished,          &kSampled,        &kUnencryptedSessions,
+    &kOldestUnencrypted,  &kFolded,      &kExemptionEnd};
 
 sessions::Summary RenderSessions(const Counts& counts, const sessions::SessionCounter& counter,
                                  bool shows_authenticating, std::size_t max_series, SessionCaps& caps, Sink& sink) {
@@ -138,6 +149,20 @@ sessions::Summary RenderSessions(const Counts& counts, const sessions::SessionCo
     sink.Add(kOldestUnencrypted, {}, metrics::Seconds(std::chrono::microseconds(*oldest)));
   }
   return SummaryOf(counts, unencrypted);
+}
+
+void RenderEstablished(const sessions::EstablishedCounter& counter, Sink& sink) {
+  std::uint64_t folded_established = 0;
+  std::uint64_t folded_sampled = 0;
+  for (const sessions::EstablishedSeries& series : counter.series()) {
+    sink.Add(kEstablished, {series.database}, static_cast<double>(series.established));
+    sink.Add(kSampled, {series.database}, static_cast<double>(series.sampled));
+    if (series.database != metrics::kOther) continue;
+    folded_established += series.established;
+    folded_sampled += series.sampled;
+  }
+  sink.Add(kFolded, {kEstablished.name}, static_cast<double>(folded_established));
+  sink.Add(kFolded, {kSampled.name}, static_cast<double>(folded_sampled));
 }
 
 void RenderExemptions(const config::Policy& policy, Sink& sink) {

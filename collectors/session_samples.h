@@ -8,12 +8,13 @@
 #include "exporter/metrics/desc.h"
 #include "exporter/metrics/sink.h"
 #include "exporter/sessions/count.h"
+#include "exporter/sessions/established.h"
 #include "exporter/sessions/session_counter.h"
 #include "exporter/sessions/summary.h"
 
 namespace pgtls::collectors {
 
-extern const std::array<const metrics::Desc*, 11> kSessionDescs;
+extern const std::array<const metrics::Desc*, 13> kSessionDescs;
 
 // Which series each metric of one server has. Kept from one collection to the next.
 struct SessionCaps {
@@ -28,6 +29,9 @@ struct SessionCaps {
 sessions::Summary RenderSessions(const sessions::Counts& counts, const sessions::SessionCounter& counter,
                                  bool shows_authenticating, std::size_t max_series, SessionCaps& caps,
                                  metrics::Sink& sink);
+
+// How many sessions there were, and how many of them were seen. REQUIRES: `counter` has read statistics.
+void RenderEstablished(const sessions::EstablishedCounter& counter, metrics::Sink& sink);
 
 // When the policy's exemptions end.
 void RenderExemptions(const config::Policy& policy, metrics::Sink& sink);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <asio.hpp>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -16,6 +17,7 @@
 #include "exporter/postgres/backends.h"
 #include "exporter/postgres/driver.h"
 #include "exporter/sessions/count.h"
+#include "exporter/sessions/established.h"
 #include "exporter/sessions/exemptions.h"
 #include "exporter/sessions/open_backends.h"
 #include "exporter/sessions/open_connections.h"
@@ -57,11 +59,14 @@ class Collector : public sampling::Collector {
   asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
     const auto& options = context.config.options.As<SessionsOptions>();
     sessions::Collection collection{.asked = std::chrono::steady_clock::now(), .max_series = options.max_series};
-    const auto found = co_await ReadSessions(context);
+    const auto found = co_await ReadSettled(context);
     const sessions::Snapshot& snapshot = *found;
+    collection.asked = snapshot.asked().value_or(collection.asked);
     collection.now_us = snapshot.now_us();
     collection.postmaster_start_us = snapshot.postmaster_start_us();
-    collection.previous = std::exchange(answered_, std::chrono::steady_clock::now());
+    collection.answered = std::chrono::steady_clock::now();
+    collection.previous = std::exchange(answered_, collection.answered);
+    const bool has_established = ReadEstablished(context, collection, snapshot);
     // Where every session is one of last time's, nothing is said anew: on most servers of a fleet, most of the time.
     const Digest shown = Shown(context, snapshot, clients_.is_one_of_several());
     if (context.basis && context.basis == Basis(shown)) {
@@ -79,6 +84,14 @@ class Collector : public sampling::Collector {
         RenderSessions(counts, counter_, snapshot.shows_authenticating(), options.max_series, caps_, output.sink));
     RenderExemptions(context.server.policy, output.sink);
     if (clients_.is_one_of_several()) output.incomplete.push_back({"processes", "so_reuseport"});
+    if (has_established) {
+      CountSampled(counts);
+      RenderEstablished(established_, output.sink);
+      output.facts.Publish(std::make_shared<const sessions::SeenSessions>(established_.last_hour()));
+    }
+    if (const auto problem = snapshot.statistics_problem(); !problem.empty()) {
+      output.incomplete.push_back({"established", std::string(problem)});
+    }
     if (summary->HasUnknown()) output.incomplete.push_back({"encryption", "error"});
     output.facts.Publish(std::move(summary));
     output.facts.Publish(OpenNow(counts, snapshot));
@@ -93,8 +106,42 @@ class Collector : public sampling::Collector {
     return postgres::ReadBackends(*context.session, context.own_backends, context.deadline);
   }
 
+  // Whether it is known how many sessions there were.
+  bool ReadEstablished(const sampling::Context& context, const sessions::Collection& collection,
+                       const sessions::Snapshot& snapshot) {
+    if (snapshot.statistics() == nullptr) return false;
+    established_.Read(collection, *snapshot.statistics(),
+                      [&own = context.own_backends](std::int64_t cluster) { return own.CountedBy(cluster); });
+    return true;
+  }
+
+  void CountSampled(const sessions::Counts& counts) {
+    for (const auto& [database, sessions] : counts.new_sessions) established_.See(database, sessions);
+  }
+
+  // The first statistics are those that all later ones are compared with: whether they have a login of the exporter
+  // that ends at the same time would not be known.
+  asio::awaitable<std::unique_ptr<const sessions::Snapshot>> ReadSettled(const sampling::Context& context) {
+    constexpr int kMostTries = 4;
+    constexpr std::chrono::milliseconds kPause{50};
+    for (int tries = 1;; ++tries) {
+      auto snapshot = co_await ReadSessions(context);
+      const bool is_baseline = snapshot->statistics() != nullptr && established_.series().empty() && !context.once;
+      if (!is_baseline || tries == kMostTries || IsSettled(context, *snapshot)) co_return snapshot;
+      asio::steady_timer pause(co_await asio::this_coro::executor, kPause);
+      co_await pause.async_wait(asio::use_awaitable);
+    }
+  }
+  static bool IsSettled(const sampling::Context& context, const sessions::Snapshot& snapshot) {
+    const auto own = context.own_backends.CountedBy(snapshot.postmaster_start_us());
+    return std::ranges::all_of(own, [&snapshot](const auto& database) {
+      const sessions::OwnSessions& sessions = database.second;
+      return sessions.pending == 0 && (sessions.recent.empty() || sessions.recent.back() < snapshot.asked());
+    });
+  }
+
   // The server, its sessions, the configuration, and the day (exemptions end with one).
-  static Digest Shown(const sampling::Context& context, const sessions::Snapshot& snapshot, bool one_of_several) {
+  Digest Shown(const sampling::Context& context, const sessions::Snapshot& snapshot, bool one_of_several) const {
     constexpr std::int64_t kDayUs = std::int64_t{24} * 60 * 60 * 1'000'000;
     Digester digester;
     digester.Number(context.config_version);
@@ -102,6 +149,8 @@ class Collector : public sampling::Collector {
     digester.Number(snapshot.now_us() / kDayUs);
     digester.Number(one_of_several);
     snapshot.DigestRows(digester);
+    digester.Text(snapshot.statistics_problem());
+    established_.DigestRead(digester);
     return digester.Finish();
   }
 
@@ -125,6 +174,7 @@ class Collector : public sampling::Collector {
   pgbouncer::ClientReader clients_;
   SessionCaps caps_;
   sessions::SessionCounter counter_;
+  sessions::EstablishedCounter established_;
   std::shared_ptr<const sessions::OpenConnections> open_;
   std::uint64_t renderings_ = 0;
   std::optional<std::chrono::steady_clock::time_point> answered_;  // when the server last returned its sessions

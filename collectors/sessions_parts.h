@@ -18,8 +18,18 @@ inline constexpr sampling::Remedy kProcessesRemedies[] = {
      "each process a unix_socket_dir of its own, and watch each as a server of its own over its Unix socket."},
 };
 
+inline constexpr sampling::Remedy kEstablishedRemedies[] = {
+    {"insufficient_privilege",
+     "GRANT SELECT ON pg_catalog.pg_stat_database, pg_catalog.pg_stat_bgwriter TO tls_exporter; (the role that the "
+     "exporter logs in as)"},
+    {"error",
+     "The server log has the error; SELECT datname, sessions, stats_reset FROM pg_catalog.pg_stat_database; in psql "
+     "shows it too."},
+};
+
 inline constexpr sampling::DeclaredPart kSessionsParts[] = {
     {"encryption", "the encryption of some sessions", kEncryptionRemedies},
+    {"established", "how many sessions there were between the samples", kEstablishedRemedies},
     {"processes", "clients of other processes on the same port", kProcessesRemedies},
 };
 

@@ -8,6 +8,7 @@ KnownFacts::KnownFacts(const sampling::ServerSnapshot& server, std::chrono::sys_
   settings = facts.Get<settings::ServerSettings>();
   pooler = facts.Get<settings::PoolerSettings>();
   sessions = facts.Get<sessions::Summary>();
+  seen = facts.Get<sessions::SeenSessions>();
   open = facts.Get<sessions::OpenConnections>();
   backends = facts.Get<sessions::OpenBackends>();
   links = facts.Get<links::Links>();

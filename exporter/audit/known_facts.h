@@ -10,6 +10,7 @@
 #include "exporter/serverlog/summary.h"
 #include "exporter/sessions/open_backends.h"
 #include "exporter/sessions/open_connections.h"
+#include "exporter/sessions/seen_sessions.h"
 #include "exporter/sessions/summary.h"
 #include "exporter/settings/pooler_settings.h"
 #include "exporter/settings/server_settings.h"
@@ -31,6 +32,7 @@ struct KnownFacts {
   std::shared_ptr<const settings::ServerSettings> settings;
   std::shared_ptr<const settings::PoolerSettings> pooler;  // instead of `settings`, of a PgBouncer
   std::shared_ptr<const sessions::Summary> sessions;
+  std::shared_ptr<const sessions::SeenSessions> seen;
   std::shared_ptr<const sessions::OpenConnections> open;
   std::shared_ptr<const sessions::OpenBackends> backends;  // not of a PgBouncer
   std::shared_ptr<const links::Links> links;

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "exporter/audit/findings.h"
 #include "exporter/audit/thresholds.h"
 #include "exporter/base/text.h"
@@ -42,10 +44,40 @@ void AddOwnConnection(const Evidence& evidence, Findings& findings) {
        FirstTls(evidence) + "Put sslmode=verify-full (at least require) into the conninfo."});
 }
 
+// Whether the log collector, which has every session, works.
+bool HasLog(const sampling::ServerSnapshot& snapshot) {
+  return std::ranges::any_of(snapshot.collectors, [](const sampling::CollectorState& collector) {
+    return collector.name == "log" && collector.result && !collector.result->failure && !collector.result->unsupported;
+  });
+}
+
+// In a run of a few seconds (`check`, `collect`) nothing is known of it.
+void AddSeenShare(const Evidence& evidence, Findings& findings) {
+  if (!evidence.seen || evidence.seen->observed < kObservedLongEnough) return;
+  const auto [established, sampled, observed] = *evidence.seen;
+  if (established < kEnoughSessions) return;
+  const std::uint64_t seen = std::min(sampled, established);
+  const std::string share =
+      fmt::format("Sampling saw {} % of the sessions of the last {}", seen * 100 / established,
+                  observed < std::chrono::hours(1) ? fmt::format("{} minutes", observed.count()) : std::string("hour"));
+  std::vector<std::string> lines = {fmt::format("{} by the server's statistics, {} seen, {} not seen",
+                                                Counted(established, "session"), seen, established - seen)};
+  const bool is_low = static_cast<double>(seen) < kShareSeen * static_cast<double>(established);
+  if (!is_low || HasLog(evidence.snapshot)) {
+    findings.push_back({Severity::kFine, "sessions_seen", share, std::move(lines), "", ""});
+    return;
+  }
+  findings.push_back({Severity::kNote, "sessions_missed", share, std::move(lines),
+                      "The others began and ended between two samples: whether they were encrypted is not known.",
+                      "Enable the log collector (collectors.log.enabled: true): the server's log has every session. "
+                      "Where its log cannot be read, set a shorter collectors.sessions.interval."});
+}
+
 }  // namespace
 
 void AddSessions(const Evidence& evidence, Findings& findings) {
   AddOwnConnection(evidence, findings);
+  AddSeenShare(evidence, findings);
   if (!evidence.sessions) return;
   Groups remote, loopback, allowed;
   for (const auto& group : evidence.sessions->unencrypted) {

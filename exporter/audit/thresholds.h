@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 
 #include "exporter/audit/finding.h"
@@ -19,6 +20,15 @@ inline constexpr std::chrono::days kCertificateEndsSoon{7};    // critical
 inline constexpr std::chrono::days kListEndsAhead{2};
 // Number of a collector's intervals without a success after which its data are outdated.
 inline constexpr int kIntervalsUntilStale = 3;
+
+// ---- Sessions that sampling missed
+
+// Of the sessions of the last hour: if sampling saw less, most of what happened is not known.
+inline constexpr double kShareSeen = 0.5;
+// With fewer sessions the share means little.
+inline constexpr std::uint64_t kEnoughSessions = 100;
+// How long they must have been counted.
+inline constexpr std::chrono::minutes kObservedLongEnough{15};
 
 // Of a certificate that verifications depend on. kFine: neither is near.
 Severity SeverityOfEnd(std::optional<std::chrono::sys_seconds> not_before, std::chrono::sys_seconds not_after,

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "exporter/base/error.h"
+#include "exporter/postgres/database_statistics.h"
 #include "exporter/postgres/own_connection.h"
 #include "exporter/postgres/versioned_sql.h"
 
@@ -21,11 +23,12 @@ using sessions::Session;
 // in which a pid is unique. pg_stat_ssl and pg_stat_gssapi leave out a client whose address the server cannot print
 // (client_port is null then); how it is protected is in the function below them, which is called for such a client
 // alone. This very session is left out here, whichever backend a pooler lends it; the exporter's others are known by
-// pid and start. The first row is always there, with nulls for a session where there is none.
+// pid and start. The clock is that of the beginning of the round trip, whatever the query before it takes. The first
+// row is always there, with nulls for a session where there is none.
 constexpr std::array kSql = {VersionedSql{120000, R"(
 WITH me AS MATERIALIZED (
   SELECT pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_all,
-         (extract(epoch FROM pg_catalog.statement_timestamp()) * 1000000)::pg_catalog.int8 AS now_us,
+         (extract(epoch FROM pg_catalog.transaction_timestamp()) * 1000000)::pg_catalog.int8 AS now_us,
          (extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000000)::pg_catalog.int8 AS postmaster_start_us
 )
 SELECT me.sees_all,
@@ -76,13 +79,21 @@ class Backends : public sessions::Snapshot {
       throw Error(FailureReason::kInsufficientPrivilege,
                   fmt::format("the role cannot see other sessions: GRANT pg_read_all_stats TO {}", role));
     }
+    if (sessions_.first && *sessions_.first) statistics_ = DatabaseStatisticsOf(**sessions_.first);
     now_us_ = rows_.RequireInt(0, rows_.Column("now_us"));
     postmaster_start_us_ = rows_.RequireInt(0, rows_.Column("postmaster_start_us"));
   }
 
   std::int64_t now_us() const override { return now_us_; }
+  std::optional<std::chrono::steady_clock::time_point> asked() const override { return sessions_.asked; }
   std::int64_t postmaster_start_us() const override { return postmaster_start_us_; }
   int size() const override { return rows_.rows(); }
+  const sessions::Statistics* statistics() const override { return statistics_ ? &*statistics_ : nullptr; }
+  std::string_view statistics_problem() const override {
+    if (!sessions_.first || *sessions_.first) return {};
+    const FailureReason reason = sessions_.first->error().reason();
+    return ToString(reason == FailureReason::kInsufficientPrivilege ? reason : FailureReason::kError);
+  }
   bool shows_authenticating() const override { return server_version_ >= kShowsAuthenticating; }
   void DigestRows(Digester& digester) const override { sessions_.DigestRows(digester); }
   std::optional<Session> At(int row) const override {
@@ -121,6 +132,7 @@ class Backends : public sessions::Snapshot {
   const Sessions sessions_;
   const db::Result& rows_ = sessions_.rows;
   const int server_version_;
+  std::optional<sessions::Statistics> statistics_;
   std::int64_t now_us_ = 0;
   std::int64_t postmaster_start_us_ = 0;
   const int pid_ = rows_.Column("pid");
@@ -147,7 +159,8 @@ class Backends : public sessions::Snapshot {
 asio::awaitable<std::unique_ptr<const sessions::Snapshot>> ReadBackends(db::Session& session,
                                                                         sampling::OwnBackends& own, Deadline deadline) {
   const int version = session.server_version();
-  Sessions found = co_await QuerySessions(session, own, StatementFor("sessions", kSql, version), deadline);
+  Sessions found = co_await QuerySessions(session, own, StatementFor("sessions", kSql, version),
+                                          DatabaseStatisticsStatement(version), deadline);
   co_return std::make_unique<Backends>(std::move(found), version);
 }
 

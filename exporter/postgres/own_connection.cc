@@ -84,12 +84,19 @@ void Sessions::DigestRows(Digester& digester) const {
 }
 
 asio::awaitable<Sessions> QuerySessions(db::Session& session, sampling::OwnBackends& own,
-                                        const db::Statement& statement, Deadline deadline) {
+                                        const db::Statement& statement, std::optional<db::Statement> first,
+                                        Deadline deadline) {
   const std::function<asio::awaitable<Sessions>()> ask = [&]() -> asio::awaitable<Sessions> {
     sampling::SnapshotTime time{.asked = std::chrono::steady_clock::now(), .answered = {}};
-    db::Result rows = co_await session.Query(statement, {}, deadline);
+    std::vector<db::Request> requests;
+    if (first) requests.push_back({*first, {}});
+    requests.push_back({statement, {}});
+    std::vector<db::Answer> answers = co_await session.QueryAll(std::move(requests), deadline);
     time.answered = std::chrono::steady_clock::now();
-    co_return JudgeSessions(std::move(rows), own, time);
+    Sessions sessions = JudgeSessions(db::Take(std::move(answers.back())), own, time);
+    if (first) sessions.first = std::move(answers.front());
+    sessions.asked = time.asked;
+    co_return sessions;
   };
   co_return co_await sampling::AskUntilSure(ask, deadline);
 }

@@ -1,6 +1,7 @@
 // What concerns the exporter's own connections: how they are protected, and that nobody counts them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ asio::awaitable<sampling::OwnConnection> DescribeConnection(db::Session& session
 struct Sessions {
   db::Result rows;
   std::vector<bool> own;
+  std::optional<db::Answer> first;  // to the statement before it
+  Deadline asked;
   // One of the rows may be of a login that is in progress: another snapshot tells.
   bool unsure = false;
 
@@ -27,8 +30,10 @@ struct Sessions {
 };
 
 // Asks for a snapshot, and again while the exporter is logging in where it may be seen. The rows have the columns pid
-// (null: no session), backend_start_us, usename and now_us, the server's clock in microseconds.
+// (null: no session), backend_start_us, usename and now_us, the server's clock in microseconds. `first` is another
+// statement, which is run just before, in the same round trip.
 asio::awaitable<Sessions> QuerySessions(db::Session& session, sampling::OwnBackends& own,
-                                        const db::Statement& statement, Deadline deadline);
+                                        const db::Statement& statement, std::optional<db::Statement> first,
+                                        Deadline deadline);
 
 }  // namespace pgtls::postgres

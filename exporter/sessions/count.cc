@@ -25,7 +25,10 @@ void Count(const Session& session, const CountOptions& options, const Exemptions
                    session.backend_type == "walsender" && session.database.empty(), session.client_certificate,
                    client});
   ++counts.by_protection[{network, encryption}];
-  counter.Count(session, network, encryption, allowed);
+  const bool is_new = counter.Count(session, network, encryption, allowed);
+  if (is_new && session.backend_type == "client backend" && !session.database.empty()) {
+    ++counts.new_sessions[session.database];
+  }
   if (encryption == Encryption::kTls) {
     counts.ciphers.Add({session.version, session.cipher, session.bits});
     if (session.client_certificate) {

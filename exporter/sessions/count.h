@@ -105,6 +105,8 @@ struct Counts {
   std::map<std::pair<Network, std::optional<Encryption>>, std::size_t>
       by_protection;                                  // without pairs that have no session
   std::optional<std::int64_t> oldest_unencrypted_us;  // as in Summary
+  // Those that the counter counted now, of the kind that PostgreSQL counts in pg_stat_database, by database.
+  std::map<std::string_view, std::size_t> new_sessions;
 };
 
 struct CountOptions {

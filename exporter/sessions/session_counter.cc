@@ -20,6 +20,8 @@ bool IsFolded(const SessionSeries& series) {
   return series.database == metrics::kOther && series.user == metrics::kOther;
 }
 
+}  // namespace
+
 // Two durations, each by one clock: how long the postmaster has been running, and how long ago the collection before
 // was.
 bool StartedSince(const Collection& collection) {
@@ -27,8 +29,6 @@ bool StartedSince(const Collection& collection) {
   const std::chrono::microseconds uptime(collection.now_us - collection.postmaster_start_us);
   return uptime <= collection.asked - *collection.previous;
 }
-
-}  // namespace
 
 void SessionCounter::StartCollection(const Collection& collection) {
   Merge();
@@ -45,23 +45,24 @@ void SessionCounter::StartCollection(const Collection& collection) {
   for (Open& session : servers_.back().open) session.seen = false;
 }
 
-void SessionCounter::Count(const Session& session, Network network, std::optional<Encryption> encryption,
+bool SessionCounter::Count(const Session& session, Network network, std::optional<Encryption> encryption,
                            bool allowed) {
   const Open now = {session.backend_start_us, session.id, true};
   if (Open* const before = Find(session.id)) {
     const bool known = before->backend_start_us == session.backend_start_us;
     *before = now;
-    if (known) return;
+    if (known) return false;
   } else {
     new_.push_back(now);
   }
 
   SessionSeries& series = Series(session, network, encryption);
-  if (is_first_ || session.backend_start_us <= servers_.back().counts_after_us) return;
+  if (is_first_ || session.backend_start_us <= servers_.back().counts_after_us) return false;
   ++series.sessions;
   series.last_counted = collection_.asked;
   if (IsFolded(series)) ++folded_;
   if (IsUnencryptedTcp(network, encryption)) ++unencrypted_[{network, allowed}];
+  return true;
 }
 
 void SessionCounter::EndCollection() {

@@ -34,9 +34,13 @@ struct Collection {
   // the first collection.
   std::chrono::steady_clock::time_point asked;
   std::optional<std::chrono::steady_clock::time_point> previous;
+  std::chrono::steady_clock::time_point answered = asked;
   // The cap for label sets of unencrypted TCP, and a second one of the same size for all others.
   std::size_t max_series = 0;
 };
+
+// Whether the server's postmaster started after the collection before this one.
+bool StartedSince(const Collection& collection);
 
 // Counts each session once, by (id, backend_start), however often it is sampled; a session that began and ended between
 // two samples is not counted. Only sessions that began after the first collection from their server count: those that
@@ -50,8 +54,8 @@ class SessionCounter {
  public:
   // One collection: StartCollection, Count for each authenticated session, EndCollection.
   void StartCollection(const Collection& collection);
-  // `allowed` matters for unencrypted TCP only.
-  void Count(const Session& session, Network network, std::optional<Encryption> encryption, bool allowed);
+  // `allowed` matters for unencrypted TCP only. Returns whether the session counts, which is once.
+  bool Count(const Session& session, Network network, std::optional<Encryption> encryption, bool allowed);
   void EndCollection();
 
   // By database, user, network, encryption; the label sets of the first collection begin at 0. No series ever

@@ -1,11 +1,14 @@
 // The sessions of a server at one moment, from any kind of server.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "exporter/base/digest.h"
 #include "exporter/sessions/session.h"
+#include "exporter/sessions/statistics.h"
 
 namespace pgtls::sessions {
 
@@ -16,6 +19,9 @@ class Snapshot {
   virtual ~Snapshot() = default;
 
   virtual std::int64_t now_us() const = 0;
+  // The exporter's clock, just before now_us() was read: the snapshot may have been asked for several times. nullopt:
+  // not known.
+  virtual std::optional<std::chrono::steady_clock::time_point> asked() const { return std::nullopt; }
   // Identifies the server process that the sessions are open on (Collection::postmaster_start_us). A small number
   // if the server does not show when it started.
   virtual std::int64_t postmaster_start_us() const = 0;
@@ -25,6 +31,10 @@ class Snapshot {
   virtual std::optional<Session> At(int row) const = 0;
   // Whether sessions are shown before their authentication is over.
   virtual bool shows_authenticating() const = 0;
+  // Of the same moment, or just before; null if the server does not count sessions, or they could not be read.
+  virtual const Statistics* statistics() const { return nullptr; }
+  // Why they could not be read: a FailureReason; empty otherwise.
+  virtual std::string_view statistics_problem() const { return {}; }
   // Appends every session that At() returns.
   virtual void DigestRows(Digester& digester) const = 0;
 

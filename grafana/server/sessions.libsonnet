@@ -74,6 +74,20 @@ local begun =
           ),
         ],
       ),
+      p.series(
+        'Sessions established and seen',
+        'Sessions that PostgreSQL itself counted, and those of them that sampling saw: the others were shorter than the interval.',
+        [
+          p.range('sum(increase(%s[$__rate_interval]))' % of('pg_tls_established_sessions_total'), 'established'),
+          p.range('sum(increase(%s[$__rate_interval]))' % of('pg_tls_sampled_sessions_total'), 'seen'),
+        ],
+      ),
+      p.series(
+        'Share of sessions seen',
+        'Of the sessions of the last hour. Where it is low, the log collector shows the others.',
+        [p.range('sum(increase(%s[1h])) / (sum(increase(%s[1h])) > 0)' % [of('pg_tls_sampled_sessions_total'), of('pg_tls_established_sessions_total')], 'seen')],
+        unit='percentunit',
+      ),
       p.table(
         'Unencrypted connections',
         'Clients that are connected over TCP with neither TLS nor GSS encryption: user, address, and line of pg_hba.conf.',

@@ -5,6 +5,7 @@
 
 #include "exporter/base/error.h"
 #include "exporter/sessions/open_connections.h"
+#include "exporter/sessions/seen_sessions.h"
 #include "exporter/sessions/summary.h"
 #include "tests/collectors/harness.h"
 #include "tests/support/golden.h"
@@ -93,6 +94,13 @@ class SessionsTest : public testing::Test {
     }
     if (rows.empty()) table.push_back(NoSession("t", std::nullopt, now));
     harness_.fake.answers["sessions"] = {kColumns, table};
+    ShowStatistics();
+  }
+  void ShowStatistics() {
+    harness_.fake.answers["database_statistics"] = {
+        {"datid", "datname", "sessions", "commits", "reset_us", "began_us", "taken_us"},
+        {{"16384", "shop", std::to_string(shop_sessions_), "900", std::nullopt, "500", std::nullopt},
+         {"5", "postgres", "7", "70", "600", "500", std::nullopt}}};
   }
   // What the server answers where there is no session, or the role may not see them.
   static std::vector<Text> NoSession(const std::string& sees_all, Text blind_role, std::int64_t now) {
@@ -113,6 +121,7 @@ class SessionsTest : public testing::Test {
 
   Harness harness_{SessionsCollector()};
   std::int64_t postmaster_start_ = 1;
+  int shop_sessions_ = 100;
 };
 
 Row With(Row row, const std::function<void(Row&)>& change) {
@@ -169,6 +178,7 @@ TEST_F(SessionsTest, NobodyConnectedIsSaidAndNotSilence) {
 
 TEST_F(SessionsTest, BlindRoleIsAFailureThatNamesTheGrant) {
   harness_.fake.answers["sessions"] = {kColumns, {NoSession("f", "\"Mon itor\"", kNow)}};
+  ShowStatistics();
   try {
     harness_.Collect();
     FAIL() << "a role that sees nothing must not report counts";
@@ -233,6 +243,68 @@ TEST_F(SessionsTest, WhatWasCountedMeanwhileIsSaidThoughTheSessionsAreTheSame) {
   EXPECT_FALSE(output.unchanged);
   EXPECT_THAT(std::string(output.sink.Render()->text()),
               HasSubstr("pg_tls_unencrypted_sessions_total{server=\"db\",network=\"remote\",allowed=\"false\"} 1\n"));
+}
+
+TEST_F(SessionsTest, SaysHowManySessionsThereWereAndHowManyOfThemItSaw) {
+  const auto families = [](const std::string& page) {
+    return Families(page, "pg_tls_established_sessions_total{") + Families(page, "pg_tls_sampled_sessions_total{");
+  };
+  EXPECT_EQ(families(Page({{.pid = 1}})),
+            "pg_tls_established_sessions_total{server=\"db\",database=\"postgres\"} 0\n"
+            "pg_tls_established_sessions_total{server=\"db\",database=\"shop\"} 0\n"
+            "pg_tls_sampled_sessions_total{server=\"db\",database=\"postgres\"} 0\n"
+            "pg_tls_sampled_sessions_total{server=\"db\",database=\"shop\"} 0\n");
+  shop_sessions_ += 12;
+  const std::int64_t later = kNow + 15 * kSecond;
+  const Row seen = {.pid = 2, .start = later - kSecond};
+  Row replica = seen;
+  replica.pid = 3;
+  replica.backend_type = "walsender";
+  Row replicated = replica;
+  replicated.pid = 4;
+  replicated.database.reset();
+  Row authenticating = seen;
+  authenticating.pid = 5;
+  authenticating.authenticating = true;
+  EXPECT_EQ(families(Page({seen, replica, replicated, authenticating}, later)),
+            "pg_tls_established_sessions_total{server=\"db\",database=\"postgres\"} 0\n"
+            "pg_tls_established_sessions_total{server=\"db\",database=\"shop\"} 12\n"
+            "pg_tls_sampled_sessions_total{server=\"db\",database=\"postgres\"} 0\n"
+            "pg_tls_sampled_sessions_total{server=\"db\",database=\"shop\"} 1\n");
+  const auto hour = harness_.Collect().facts.Get<sessions::SeenSessions>();
+  ASSERT_TRUE(hour);
+  EXPECT_EQ(hour->established, 12);
+  EXPECT_EQ(hour->sampled, 1);
+}
+
+TEST_F(SessionsTest, SessionsBetweenTwoSamplesChangeTheResult) {
+  const std::vector<Row> rows = {{.pid = 1}};
+  Show(rows);
+  harness_.basis = harness_.Collect().basis;
+  ++shop_sessions_;
+  Show(rows);
+  const sampling::Output output = harness_.Collect();
+  EXPECT_FALSE(output.unchanged);
+  harness_.basis = output.basis;
+  EXPECT_TRUE(harness_.Collect().unchanged);
+}
+
+TEST_F(SessionsTest, StatisticsThatCannotBeReadAreMissedAndNoFailure) {
+  Show({});
+  harness_.fake.failures.emplace("database_statistics",
+                                 DbError(FailureReason::kInsufficientPrivilege, "42501", "permission denied"));
+  sampling::Output output = harness_.Collect();
+  EXPECT_THAT(std::string(output.sink.Render()->text()), Not(HasSubstr("pg_tls_established_sessions_total")));
+  ASSERT_EQ(output.incomplete.size(), 1);
+  EXPECT_EQ(output.incomplete[0].part, "established");
+  EXPECT_EQ(output.incomplete[0].reason, "insufficient_privilege");
+}
+
+TEST_F(SessionsTest, ServersThatCountNoSessionsAreNotAsked) {
+  harness_.fake.version = 130000;
+  Show({});
+  harness_.fake.answers.erase("database_statistics");
+  EXPECT_THAT(harness_.CollectPage(), Not(HasSubstr("pg_tls_sampled_sessions_total")));
 }
 
 TEST_F(SessionsTest, ServersThatDoNotShowAuthenticationSayNothingAboutIt) {
@@ -324,6 +396,8 @@ TEST_F(SessionsTest, TheCapFoldsNamesAndNeverWhatMatters) {
             "pg_tls_folded_connections{server=\"db\",metric=\"pg_tls_cipher_connections\"} 1\n"
             "pg_tls_folded_connections{server=\"db\",metric=\"pg_tls_client_certificate_connections\"} 1\n"
             "pg_tls_folded_connections{server=\"db\",metric=\"pg_tls_connections\"} 4\n"
+            "pg_tls_folded_connections{server=\"db\",metric=\"pg_tls_established_sessions_total\"} 0\n"
+            "pg_tls_folded_connections{server=\"db\",metric=\"pg_tls_sampled_sessions_total\"} 0\n"
             "pg_tls_folded_connections{server=\"db\",metric=\"pg_tls_sessions_total\"} 0\n"
             "pg_tls_folded_connections{server=\"db\",metric=\"pg_tls_unencrypted_connections\"} 2\n");
 }

@@ -212,13 +212,14 @@ const std::vector<Case>& Cases() {
   return cases;
 }
 
-// What the audit does not judge: whether anything can be known at all, agreements of the policy, and how often within
-// an hour clients were refused.
+// What the audit does not judge, or only notes: whether anything can be known at all, agreements of the policy, how
+// many sessions were seen, and how often within an hour clients were refused.
 const std::set<std::string> kNotJudged = {"PgTlsServerDown",         "PgTlsExporterDown",
                                           "PgTlsExporterAbsent",     "PgTlsConfigReloadFailed",
                                           "PgTlsExporterOverloaded", "PgTlsExemptionEnding",
                                           "PgTlsLogNotRead",         "PgTlsLogGap",
-                                          "PgTlsPlaintextAttempts",  "PgTlsClientCertificateExpired"};
+                                          "PgTlsPlaintextAttempts",  "PgTlsClientCertificateExpired",
+                                          "PgTlsSessionsMissed"};
 
 TEST(Alerts, HaveTheSeveritiesOfTheAudit) {
   const auto rules = Rules();
@@ -253,6 +254,8 @@ TEST(Alerts, HaveTheThresholdsOfTheAudit) {
   }
   EXPECT_THAT(text("PgTlsCrlExpiring"), HasSubstr(fmt::format("- time() < {} * 86400", kListEndsAhead.count())));
   EXPECT_THAT(text("PgTlsClientAuthorityRefused"), HasSubstr(fmt::format("<= {}\n", tls::kFewAuthorities)));
+  EXPECT_THAT(text("server:pg_tls_seen_sessions_low:last_known"), HasSubstr(fmt::format("ratio1h < {}\n", kShareSeen)));
+  EXPECT_THAT(text("server:pg_tls_seen_sessions_low:last_known"), HasSubstr(fmt::format(">= {}\n", kEnoughSessions)));
   EXPECT_THAT(text("pg_tls_collector_age_seconds:last_known"),
               HasSubstr(fmt::format("{} * pg_tls_collector_interval_seconds", kIntervalsUntilStale)));
 }

@@ -76,6 +76,41 @@ TEST(CheckSessions, TellsWhoIsNotEncrypted) {
   EXPECT_THAT(builder.Check()[0].evidence, ElementsAre("user app, database erp, from 10.1.2.3 (psql): 3 connections"));
 }
 
+// ---- What sampling saw
+
+SnapshotBuilder Seen(std::uint64_t established, std::uint64_t sampled, int minutes = 60) {
+  SnapshotBuilder builder;
+  std::erase_if(builder.snapshot().collectors, [](const auto& collector) { return collector.name == "log"; });
+  return builder.Publish(sessions::SeenSessions{established, sampled, std::chrono::minutes(minutes)});
+}
+
+TEST(CheckSeenSessions, NamesTheShareAndTheRemedy) {
+  const Finding finding = Seen(1000, 389).Of("sessions_missed");
+  EXPECT_EQ(finding.severity, Severity::kNote);
+  EXPECT_EQ(finding.title, "Sampling saw 38 % of the sessions of the last hour");
+  EXPECT_THAT(finding.evidence, ElementsAre("1000 sessions by the server's statistics, 389 seen, 611 not seen"));
+  EXPECT_THAT(finding.remedy, HasSubstr("collectors.log.enabled: true"));
+  EXPECT_EQ(Seen(100, 49, 15).Of("sessions_missed").title, "Sampling saw 49 % of the sessions of the last 15 minutes");
+}
+
+TEST(CheckSeenSessions, AreFineWhereMostWereSeenAndUnknownWhereThereWereFew) {
+  EXPECT_THAT(Seen(100, 50).Ids(), ElementsAre("fine sessions_seen"));
+  EXPECT_EQ(Seen(1000, 999).Of("sessions_seen").title, "Sampling saw 99 % of the sessions of the last hour");
+  EXPECT_EQ(Seen(100, 101).Of("sessions_seen").title, "Sampling saw 100 % of the sessions of the last hour");
+  EXPECT_THAT(Seen(99, 0).Ids(), IsEmpty());
+  EXPECT_THAT(Seen(5000, 0, 0).Ids(), IsEmpty()) << "`check` has not been running for long enough";
+}
+
+TEST(CheckSeenSessions, AreFineWhereTheLogHasThem) {
+  SnapshotBuilder builder = Seen(1000, 3);
+  builder.snapshot().collectors.push_back({.name = "log", .result = std::make_shared<sampling::CollectorResult>()});
+  EXPECT_EQ(builder.Of("sessions_seen").severity, Severity::kFine);
+  auto failed = std::make_shared<sampling::CollectorResult>();
+  failed->failure = sampling::Failure{FailureReason::kTimeout, "no answer"};
+  builder.snapshot().collectors.back().result = failed;
+  EXPECT_EQ(builder.Of("sessions_missed").severity, Severity::kNote);
+}
+
 TEST(CheckSessions, JudgesLoopbackByThePolicy) {
   sessions::Summary summary;
   summary.unencrypted = {{"erp", "app", {.range = Cidr::Parse("127.0.0.1")}, "", Network::kLoopback, false, 1}};
