@@ -3,6 +3,13 @@ local p = import 'lib/panels.libsonnet';
 local of = p.of;
 
 // Without those that no verification depends on.
+// What an alert waits for: a share of the lifetime, within limits.
+local share(part, longest_days) = 'clamp((%s - %s) / %d, 12 * 3600, %d * 86400)' % [
+  of('pg_tls_certificate_not_after_timestamp_seconds'),
+  of('pg_tls_certificate_not_before_timestamp_seconds'),
+  part,
+  longest_days,
+];
 local left(matchers) = '(%s unless on (job, instance, server, source, role, path, position, host) %s) - time()' % [
   of('pg_tls_certificate_not_after_timestamp_seconds', matchers),
   of('pg_tls_certificate_unneeded_info'),
@@ -34,8 +41,18 @@ p.dashboard(
       title: 'Now',
       panels: [
         p.stat('Expired', 'Server certificates that have expired.', 'count(%s <= 0) or 0 * count(%s)' % [left('role!="ca"'), left('role!="ca"')], thresholds=p.bad_from_one),
-        p.stat('Under 7 days', 'Server certificates that expire within 7 days.', 'count(%s < 7 * 86400 > 0) or 0 * count(%s)' % [left('role!="ca"'), left('role!="ca"')], thresholds=p.bad_from_one),
-        p.stat('Under 30 days', 'Server certificates that expire within 30 days.', 'count(%s < 30 * 86400 > 0) or 0 * count(%s)' % [left('role!="ca"'), left('role!="ca"')], thresholds=p.bad_from_one),
+        p.stat(
+          'Expire soon',
+          'Server certificates of whose lifetime less than a tenth is left (at most 7 days, at least 12 hours).',
+          'count(%s < %s > 0) or 0 * count(%s)' % [left('role!="ca"'), share(10, 7), left('role!="ca"')],
+          thresholds=p.bad_from_one,
+        ),
+        p.stat(
+          'Expiring',
+          'Server certificates of whose lifetime less than a third is left (at most 30 days, at least 12 hours).',
+          'count(%s < %s > 0) or 0 * count(%s)' % [left('role!="ca"'), share(3, 30), left('role!="ca"')],
+          thresholds=p.bad_from_one,
+        ),
         p.stat(
           'Do not verify',
           "Servers whose certificate fails libpq's verification. Without an sslrootcert the chain is not judged.",

@@ -44,6 +44,13 @@ std::string Why(const Place& place) {
   return "Certificates that it signed are refused outside this time.";
 }
 
+// "3 days", "11 hours".
+std::string Left(std::chrono::seconds left) {
+  const auto whole_days = std::chrono::floor<days>(left).count();
+  if (whole_days > 0) return Counted(static_cast<std::size_t>(whole_days), "day");
+  return Counted(static_cast<std::size_t>(std::chrono::floor<std::chrono::hours>(left).count()), "hour");
+}
+
 Severity At(const Place& place, Severity severity) { return place.in_force ? severity : BeforeLoading(severity); }
 
 void AddValidity(const CertificateFacts& certificate, const Place& place, sys_seconds now, Findings& findings) {
@@ -53,15 +60,15 @@ void AddValidity(const CertificateFacts& certificate, const Place& place, sys_se
     const std::vector<std::string> lines = {subject, "valid until " + Date(*certificate.not_after)};
     const auto left = *certificate.not_after - now;
     const bool ca = place.prefix == "ca";
-    const Severity severity = At(place, SeverityOfEnd({}, *certificate.not_after, now));
+    // One that is not valid yet has a finding of its own.
+    const Severity severity =
+        At(place, SeverityOfEnd(early ? std::nullopt : certificate.not_before, *certificate.not_after, now));
     if (left <= std::chrono::seconds(0)) {
       findings.push_back({severity, ca ? "ca_expired" : "certificate_expired",
                           fmt::format("{} has expired", place.what), lines, Why(place), place.renew});
     } else if (severity != Severity::kFine) {
       findings.push_back({severity, ca ? "ca_expiring" : "certificate_expiring",
-                          fmt::format("{} expires in {}", place.what,
-                                      Counted(static_cast<std::size_t>(std::chrono::floor<days>(left).count()), "day")),
-                          lines, Why(place), place.renew});
+                          fmt::format("{} expires in {}", place.what, Left(left)), lines, Why(place), place.renew});
     } else if (place.is_leaf && !early) {
       findings.push_back({Severity::kFine, "certificate_valid",
                           fmt::format("{} is valid for {} days", place.what, std::chrono::floor<days>(left).count()),

@@ -8,9 +8,14 @@ using std::chrono::seconds;
 using std::chrono::sys_seconds;
 
 Severity SeverityOfEnd(std::optional<sys_seconds> not_before, sys_seconds not_after, sys_seconds now) {
+  const auto limit = [&](int share, seconds longest) {
+    if (!not_before) return longest;
+    return std::clamp<seconds>((not_after - *not_before) / share, kCertificateEndsShortest, longest);
+  };
   if (not_before && *not_before > now) return Severity::kCritical;
-  if (not_after - now <= kCertificateEndsSoon) return Severity::kCritical;
-  return not_after - now <= kCertificateEndsAhead ? Severity::kWarning : Severity::kFine;
+  const seconds left = not_after - now;
+  if (left <= limit(kEndsSoonShare, kCertificateEndsSoon)) return Severity::kCritical;
+  return left <= limit(kEndsAheadShare, kCertificateEndsAhead) ? Severity::kWarning : Severity::kFine;
 }
 
 Severity SeverityOfEnd(const tls::ListInForce& list, sys_seconds now) {

@@ -14,8 +14,14 @@ namespace pgtls::audit {
 
 // ---- Times
 
-inline constexpr std::chrono::days kCertificateEndsAhead{30};  // a warning
-inline constexpr std::chrono::days kCertificateEndsSoon{7};    // critical
+// A certificate is expiring when a third of its lifetime is left, and expires soon (critical) when a tenth is left: so
+// that one for 6 days is renewed in time, and one for 10 years is not reported for months. Within these limits, which
+// are also what holds if the lifetime is not known.
+inline constexpr int kEndsAheadShare = 3;
+inline constexpr int kEndsSoonShare = 10;
+inline constexpr std::chrono::days kCertificateEndsAhead{30};
+inline constexpr std::chrono::days kCertificateEndsSoon{7};
+inline constexpr std::chrono::hours kCertificateEndsShortest{12};
 // Authorities renew their revocation lists days, not weeks, ahead: an earlier warning would never go away.
 inline constexpr std::chrono::days kListEndsAhead{2};
 // Number of a collector's intervals without a success after which its data are outdated.

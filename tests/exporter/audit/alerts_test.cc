@@ -74,7 +74,7 @@ template <typename F>
 std::function<void(SnapshotBuilder&)> Certificates(const F& change) {
   return [change](SnapshotBuilder& builder) {
     tls::CertificateInventory inventory;
-    inventory.served.push_back({.not_before = kNow - days(1), .not_after = kNow + days(300), .subject = "CN=db"});
+    inventory.served.push_back({.not_before = kNow - days(200), .not_after = kNow + days(300), .subject = "CN=db"});
     change(inventory);
     builder.Publish(inventory);
   };
@@ -244,12 +244,19 @@ TEST(Alerts, HaveTheSeveritiesOfTheAudit) {
 TEST(Alerts, HaveTheThresholdsOfTheAudit) {
   const auto rules = Rules();
   const auto text = [&](const std::string& rule) { return rules.contains(rule) ? rules.at(rule).text : "no " + rule; };
-  const std::string ahead = fmt::format("- time() < {} * 86400", kCertificateEndsAhead.count());
-  const std::string soon = fmt::format("- time() < {} * 86400", kCertificateEndsSoon.count());
-  const std::string not_soon = fmt::format("- time() >= {} * 86400", kCertificateEndsSoon.count());
+  const auto limit = [](int share, std::chrono::days longest) {
+    return fmt::format("lifetime_seconds:last_known / {}, {} * 3600, {} * 86400)", share,
+                       kCertificateEndsShortest.count(), longest.count());
+  };
+  EXPECT_THAT(text("pg_tls_certificate_lifetime_seconds:expiring"),
+              HasSubstr(limit(kEndsAheadShare, kCertificateEndsAhead)));
+  EXPECT_THAT(text("pg_tls_certificate_lifetime_seconds:expiring_soon"),
+              HasSubstr(limit(kEndsSoonShare, kCertificateEndsSoon)));
   for (const std::string name : {"PgTlsCertificate", "PgTlsCertificateAuthority"}) {
-    EXPECT_THAT(text(name + "Expiring"), testing::AllOf(HasSubstr(ahead), HasSubstr(not_soon)));
-    EXPECT_THAT(text(name + "ExpiringSoon"), HasSubstr(soon));
+    EXPECT_THAT(text(name + "Expiring"),
+                testing::AllOf(HasSubstr("- time() < pg_tls_certificate_lifetime_seconds:expiring\n"),
+                               HasSubstr("- time() >= pg_tls_certificate_lifetime_seconds:expiring_soon")));
+    EXPECT_THAT(text(name + "ExpiringSoon"), HasSubstr("- time() < pg_tls_certificate_lifetime_seconds:expiring_soon"));
     EXPECT_THAT(text(name + "Expired"), HasSubstr(">= 0"));
   }
   EXPECT_THAT(text("PgTlsCrlExpiring"), HasSubstr(fmt::format("- time() < {} * 86400", kListEndsAhead.count())));
@@ -258,6 +265,28 @@ TEST(Alerts, HaveTheThresholdsOfTheAudit) {
   EXPECT_THAT(text("server:pg_tls_seen_sessions_low:last_known"), HasSubstr(fmt::format(">= {}\n", kEnoughSessions)));
   EXPECT_THAT(text("pg_tls_collector_age_seconds:last_known"),
               HasSubstr(fmt::format("{} * pg_tls_collector_interval_seconds", kIntervalsUntilStale)));
+}
+
+TEST(Alerts, AShareOfTheLifetimeWithinLimits) {
+  using std::chrono::days;
+  using std::chrono::hours;
+  using std::chrono::minutes;
+  struct Case {
+    hours lifetime;
+    hours ahead;
+    hours soon;
+  };
+  for (const auto& [lifetime, ahead, soon] :
+       {Case{days(1), hours(12), hours(12)}, Case{days(6), days(2), hours(14) + hours(0)},
+        Case{days(47), hours(376), hours(112)}, Case{days(90), days(30), days(7)}, Case{days(365), days(30), days(7)},
+        Case{days(3650), days(30), days(7)}}) {
+    SCOPED_TRACE(lifetime.count());
+    const auto at = [&](std::chrono::minutes left) { return SeverityOfEnd(kNow + left - lifetime, kNow + left, kNow); };
+    EXPECT_EQ(at(soon), Severity::kCritical);
+    EXPECT_EQ(at(ahead + hours(1)), Severity::kFine);
+    if (ahead > soon + hours(2)) EXPECT_EQ(at(soon + hours(2)), Severity::kWarning);
+    if (ahead > soon) EXPECT_EQ(at(ahead), Severity::kWarning);
+  }
 }
 
 // Neither the rules nor the audit hold a threshold in days that is not compared here.

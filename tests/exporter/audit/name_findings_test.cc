@@ -14,7 +14,7 @@ using testing::IsEmpty;
 using testing::Not;
 
 tls::CertificateFacts Certificate(days left) {
-  return {.not_before = kNow - days(1), .not_after = kNow + left, .subject = "CN=x"};
+  return {.not_before = kNow - days(400), .not_after = kNow + left, .subject = "CN=x"};
 }
 
 tls::NameFacts Name(const std::string& host, std::optional<bool> handshake) {
