@@ -1,12 +1,23 @@
 # Part of demo.sh: two throwaway PostgreSQL servers, a PgBouncer, and the certificates for them and for a client.
 # shellcheck shell=bash disable=SC2154  # sourced: the parts share their variables
 
-# issue NAME DAYS SUBJECT EXTENSION: $run/NAME.crt and .key, by the demo's authority
+# issue NAME DAYS SUBJECT EXTENSION: $run/NAME.crt and .key, by the demo's authority. It lasts a year, of which so many days are left.
 issue() {
+  touch "$run/index.txt"
   openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$run/$1.key" -out "$run/$1.csr" \
     -subj "$3" 2>/dev/null
-  openssl x509 -req -in "$run/$1.csr" -CA "$run/ca.crt" -CAkey "$run/ca.key" -days "$2" -out "$run/$1.crt" \
-    -extfile <(echo "$4") 2>/dev/null
+  openssl ca -batch -notext -in "$run/$1.csr" -cert "$run/ca.crt" -keyfile "$run/ca.key" -out "$run/$1.crt" -md sha256 \
+    -startdate "$(date -u -d "$(($2 - 365)) days" +%Y%m%d%H%M%SZ)" -enddate "$(date -u -d "$2 days" +%Y%m%d%H%M%SZ)" \
+    -config <(echo "[ca]
+default_ca = demo
+[demo]
+database = $run/index.txt
+new_certs_dir = $run
+unique_subject = no
+rand_serial = yes
+policy = names
+[names]
+commonName = supplied") -extfile <(echo "$4") 2>/dev/null
 }
 make_certificates() {
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$run/ca.key" -out "$run/ca.crt" \

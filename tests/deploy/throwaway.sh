@@ -20,7 +20,7 @@ fail() {
   exit 1
 }
 
-# make_server LISTEN DAYS SUBJECT [OPENSSL_OPTION…]: a cluster whose self-signed certificate lasts so many days; `server start` starts it.
+# make_server LISTEN DAYS SUBJECT [OPENSSL_OPTION…]: a cluster whose self-signed certificate lasts a year, of which so many days are left; `server start` starts it.
 # It may not be in the way of anybody: the socket is in its folder, durability is off.
 make_server() {
   local listen=$1 days=$2 subject=$3
@@ -28,8 +28,13 @@ make_server() {
   chown postgres: "$work"
   chmod 755 "$work"
   as_postgres "$bin/initdb" -D "$data" -A trust >/dev/null
-  as_postgres openssl req -x509 -newkey rsa:2048 -nodes -days "$days" -subj "$subject" "$@" \
-    -keyout "$data/server.key" -out "$data/server.crt" 2>/dev/null
+  as_postgres openssl req -newkey rsa:2048 -nodes -subj "$subject" "$@" -keyout "$data/server.key" -out "$data/server.csr" 2>/dev/null
+  printf '%s\n' '[ca]' 'default_ca = self' '[self]' "database = $data/server.index" "new_certs_dir = $data" 'policy = any' 'rand_serial = yes' 'copy_extensions = copy' \
+    '[any]' 'organizationName = optional' 'commonName = optional' | as_postgres tee "$data/server.cnf" >/dev/null
+  as_postgres touch "$data/server.index"
+  as_postgres openssl ca -batch -notext -selfsign -config "$data/server.cnf" -in "$data/server.csr" -keyfile "$data/server.key" \
+    -out "$data/server.crt" -md sha256 -startdate "$(date -u -d "$((days - 365)) days" +%Y%m%d%H%M%SZ)" \
+    -enddate "$(date -u -d "$days days" +%Y%m%d%H%M%SZ)" 2>/dev/null
   as_postgres tee -a "$data/postgresql.conf" >/dev/null <<CONF
 listen_addresses = '$listen'
 unix_socket_directories = '$work'

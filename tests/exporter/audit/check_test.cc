@@ -448,9 +448,9 @@ TEST(CheckCertificates, ShowsWhichCertificateIsServedAndWhichIsInTheFile) {
   inventory.served_matches_file = false;
   const auto finding = [&] { return SnapshotBuilder().Publish(inventory).Of("served_not_file"); };
   EXPECT_THAT(finding().evidence,
-              ElementsAre("served: CN=db, serial 01, valid from 2027-01-05 08:00:00 UTC to 2027-04-25 08:00:00 UTC, "
+              ElementsAre("served: CN=db, serial 01, valid from 2025-12-11 08:00:00 UTC to 2027-04-25 08:00:00 UTC, "
                           "SHA-256 aaaa",
-                          "/data/server.crt: CN=db, serial 02, valid from 2027-01-05 08:00:00 UTC to 2027-01-15 "
+                          "/data/server.crt: CN=db, serial 02, valid from 2025-12-11 08:00:00 UTC to 2027-01-15 "
                           "07:59:59 UTC, SHA-256 bbbb"));
 }
 

@@ -249,7 +249,7 @@ TEST(Remedies, EveryFailedLoginHasItsOwn) {
 
 tls::EndpointFacts Wire() {
   tls::EndpointFacts endpoint = Endpoint();
-  endpoint.certificate = tls::CertificateFacts{.not_before = kNow - std::chrono::days(400),
+  endpoint.certificate = tls::CertificateFacts{.not_before = kNow - std::chrono::days(1),
                                                .not_after = kNow + std::chrono::days(1),
                                                .subject = "CN=old",
                                                .issuer = "CN=Our CA",
