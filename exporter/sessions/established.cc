@@ -49,7 +49,7 @@ void EstablishedCounter::Read(const Collection& collection, const Statistics& st
     series.pending += own.pending;
     if (const auto earlier = misplaced.find(database.name); earlier != misplaced.end()) {
       now.own_misplaced = Misplaced(earlier->second);
-      if (earlier->second.pending > own.pending) series.pending += earlier->second.pending - own.pending;
+      series.pending += earlier->second.pending;
     }
     series.exact += NewSessions(server, statistics, now, own, series);
   }
@@ -74,12 +74,12 @@ EstablishedCounter::Server& EstablishedCounter::ServerOf(const Statistics& stati
     std::rotate(known, known + 1, servers_.end());
     return servers_.back();
   }
-  Settle();
   Server server{.postmaster_start_us = collection_.postmaster_start_us, .began_us = statistics.began_us};
   const bool is_restart = !servers_.empty() && StartedSince(collection_);
   if (is_restart && servers_.back().began_us == statistics.began_us) {
     ContinueAfterRestart(server, own_of(servers_.back().postmaster_start_us));
   } else {
+    Settle();
     // After a crash the statistics begin with the new postmaster. Otherwise they have sessions of another time.
     server.is_first = !is_restart || statistics.began_us < collection_.postmaster_start_us;
     if (server.is_first) server.baseline = statistics.taken_us ? TimeOf(*statistics.taken_us) : collection_.answered;
@@ -112,10 +112,11 @@ std::uint64_t EstablishedCounter::Misplaced(const OwnSessions& own) const {
       std::ranges::count_if(own.recent, [start](TimePoint time) { return time >= start; }));
 }
 
-// What the statistics do not have by now, they will never have: they are others from here on.
+// The statistics are others from here on: what they do not have by now of the exporter's sessions, they will never
+// have, and a login that was in progress will not be subtracted any more.
 void EstablishedCounter::Settle() {
   for (EstablishedSeries& series : series_) {
-    series.exact = std::max(series.exact, static_cast<std::int64_t>(series.established));
+    series.exact = static_cast<std::int64_t>(series.established);
   }
 }
 
@@ -142,7 +143,7 @@ std::int64_t EstablishedCounter::NewSessions(const Server& server, const Statist
   if (before == server.databases.end()) return now.statistics.sessions - own_new;
   if (is_known && !IsReset(before->statistics, now.statistics))
     return now.statistics.sessions - before->statistics.sessions - own_new;
-  series.exact = std::max(series.exact, static_cast<std::int64_t>(series.established));
+  if (series.database != metrics::kOther) series.exact = static_cast<std::int64_t>(series.established);
   std::optional<std::int64_t> reset_us;
   if (is_known && now.statistics.reset_us != before->statistics.reset_us) reset_us = now.statistics.reset_us;
   if (is_known && !reset_us && statistics.began_us != server.began_us) reset_us = statistics.began_us;

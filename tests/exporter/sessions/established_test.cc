@@ -314,6 +314,21 @@ TEST_F(EstablishedTest, LoginsAfterARestartMayBeExpectedBeforeIt) {
   }
 }
 
+TEST_F(EstablishedTest, ALoginThatWasInProgressAtACrashIsNoOtherClient) {
+  Read();
+  own_[postmaster_]["shop"].pending = 1;
+  Count(1);
+  Read();
+  own_[postmaster_]["shop"].pending = 0;
+  LogIn(seconds(-1));
+  RestartPostmaster();
+  statistics_.began_us = postmaster_ + kSecond;
+  for (DatabaseStatistics& database : statistics_.databases) database.sessions = database.commits = 0;
+  Count(2);
+  Read();
+  EXPECT_EQ(Established(), 2);
+}
+
 TEST_F(EstablishedTest, AnotherServerBeginsWithABaseline) {
   Read();
   Count(5);
