@@ -121,6 +121,8 @@ Names ReadNames(std::string_view text, bool replication, const Record& record) {
 }
 
 Message ReadAuthorized(std::string_view text, bool replication, const Record& record) {
+  const bool has_names = text.starts_with("user=") && (replication || text.find(kDatabase) != std::string_view::npos);
+  if (!has_names) return {};
   const Names names = ReadNames(text, replication, record);
   const Suffix suffix = SuffixOf(names.exact ? names.rest : text);
   Authorized authorized{.user = names.user, .database = names.database, .said = suffix.encryption};

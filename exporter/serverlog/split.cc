@@ -81,6 +81,9 @@ Split SplitRecords(Format format, std::string_view piece, Inside inside, bool at
   Split split{.records = Grouped(cut.parts), .end = cut.rest};
   if (at_end || split.records.empty()) return split;
   const auto last = static_cast<std::size_t>(split.records.back().data() - piece.data());
+  // The unfinished line is the next record, and larger than the piece.
+  const std::string_view unfinished = piece.substr(cut.rest);
+  if (last == 0 && !unfinished.empty() && KindOf(unfinished) != LineKind::kContinuation) return split;
   split.records.pop_back();
   // One that fills the whole piece is no connection's, and what is left of it has nothing that begins a record.
   if (last > 0) split.end = last;

@@ -135,6 +135,8 @@ TEST(Authorized, ANameThatMayEndLikeEncryptionIsNotCertain) {
 }
 
 TEST(Authorized, WhatNoServerWritesIsNotCertain) {
+  for (const char* names : {"", "bob", "user=bob", " user=bob database=shop"})
+    EXPECT_TRUE(IsNothing(Log(std::string("connection authorized: ") + names + kTls13))) << names;
   // More than the names and the suffix: the text of a query.
   EXPECT_FALSE(AuthorizedBy(Named("bob", "shop", " and more" + kTls13)).certain);
   EXPECT_FALSE(AuthorizedBy(Log("connection authorized: user=bob database=" + std::string(64, 'x') + kTls13)).certain);

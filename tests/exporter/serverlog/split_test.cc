@@ -79,6 +79,22 @@ TEST(SplitRecords, ARecordLargerThanAPieceIsLeftOut) {
   EXPECT_THAT(SplitText(Format::kJson, "bc\"}\n{}\n", Inside::kRecord, true).records, ElementsAre("{}\n"));
 }
 
+// It may be a session's, before a long statement of the same client.
+TEST(SplitRecords, ARecordBeforeOneThatIsLargerThanAPieceIsKept) {
+  const std::string record = "a LOG:  connection authorized: user=bob database=shop\n";
+  const std::string large = "a LOG:  statement: select '" + std::string(1000, 'x') + "'\n";
+  const std::string next = "b LOG:  x\n";
+  const std::string text = next + record + large + next;
+  for (std::size_t size = 2 * record.size(); size < text.size(); ++size) {
+    const std::vector<std::string> records = RecordsOfPieces(Format::kStderr, text, size);
+    EXPECT_THAT(records, testing::Contains(record)) << size;
+    EXPECT_EQ(records.back(), next) << size;
+  }
+  // With a query's text it is none.
+  const std::string raised = record + "a STATEMENT:  do $$ raise log '" + std::string(1000, 'x') + "'\n" + next;
+  EXPECT_THAT(RecordsOfPieces(Format::kStderr, raised, 200), ElementsAre(next));
+}
+
 // From the last byte of a file on: only what is written later.
 TEST(SplitRecords, BeginsAfterTheRecordThatItBeginsIn) {
   EXPECT_THAT(SplitText(Format::kStderr, "\na LOG:  x\n", Inside::kRecord, true).records, ElementsAre("a LOG:  x\n"));
