@@ -23,7 +23,6 @@
 namespace pgtls::files {
 namespace {
 
-using serverlog::Inside;
 using serverlog::LogFile;
 using serverlog::Piece;
 using serverlog::Position;

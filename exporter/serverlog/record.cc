@@ -75,7 +75,7 @@ bool ReadSessionId(std::string_view text, Record& record) {
   const auto start = Number<std::int64_t>(text.substr(0, dot), 16);
   const auto pid = Number<int>(text.substr(dot + 1), 16);
   if (!start || !pid) return false;
-  record.session_start_s = *start;
+  record.session_start_s = start;
   record.pid = *pid;
   return true;
 }

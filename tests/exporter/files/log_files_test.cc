@@ -65,7 +65,7 @@ class LogFilesTest : public testing::Test {
   std::vector<int> Run(std::size_t most_bytes = kMegabyte) {
     Taken taken;
     LogFiles source(pool_, patterns_);
-    started_ = Wait(follower_.Read(source, most_bytes, taken)).started;
+    Wait(follower_.Read(source, most_bytes, taken));
     return taken.numbers;
   }
 
@@ -74,20 +74,7 @@ class LogFilesTest : public testing::Test {
   std::vector<std::string> patterns_ = {dir_.path() + "/*.json"};
   BlockingPool pool_{1};
   Follower follower_;
-  bool started_ = false;
 };
-
-TEST_F(LogFilesTest, BeginsAtTheEnd) {
-  EXPECT_THAT(Run(), IsEmpty());
-  EXPECT_FALSE(started_);
-  Append("a.json", Line(1));
-  EXPECT_THAT(Run(), IsEmpty());
-  EXPECT_TRUE(started_);
-  Append("a.json", Line(2));
-  EXPECT_THAT(Run(), ElementsAre(2));
-  EXPECT_FALSE(started_);
-  EXPECT_THAT(Run(), IsEmpty());
-}
 
 TEST_F(LogFilesTest, ReadsWholeRecordsOnly) {
   Append("a.json", Line(1));
@@ -96,45 +83,6 @@ TEST_F(LogFilesTest, ReadsWholeRecordsOnly) {
   EXPECT_THAT(Run(), ElementsAre(2));
   Append("a.json", Line(3).substr(60));
   EXPECT_THAT(Run(), ElementsAre(3));
-}
-
-// log_filename with a time.
-TEST_F(LogFilesTest, GoesOnInTheNextFile) {
-  Append("a.json", Line(1));
-  Run();
-  Append("a.json", Line(2));
-  Append("b.json", Line(3));
-  EXPECT_THAT(Run(), ElementsAre(2, 3));
-  Append("b.json", Line(4));
-  Append("c.json", Line(5));
-  Append("d.json", Line(6));
-  EXPECT_THAT(Run(), ElementsAre(4, 5, 6));
-}
-
-TEST_F(LogFilesTest, AnEmptyNewFileIsNotYetTheNextOne) {
-  Append("a.json", Line(1));
-  Run();
-  Append("b.json", "");
-  EXPECT_THAT(Run(), IsEmpty());
-  Append("a.json", Line(2));
-  EXPECT_THAT(Run(), ElementsAre(2));
-  Append("b.json", Line(3));
-  EXPECT_THAT(Run(), ElementsAre(3));
-}
-
-TEST_F(LogFilesTest, FollowsARenamedFile) {
-  Append("a.json", Line(1));
-  Run();
-  Append("a.json", Line(2));
-  Rename("a.json", "a.json.1");
-  // The server still has the old file open.
-  EXPECT_THAT(Run(), IsEmpty());
-  Append("a.json", "");
-  Append("a.json.1", Line(3));
-  EXPECT_THAT(Run(), ElementsAre(2, 3));
-  Append("a.json.1", Line(4));
-  Append("a.json", Line(5));
-  EXPECT_THAT(Run(), ElementsAre(4, 5));
 }
 
 TEST_F(LogFilesTest, FollowsARenamedFileToOneThatIsLarger) {
@@ -146,39 +94,6 @@ TEST_F(LogFilesTest, FollowsARenamedFileToOneThatIsLarger) {
   EXPECT_THAT(Run(), ElementsAre(2, 3, 4, 5, 6));
 }
 
-TEST_F(LogFilesTest, FollowsCopytruncate) {
-  Append("a.json", Line(1) + Line(2));
-  Run();
-  Append("a.json", Line(3));
-  std::filesystem::copy_file(Path("a.json"), Path("a.json.1"));
-  std::filesystem::resize_file(Path("a.json"), 0);
-  Append("a.json", Line(4));
-  EXPECT_THAT(Run(), ElementsAre(3, 4));
-}
-
-// Nothing says what was in it.
-TEST_F(LogFilesTest, ATruncatedFileIsAGap) {
-  Append("a.json", Line(1) + Line(2));
-  Run();
-  std::filesystem::resize_file(Path("a.json"), 0);
-  Append("a.json", Line(3));
-  EXPECT_THAT(Run(), ElementsAre(-1, 3));
-  std::filesystem::resize_file(Path("a.json"), 0);
-  Append("a.json", Line(4) + Line(5) + Line(6));
-  EXPECT_THAT(Run(), ElementsAre(-1, 4, 5, 6));
-  EXPECT_THAT(Run(), IsEmpty());
-}
-
-TEST_F(LogFilesTest, AFileThatVanishedIsAGap) {
-  Append("a.json", Line(1));
-  Run();
-  std::filesystem::remove(Path("a.json"));
-  Append("b.json", Line(2));
-  EXPECT_THAT(Run(), ElementsAre(-1));
-  Append("b.json", Line(3));
-  EXPECT_THAT(Run(), ElementsAre(3));
-}
-
 TEST_F(LogFilesTest, CompressedFilesAreIgnored) {
   patterns_ = {dir_.path() + "/*"};
   Append("a.json", Line(1));
@@ -186,22 +101,6 @@ TEST_F(LogFilesTest, CompressedFilesAreIgnored) {
   for (const char* name : {"a.json.2.gz", "a.json.3.xz", "a.json.4.zst", "b.json.bz2"}) Append(name, Line(99));
   Append("a.json", Line(2));
   EXPECT_THAT(Run(), ElementsAre(2));
-}
-
-// More than a run may read is left.
-TEST_F(LogFilesTest, GivesUpWhatIsTooMuch) {
-  Append("a.json", Line(1));
-  Run();
-  std::string many;
-  for (int i = 0; i < 4000; ++i) many += Line(2);
-  ASSERT_GT(many.size(), 3 * 65'536);
-  Append("a.json", many);
-  const std::vector<int> taken = Run(65'536);
-  EXPECT_EQ(std::ranges::count(taken, -1), 1);
-  EXPECT_EQ(taken.back(), -1);
-  EXPECT_GT(taken.size(), 100);
-  Append("a.json", Line(3));
-  EXPECT_THAT(Run(65'536), ElementsAre(3));
 }
 
 TEST_F(LogFilesTest, AFifoIsNotOpened) {
@@ -212,18 +111,6 @@ TEST_F(LogFilesTest, AFifoIsNotOpened) {
   Run();
   Append("b.json", Line(2));
   EXPECT_THAT(Run(), ElementsAre(2));
-}
-
-TEST_F(LogFilesTest, ResumesWhereItWas) {
-  Append("a.json", Line(1));
-  Run();
-  const auto position = *follower_.position();
-  Append("a.json", Line(2));
-  Follower other;
-  std::swap(follower_, other);
-  follower_.Resume(position);
-  EXPECT_THAT(Run(), ElementsAre(2));
-  EXPECT_FALSE(started_);
 }
 
 TEST_F(LogFilesTest, PiecesOfEverySizeHaveTheSameRecords) {
