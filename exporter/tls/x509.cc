@@ -106,12 +106,14 @@ X509StackPtr StackOf(const Chain& chain) {
 
 std::string DerOf(const X509* certificate) {
   unsigned char* der = nullptr;
-  return TakeDer(i2d_X509(certificate, &der), der);
+  const int length = i2d_X509(certificate, &der);
+  return TakeDer(length, der);
 }
 
 std::string DerOf(const X509_CRL* list) {
   unsigned char* der = nullptr;
-  return TakeDer(i2d_X509_CRL(list, &der), der);
+  const int length = i2d_X509_CRL(list, &der);
+  return TakeDer(length, der);
 }
 
 std::optional<std::chrono::sys_seconds> TimeOf(const ASN1_TIME* time) {
