@@ -27,9 +27,9 @@ namespace pgtls::collectors {
 
 struct CertificatesOptions {
   ReadVia read_via = ReadVia::kAuto;  // kLocal over a Unix socket, else kSql
-  std::vector<std::string> files;    // glob patterns
-  std::string pkcs12_password_file;  // for the PKCS#12 files among them; empty: none
-  std::size_t max_series = 500;      // of each kind
+  std::vector<std::string> files;     // glob patterns
+  std::string pkcs12_password_file;   // for the PKCS#12 files among them; empty: none
+  std::size_t max_series = 500;       // of each kind
   friend bool operator==(const CertificatesOptions&, const CertificatesOptions&) = default;
 };
 

@@ -21,11 +21,11 @@ struct LogSettings {
   std::chrono::seconds utc_offset{0};                    // of log_timezone, now
   double load_time = 0;  // when this session loaded the configuration, seconds since the epoch
   bool logging_collector = false;
-  std::string destination;     // log_destination
-  std::string connections;     // log_connections: "on", "off", or the stages (18 and later)
-  std::string line_prefix;     // log_line_prefix
-  std::string messages;        // lc_messages
-  std::string min_messages;    // log_min_messages
+  std::string destination;   // log_destination
+  std::string connections;   // log_connections: "on", "off", or the stages (18 and later)
+  std::string line_prefix;   // log_line_prefix
+  std::string messages;      // lc_messages
+  std::string min_messages;  // log_min_messages
   // Whether lc_messages or log_min_messages is set for this role, database or session: others have other values.
   bool own_messages = false;
   bool own_min_messages = false;

@@ -168,13 +168,14 @@ bool OwnBackends::IsOwn(const LoggedConnection& connection) const {
   const Deadline latest = connection.latest + kLogTolerance;
   const std::lock_guard lock(mutex_);
   const auto [first, last] = entries_.equal_range(connection.pid);
-  const bool known_by_pid = connection.pid != 0 && std::any_of(first, last, [&](const auto& known) {
-                              const Entry& entry = *known.second;
-                              const bool same_user = connection.user.empty() || connection.user == entry.user;
-                              const bool same_cluster = connection.cluster == 0 || entry.place.cluster == 0 ||
-                                                        connection.cluster == entry.place.cluster;
-                              return !entry.lent && same_user && same_cluster && entry.began <= latest && earliest <= entry.known;
-                            });
+  const bool known_by_pid =
+      connection.pid != 0 && std::any_of(first, last, [&](const auto& known) {
+        const Entry& entry = *known.second;
+        const bool same_user = connection.user.empty() || connection.user == entry.user;
+        const bool same_cluster =
+            connection.cluster == 0 || entry.place.cluster == 0 || connection.cluster == entry.place.cluster;
+        return !entry.lent && same_user && same_cluster && entry.began <= latest && earliest <= entry.known;
+      });
   if (known_by_pid) return true;
   if (!connection.from) return false;
   const db::SocketAddress from = {connection.from->address.Unmapped(), connection.from->port};

@@ -126,7 +126,7 @@ class Parser {
       return;
     }
     file_.certificates.push_back({position_++, FactsOf(certificate)});
-    decoded_.certificates.push_back(SplitDeadline(certificate));
+    decoded_.certificates.push_back(Shared(certificate));
   }
 
   void Add(X509_CRL* crl) {

@@ -126,7 +126,7 @@ TlsFacts TlsSession::facts() const {
   if (alpn != nullptr) facts.alpn.assign(reinterpret_cast<const char*>(alpn), alpn_length);
   facts.client_certificate_requested = certificate_requested_;
   const STACK_OF(X509)* const chain = SSL_get_peer_cert_chain(ssl_.get());
-  for (int i = 0; i < sk_X509_num(chain); ++i) facts.chain.push_back(SplitDeadline(sk_X509_value(chain, i)));
+  for (int i = 0; i < sk_X509_num(chain); ++i) facts.chain.push_back(Shared(sk_X509_value(chain, i)));
   ERR_clear_error();
   return facts;
 }

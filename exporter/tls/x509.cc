@@ -90,7 +90,7 @@ std::string TakeDer(int length, unsigned char* der) {
 
 }  // namespace
 
-SharedX509 SplitDeadline(X509* certificate) {
+SharedX509 Shared(X509* certificate) {
   X509_up_ref(certificate);
   return {certificate, X509_free};
 }

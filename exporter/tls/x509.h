@@ -17,7 +17,7 @@ using SharedX509 = std::shared_ptr<X509>;
 using Chain = std::vector<SharedX509>;
 
 // Returns another reference to the same certificate.
-SharedX509 SplitDeadline(X509* certificate);
+SharedX509 Shared(X509* certificate);
 X509StackPtr StackOf(const Chain& chain);
 std::string DerOf(const X509* certificate);
 std::string DerOf(const X509_CRL* list);

@@ -46,7 +46,8 @@ TEST(LoadErrorsTest, UnknownKeysAtEveryLevel) {
        "3:5: servers[0]: unknown key 'pasword_file'; known are: name, conninfo, password_file, endpoint, "
        "endpoint_names, collectors"},
       {"collectors: {session: {}}",
-       "1:14: collectors: unknown key 'session'; known are: certificates, endpoint, hba, links, log, sessions, settings"},
+       "1:14: collectors: unknown key 'session'; known are: certificates, endpoint, hba, links, log, sessions, "
+       "settings"},
       {"collectors:\n  settings: {max_series: 3}",
        "2:14: collectors.settings: unknown key 'max_series'; known are: enabled, interval, timeout"},
       {"servers: [{name: a, collectors: {hba: {client_addr: true}}}]",
