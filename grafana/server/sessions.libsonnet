@@ -80,6 +80,7 @@ local begun =
         [
           p.range('sum(increase(%s[$__rate_interval]))' % of('pg_tls_established_sessions_total'), 'established'),
           p.range('sum(increase(%s[$__rate_interval]))' % of('pg_tls_sampled_sessions_total'), 'seen'),
+          p.range('sum(increase(%s[$__rate_interval]))' % of('pg_tls_logged_sessions_total'), 'logged'),
         ],
       ),
       p.series(
