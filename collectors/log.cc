@@ -39,13 +39,6 @@ bool IsUntranslated(std::string_view lc_messages) {
   return language == "C" || language == "POSIX" || language == "en";
 }
 
-bool LogsConnections(std::string_view log_connections) {
-  for (const std::string_view on : {"on", "true", "yes", "1", "all", "authorization"}) {
-    if (log_connections.find(on) != std::string_view::npos) return true;
-  }
-  return false;
-}
-
 bool HidesLog(std::string_view log_min_messages) {
   return log_min_messages.find("fatal") != std::string_view::npos ||
          log_min_messages.find("panic") != std::string_view::npos;
@@ -54,7 +47,7 @@ bool HidesLog(std::string_view log_min_messages) {
 // Returns whether connections can be counted: a part that is missing here leaves no count that means anything.
 bool CanCount(const postgres::LogSettings& settings, sampling::Output& output) {
   const std::size_t before = output.incomplete.size();
-  if (!LogsConnections(settings.connections)) output.incomplete.push_back({"log_connections", "off"});
+  if (!settings.LogsSessions()) output.incomplete.push_back({"log_connections", "off"});
   if (HidesLog(settings.min_messages) && !settings.own_min_messages)
     output.incomplete.push_back({"log_connections", "log_min_messages"});
   if (!IsUntranslated(settings.messages) && !settings.own_messages)

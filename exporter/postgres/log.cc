@@ -75,19 +75,25 @@ const char* NameOf(Format format) {
   return "stderr";
 }
 
+// Whether a list as settings have it has this word: "receipt, authorization".
+bool Lists(std::string_view list, std::string_view word) {
+  return std::ranges::any_of(SplitList(list, ','), [&](std::string_view one) {
+    while (one.starts_with(' ')) one.remove_prefix(1);
+    while (one.ends_with(' ')) one.remove_suffix(1);
+    return Lower(one) == word;
+  });
+}
+
 // bytea in hex output format.
 constexpr std::string_view kHex = "\\x";
 
 }  // namespace
 
-bool LogSettings::Writes(Format format) const {
-  if (!logging_collector) return false;
-  const auto destinations = SplitList(destination, ',');
-  return std::ranges::any_of(destinations, [&](std::string_view one) {
-    while (one.starts_with(' ')) one.remove_prefix(1);
-    while (one.ends_with(' ')) one.remove_suffix(1);
-    return Lower(one) == NameOf(format);
-  });
+bool LogSettings::Writes(Format format) const { return logging_collector && Lists(destination, NameOf(format)); }
+
+bool LogSettings::LogsSessions() const {
+  constexpr std::string_view kWords[] = {"on", "true", "yes", "1", "all", "authorization"};
+  return std::ranges::any_of(kWords, [&](std::string_view word) { return Lists(connections, word); });
 }
 
 asio::awaitable<LogSettings> ReadLogSettings(db::Session& session, Deadline deadline) {

@@ -40,6 +40,8 @@ struct LogSettings {
 
   // Whether the server writes this format to files.
   bool Writes(serverlog::Format format) const;
+  // Whether it logs each session when it is authorized.
+  bool LogsSessions() const;
 };
 
 // Throws DbError and TimeoutError.

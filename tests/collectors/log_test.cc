@@ -113,7 +113,7 @@ TEST_F(LogTest, WhatItCannotCountIsNotZero) {
       {{"own_messages", "t"}, "translated role_setting"},
       {{"own_min_messages", "t"}, "log_connections role_setting"},
       {{"connections", "off"}, "log_connections off"},
-      {{"connections", "receipt"}, "log_connections off"},
+      {{"connections", "receipt, authentication,setup_durations"}, "log_connections off"},
   };
   for (const auto& [setting, part] : cases) {
     Answer({setting});
