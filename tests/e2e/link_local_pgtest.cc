@@ -15,7 +15,17 @@ import os, socket, subprocess, sys, threading
 subprocess.run(['ip', 'link', 'set', 'lo', 'up'], check=True)
 subprocess.run(['ip', 'address', 'add', 'fe80::1/64', 'dev', 'lo', 'nodad'], check=True)
 path, command = sys.argv[1], sys.argv[2:]
-listener = socket.create_server(('fe80::1', 5432, 0, socket.if_nametoindex('lo')), family=socket.AF_INET6)
+address = ('fe80::1', 5432, 0, socket.if_nametoindex('lo'))
+listener = socket.create_server(address, family=socket.AF_INET6)
+def reaches_itself():
+    try:
+        with socket.socket(socket.AF_INET6) as client:
+            client.connect(address)
+            return True
+    except OSError:
+        return False
+while not reaches_itself():  # the kernel makes the route later than the address
+    pass
 def carry(source, target):
     try:
         while data := source.recv(65536):
