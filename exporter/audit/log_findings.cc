@@ -25,7 +25,8 @@ std::string Line(const serverlog::LoggedClients& clients) {
 std::string Period(const serverlog::Summary& log) {
   const auto minutes = std::chrono::ceil<std::chrono::minutes>(std::min(log.window, log.followed)).count();
   if (minutes == 60) return "the last hour";
-  return fmt::format("the last {}", Counted(static_cast<std::size_t>(std::max<std::int64_t>(minutes, 1)), "minute"));
+  if (minutes <= 1) return "the last minute";
+  return fmt::format("the last {}", Counted(static_cast<std::size_t>(minutes), "minute"));
 }
 
 std::size_t Unknown(const serverlog::Summary& log) {

@@ -79,6 +79,8 @@ TEST(LogFindings, APeriodIsNotLongerThanTheExporterFollows) {
   builder.Publish(Summary{
       .window = std::chrono::hours(1), .followed = std::chrono::minutes(7), .unencrypted = {Bob(Network::kRemote)}});
   EXPECT_THAT(builder.Of("logged_plaintext").title, HasSubstr("in the last 7 minutes"));
+  builder.Publish(Summary{.window = std::chrono::hours(1), .unencrypted = {Bob(Network::kRemote)}});
+  EXPECT_THAT(builder.Of("logged_plaintext").title, HasSubstr("in the last minute"));
 }
 
 }  // namespace
