@@ -59,7 +59,7 @@ std::string SessionsSql() {
    public:
     asio::awaitable<std::vector<db::Answer>> QueryAll(std::vector<db::Request> requests,
                                                       Deadline /*at once*/) override {
-      sql = requests.front().statement.sql;
+      sql = requests.back().statement.sql;  // after that of the statistics
       throw Error(FailureReason::kError, "captured");
       co_return std::vector<db::Answer>();
     }
