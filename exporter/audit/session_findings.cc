@@ -44,13 +44,6 @@ void AddOwnConnection(const Evidence& evidence, Findings& findings) {
        FirstTls(evidence) + "Put sslmode=verify-full (at least require) into the conninfo."});
 }
 
-// Whether the log collector, which has every session, works.
-bool HasLog(const sampling::ServerSnapshot& snapshot) {
-  return std::ranges::any_of(snapshot.collectors, [](const sampling::CollectorState& collector) {
-    return collector.name == "log" && collector.result && !collector.result->failure && !collector.result->unsupported;
-  });
-}
-
 // In a run of a few seconds (`check`, `collect`) nothing is known of it.
 void AddSeenShare(const Evidence& evidence, Findings& findings) {
   if (!evidence.seen || evidence.seen->observed < kObservedLongEnough) return;
@@ -63,7 +56,8 @@ void AddSeenShare(const Evidence& evidence, Findings& findings) {
   std::vector<std::string> lines = {fmt::format("{} by the server's statistics, {} seen, {} not seen",
                                                 Counted(established, "session"), seen, established - seen)};
   const bool is_low = static_cast<double>(seen) < kShareSeen * static_cast<double>(established);
-  if (!is_low || HasLog(evidence.snapshot)) {
+  // What the log collector counts has every session.
+  if (!is_low || evidence.log) {
     findings.push_back({Severity::kFine, "sessions_seen", share, std::move(lines), "", ""});
     return;
   }
