@@ -3,6 +3,7 @@
 #include <utility>
 
 namespace pgtls::serverlog {
+
 ConnectionReader::Begun* ConnectionReader::Find(const Record& record) {
   if (record.doubtful || record.pid == 0) return nullptr;
   const auto found = begun_.find(record.pid);

@@ -79,9 +79,9 @@ asio::awaitable<bool> Follower::FindMoved(Source& source, const std::vector<LogF
 // Returns whether there is a position to continue from.
 asio::awaitable<bool> Follower::Recover(Source& source, const std::vector<LogFile>& files, Piece::Problem problem,
                                         Reader& reader) {
-  const bool begun_anew = std::exchange(may_be_replaced_, false) && problem == Piece::Problem::kReplaced;
-  if (!begun_anew && co_await FindMoved(source, files)) co_return true;
-  if (!begun_anew) reader.TakeGap();
+  const bool is_new_file = std::exchange(may_be_replaced_, false) && problem == Piece::Problem::kReplaced;
+  if (!is_new_file && co_await FindMoved(source, files)) co_return true;
+  if (!is_new_file) reader.TakeGap();
   if (problem == Piece::Problem::kReplaced) {
     position_ = Position{.file = position_->file};
     co_return true;

@@ -96,7 +96,7 @@ class Follower {
   // Where other files were read to: the server may write to them again. They are read from there, or from their
   // beginning if they were replaced.
   std::map<std::string, Position> read_;
-  bool may_be_replaced_ = false;  // the file at the position was begun anew, which is no gap
+  bool may_be_replaced_ = false;  // the file was read before, and may be truncated and written again: no gap
 };
 
 }  // namespace pgtls::serverlog

@@ -1,21 +1,12 @@
 #include "exporter/serverlog/message.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cstddef>
 #include <regex>
 #include <utility>
 
 namespace pgtls::serverlog {
 namespace {
-
-constexpr std::string_view kReceived = "connection received: ";
-constexpr std::string_view kAuthenticated = "connection authenticated: ";
-constexpr std::string_view kAuthorized = "connection authorized: ";
-constexpr std::string_view kReplicationAuthorized = "replication connection authorized: ";
-constexpr std::string_view kHandshake = "could not accept SSL connection: ";
-constexpr std::string_view kRejects = "pg_hba.conf rejects ";
-constexpr std::string_view kNoEntry = "no pg_hba.conf entry for ";
 
 // Names are at most this long (NAMEDATALEN - 1), so that a longer text cannot be the end of one.
 constexpr std::size_t kLongestName = 63;
@@ -26,20 +17,13 @@ bool Skip(std::string_view beginning, std::string_view& text) {
   return true;
 }
 
-std::optional<int> Number(std::string_view text) {
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 // "host=127.0.0.1 port=56136", "host=[local]"; with log_hostname, "host=name" with a port.
 Message ReadReceived(std::string_view text) {
   if (!Skip("host=", text)) return {};
   Received received;
   const auto at = text.rfind(" port=");
   received.host = text.substr(0, at);
-  if (at != std::string_view::npos) received.port = Number(text.substr(at + 6));
+  if (at != std::string_view::npos) received.port = ParseNumber(text.substr(at + 6));
   return received;
 }
 
@@ -52,12 +36,12 @@ Message ReadAuthenticated(std::string_view text) {
   const auto open = text.find(" (");
   const auto colon = text.rfind(':');
   if (open == std::string_view::npos || colon == std::string_view::npos || colon < open) return {};
-  const auto line = Number(text.substr(colon + 1));
+  const auto line = ParseNumber(text.substr(colon + 1));
   if (!line) return {};
   return Authenticated{std::string(text.substr(0, open)), std::string(text.substr(open + 2, colon - open - 2)), *line};
 }
 
-// What stands at the end of the text about its encryption, and how long that is.
+// The part at the end of the text that describes the encryption, and its size.
 struct Suffix {
   Encryption encryption = Encryption::kNone;
   std::size_t size = 0;
@@ -233,7 +217,7 @@ Message ParseMessage(const Record& record) {
     // After its login, a session has other texts here.
     const bool authenticating = record.command_tag.empty() || record.command_tag == "authentication";
     if (!authenticating) return {};
-    if (Skip(kHandshake, text)) return ReadHandshake(text, record.detail);
+    if (Skip(kHandshakeFailed, text)) return ReadHandshake(text, record.detail);
     // The server adds nothing to the others. A query can, so much that the lines which show that it was a query are
     // written later.
     if (!record.detail.empty() || record.has_hint) return {};

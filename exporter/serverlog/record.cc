@@ -7,15 +7,8 @@
 namespace pgtls::serverlog {
 namespace {
 
-constexpr std::array<std::string_view, 7> kBeginnings = {
-    "connection received: ",
-    "connection authenticated: ",
-    "connection authorized: ",
-    "could not accept SSL connection: ",
-    "pg_hba.conf rejects ",
-    "no pg_hba.conf entry for ",
-    "replication connection authorized: ",
-};
+constexpr std::array kBeginnings = {kReceived, kAuthenticated, kAuthorized,           kHandshakeFailed,
+                                    kRejects,  kNoEntry,       kReplicationAuthorized};
 
 template <typename T>
 std::optional<T> Number(std::string_view text, int base = 10) {
@@ -26,6 +19,8 @@ std::optional<T> Number(std::string_view text, int base = 10) {
 }
 
 }  // namespace
+
+std::optional<int> ParseNumber(std::string_view text) { return Number<int>(text); }
 
 Format FormatOf(std::string_view file_name) {
   // What logrotate appends: ".1", "-20261127".

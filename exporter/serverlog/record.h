@@ -43,6 +43,18 @@ struct Record {
   bool doubtful = false;
 };
 
+// How the messages begin that are about a connection.
+inline constexpr std::string_view kReceived = "connection received: ";
+inline constexpr std::string_view kAuthenticated = "connection authenticated: ";
+inline constexpr std::string_view kAuthorized = "connection authorized: ";
+inline constexpr std::string_view kReplicationAuthorized = "replication connection authorized: ";
+inline constexpr std::string_view kHandshakeFailed = "could not accept SSL connection: ";
+inline constexpr std::string_view kRejects = "pg_hba.conf rejects ";
+inline constexpr std::string_view kNoEntry = "no pg_hba.conf entry for ";
+
+// A whole number and nothing else; nullopt: something else.
+std::optional<int> ParseNumber(std::string_view text);
+
 // Whether `raw` may be about a connection: the cheap test before a record is parsed.
 bool MayBeAboutConnection(std::string_view raw);
 

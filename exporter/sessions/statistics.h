@@ -18,7 +18,8 @@ struct DatabaseStatistics {
 };
 
 struct Statistics {
-  // When the statistics as a whole began: at the server's first start, and anew after each crash. A restart keeps them.
+  // When the statistics as a whole began: at the server's first start, and again after each crash. A restart keeps
+  // them.
   std::int64_t began_us = 0;
   // Of when they are, if they are not of the moment at which they were read: PostgreSQL 14's are up to half a second
   // old.

@@ -113,7 +113,7 @@ TEST_F(EstablishedPgTest, AnotherServerBeginsWithItsOwnNumbers) {
   ComeAndGo(2);
   ASSERT_TRUE(Becomes(2)) << page_;
   PostgresServer other;
-  other.Kill();  // all servers of the tests are copies of one, which a crash ends: its statistics begin anew
+  other.Kill();  // all servers of the tests are copies of one, which a crash ends: its statistics begin again
   other.Start();
   other.RunSqlFile("deploy/sql/monitoring_role.sql");
   other.Execute("CREATE DATABASE shop");

@@ -187,7 +187,7 @@ TEST_F(LogTest, ASessionWithoutAnAddressIsNotCounted) {
   EXPECT_THAT(harness_.CollectPage(), Not(HasSubstr("user=\"bob\"")));
 }
 
-// Another server's, or one that nobody writes to any more.
+// It belongs to another server, or the server no longer writes to it.
 TEST_F(LogTest, AFileThatWasNotWrittenToSinceTheLoginIsNotTheLog) {
   Append("begun\n");
   Answer({{"session_start", "4000000000"}});

@@ -57,7 +57,7 @@ class EstablishedSessions : public ::testing::Test {
     return true;
   }
   void Round(const Exporter& exporter, int round) {
-    // Every session of the exporter is made anew.
+    // Every session of the exporter is replaced.
     if (round % 3 == 0) server_.Reload();
     support::HttpGet(exporter.port(), "/probe?module=all&target=127.0.0.1:" + std::to_string(server_.port()));
     for (const char* database : {"postgres", "shop"}) {

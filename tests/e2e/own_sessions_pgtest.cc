@@ -47,7 +47,7 @@ TEST(OwnSessions, AreInNoCount) {
   const Client app(server.Conninfo("user=app sslmode=disable"));
   const std::string probe = "/probe?module=all&target=127.0.0.1:" + std::to_string(server.port());
   for (int round = 0; round < 15; ++round) {
-    // Every session of the exporter is made anew.
+    // Every session of the exporter is replaced.
     if (round % 3 == 0) server.Reload();
     const std::string probed = support::HttpGet(exporter.port(), probe);
     EXPECT_THAT(probed, HasSubstr("pg_tls_up{server=\"127.0.0.1:"));

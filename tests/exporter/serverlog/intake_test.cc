@@ -222,7 +222,7 @@ TEST_F(IntakeTest, ADoubtfulSessionIsCountedWithoutAddress) {
   EXPECT_EQ(intake_.without_address(), now_);
 }
 
-// A name that may be another's exempts nobody.
+// A name that is not certain matches no exemption.
 TEST_F(IntakeTest, ExemptsByEveryReadingOfTheNames) {
   prefix_ = LinePrefix("%m [%p] ");
   entries_ = {{.name = "shop", .database = "shop"}};
