@@ -1,12 +1,11 @@
 #include "collectors/endpoint.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <memory>
 #include <string>
 
+#include "collectors/endpoint_judgement.h"
 #include "collectors/endpoint_parts.h"
 #include "exporter/base/log.h"
 #include "exporter/base/random.h"
@@ -20,10 +19,8 @@ namespace {
 using metrics::Desc;
 using metrics::Sink;
 using metrics::Type;
-using tls::Admission;
 using tls::Answer;
 using tls::EndpointFacts;
-using tls::Handshake;
 
 // ---- Descriptors
 
@@ -80,6 +77,15 @@ constexpr Desc kPlaintext = {
     {"server"}};
 constexpr Desc kProtocol = {
     "pg_tls_protocol_accepted", Type::kGauge, "Whether the server accepts this TLS version.", {"server", "version"}};
+constexpr Desc kMechanism = {"pg_tls_sasl_mechanism_offered",
+                             Type::kGauge,
+                             "Whether the server offers the exporter's user this SASL mechanism over TLS (1) or not "
+                             "(0). Absent if it asks for something else, such as md5.",
+                             {"server", "mechanism"}};
+constexpr Desc kGroup = {"pg_tls_key_exchange_accepted",
+                         Type::kGauge,
+                         "Whether the server accepts this group for the key exchange of TLS 1.3.",
+                         {"server", "group"}};
 constexpr Desc kConnects = {
     "pg_tls_sslmode_connects",
     Type::kGauge,
@@ -94,14 +100,10 @@ constexpr std::array kDescs = {&kReachable, &kLoopback,    &kAnswer,
                                &kHandshake, &kDuration,    &kNegotiated,
                                &kVerified,  &kVerifyError, &kCertificateRequested,
                                &kDirect,    &kGss,         &kPlaintext,
-                               &kProtocol,  &kConnects,    &kEncrypted};
+                               &kProtocol,  &kGroup,       &kMechanism,
+                               &kConnects,  &kEncrypted};
 
 // ---- Render
-
-struct EndpointResult {
-  EndpointFacts facts;
-  std::optional<std::chrono::nanoseconds> connect_time, negotiate_time, handshake_time;
-};
 
 std::string_view AnswerLabel(std::optional<Answer> answer) {
   switch (answer.value_or(Answer::kNone)) {
@@ -159,156 +161,13 @@ void Render(const EndpointResult& endpoint, Sink& sink) {
   AddKnown(kGss, {}, facts.gss_offered, sink);
   AddKnown(kPlaintext, {}, facts.plaintext_accepted, sink);
   for (const auto& [version, accepted] : facts.protocols) AddKnown(kProtocol, {version}, accepted, sink);
+  for (const auto& [group, accepted] : facts.groups) AddKnown(kGroup, {group}, accepted, sink);
+  for (const auto& [mechanism, offered] : facts.mechanisms) AddKnown(kMechanism, {mechanism}, offered, sink);
   for (std::size_t i = 0; i < tls::kSslModes.size(); ++i) {
     const std::string_view mode = ToString(tls::kSslModes[i]);
     AddKnown(kConnects, {mode}, facts.sslmodes[i].connects, sink);
     AddKnown(kEncrypted, {mode}, facts.sslmodes[i].encrypted, sink);
   }
-}
-
-// ---- Judgement
-
-std::optional<bool> FinishedOrFailed(const tls::TlsResult& result) {
-  if (!result.handshake) return std::nullopt;
-  return result.handshake == Handshake::kFinished;
-}
-
-// `host`: absent if no name is known that the certificate should have.
-void Verify(const wire::WireClient& client, const tls::Chain& chain, const std::optional<std::string>& host,
-            tls::Verification& facts) {
-  if (chain.empty()) return;
-  if (client.trust != nullptr) {
-    const SSL_CTX* const level = client.context == nullptr ? tls::PermissiveContext().get() : client.context.get();
-    facts.chain_errors = VerifyChain(chain, *client.trust, SSL_CTX_get_security_level(level));
-  }
-  if (host) {
-    const auto error = tls::VerifyHostName(chain.front().get(), *host);
-    facts.hostname_ok = !error;
-    facts.hostname_error = error.value_or("");
-  }
-  if (facts.hostname_ok != false && (!facts.chain_errors || facts.chain_errors->empty())) return;
-  facts.certificate = tls::FactsOf(chain.front().get());
-}
-
-tls::NameFacts NameFactsOf(const wire::WireClient& client, const wire::NameHandshakes& handshakes) {
-  tls::NameFacts facts;
-  facts.host = handshakes.host;
-  facts.handshake = FinishedOrFailed(handshakes.shown);
-  if (facts.handshake == false) {
-    facts.failure = handshakes.as_libpq.failure;
-    facts.alert = handshakes.as_libpq.alert;
-  }
-  const bool named = handshakes.host != tls::kWithoutSni;
-  Verify(client, handshakes.shown.facts.chain, named ? std::optional(handshakes.host) : std::nullopt, facts);
-  return facts;
-}
-
-tls::Observations Observe(const wire::WireClient& client, const wire::ServerHandshakes& handshakes,
-                          const EndpointFacts& facts, const wire::Enforcement& enforced) {
-  tls::Observations seen;
-  seen.weakest = client.weakest;
-  if (enforced.plaintext) {
-    const bool certificate_sent = false;
-    seen.plaintext =
-        WithDemands(client.demands, StartOf(*enforced.plaintext), enforced.plaintext_request, certificate_sent);
-  }
-  seen.ssl_answer = client.direct ? Answer::kYes : facts.ssl_answer;
-  seen.client_usable = client.usable;
-  seen.root = client.root;
-  if (facts.chain_errors) seen.chain = facts.chain_errors->empty();
-  seen.hostname = facts.hostname_ok;
-  seen.handshake = FinishedOrFailed(handshakes.as_libpq);
-  if (enforced.tls && enforced.tls->handshake) {
-    // The later handshake decides if it got that far: the earlier one had no client certificate, so it may succeed
-    // where a client fails.
-    if (seen.handshake == true) seen.handshake = FinishedOrFailed(*enforced.tls);
-    const bool certificate_sent = client.identity != nullptr && enforced.tls->facts.client_certificate_requested;
-    if (enforced.tls->admission) {
-      seen.tls = WithDemands(client.demands, StartOf(*enforced.tls->admission), enforced.tls_request, certificate_sent);
-    }
-    if (enforced.tls->cut_off) seen.tls = tls::Start::kCutOff;
-  } else if (client.identity != nullptr && seen.handshake == true) {
-    seen.handshake = std::nullopt;
-  }
-  return seen;
-}
-
-tls::ClientTls ClientTlsOf(const wire::WireClient& client, const tls::Observations& seen,
-                           const wire::ServerHandshakes& handshakes, const wire::Enforcement& enforced) {
-  tls::ClientTls result = {.usable = client.usable,
-                           .versions_usable = client.context != nullptr,
-                           .problem = client.problem,
-                           .root_file = client.root_file,
-                           .root_is_default = client.root_is_default,
-                           .direct = client.direct,
-                           .weakest = client.weakest,
-                           .certificate_file = client.certificate_file,
-                           .handshake = seen.handshake};
-  // The handshake that decided.
-  const bool early = FinishedOrFailed(handshakes.as_libpq) == false || !enforced.tls;
-  const tls::TlsResult& decisive = early ? handshakes.as_libpq : *enforced.tls;
-  if (seen.handshake == false) result.failure = decisive.failure;
-  result.alert = decisive.alert;
-  result.admission = decisive.admission;
-  result.declined = seen.tls == tls::Start::kCutOff && decisive.admission == Admission::kAdmitted;
-  return result;
-}
-
-EndpointResult Judge(const wire::WireClient& client, const wire::ServerHandshakes& handshakes,
-                     std::optional<Answer> gss, const std::optional<wire::Enforcement>& enforced) {
-  EndpointResult endpoint{.connect_time = handshakes.shown.connect_time,
-                          .negotiate_time = handshakes.shown.negotiate_time,
-                          .handshake_time = handshakes.shown.handshake_time};
-  EndpointFacts& facts = endpoint.facts;
-  const wire::WireClient::Place& place = client.places[handshakes.place];
-  facts.host = place.host;
-  facts.address = fmt::format("{}:{}", place.target.address.address().to_string(), place.target.address.port());
-  facts.reachable = handshakes.as_libpq.reachable;
-  if (!facts.reachable) return endpoint;
-  facts.ssl_answer = handshakes.answer;
-  if (facts.ssl_answer == Answer::kYes || (client.direct && handshakes.shown.handshake))
-    facts.handshake = handshakes.shown.handshake == Handshake::kFinished;
-  if (facts.handshake == true) {
-    facts.tls = handshakes.shown.facts;
-    facts.tls->chain.clear();
-  }
-  facts.root = client.root;
-  Verify(client, handshakes.shown.facts.chain, place.host, facts);
-  for (const wire::NameHandshakes& name : handshakes.names) facts.names.push_back(NameFactsOf(client, name));
-  if (gss && gss != Answer::kNone) facts.gss_offered = gss == Answer::kYes;
-  if (!enforced) return endpoint;
-  if (enforced->plaintext) {
-    const Admission plaintext = *enforced->plaintext;
-    if (plaintext == Admission::kAdmitted || plaintext == Admission::kAuthFailed) facts.plaintext_accepted = true;
-    if (plaintext == Admission::kRefused) facts.plaintext_accepted = false;
-  }
-  facts.protocols = enforced->protocols;
-  facts.direct_tls = enforced->direct;
-  const tls::Observations seen = Observe(client, handshakes, facts, *enforced);
-  for (std::size_t i = 0; i < tls::kSslModes.size(); ++i) facts.sslmodes[i] = VerdictFor(tls::kSslModes[i], seen);
-  facts.client = ClientTlsOf(client, seen, handshakes, *enforced);
-  return endpoint;
-}
-
-// The attempts that got no answer: their results are unknown until they are repeated.
-std::vector<sampling::IncompletePart> Unanswered(const EndpointFacts& facts, const wire::Enforcement& enforced) {
-  std::vector<sampling::IncompletePart> parts;
-  const auto add = [&parts](const char* part, bool unanswered) {
-    if (unanswered) parts.push_back({part, "no_answer"});
-  };
-  add("plaintext", !facts.plaintext_accepted);
-  add("protocol_versions", enforced.protocols_asked && facts.protocols.size() < tls::TriableVersions().size());
-  bool unanswered = false;
-  for (std::size_t i = 0; i < tls::kSslModes.size(); ++i) {
-    const bool verifies = tls::kSslModes[i] >= tls::SslMode::kVerifyCa;
-    if (verifies && facts.root == tls::RootCertificate::kNone) continue;
-    const tls::Verdict& verdict = facts.sslmodes[i];
-    unanswered = unanswered || !verdict.connects || (*verdict.connects && !verdict.encrypted);
-  }
-  add("sslmode", unanswered);
-  add("direct_tls", enforced.direct_asked && !facts.direct_tls);
-  add("names", std::ranges::any_of(facts.names, [](const tls::NameFacts& name) { return !name.handshake; }));
-  return parts;
 }
 
 // ---- Factory

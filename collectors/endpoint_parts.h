@@ -47,6 +47,7 @@ inline constexpr sampling::Remedy kEndpointFailures[] = {
 inline constexpr sampling::DeclaredPart kEndpointParts[] = {
     {"plaintext", "whether an unencrypted connection is accepted", kNoAnswerRemedies},
     {"protocol_versions", "which TLS versions are accepted", kNoAnswerRemedies},
+    {"key_exchange", "which groups are accepted for the key exchange", kNoAnswerRemedies},
     {"sslmode", "how a client with each sslmode is protected", kNoAnswerRemedies},
     {"direct_tls", "whether TLS without SSLRequest is accepted", kNoAnswerRemedies},
     {"names", "every other host name of the server", kNoNameAnswerRemedies},

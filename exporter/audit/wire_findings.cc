@@ -96,6 +96,22 @@ void AddVersions(const EndpointFacts& endpoint, const Evidence& evidence, Findin
                           : "ALTER SYSTEM SET ssl_min_protocol_version = 'TLSv1.2'; SELECT pg_reload_conf();"});
 }
 
+// A PgBouncer, whose console answered, never has channel binding.
+void AddChannelBinding(const EndpointFacts& endpoint, const Evidence& evidence, Findings& findings) {
+  const auto plus = endpoint.mechanisms.find(tls::kScramPlus);
+  if (plus == endpoint.mechanisms.end() || plus->second || evidence.is_pooler()) return;
+  findings.push_back(
+      {Severity::kNote,
+       "channel_binding_missing",
+       "A proxy or pooler ends TLS before the server",
+       {"at " + Printable(endpoint.address) + ": over TLS SCRAM-SHA-256 is offered, and SCRAM-SHA-256-PLUS is not"},
+       "PostgreSQL offers channel binding on every TLS connection of its own. Without it TLS ends at whatever answers at "
+       "this address: how the connection goes on to the server is not known here, and a client with "
+       "channel_binding=require cannot log in.",
+       "Have the proxy pass TLS through to PostgreSQL. If it has to end TLS, check that it uses TLS to the server: there "
+       "its connections are in pg_stat_ssl, and in the sessions collector."});
+}
+
 void AddVerification(const EndpointFacts& endpoint, const Evidence& evidence, Findings& findings) {
   if (endpoint.handshake != true) return;
   if (endpoint.hostname_ok == false) {
@@ -237,6 +253,7 @@ void AddWire(const Evidence& evidence, Findings& findings) {
   AddAnswer(endpoint, evidence, findings);
   AddPlaintext(endpoint, evidence, findings);
   AddVersions(endpoint, evidence, findings);
+  AddChannelBinding(endpoint, evidence, findings);
   AddVerification(endpoint, evidence, findings);
   AddModes(endpoint, evidence, findings);
 }

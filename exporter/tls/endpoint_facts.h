@@ -15,6 +15,11 @@
 
 namespace pgtls::tls {
 
+// PLUS is bound to the TLS session: a proxy that ends TLS cannot pass it on.
+inline constexpr std::string_view kScram = "SCRAM-SHA-256";
+inline constexpr std::string_view kScramPlus = "SCRAM-SHA-256-PLUS";
+inline constexpr std::string_view kScramMechanisms[] = {kScram, kScramPlus};
+
 // How TLS works for a libpq client with the server's conninfo: the reasons for the results by sslmode.
 struct ClientTls {
   bool usable = true;           // false: libpq fails before it sends a byte of TLS, because of `problem`
@@ -63,6 +68,9 @@ struct EndpointFacts : Verification {
   std::optional<bool> plaintext_accepted;
   std::optional<bool> direct_tls;
   std::map<std::string_view, bool> protocols;  // of kProtocolVersions
+  // Of kScramMechanisms, over TLS. Empty: not known, or the server asks for another method.
+  std::map<std::string_view, bool> mechanisms;
+  std::map<std::string_view, bool> groups;  // of kKeyExchangeGroups
   std::array<Verdict, kSslModes.size()> sslmodes;
   ClientTls client;
 };

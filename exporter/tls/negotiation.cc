@@ -27,6 +27,18 @@ Answer AnswerFor(std::optional<char> byte, char yes) {
   return Answer::kNone;
 }
 
+// The names in an AuthenticationSASL: each ends with a null byte, the list with an empty one.
+std::vector<std::string> Mechanisms(std::string_view names) {
+  std::vector<std::string> found;
+  while (!names.empty() && names.front() != '\0') {
+    const std::size_t end = names.find('\0');
+    if (end == std::string_view::npos) break;
+    found.emplace_back(names.substr(0, end));
+    names.remove_prefix(end + 1);
+  }
+  return found;
+}
+
 // A field of an ErrorResponse: type byte, text, null byte, until a null type byte. Empty if it is missing.
 std::string_view ErrorField(std::string_view body, char type) {
   while (!body.empty() && body.front() != '\0') {
@@ -89,6 +101,7 @@ void StartupReader::Message(char type, std::string_view body) {
       if (body.size() < 4) return Finish(Admission::kLost);
       admission_ = Admission::kAdmitted;
       request_ = ReadInt32(body);
+      if (request_ == kSaslRequest) mechanisms_ = Mechanisms(body.substr(4));
       // Any other number asks for a password, a GSS token …: never answered.
       state_ = request_ == 0U ? State::kLoggedIn : State::kDone;
       return;

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pgtls::tls {
 
@@ -45,6 +46,9 @@ enum class Admission {
   kLost         // the connection ended, or the bytes are not PostgreSQL's protocol
 };
 
+// The authentication request for SASL.
+inline constexpr std::uint32_t kSaslRequest = 10;
+
 // Reads the server's messages after a StartupMessage, in pieces of any size. An error of PostgreSQL is judged by its
 // SQLSTATE and routine alone: its text is translated.
 class StartupReader {
@@ -66,6 +70,8 @@ class StartupReader {
   Admission admission() const { return admission_; }
   // The code of the first authentication request, 0 for AuthenticationOk.
   std::optional<std::uint32_t> request() const { return request_; }
+  // The mechanisms of a SASL request, as the server names them. Empty for other requests.
+  const std::vector<std::string>& mechanisms() const { return mechanisms_; }
   // The pid of this backend, once BackendKeyData has arrived.
   std::optional<int> backend_pid() const { return backend_pid_; }
 
@@ -79,6 +85,7 @@ class StartupReader {
   State state_ = State::kReading;
   Admission admission_ = Admission::kLost;
   std::optional<std::uint32_t> request_;
+  std::vector<std::string> mechanisms_;
   std::optional<int> backend_pid_;
   std::string buffer_;
 };

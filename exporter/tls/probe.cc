@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "exporter/base/completion.h"
+#include "exporter/tls/client_hello.h"
 
 namespace pgtls::tls {
 namespace {
@@ -160,7 +161,7 @@ asio::awaitable<void> LogIn(Channel& channel, const Login& login, std::optional<
     if (reader.backend_pid() && !reported && login.on_backend) login.on_backend(*reader.backend_pid());
     reported = reader.backend_pid().has_value();
   }
-  if (reader.request() && login.on_request) login.on_request(*reader.request());
+  if (reader.request() && login.on_request) login.on_request(*reader.request(), reader.mechanisms());
   if (reader.state() == StartupReader::State::kReady) co_await channel.Send(Terminate());
 }
 
@@ -202,6 +203,26 @@ asio::awaitable<void> RunTls(Channel& channel, const WireTarget& target, const T
   result.cut_off = result.admission == Admission::kLost && session.alert().has_value();
 }
 
+asio::awaitable<void> RunGroup(Channel& channel, const WireTarget& target, std::string_view group,
+                               std::optional<bool>& result) {
+  const bool connected = co_await channel.Connect(target.address);
+  if (!connected) co_return;
+  co_await channel.SendRaw(SslRequest());
+  const std::optional<char> byte = co_await channel.ReceiveByte();
+  if (SslAnswer(byte) != Answer::kYes || channel.HasUnreadBytes()) co_return;
+  co_await channel.SendRaw(ClientHello(group, target.host));
+  HelloReader reader(group);
+  while (reader.answer() == HelloReader::Answer::kReading) {
+    const std::optional<std::string> bytes = co_await channel.ReceiveRaw();
+    if (bytes) {
+      reader.Feed(*bytes);
+    } else {
+      reader.End();
+    }
+  }
+  if (reader.answer() != HelloReader::Answer::kOther) result = reader.answer() == HelloReader::Answer::kAccepted;
+}
+
 asio::awaitable<void> RunGss(Channel& channel, const WireTarget& target, std::optional<Answer>& result) {
   const bool connected = co_await channel.Connect(target.address);
   if (!connected) co_return;
@@ -238,6 +259,14 @@ asio::awaitable<std::optional<Admission>> ProbePlaintext(WireTarget target, Logi
   std::optional<Admission> result;
   Channel channel(co_await asio::this_coro::executor, std::move(on_connect));
   co_await Run(channel, RunPlaintext(channel, target, login, result), deadline);
+  co_return result;
+}
+
+asio::awaitable<std::optional<bool>> ProbeGroup(WireTarget target, std::string_view group, Deadline deadline,
+                                                OnConnect on_connect) {
+  std::optional<bool> result;
+  Channel channel(co_await asio::this_coro::executor, std::move(on_connect));
+  co_await Run(channel, RunGroup(channel, target, group, result), deadline);
   co_return result;
 }
 

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "exporter/base/deadline.h"
 #include "exporter/tls/context.h"
@@ -34,12 +35,12 @@ inline constexpr std::string_view kWithoutSni = "/no_sni/";
 
 // A StartupMessage to send. `on_backend`: called with this backend's pid as soon as it is known, if the server admits
 // the login without asking for credentials. `on_request`: the code of the server's authentication request, 0 for
-// AuthenticationOk. Both may be empty.
+// AuthenticationOk, and the mechanisms that it names if it asks for SASL. Both may be empty.
 struct Login {
   std::string user;
   std::string database;
   std::function<void(int)> on_backend;
-  std::function<void(std::uint32_t)> on_request = nullptr;
+  std::function<void(std::uint32_t, const std::vector<std::string>& mechanisms)> on_request = nullptr;
 };
 
 // Called with the exporter's end of the connection as soon as it is made. May be empty.
@@ -75,5 +76,10 @@ asio::awaitable<std::optional<Answer>> ProbeGss(WireTarget target, Deadline dead
 // A StartupMessage in plaintext; nullopt: not reached, or no answer in time.
 asio::awaitable<std::optional<Admission>> ProbePlaintext(WireTarget target, Login login, Deadline deadline,
                                                          OnConnect on_connect = {});
+
+// Whether the server accepts this one of kKeyExchangeGroups for TLS 1.3, after SSLRequest. Nothing is agreed on: the
+// server logs a handshake that did not finish. nullopt: not reached, or an answer that proves nothing.
+asio::awaitable<std::optional<bool>> ProbeGroup(WireTarget target, std::string_view group, Deadline deadline,
+                                                OnConnect on_connect = {});
 
 }  // namespace pgtls::tls

@@ -9,8 +9,6 @@ namespace {
 
 using tls::Start;
 
-constexpr std::uint32_t kSasl = 10;
-
 std::string_view MethodOf(std::uint32_t request) {
   switch (request) {
     case 0:
@@ -23,7 +21,7 @@ std::string_view MethodOf(std::uint32_t request) {
       return "gss";
     case 9:
       return "sspi";
-    case kSasl:
+    case tls::kSaslRequest:
       return "scram-sha-256";
     default:
       return "";
@@ -37,7 +35,7 @@ std::optional<bool> Accepts(const std::string& require_auth, std::uint32_t reque
   bool listed = false;
   for (std::string_view method : SplitList(require_auth, ',')) {
     if (negated) method.remove_prefix(1);
-    if (request == kSasl && method == "oauth") return std::nullopt;
+    if (request == tls::kSaslRequest && method == "oauth") return std::nullopt;
     listed = listed || method == MethodOf(request);
   }
   return listed != negated;

@@ -1,5 +1,9 @@
 #include "exporter/wire/enforcement.h"
 
+#include <iterator>
+
+#include "exporter/tls/client_hello.h"
+
 namespace pgtls::wire {
 namespace {
 
@@ -33,17 +37,20 @@ asio::awaitable<Enforcement> Enforce(const WireClient& client, const ServerHands
   Enforcement result{.inputs = InputsOf(client, handshakes), .answer = handshakes.answer};
   const tls::WireTarget& target = result.inputs.target;
   const auto& versions = tls::TriableVersions();
-  int steps = static_cast<int>(versions.size()) + 4;
+  int steps = static_cast<int>(versions.size() + std::size(tls::kKeyExchangeGroups)) + 4;
   {
     sampling::OwnBackends::Login own_login(own, client.user, {client.cluster, client.database});
     const tls::Login login = {client.user, client.database, [&own_login](int pid) { own_login.Known(pid); },
-                              [&result](std::uint32_t request) { result.plaintext_request = request; }};
+                              [&result](std::uint32_t request, const auto&) { result.plaintext_request = request; }};
     result.plaintext = co_await tls::ProbePlaintext(target, login, SplitDeadline(deadline, steps--), client.on_connect);
   }
   if (client.usable && (client.direct || result.answer == Answer::kYes)) {
     sampling::OwnBackends::Login own_login(own, client.user, {client.cluster, client.database});
     const tls::Login login = {client.user, client.database, [&own_login](int pid) { own_login.Known(pid); },
-                              [&result](std::uint32_t request) { result.tls_request = request; }};
+                              [&result](std::uint32_t request, const auto& mechanisms) {
+                                result.tls_request = request;
+                                result.tls_mechanisms = mechanisms;
+                              }};
     const tls::TlsProbe probe = {
         .context = client.context, .identity = client.identity, .direct = client.direct, .login = login};
     result.tls = co_await tls::ProbeTls(target, probe, SplitDeadline(deadline, steps--), client.on_connect);
@@ -65,6 +72,17 @@ asio::awaitable<Enforcement> Enforce(const WireClient& client, const ServerHands
     const tls::TlsProbe probe = {.context = tls::PermissiveContext(), .direct = true};
     const auto attempt = co_await tls::ProbeTls(target, probe, SplitDeadline(deadline, steps--), client.on_connect);
     if (attempt.handshake) result.direct = attempt.handshake == Handshake::kFinished;
+  }
+  result.groups_asked = result.protocols.contains("TLSv1.3") && result.protocols.at("TLSv1.3");
+  if (!result.groups_asked) co_return result;
+  const auto negotiated = tls::KeyExchangeGroup(handshakes.shown.facts.group);
+  for (const std::string_view group : tls::kKeyExchangeGroups) {
+    if (handshakes.shown.facts.version == "TLSv1.3" && group == negotiated) {
+      result.groups[group] = true;
+      continue;
+    }
+    const auto accepts = co_await tls::ProbeGroup(target, group, SplitDeadline(deadline, steps--), client.on_connect);
+    if (accepts) result.groups[group] = *accepts;
   }
   co_return result;
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "exporter/base/digest.h"
 #include "exporter/wire/wire_client.h"
@@ -33,10 +34,13 @@ struct Enforcement {
   std::optional<std::uint32_t> plaintext_request;  // see AuthDemands
   std::optional<tls::TlsResult> tls;               // the StartupMessage over TLS, with the client's certificate
   std::optional<std::uint32_t> tls_request;
+  std::vector<std::string> tls_mechanisms;     // that a SASL request over TLS named
   std::map<std::string_view, bool> protocols;  // without those whose attempts proved nothing
   bool protocols_asked = false;
   std::optional<bool> direct;
   bool direct_asked = false;
+  std::map<std::string_view, bool> groups;  // of tls::kKeyExchangeGroups, without those whose attempts proved nothing
+  bool groups_asked = false;
 };
 
 // If the server admits a login, its backend is registered in `own` while it lives.

@@ -31,6 +31,22 @@ local of = p.of;
         width=4,
       ),
       p.table(
+        'Key exchange',
+        'Groups that the server accepts with TLS 1.3. X25519MLKEM768 withstands a quantum computer.',
+        [p.instant('max by (group) (%s)' % of('pg_tls_key_exchange_accepted'))],
+        [{ label: 'group', name: 'group' }, { value: 'A', name: 'accepted', mappings: p.yes_is_neutral }],
+        sort='group',
+        width=6,
+      ),
+      p.table(
+        'SCRAM over TLS',
+        "What the exporter's user is offered. Without SCRAM-SHA-256-PLUS (channel binding), a proxy or pooler ends TLS.",
+        [p.instant('min by (mechanism) (%s)' % of('pg_tls_sasl_mechanism_offered'))],
+        [{ label: 'mechanism', name: 'mechanism' }, { value: 'A', name: 'offered', mappings: p.yes_is_neutral }],
+        sort='mechanism',
+        width=6,
+      ),
+      p.table(
         'Negotiated',
         'What the last handshake negotiated.',
         [p.instant(of('pg_tls_negotiated_info'))],

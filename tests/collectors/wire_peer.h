@@ -29,6 +29,7 @@ class WirePeer {
         peer_(loop_, [this](tls::testing::Socket& socket) { return Serve(socket); }) {
     SSL_CTX_set_alpn_select_cb(context_.native_handle(), SelectAlpn, nullptr);
     SSL_CTX_set_min_proto_version(context_.native_handle(), TLS1_2_VERSION);
+    SSL_CTX_set1_groups_list(context_.native_handle(), "X25519:P-256");
     thread_ = std::thread([this] { loop_.run(); });
   }
   ~WirePeer() {

@@ -264,6 +264,17 @@ TEST(CheckWire, JudgesWhatAClientMeets) {
               ElementsAre("fine wire_plaintext_refused", "fine chain_verified"));
 }
 
+TEST(CheckWire, WithoutChannelBindingAProxyEndsTls) {
+  tls::EndpointFacts endpoint = Endpoint();
+  endpoint.mechanisms = {{tls::kScram, true}, {tls::kScramPlus, true}};
+  EXPECT_THAT(SnapshotBuilder().Publish(endpoint).Ids(), IsEmpty());
+  endpoint.mechanisms[tls::kScramPlus] = false;
+  EXPECT_THAT(SnapshotBuilder().Publish(endpoint).Ids(), ElementsAre("note channel_binding_missing"));
+  SnapshotBuilder pooler;
+  pooler.snapshot().kind = settings::kPgBouncer;
+  EXPECT_THAT(pooler.Publish(endpoint).Ids(), IsEmpty()) << "it is known to end TLS";
+}
+
 TEST(CheckWire, BelievesTheWireMoreThanTheSetting) {
   tls::EndpointFacts endpoint = Endpoint();
   endpoint.ssl_answer = tls::Answer::kNo;

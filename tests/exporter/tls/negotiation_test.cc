@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace pgtls::tls {
 namespace {
@@ -72,6 +73,23 @@ TEST(StartupReaderTest, AnAuthenticationRequestIsAdmission) {
   const Outcome outcome = Read(kSasl);
   EXPECT_EQ(outcome.state, StartupReader::State::kDone);
   EXPECT_EQ(outcome.admission, Admission::kAdmitted);
+}
+
+TEST(StartupReaderTest, ReadsTheMechanismsOfSasl) {
+  const auto mechanisms = [](const std::string& body) {
+    StartupReader reader;
+    reader.Feed(Message('R', body));
+    EXPECT_EQ(reader.admission(), Admission::kAdmitted);
+    return reader.mechanisms();
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(mechanisms("\0\0\0\x0aSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"s),
+            (Names{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"}));
+  EXPECT_EQ(mechanisms("\0\0\0\x0aOAUTHBEARER\0\0"s), Names{"OAUTHBEARER"});
+  EXPECT_EQ(mechanisms("\0\0\0\x0aSCRAM-SHA-256\0SCRAM"s), Names{"SCRAM-SHA-256"}) << "one is cut";
+  EXPECT_EQ(mechanisms("\0\0\0\x0a\0x\0"s), Names());
+  EXPECT_EQ(mechanisms("\0\0\0\x0a"s), Names());
+  EXPECT_EQ(mechanisms("\0\0\0\5salt"s), Names()) << "md5";
 }
 
 TEST(StartupReaderTest, RefusalIsJudgedByCodeAndRoutine) {

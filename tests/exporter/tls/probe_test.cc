@@ -257,6 +257,24 @@ TEST_F(ProbeTest, DirectTlsSendsNoRequest) {
   EXPECT_FALSE(result.answer);
 }
 
+TEST_F(ProbeTest, GroupsOfTheKeyExchange) {
+  SSL_CTX_set1_groups_list(context_.native_handle(), "X25519:P-256");
+  const auto accepts = [this](const Peer::Script& script, std::string_view group) {
+    return Run<std::optional<bool>>(script, [group](WireTarget target) {
+      return ProbeGroup(std::move(target), group, After(std::chrono::seconds(20)));
+    });
+  };
+  EXPECT_EQ(accepts(Server(), "X25519"), true);
+  EXPECT_EQ(accepts(Server(), "P-256"), true);
+  EXPECT_EQ(accepts(Server(), "P-384"), false);
+  EXPECT_EQ(accepts(Server(), "X25519MLKEM768"), false);
+  EXPECT_EQ(handshakes_, 0);
+  EXPECT_EQ(accepts([](Socket& socket) { return Answer(socket, "N"); }, "X25519"), std::nullopt);
+  EXPECT_EQ(accepts([](Socket& socket) { return Answer(socket, "S"); }, "X25519"), std::nullopt);
+  EXPECT_EQ(accepts([](Socket& socket) { return Answer(socket, "S\x15\3\3\0\2\2\x28"s); }, "X25519"), std::nullopt)
+      << "an alert that nobody encrypted or authenticated, before the ClientHello";
+}
+
 TEST_F(ProbeTest, LogsInOverTls) {
   std::string startup;
   std::string rest;
