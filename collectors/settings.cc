@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "collectors/role_passwords.h"
 #include "collectors/settings_parts.h"
 #include "collectors/settings_sql.h"
 #include "exporter/base/error.h"
@@ -39,6 +40,8 @@ SELECT pg_catalog.current_setting('server_version') AS server_version,
        pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_stats,
        EXISTS (SELECT FROM ()" PGTLS_TRUSTED_FUNCTIONS_SQL R"() ours WHERE proname = 'file_settings') AS has_function,
        EXISTS (SELECT FROM ()" PGTLS_TRUSTED_FUNCTIONS_SQL R"() ours WHERE proname = 'hosts_lines') AS has_hosts,
+       EXISTS (SELECT FROM ()" PGTLS_TRUSTED_FUNCTIONS_SQL R"() ours WHERE proname = 'role_passwords') AS has_passwords,
+       pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'SELECT') AS sees_passwords,
        pg_catalog.has_table_privilege('pg_catalog.pg_file_settings', 'SELECT')
          AND pg_catalog.has_function_privilege('pg_catalog.pg_show_all_file_settings()', 'EXECUTE') AS sees_files
 )"}};
@@ -101,8 +104,8 @@ constexpr Desc kWalReceiverInfo = {"pg_tls_wal_receiver_info",
                                    "sslmode of a standby's connection to its upstream server; always 1.",
                                    {"server", "sender_host", "sender_port", "sslmode"}};
 
-constexpr std::array kDescs = {&kServerInfo,    &kSslEnabled, &kSettingInfo, &kPendingRestart,
-                               &kPendingReload, &kLoadTime,   &kFileErrors,  &kWalReceiverInfo};
+constexpr std::array kDescs = {&kServerInfo, &kSslEnabled, &kSettingInfo,     &kPendingRestart, &kPendingReload,
+                               &kLoadTime,   &kFileErrors, &kWalReceiverInfo, &kRolePasswords};
 
 // ---- Reader
 
@@ -110,15 +113,19 @@ struct Access {
   bool sees_settings = false;
   bool sees_stats = false;
   bool has_function = false;
-  bool has_hosts = false;  // and the server knows pg_hosts.conf
+  bool has_hosts = false;      // and the server knows pg_hosts.conf
+  bool has_passwords = false;  // the function
+  bool sees_passwords = false;
   bool sees_files = false;
   friend bool operator==(const Access&, const Access&) = default;
 };
 
 Access ReadAccess(const db::Result& row, int version) {
   const auto flag = [&](const char* column) { return row.RequireBool(0, row.Column(column)); };
-  return {flag("sees_settings"), flag("sees_stats"), flag("has_function"),
-          version >= files::kFirstVersionWithHosts && flag("has_hosts"), flag("sees_files")};
+  return {flag("sees_settings"), flag("sees_stats"),
+          flag("has_function"),  version >= files::kFirstVersionWithHosts && flag("has_hosts"),
+          flag("has_passwords"), flag("sees_passwords"),
+          flag("sees_files")};
 }
 
 void ReadGeneral(const db::Result& row, ServerSettings& settings) {
@@ -253,6 +260,8 @@ std::vector<db::Request> RequestsFor(const Access& access, int version) {
   }
   if (access.sees_stats)
     requests.push_back({postgres::StatementFor("settings_wal_receiver", kWalReceiverSql, version), {}});
+  if (access.has_passwords || access.sees_passwords)
+    requests.push_back({RolePasswordsStatement(access.has_passwords, version), {}});
   if (access.has_hosts) requests.push_back({files::HostsStatement(version), {}});
   return requests;
 }
@@ -288,9 +297,14 @@ class Collector : public sampling::Collector {
     }
     auto settings = std::make_shared<ServerSettings>();
     settings->version_number = version;
+    std::optional<settings::RolePasswords> passwords;
     std::optional<tls::HostsFile> hosts;
-    output.incomplete = Read(rows, *settings, hosts);
+    output.incomplete = Read(rows, *settings, passwords, hosts);
     Render(*settings, output.sink);
+    if (passwords) {
+      RenderRolePasswords(*passwords, output.sink);
+      output.facts.Publish(std::make_shared<const settings::RolePasswords>(*std::move(passwords)));
+    }
     if (hosts) output.facts.Publish(std::make_shared<const tls::HostsFile>(*std::move(hosts)));
     output.facts.Publish(std::shared_ptr<const ServerSettings>(std::move(settings)));
   }
@@ -324,6 +338,7 @@ class Collector : public sampling::Collector {
 
   // What the role may not see comes back. `hosts` stays empty where ssl_sni is off.
   static std::vector<sampling::IncompletePart> Read(const Rows& rows, ServerSettings& settings,
+                                                    std::optional<settings::RolePasswords>& passwords,
                                                     std::optional<tls::HostsFile>& hosts) {
     const std::string denied(ToString(FailureReason::kInsufficientPrivilege));
     std::vector<sampling::IncompletePart> incomplete;
@@ -340,6 +355,11 @@ class Collector : public sampling::Collector {
       ReadWalReceiver(*next++, settings);
     } else {
       incomplete.push_back({"wal_receiver", denied});
+    }
+    if (rows.access.has_passwords || rows.access.sees_passwords) {
+      passwords = ReadRolePasswords(*next++);
+    } else {
+      incomplete.push_back({"role_passwords", denied});
     }
     if (settings.Get("ssl_sni") != "on") return incomplete;
     if (!rows.access.has_hosts) {

@@ -15,6 +15,10 @@ inline constexpr sampling::Remedy kWalReceiverRemedies[] = {
     {"insufficient_privilege", "GRANT pg_read_all_stats TO tls_exporter; (the role that the exporter logs in as)"},
 };
 
+inline constexpr sampling::Remedy kRolePasswordsRemedies[] = {
+    {"insufficient_privilege", sampling::kRunRoleFile},
+};
+
 inline constexpr std::string_view kCorrectHostsFile =
     "Correct the file and line that are named, then SELECT pg_reload_conf(); PostgreSQL refuses the whole "
     "pg_hosts.conf because of one error: a reload keeps what was loaded before, and a start fails. The other lines "
@@ -32,6 +36,7 @@ inline constexpr sampling::DeclaredPart kSettingsParts[] = {
     {"settings", "settings that name files or restrict TLS", kSettingsRemedies},
     {"configuration_files", "the contents of the configuration files", kConfigurationFilesRemedies},
     {"wal_receiver", "the connection to the upstream server", kWalReceiverRemedies},
+    {"role_passwords", "how the passwords of roles are stored", kRolePasswordsRemedies},
     {"hosts", "the host names in pg_hosts.conf", kHostsRemedies},
     sampling::kConfigurationInForcePart,
 };

@@ -77,6 +77,34 @@ $$;
 REVOKE ALL ON FUNCTION tls_exporter.file_settings() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tls_exporter.file_settings() TO tls_exporter;
 
+-- ---- Passwords (settings collector)
+
+-- How many roles that may log in have which kind of password, how many SCRAM verifiers have fewer iterations than RFC 7677 requires, and
+-- the names of roles with an MD5 verifier, at most 100 of them. Never a verifier, nor a part of one.
+DROP FUNCTION IF EXISTS tls_exporter.role_passwords();
+CREATE FUNCTION tls_exporter.role_passwords(OUT kind text, OUT name text, OUT roles bigint, OUT few_iterations bigint)
+  RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH role AS MATERIALIZED (
+    SELECT rolname,
+           CASE WHEN rolpassword ~ '^md5[0-9a-f]{32}$' THEN 'md5'
+                WHEN rolpassword ~ '^SCRAM-SHA-256\$[0-9]+:[^$]+\$[^:]+:.' THEN 'scram-sha-256'
+                ELSE 'none' END AS kind,
+           substring(rolpassword FROM '^SCRAM-SHA-256\$([0-9]+):')::numeric < 4096 AS few_iterations
+    FROM pg_authid
+    WHERE rolcanlogin
+  )
+  SELECT k.kind, NULL::text AS name, count(r.kind) AS roles, count(*) FILTER (WHERE r.few_iterations) AS few_iterations
+  FROM (VALUES ('scram-sha-256'), ('md5'), ('none')) AS k(kind)
+  LEFT JOIN role r ON r.kind = k.kind
+  GROUP BY k.kind
+  UNION ALL
+  (SELECT kind, rolname::text COLLATE "C", NULL, NULL FROM role WHERE kind = 'md5' ORDER BY rolname LIMIT 100)
+  ORDER BY kind, name NULLS FIRST
+$$;
+REVOKE ALL ON FUNCTION tls_exporter.role_passwords() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tls_exporter.role_passwords() TO tls_exporter;
+
 -- ---- pg_hba.conf (hba collector)
 
 -- The rules as pg_hba_file_rules shows them, with the first fields of each line as text: the view drops the quotes that distinguish a name

@@ -31,6 +31,7 @@ Findings FindingsOf(const Evidence& evidence) {
   AddCertificates(evidence, found);
   AddClientCertificates(evidence, found);
   AddSettings(evidence, found);
+  AddPasswords(evidence, found);
   AddPooler(evidence, found);
   AddLinks(evidence, found);
   AddLogin(evidence, found);

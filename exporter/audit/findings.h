@@ -31,6 +31,8 @@ Severity EndpointPlaintext(const Evidence& evidence);
 Severity OfAuthority(const tls::ClientTrust& trust, Severity severity);
 
 void AddSettings(const Evidence& evidence, Findings& findings);
+// How passwords are stored.
+void AddPasswords(const Evidence& evidence, Findings& findings);
 // Those of a PgBouncer.
 void AddPooler(const Evidence& evidence, Findings& findings);
 void AddSessions(const Evidence& evidence, Findings& findings);

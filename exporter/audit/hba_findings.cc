@@ -101,7 +101,23 @@ constexpr Method kMethods[] = {
      "another user.",
      "Change ident to scram-sha-256 in these lines."}};
 
-void AddMethods(const Posture& posture, const std::vector<const Rule*>& reachable, Findings& findings) {
+Finding Of(const Method& method, Severity severity, std::vector<std::string> lines) {
+  return {severity,
+          method.id,
+          std::string(method.title),
+          std::move(lines),
+          std::string(method.why),
+          std::string(method.remedy) + " Then " + kReload};
+}
+
+// With md5 in a rule, a role with a SCRAM verifier logs in by SCRAM: only roles with an MD5 verifier need it.
+constexpr Method kMd5ForNobody = {
+    "md5", "hba_md5", "pg_hba.conf accepts MD5 passwords (md5), and no role has one",
+    "Every role here logs in by SCRAM already. With md5, a password that is stored as MD5 by mistake works as well.",
+    "Change md5 to scram-sha-256 in these lines: nobody is refused."};
+
+void AddMethods(const Posture& posture, const std::vector<const Rule*>& reachable, const Evidence& evidence,
+                Findings& findings) {
   bool any = false;
   std::vector<std::string> any_certificate;
   for (const Method& method : kMethods) {
@@ -120,9 +136,14 @@ void AddMethods(const Posture& posture, const std::vector<const Rule*>& reachabl
     }
     if (lines.empty()) continue;
     any = true;
+    if (method.name == "md5" && evidence.passwords && evidence.passwords->md5 == 0) {
+      findings.push_back(Of(kMd5ForNobody, Severity::kNote, std::move(lines)));
+      continue;
+    }
+    if (method.name == "md5" && evidence.passwords)
+      lines.push_back(Counted(evidence.passwords->md5, "role") + " with an MD5 password (finding md5_roles)");
     const bool critical = method.name == "trust" || (method.name == "password" && clear);
-    findings.push_back({critical ? Severity::kCritical : Severity::kWarning, method.id, std::string(method.title),
-                        std::move(lines), std::string(method.why), std::string(method.remedy) + " Then " + kReload});
+    findings.push_back(Of(method, critical ? Severity::kCritical : Severity::kWarning, std::move(lines)));
   }
   if (!any_certificate.empty()) {
     any = true;
@@ -270,7 +291,7 @@ void AddHba(const Evidence& evidence, Findings& findings) {
     if (analysis && std::ranges::find(analysis->shadowed, i) != analysis->shadowed.end()) continue;
     reachable.push_back(&posture.judging().rules[i]);
   }
-  AddMethods(posture, reachable, findings);
+  AddMethods(posture, reachable, evidence, findings);
   AddClientCertificates(posture, reachable, findings);
   AddWideOpen(posture, reachable, findings);
 }

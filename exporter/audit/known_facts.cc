@@ -7,6 +7,7 @@ KnownFacts::KnownFacts(const sampling::ServerSnapshot& server, std::chrono::sys_
   const sampling::Facts facts = server.facts();
   settings = facts.Get<settings::ServerSettings>();
   pooler = facts.Get<settings::PoolerSettings>();
+  passwords = facts.Get<settings::RolePasswords>();
   sessions = facts.Get<sessions::Summary>();
   seen = facts.Get<sessions::SeenSessions>();
   open = facts.Get<sessions::OpenConnections>();

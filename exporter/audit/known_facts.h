@@ -13,6 +13,7 @@
 #include "exporter/sessions/seen_sessions.h"
 #include "exporter/sessions/summary.h"
 #include "exporter/settings/pooler_settings.h"
+#include "exporter/settings/role_passwords.h"
 #include "exporter/settings/server_settings.h"
 #include "exporter/tls/endpoint_facts.h"
 #include "exporter/tls/inventory.h"
@@ -31,6 +32,7 @@ struct KnownFacts {
   std::chrono::sys_seconds now;
   std::shared_ptr<const settings::ServerSettings> settings;
   std::shared_ptr<const settings::PoolerSettings> pooler;  // instead of `settings`, of a PgBouncer
+  std::shared_ptr<const settings::RolePasswords> passwords;
   std::shared_ptr<const sessions::Summary> sessions;
   std::shared_ptr<const sessions::SeenSessions> seen;
   std::shared_ptr<const sessions::OpenConnections> open;

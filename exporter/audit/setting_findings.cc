@@ -99,28 +99,6 @@ void AddCiphers(const ServerSettings& settings, Findings& findings) {
   }
 }
 
-void AddPasswords(const ServerSettings& settings, Findings& findings) {
-  const auto encryption = settings.Get("password_encryption");
-  if (!encryption) return;
-  if (*encryption == "scram-sha-256") {
-    findings.push_back({Severity::kFine,
-                        "password_encryption",
-                        "New passwords are stored for SCRAM",
-                        {"password_encryption = scram-sha-256"},
-                        "",
-                        ""});
-    return;
-  }
-  findings.push_back(
-      {Severity::kWarning,
-       "password_encryption_md5",
-       "New passwords are stored as MD5",
-       {"password_encryption = " + Printable(*encryption)},
-       "Anyone who reads an MD5 password hash can log in with it, and MD5 passwords are deprecated in PostgreSQL 18.",
-       "ALTER SYSTEM SET password_encryption = 'scram-sha-256'; SELECT pg_reload_conf(); Then set the passwords again "
-       "(\\password) and change md5 to scram-sha-256 in pg_hba.conf."});
-}
-
 void AddPending(const ServerSettings& settings, const Evidence& evidence, Findings& findings) {
   if (!settings.pending_restart.empty()) {
     const bool relevant =
@@ -179,7 +157,6 @@ void AddSettings(const Evidence& evidence, Findings& findings) {
   AddSsl(settings, evidence, findings);
   AddMinimum(settings, findings);
   AddCiphers(settings, findings);
-  AddPasswords(settings, findings);
   AddPending(settings, evidence, findings);
 }
 

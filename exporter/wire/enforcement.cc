@@ -1,5 +1,6 @@
 #include "exporter/wire/enforcement.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "exporter/tls/client_hello.h"
@@ -17,6 +18,25 @@ std::optional<bool> Accepts(const tls::TlsResult& result) {
   // all-clear.
   if (result.handshake == Handshake::kRefusedByServer) return false;
   return std::nullopt;
+}
+
+asio::awaitable<std::map<std::string_view, bool>> AskGroups(const WireClient& client,
+                                                            const ServerHandshakes& handshakes, Deadline deadline) {
+  const tls::WireTarget& target = client.places[handshakes.place].target;
+  const tls::TlsFacts& shown = handshakes.shown.facts;
+  const auto negotiated = shown.version == "TLSv1.3" ? tls::KeyExchangeGroup(shown.group) : std::nullopt;
+  int steps = static_cast<int>(std::size(tls::kKeyExchangeGroups));
+  std::map<std::string_view, bool> groups;
+  for (const std::string_view group : tls::kKeyExchangeGroups) {
+    const Deadline end = SplitDeadline(deadline, steps--);
+    if (group == negotiated) {
+      groups[group] = true;
+      continue;
+    }
+    const std::optional<bool> accepts = co_await tls::ProbeGroup(target, group, end, client.on_connect);
+    if (accepts) groups[group] = *accepts;
+  }
+  co_return groups;
 }
 
 }  // namespace
@@ -37,7 +57,7 @@ asio::awaitable<Enforcement> Enforce(const WireClient& client, const ServerHands
   Enforcement result{.inputs = InputsOf(client, handshakes), .answer = handshakes.answer};
   const tls::WireTarget& target = result.inputs.target;
   const auto& versions = tls::TriableVersions();
-  int steps = static_cast<int>(versions.size() + std::size(tls::kKeyExchangeGroups)) + 4;
+  int steps = static_cast<int>(versions.size()) + 4;
   {
     sampling::OwnBackends::Login own_login(own, client.user, {client.cluster, client.database});
     const tls::Login login = {client.user, client.database, [&own_login](int pid) { own_login.Known(pid); },
@@ -57,6 +77,8 @@ asio::awaitable<Enforcement> Enforce(const WireClient& client, const ServerHands
   }
   if (result.answer != Answer::kYes) co_return result;
   result.protocols_asked = true;
+  // With TLS 1.3 this OpenSSL may know none of the server's groups: then it is not the version that is refused.
+  bool nothing_in_common = false;
   for (const std::string_view version : versions) {
     if (handshakes.shown.handshake == Handshake::kFinished && handshakes.shown.facts.version == version) {
       result.protocols[version] = true;
@@ -65,6 +87,7 @@ asio::awaitable<Enforcement> Enforce(const WireClient& client, const ServerHands
     const tls::TlsProbe probe = {.context = tls::PinnedContext(version)};
     const auto attempt = co_await tls::ProbeTls(target, probe, SplitDeadline(deadline, steps--), client.on_connect);
     if (const auto accepts = Accepts(attempt)) result.protocols[version] = *accepts;
+    nothing_in_common = version == "TLSv1.3" && attempt.alert == SSL_AD_HANDSHAKE_FAILURE;
   }
   // 16 and older log it as an invalid packet; those that know it echo the protocol in every handshake.
   result.direct_asked = handshakes.shown.facts.alpn == tls::kAlpn;
@@ -73,17 +96,13 @@ asio::awaitable<Enforcement> Enforce(const WireClient& client, const ServerHands
     const auto attempt = co_await tls::ProbeTls(target, probe, SplitDeadline(deadline, steps--), client.on_connect);
     if (attempt.handshake) result.direct = attempt.handshake == Handshake::kFinished;
   }
-  result.groups_asked = result.protocols.contains("TLSv1.3") && result.protocols.at("TLSv1.3");
-  if (!result.groups_asked) co_return result;
-  const auto negotiated = tls::KeyExchangeGroup(handshakes.shown.facts.group);
-  for (const std::string_view group : tls::kKeyExchangeGroups) {
-    if (handshakes.shown.facts.version == "TLSv1.3" && group == negotiated) {
-      result.groups[group] = true;
-      continue;
-    }
-    const auto accepts = co_await tls::ProbeGroup(target, group, SplitDeadline(deadline, steps--), client.on_connect);
-    if (accepts) result.groups[group] = *accepts;
-  }
+  const bool accepts_tls13 = result.protocols.contains("TLSv1.3") && result.protocols.at("TLSv1.3");
+  if (!accepts_tls13 && !nothing_in_common) co_return result;
+  result.groups = co_await AskGroups(client, handshakes, SplitDeadline(deadline, steps));
+  const bool accepts_some = std::ranges::any_of(result.groups, [](const auto& group) { return group.second; });
+  if (accepts_some) result.protocols["TLSv1.3"] = true;
+  result.groups_asked = accepts_tls13 || accepts_some;
+  if (!result.groups_asked) result.groups.clear();  // something else than the group is missing
   co_return result;
 }
 

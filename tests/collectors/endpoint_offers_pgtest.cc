@@ -71,7 +71,9 @@ TEST_F(EndpointOffersPgTest, GroupsAsOpenSslFindsThem) {
     server_->Reload();
     Offers witness;
     for (const std::string_view group : tls::kKeyExchangeGroups) witness[group] = Witness(group);
-    EXPECT_EQ(Look(server_->port()).groups, witness);
+    const tls::EndpointFacts facts = Look(server_->port());
+    EXPECT_EQ(facts.groups, witness);
+    EXPECT_TRUE(facts.protocols.at("TLSv1.3")) << "also with a group that this OpenSSL does not know";
     EXPECT_EQ(witness.at("X25519MLKEM768"), value.contains("MLKEM"));
     EXPECT_EQ(witness.at("P-384"), value.contains("secp384r1"));
   }

@@ -167,6 +167,19 @@ TEST_F(EndpointTest, GroupsAreOfTls13Alone) {
   EXPECT_EQ(Incomplete(), "");
 }
 
+// As PostgreSQL 19 refuses a client without SNI.
+TEST_F(EndpointTest, ARefusalForAnotherReasonSaysNothingAboutGroups) {
+  const auto refuse = [](SSL*, int* alert, void*) -> int {
+    *alert = SSL_AD_HANDSHAKE_FAILURE;
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
+  };
+  SSL_CTX_set_tlsext_servername_callback(peer_.context(), static_cast<int (*)(SSL*, int*, void*)>(refuse));
+  const std::string page = Page();
+  EXPECT_THAT(page, HasSubstr("pg_tls_protocol_accepted{server=\"db\",version=\"TLSv1.3\"} 0\n"));
+  EXPECT_THAT(page, Not(HasSubstr("pg_tls_key_exchange_accepted")));
+  EXPECT_EQ(Incomplete(), "");
+}
+
 TEST_F(EndpointTest, AGroupWithoutAnAnswerIsNotRefused) {
   peer_.behaviour.handshakes = 5;  // the first one, the StartupMessage over TLS, and the versions but the first one's
   EXPECT_EQ(Incomplete(), "key_exchange:no_answer ");

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "collectors/hba_sql.h"
+#include "collectors/role_passwords.h"
 #include "collectors/settings_sql.h"
 #include "tests/support/files.h"
 
@@ -49,6 +50,10 @@ TEST(RoleSqlTest, TheFunctionForTheConfigurationFilesShowsTheValuesOfTheSameSett
 TEST(RoleSqlTest, TheFunctionsForPgHbaConfAreTheSuperusersQueries) {
   EXPECT_EQ(BodyOf("hba_rules"), Lines(kHbaRulesSql.front().sql));
   EXPECT_EQ(BodyOf("hba_files"), Lines(kHbaFilesSql.front().sql));
+}
+
+TEST(RoleSqlTest, TheFunctionForPasswordsIsTheSuperusersQuery) {
+  EXPECT_EQ(BodyOf("role_passwords"), Lines(kRolePasswordsSql.front().sql));
 }
 
 }  // namespace

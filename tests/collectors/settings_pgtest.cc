@@ -133,7 +133,7 @@ TEST_F(SettingsPgTest, NamesWhatAnOrdinaryRoleMayNotSee) {
   const sampling::Output output = harness_.Collect();
   EXPECT_THAT(Parts(output),
               ElementsAre("settings insufficient_privilege", "configuration_files insufficient_privilege",
-                          "wal_receiver insufficient_privilege"));
+                          "wal_receiver insufficient_privilege", "role_passwords insufficient_privilege"));
   EXPECT_THAT(harness_.CollectPage(), AllOf(HasSubstr(Value("ssl", "on")), Not(HasSubstr("ssl_min_protocol_version")),
                                             Not(HasSubstr("config_file_errors"))));
 }
@@ -141,7 +141,8 @@ TEST_F(SettingsPgTest, NamesWhatAnOrdinaryRoleMayNotSee) {
 TEST_F(SettingsPgTest, NamesWhatPgMonitorMayNotSee) {
   server_.Execute("CREATE ROLE watcher LOGIN; GRANT pg_monitor TO watcher");
   Connect("watcher");
-  EXPECT_THAT(Parts(harness_.Collect()), ElementsAre("configuration_files insufficient_privilege"));
+  EXPECT_THAT(Parts(harness_.Collect()),
+              ElementsAre("configuration_files insufficient_privilege", "role_passwords insufficient_privilege"));
 }
 
 TEST_F(SettingsPgTest, DoesNotBelieveAFunctionThatNoSuperuserOwns) {

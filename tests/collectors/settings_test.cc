@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "exporter/settings/role_passwords.h"
 #include "exporter/settings/server_settings.h"
 #include "tests/collectors/harness.h"
 #include "tests/support/golden.h"
@@ -21,12 +22,19 @@ class SettingsTest : public testing::Test {
     answers_["settings_files_function"] = {{"seqno", "sourcefile", "sourceline", "name", "setting", "error"}, {}};
     answers_["settings_files"] = answers_["settings_files_function"];
     answers_["settings_wal_receiver"] = {{"sender_host", "sender_port", "sslmode"}, {}};
+    answers_["settings_passwords_function"] = {{"kind", "name", "roles", "few_iterations"},
+                                               {{"md5", std::nullopt, "2", "0"},
+                                                {"md5", "ann", std::nullopt, std::nullopt},
+                                                {"md5", "bob", std::nullopt, std::nullopt},
+                                                {"none", std::nullopt, "3", "0"},
+                                                {"scram-sha-256", std::nullopt, "5", "1"}}};
   }
 
   void Access(const char* sees_settings, const char* sees_stats, const char* has_function, const char* sees_files) {
-    answers_["settings_access"] = {
-        {"server_version", "load_time", "sees_settings", "sees_stats", "has_function", "has_hosts", "sees_files"},
-        {{"18.4", "1800000000.5", sees_settings, sees_stats, has_function, "t", sees_files}}};
+    answers_["settings_access"] = {{"server_version", "load_time", "sees_settings", "sees_stats", "has_function",
+                                    "has_hosts", "has_passwords", "sees_passwords", "sees_files"},
+                                   {{"18.4", "1800000000.5", sees_settings, sees_stats, has_function, "t",
+                                     has_passwords_, sees_passwords_, sees_files}}};
   }
   void Setting(const char* name, const char* value, const char* type = "string",
                const char* source = "configuration file", const char* pending_restart = "f") {
@@ -40,6 +48,8 @@ class SettingsTest : public testing::Test {
     return harness_.Collect().facts.Get<settings::ServerSettings>();
   }
 
+  const char* has_passwords_ = "t";
+  const char* sees_passwords_ = "f";
   Harness harness_{SettingsCollector()};
   std::map<std::string, std::pair<std::vector<std::string>, FakeSession::Rows>, std::less<>>& answers_ =
       harness_.fake.answers;
@@ -96,6 +106,30 @@ TEST_F(SettingsTest, ReadsTheViewWithoutTheFunction) {
   EXPECT_THAT(*Settings()->pending_reload, ElementsAre("ssl"));
 }
 
+TEST_F(SettingsTest, ReadsHowPasswordsAreStored) {
+  const auto passwords = harness_.Collect().facts.Get<settings::RolePasswords>();
+  EXPECT_EQ(passwords->scram, 5u);
+  EXPECT_EQ(passwords->few_iterations, 1u);
+  EXPECT_EQ(passwords->md5, 2u);
+  EXPECT_EQ(passwords->none, 3u);
+  EXPECT_THAT(passwords->md5_roles, ElementsAre("ann", "bob"));
+}
+
+TEST_F(SettingsTest, ReadsPasswordsWithoutTheFunctionIfTheRoleMay) {
+  answers_["settings_passwords"] = answers_["settings_passwords_function"];
+  answers_.erase("settings_passwords_function");
+  has_passwords_ = "f";
+  sees_passwords_ = "t";
+  Access("t", "t", "t", "f");
+  EXPECT_EQ(harness_.Collect().facts.Get<settings::RolePasswords>()->md5, 2u);
+  sees_passwords_ = "f";
+  Access("t", "t", "t", "f");
+  const sampling::Output output = harness_.Collect();
+  EXPECT_EQ(output.facts.Get<settings::RolePasswords>(), nullptr);
+  EXPECT_EQ(output.incomplete.at(0).part, "role_passwords");
+  EXPECT_THAT(harness_.CollectPage(), testing::Not(testing::HasSubstr("role_passwords{")));
+}
+
 TEST_F(SettingsTest, LeavesOutValuesOfTheSession) {
   for (const char* source : {"user", "database", "database user", "client", "session"}) {
     answers_["settings"].second.clear();
@@ -132,6 +166,7 @@ TEST_F(SettingsTest, TheSameRowsAreSaidToBeUnchanged) {
       {"setting", [&] { answers_["settings"].second[0][1] = "off"; }},
       {"line", [&] { FileLine("ssl", "off"); }},
       {"link", [&] { answers_["settings_wal_receiver"].second.push_back({"db0", "5432", "disable"}); }},
+      {"password", [&] { answers_["settings_passwords_function"].second[0][2] = "1"; }},
       {"privilege", [&] { Access("t", "f", "t", "f"); }},
       {"privilege alone", [&] { Access("f", "t", "t", "f"); }},
   };

@@ -112,6 +112,7 @@ declare -A may_be_empty=(
   [pg_tls_log_last_record_timestamp_seconds]='the log collector is off'
   [pg_tls_log_gaps_total]='the log collector is off'
   [pg_tls_direct_tls_supported]='PostgreSQL 17 and later'
+  [pg_tls_sasl_mechanism_offered]='the server asks for no password'
   [pg_tls_authenticating_connections]='PostgreSQL 18 and later'
 )
 PGTLS_EXPRESSIONS=$work/expressions node --test --test-name-pattern='every expression goes on' tests/grafana/dashboards_test.mjs >/dev/null

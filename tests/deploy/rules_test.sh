@@ -25,10 +25,10 @@ sed -i 's/^\( *- record: pg_tls:\)blind_/\1without_blind_/; s/and on (job, insta
 missed=$(awk '
   # Which alerts were expected in what failed, and did not fire.
   $1 == "alertname:" { sub(/,$/, "", $2); print $2 }
-  $1 == "expr:" && match($0, /alertname=\\"[A-Za-z]+/) { print substr($0, RSTART + 12, RLENGTH - 12) }
+  $1 == "expr:" && match($0, /alertname=\\"[A-Za-z0-9]+/) { print substr($0, RSTART + 12, RLENGTH - 12) }
   $1 == "exp:" { expected = $0 }
   $1 == "got:" {
-    while (match(expected, /alertname="[A-Za-z]+"/)) {
+    while (match(expected, /alertname="[A-Za-z0-9]+"/)) {
       found = substr(expected, RSTART, RLENGTH)
       if (!index($0, found)) print substr(found, 12, RLENGTH - 12)
       expected = substr(expected, RSTART + RLENGTH)

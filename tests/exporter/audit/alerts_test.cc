@@ -190,6 +190,8 @@ const std::vector<Case>& Cases() {
        WithSettings([](auto& settings) { settings.pending_reload = {"ssl_ciphers"}; })},
       {"PgTlsSettingPending", "setting_pending_restart",
        WithSettings([](auto& settings) { settings.pending_restart = {"hba_file"}; })},
+      {"PgTlsMd5Passwords", "md5_roles",
+       [](SnapshotBuilder& builder) { builder.Publish(settings::RolePasswords{.md5 = 1, .md5_roles = {"ann"}}); }},
       {"PgTlsHbaAdmitsPlaintext", "hba_plaintext_admitted", Hba("host all app 10.0.0.0/8 scram-sha-256")},
       {"PgTlsHbaMayAdmitPlaintext", "hba_plaintext_possible", Hba("host all app db.example.com scram-sha-256")},
       {"PgTlsHbaRefused", "hba_errors",
