@@ -97,6 +97,12 @@ constexpr Desc kMatches = {"pg_tls_served_certificate_matches_file",
                            {"server", "host"},
                            "host"};
 
+constexpr Desc kRootVerified = {
+    "pg_tls_root_verified",
+    Type::kGauge,
+    "Whether the served chain verifies against a root certificate file of the configuration (`roots`).",
+    {"server", "root", "host"},
+    "host"};
 constexpr Desc kHostInfo = {
     "pg_tls_host_certificate_info",
     Type::kGauge,
@@ -281,10 +287,10 @@ void RenderNextStart(const CertificateInventory& inventory, Sink& sink) {
 
 }  // namespace
 
-constexpr std::array<const Desc*, 18> kCertificateDescs = {
-    &kNotAfter,         &kNotBefore,   &kInfo,       &kChainNotAfter, &kUnneeded,   &kReadable, &kFileError,
-    &kCrlNextUpdate,    &kListForSent, &kCaAccepted, &kCaRefused,     &kCaNotAfter, &kKeyOk,    &kNextStartOk,
-    &kNextStartFailure, &kMatches,     &kHostInfo,   &kOmitted};
+constexpr std::array<const Desc*, 19> kCertificateDescs = {
+    &kNotAfter,         &kNotBefore,   &kInfo,         &kChainNotAfter, &kUnneeded,   &kReadable, &kFileError,
+    &kCrlNextUpdate,    &kListForSent, &kCaAccepted,   &kCaRefused,     &kCaNotAfter, &kKeyOk,    &kNextStartOk,
+    &kNextStartFailure, &kMatches,     &kRootVerified, &kHostInfo,      &kOmitted};
 
 bool RenderCertificates(const CertificateInventory& inventory, std::size_t max_series, Sink& sink) {
   Renderer renderer(max_series, sink);
@@ -296,6 +302,9 @@ bool RenderCertificates(const CertificateInventory& inventory, std::size_t max_s
   RenderNextStart(inventory, sink);
   if (inventory.served_matches_file) sink.Add(kMatches, {""}, *inventory.served_matches_file ? 1 : 0);
   renderer.Hosts(inventory);
+  for (const tls::RootVerdict& verdict : inventory.roots) {
+    sink.Add(kRootVerified, {verdict.root, verdict.host}, verdict.errors.empty() ? 1 : 0);
+  }
   return renderer.Omitted();
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <set>
 #include <string>
@@ -15,6 +16,7 @@
 #include "exporter/config/collector_schema.h"
 #include "exporter/files/certificate_files.h"
 #include "exporter/files/client_verification.h"
+#include "exporter/files/roots.h"
 #include "exporter/files/start_answers.h"
 #include "exporter/wire/wire_client.h"
 
@@ -61,8 +63,7 @@ class Collector : public sampling::Collector {
   asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
     const auto& options = context.config.options.As<CertificatesOptions>();
     auto inventory = std::make_shared<CertificateInventory>();
-    std::shared_ptr<const tls::TrustStore> trust;
-    const std::string own_name = co_await CollectServed(context, output, *inventory, trust);
+    const Served served = co_await CollectServed(context, output, *inventory);
     files::FileSettings settings = co_await CollectServerFiles(context, output, *inventory);
     for (auto& file : inventory->files) {
       file.of_list_directory = file.role == "crl" && settings.contains("ssl_crl_file") &&
@@ -76,10 +77,11 @@ class Collector : public sampling::Collector {
     files::FilesRead configured = co_await context.blocking.Run(std::move(read));
     AddFiles(std::move(configured), output, *inventory);
 
-    MarkServerFiles(trust.get(), *inventory);
+    MarkServerFiles(served.trust.get(), *inventory);
     co_await JudgeClients(context, settings, output, *inventory);
+    co_await JudgeRoots(context, served, output, *inventory);
 
-    if (!context.server.endpoint && !pooled) Compare(settings, own_name, *inventory);
+    if (!context.server.endpoint && !pooled) Compare(settings, served.own_name, *inventory);
     for (auto& file : inventory->files) {
       if (file.content.truncated) output.incomplete.push_back({"file_contents", "too_many_certificates"});
       file.content.decoded = nullptr;
@@ -91,6 +93,13 @@ class Collector : public sampling::Collector {
   }
 
  private:
+  struct Served {
+    std::string own_name{tls::kWithoutSni};  // that the server's own handshake asks for
+    std::shared_ptr<const tls::TrustStore> trust;
+    std::vector<files::ServedChain> chains;  // of the server's own name, then of others
+    int security_level = 0;
+  };
+
   // The endpoint collector runs right before this one if both are due. A certificate may have been replaced since an
   // older handshake.
   static asio::awaitable<wire::ServerHandshakes> HandshakesOf(const sampling::Context& context,
@@ -106,11 +115,12 @@ class Collector : public sampling::Collector {
   }
 
   static void TakeNames(const wire::WireClient& client, const std::vector<wire::NameHandshakes>& found,
-                        sampling::Output& output, CertificateInventory& inventory) {
+                        sampling::Output& output, CertificateInventory& inventory, Served& served) {
     for (const wire::NameHandshakes& handshakes : found) {
       const tls::Chain& chain = handshakes.shown.facts.chain;
       if (!chain.empty()) {
         inventory.names.push_back({handshakes.host, FactsOf(chain), PathOf(chain, client.trust.get())});
+        served.chains.push_back({handshakes.host, chain});
       } else if (handshakes.host != tls::kWithoutSni) {
         const std::string_view reason = WhyNothingIsServed(handshakes);
         // Another connection had TLS a moment ago.
@@ -130,16 +140,14 @@ class Collector : public sampling::Collector {
     }
   }
 
-  // Returns the name that the server's own handshake asks for, or tls::kWithoutSni.
-  static asio::awaitable<std::string> CollectServed(sampling::Context& context, sampling::Output& output,
-                                                    CertificateInventory& inventory,
-                                                    std::shared_ptr<const tls::TrustStore>& trust) {
-    std::string own_name(tls::kWithoutSni);
+  static asio::awaitable<Served> CollectServed(sampling::Context& context, sampling::Output& output,
+                                               CertificateInventory& inventory) {
+    Served served;
     std::optional<wire::WireClient> client;
     std::string reason;
     try {
       client = co_await wire::MakeWireClient(context);
-      if (!client) co_return own_name;  // a Unix socket has no TLS
+      if (!client) co_return served;  // a Unix socket has no TLS
     } catch (const Error& error) {
       reason = ToString(error.reason());
     }
@@ -147,16 +155,33 @@ class Collector : public sampling::Collector {
       const wire::ServerHandshakes handshakes = co_await HandshakesOf(context, *client);
       const tls::Chain& chain = handshakes.shown.facts.chain;
       inventory.served = FactsOf(chain);
-      if (!chain.empty()) inventory.served_path = PathOf(chain, client->trust.get());
+      if (!chain.empty()) {
+        inventory.served_path = PathOf(chain, client->trust.get());
+        served.chains.push_back({"", chain});
+      }
       if (client->more_names) output.incomplete.push_back({"names", "too_many"});
-      TakeNames(*client, handshakes.names, output, inventory);
+      TakeNames(*client, handshakes.names, output, inventory, served);
       const std::string& asked_for = client->places[handshakes.place].target.host;
-      if (tls::SendsSni(asked_for)) own_name = asked_for;
-      trust = client->trust;
+      if (tls::SendsSni(asked_for)) served.own_name = asked_for;
+      served.trust = client->trust;
+      served.security_level = wire::SecurityLevel(*client);
       if (inventory.served.empty()) reason = WhyNothingIsServed(handshakes);
     }
     if (!reason.empty()) output.incomplete.push_back({"served", reason});
-    co_return own_name;
+    co_return served;
+  }
+
+  // Runs on the pool, as JudgeClients() does.
+  static asio::awaitable<void> JudgeRoots(sampling::Context& context, const Served& served, sampling::Output& output,
+                                          CertificateInventory& inventory) {
+    if (context.server.roots.empty()) co_return;
+    std::function<files::RootsJudged()> judge = [roots = context.server.roots, chains = served.chains,
+                                                 level = served.security_level] {
+      return files::JudgeRoots(roots, chains, level);
+    };
+    files::RootsJudged judged = co_await context.blocking.Run(std::move(judge));
+    inventory.roots = std::move(judged.verdicts);
+    std::ranges::move(judged.incomplete, std::back_inserter(output.incomplete));
   }
 
   // Which certificates of the server's files clients will need, once they are served.

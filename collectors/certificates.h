@@ -7,11 +7,11 @@
 //
 // With pg_hosts.conf (PostgreSQL 19) the server's files are those of its entries: host_certificates.h.
 //
-// Parts that may be incomplete: `served` (no connection, no handshake), `names` (the same for another name),
-// `host_files` (pg_hosts.conf not read, or with errors), `files` (no session, settings not visible,
-// function not installed, a directory of files that cannot be listed), `private_key` (if it is read here: not
-// all of it may be read), `file_contents` (more certificates in a file than are read), `series` (more of them than
-// max_series), `next_start_…` (by file, the settings, pg_hba.conf).
+// Parts that may be incomplete: `served` (no connection, no handshake), `names` (the same for another name), `roots` (a
+// file of `roots` that cannot be used, or nothing is served), `host_files` (pg_hosts.conf not read, or with errors),
+// `files` (no session, settings not visible, function not installed, a directory of files that cannot be listed),
+// `private_key` (if it is read here: not all of it may be read), `file_contents` (more certificates in a file than are
+// read), `series` (more of them than max_series), `next_start_…` (by file, the settings, pg_hba.conf).
 //
 // Facts: tls::CertificateInventory.
 #pragma once

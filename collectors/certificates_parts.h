@@ -88,6 +88,19 @@ inline constexpr sampling::Remedy kSeriesRemedies[] = {
      "have series. Raise collectors.certificates.max_series, or name fewer files."},
 };
 
+inline constexpr sampling::Remedy kRootsRemedies[] = {
+    {"not_served",
+     "The server presented no certificate, so it was verified against none of the files under `roots`. Without TLS "
+     "there is nothing to verify; over a Unix socket, configure the address that clients use (`endpoint:`)."},
+    {"missing", "A file under `roots` does not exist: correct its path, or install it on the exporter's machine."},
+    {"permission_denied",
+     "Let the exporter's OS user read the files under `roots`: `namei -l PATH` shows what refuses."},
+    {"unreadable", "Run `ls -l` on the files under `roots`: one of them is not a regular file."},
+    {"malformed",
+     "Replace the file under `roots`: a block in it is broken, or it is not PEM, and libpq does not load it."},
+    {"no_certificate", "Put the root certificate into the file under `roots`, as PEM: there is none in it."},
+};
+
 inline constexpr sampling::Remedy kClientCertificatesRemedies[] = {
     {"insufficient_privilege",
      "GRANT pg_read_all_settings TO tls_exporter; (the role that the exporter logs in as): the settings ssl_ca_file, "
@@ -126,6 +139,7 @@ inline constexpr sampling::DeclaredPart kCertificatesParts[] = {
     {"client_certificates", "which client certificates the server accepts", kClientCertificatesRemedies},
     {"served", "the certificate that the server presents", kServedRemedies},
     {"names", "the certificate that the server presents for another name", kNamesRemedies},
+    {"roots", "whether the served certificate verifies against a root file", kRootsRemedies},
     {"files", "the server's certificate files", kFilesRemedies},
     {"host_files", "the certificate files of pg_hosts.conf", kHostFilesRemedies},
     {"private_key", "the server's private key file", kStartFileRemedies},

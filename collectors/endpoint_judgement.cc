@@ -25,8 +25,7 @@ void Verify(const wire::WireClient& client, const tls::Chain& chain, const std::
             tls::Verification& facts) {
   if (chain.empty()) return;
   if (client.trust != nullptr) {
-    const SSL_CTX* const level = client.context == nullptr ? tls::PermissiveContext().get() : client.context.get();
-    facts.chain_errors = VerifyChain(chain, *client.trust, SSL_CTX_get_security_level(level));
+    facts.chain_errors = VerifyChain(chain, *client.trust, wire::SecurityLevel(client));
   }
   if (host) {
     const auto error = tls::VerifyHostName(chain.front().get(), *host);

@@ -169,6 +169,20 @@ p.dashboard(
           height=6,
         ),
         p.table(
+          'Next roots',
+          'Whether clients with the root files of `roots` alone would accept the certificate that each server presents.',
+          [p.instant('min by (instance, server, root, host) (%s)' % of('pg_tls_root_verified'))],
+          [
+            server_column,
+            exporter_column,
+            { label: 'root', name: 'root' },
+            { label: 'host', name: 'for name' },
+            { value: 'A', name: 'ready', mappings: p.yes_is_good },
+          ],
+          sort='ready',
+          height=6,
+        ),
+        p.table(
           'Verification',
           "What fails by libpq's rules, and why.",
           [p.instant(of('pg_tls_certificate_verify_error_info') + ' == 1')],

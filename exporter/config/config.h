@@ -61,12 +61,16 @@ struct HostPort {
   friend bool operator==(const HostPort&, const HostPort&) = default;
 };
 
+// Root certificate files that clients may have one day, by name: whether they would accept the server is checked.
+using Roots = std::map<std::string, std::string>;
+
 struct ServerConfig {
   std::string name;
   std::string conninfo;       // either libpq form; empty: libpq's environment
   std::string password_file;  // empty: none
   std::optional<HostPort> endpoint;
   std::vector<std::string> endpoint_names;  // host names that clients use besides the endpoint's own, for SNI
+  Roots roots;                              // those for all servers included
   CollectorConfigs collectors;              // one for each known collector, defaults merged in
   Policy policy;
 
@@ -104,6 +108,7 @@ struct SecretFile {
 struct Config {
   std::vector<ServerConfig> servers;  // in the file's order, names unique
   std::vector<Module> modules;
+  Roots roots;  // for all servers, those of /probe included
   // For /probe and for servers without their own settings. Files of this machine that a server reads are not among
   // them (CollectorSchema::local_files).
   CollectorConfigs collectors;

@@ -1,5 +1,6 @@
 #include "exporter/config/load.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,6 +19,7 @@ namespace pgtls::config {
 namespace {
 
 constexpr std::size_t kMaxFileBytes = 16 << 20;
+constexpr std::size_t kMostRoots = 16;
 
 std::string DirectoryOf(const std::string& path) {
   const auto slash = path.rfind('/');
@@ -48,13 +50,31 @@ void CheckModuleConninfo(const Node& node, const std::string& conninfo, const Co
   }
 }
 
-std::string ParseName(const Node& node) {
-  std::string name = node.Text();
+// Throws at the node's position.
+void CheckName(const Node& node, std::string_view name) {
+  if (name.empty()) node.Fail("the name must not be empty");
   if (name.size() > 200) node.Fail("longer than 200 bytes");
   for (const char c : name) {
     if (static_cast<unsigned char>(c) < 0x20) node.Fail("a control character is not allowed");
   }
+}
+
+std::string ParseName(const Node& node) {
+  std::string name = node.Text();
+  CheckName(node, name);
   return name;
+}
+
+// `defaults` and those of `node`, of which one may replace a default.
+Roots ParseRoots(const Node& node, Roots defaults, const Files& files) {
+  for (const auto& [name, file] : node.Map({})) {
+    CheckName(file, name);
+    defaults.insert_or_assign(name, files.Path(file));
+  }
+  if (defaults.size() > kMostRoots) {
+    node.Fail(fmt::format("at most {} root files for a server: each is verified in every run", kMostRoots));
+  }
+  return defaults;
 }
 
 struct Document {
@@ -67,8 +87,9 @@ ServerConfig ParseServer(const Node& node, Document& document, const Config& con
   ServerConfig server;
   server.collectors = config.collectors;
   server.policy = config.policy;
+  server.roots = config.roots;
   for (const auto& [key, value] :
-       node.Map({"name", "conninfo", "password_file", "endpoint", "endpoint_names", "collectors"})) {
+       node.Map({"name", "conninfo", "password_file", "endpoint", "endpoint_names", "roots", "collectors"})) {
     if (key == "name") server.name = ParseName(value);
     if (key == "conninfo") {
       server.conninfo = value.TextOrEmpty();
@@ -77,6 +98,7 @@ ServerConfig ParseServer(const Node& node, Document& document, const Config& con
     if (key == "password_file") server.password_file = document.files.SecretPath(value);
     if (key == "endpoint") server.endpoint = ParseHostPort(value);
     if (key == "endpoint_names") server.endpoint_names = ParseHostNames(value);
+    if (key == "roots") server.roots = ParseRoots(value, config.roots, document.files);
     if (key == "collectors") {
       server.collectors = ParseCollectors(value, config.collectors, document.collectors, document.files);
     }
@@ -142,7 +164,7 @@ Config Parse(const std::string& path, const std::string& content, const Collecto
              const ConninfoCheck& check) {
   const Node root = ParseYaml(path, content);
   Document document{{DirectoryOf(path), {}}, collectors, check};
-  const auto sections = root.Map({"servers", "collectors", "policy", "modules"});
+  const auto sections = root.Map({"servers", "roots", "collectors", "policy", "modules"});
   Config config;
   config.collectors = DefaultCollectors(collectors);
   // Defaults and policy first, wherever they stand in the file: servers take them over.
@@ -151,6 +173,7 @@ Config Parse(const std::string& path, const std::string& content, const Collecto
       config.collectors = ParseCollectors(value, std::move(config.collectors), collectors, document.files);
     }
     if (key == "policy") config.policy = ParsePolicy(value);
+    if (key == "roots") config.roots = ParseRoots(value, {}, document.files);
   }
   for (const auto& [key, value] : sections) {
     if (key == "servers") ParseServers(value, document, config);

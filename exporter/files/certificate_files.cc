@@ -33,17 +33,12 @@ Read ReadBytes(const std::string& path) {
   }
 }
 
-tls::FileReport ReadOne(std::string role, std::string path, const std::optional<std::string>& password = std::nullopt) {
-  Read read = ReadBytes(path);
-  return ReportOf(std::move(role), std::move(path), std::move(read.problem), read.bytes, password);
-}
-
 // A connection opens its lists as the server's user, so a list that only this process may read does not count.
 tls::FileReport ReadList(const std::string& path, const std::optional<tls::ServerUser>& user) {
   const tls::FileAccess access = user ? AccessOf(*user, path) : tls::FileAccess();
   tls::FileReport report = access.problem == "permission_denied"
                                ? tls::FileReport{.role = "crl", .path = path, .problem = access.problem}
-                               : ReadOne("crl", path);
+                               : ReportOn("crl", path);
   report.server_may_read = access.readable;
   return report;
 }
@@ -113,6 +108,11 @@ tls::FileReport ReportOf(std::string role, std::string path, std::string status,
   return report;
 }
 
+tls::FileReport ReportOn(std::string role, std::string path, const std::optional<std::string>& pkcs12_password) {
+  Read read = ReadBytes(path);
+  return ReportOf(std::move(role), std::move(path), std::move(read.problem), read.bytes, pkcs12_password);
+}
+
 FilesRead ReadServerFiles(const FileSettings& settings, const ServerPlace& place) {
   FilesRead result;
   std::set<std::string> lists;  // a list that two settings name counts once
@@ -127,8 +127,8 @@ FilesRead ReadServerFiles(const FileSettings& settings, const ServerPlace& place
       use(path);
     }
   };
-  each("ssl_cert_file", [&](const std::string& path) { result.files.push_back(ReadOne("server", path)); });
-  each("ssl_ca_file", [&](const std::string& path) { result.files.push_back(ReadOne("ca", path)); });
+  each("ssl_cert_file", [&](const std::string& path) { result.files.push_back(ReportOn("server", path)); });
+  each("ssl_ca_file", [&](const std::string& path) { result.files.push_back(ReportOn("ca", path)); });
   each("ssl_crl_file", [&](const std::string& path) { lists.insert(path); });
   each("ssl_crl_dir", [&](const std::string& path) {
     try {
@@ -159,7 +159,7 @@ void AddHostFiles(const tls::HostsFile& hosts, const FileSettings& settings, con
   for (const auto& [role, name] : files) {
     const std::string path = InDataDirectory(settings, name);
     if (place.Holds(path)) {
-      result.files.push_back(ReadOne(role, path));
+      result.files.push_back(ReportOn(role, path));
     } else {
       result.incomplete.push_back({"files", "other_file_system"});
     }
@@ -176,7 +176,7 @@ FilesRead ReadPoolerFiles(const settings::PoolerSettings& settings, const Server
     } else if (!place.Holds(path)) {
       result.incomplete.push_back({"files", "pooler_elsewhere"});
     } else {
-      result.files.push_back(ReadOne(role, path));
+      result.files.push_back(ReportOn(role, path));
     }
   };
   read("client_tls_cert_file", "server");
@@ -217,7 +217,7 @@ FilesRead ReadConfiguredFiles(const std::vector<std::string>& patterns, const st
     }
   }
   for (const auto& [path, named] : paths) {
-    tls::FileReport report = ReadOne("extra", path, password);
+    tls::FileReport report = ReportOn("extra", path, password);
     const bool key = report.problem == "no_certificate" && report.content.other_blocks > 0;
     if (named || !key) result.files.push_back(std::move(report));
   }

@@ -55,5 +55,8 @@ void AddLostDirectory(const std::string& path, const std::string& problem, Files
 // A report from bytes that were read elsewhere. `status` is empty or the problem.
 tls::FileReport ReportOf(std::string role, std::string path, std::string status, const std::string& bytes,
                          const std::optional<std::string>& pkcs12_password);
+// A report of a file on this machine. Blocks.
+tls::FileReport ReportOn(std::string role, std::string path,
+                         const std::optional<std::string>& pkcs12_password = std::nullopt);
 
 }  // namespace pgtls::files

@@ -68,6 +68,7 @@ config::ServerConfig ServerFor(const config::Config& config, const config::Modul
   server.conninfo = std::move(conninfo);
   server.password_file = module.password_file;
   server.policy = config.policy;
+  server.roots = config.roots;
   server.collectors = config.collectors;
   const auto enabled = [&](std::string_view name) {
     return std::ranges::find(module.collectors, name) != module.collectors.end();

@@ -63,10 +63,10 @@ void Server::Configure(std::shared_ptr<const config::ServerConfig> config) {
   ++config_version_;
   for (Slot& slot : slots_) {
     const config::CollectorConfig& settings = config_->collector(slot.type->name);
-    // The policy is judged on what SQL shows; the names are tried over the network.
+    // The policy is judged on what SQL shows; the names and roots are tried over the network.
     const auto other_inputs = [&] {
-      return NeedsSql(*slot.type) ? config_->policy != before->policy
-                                  : config_->endpoint_names != before->endpoint_names;
+      if (NeedsSql(*slot.type)) return config_->policy != before->policy;
+      return config_->endpoint_names != before->endpoint_names || config_->roots != before->roots;
     };
     if (!before || settings != before->collector(slot.type->name) || other_inputs()) {
       slot.due = Deadline::min();

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "exporter/tls/certificate_file.h"
@@ -47,10 +48,20 @@ struct ServedName {
   std::optional<bool> matches_file = std::nullopt;  // of the entry in pg_hosts.conf; absent: not known
 };
 
+// Whether the chain that is served verifies against a root certificate file that clients may have one day (the host name
+// and revocation lists left out).
+struct RootVerdict {
+  std::string root;  // its name in the configuration
+  std::string path;
+  std::string host;                      // that the client asks for; empty: the server's own name
+  std::vector<std::string_view> errors;  // of kChainErrors; empty: it verifies
+};
+
 struct CertificateInventory {
   std::vector<CertificateFacts> served;  // the server's first; empty: none is known
   std::optional<ServedPath> served_path;
   std::vector<ServedName> names;   // other names than the server's own
+  std::vector<RootVerdict> roots;  // of each file that could be read, by each name
   std::optional<HostsFile> hosts;  // with absolute paths; absent: ssl_sni is off, or the file is not known
   std::vector<FileReport> files;
   std::optional<KeyReport> key;

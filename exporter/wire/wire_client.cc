@@ -276,6 +276,10 @@ asio::awaitable<std::optional<WireClient>> MakeWireClient(sampling::Context& con
   co_return client;
 }
 
+int SecurityLevel(const WireClient& client) {
+  return SSL_CTX_get_security_level(client.context == nullptr ? tls::PermissiveContext().get() : client.context.get());
+}
+
 Deadline SplitDeadline(Deadline deadline, int shares) {
   const Deadline now = std::chrono::steady_clock::now();
   return now + (deadline - now) / shares;

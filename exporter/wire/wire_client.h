@@ -93,6 +93,9 @@ struct WireObservation {
 const ServerHandshakes* RecentHandshakes(const WireObservation* known, const WireClient& client,
                                          std::chrono::nanoseconds age);
 
+// The security level at which the client verifies certificates.
+int SecurityLevel(const WireClient& client);
+
 // The end of the first of `shares` equal parts of the time that is left.
 Deadline SplitDeadline(Deadline deadline, int shares);
 

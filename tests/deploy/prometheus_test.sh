@@ -95,6 +95,7 @@ declare -A may_be_empty=(
   [pg_tls_setting_pending_restart]='no setting waits'
   [pg_tls_setting_pending_reload]='no setting waits'
   [pg_tls_crl_next_update_timestamp_seconds]='there is no revocation list'
+  [pg_tls_root_verified]='no next root is configured'
   [pg_tls_host_certificate_info]='PostgreSQL 19 with pg_hosts.conf'
   [pg_tls_served_certificate_matches_file]='no name has an entry in pg_hosts.conf'
   [pg_tls_wal_receiver_info]='this is no standby'

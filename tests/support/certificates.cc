@@ -172,6 +172,13 @@ CertificateSpec CaSpec(const std::string& common_name, CertificateSpec spec) {
   return spec;
 }
 
+std::string CommonNameOf(const std::string& pem) {
+  const Cert certificate = ReadCertificate(pem);
+  char name[256] = "";
+  X509_NAME_get_text_by_NID(X509_get_subject_name(certificate.get()), NID_commonName, name, sizeof(name));
+  return name;
+}
+
 }  // namespace
 
 Certificate SelfSigned(const CertificateSpec& spec) { return Make(spec, nullptr, nullptr); }
@@ -196,10 +203,14 @@ Certificate TestCa::IssueForLocalhost() const {
 }
 
 TestCa TestCa::Renewed(CertificateSpec spec) const {
-  const Cert old = ReadCertificate(own_.certificate);
-  char name[256] = "";
-  X509_NAME_get_text_by_NID(X509_get_subject_name(old.get()), NID_commonName, name, sizeof(name));
-  return TestCa(Make(CaSpec(name, std::move(spec)), nullptr, nullptr, own_.key), "");
+  return TestCa(Make(CaSpec(CommonNameOf(own_.certificate), std::move(spec)), nullptr, nullptr, own_.key), "");
+}
+
+TestCa TestCa::CrossSigned(const TestCa& by) const {
+  Certificate own = Make(CaSpec(CommonNameOf(own_.certificate), {}), ReadCertificate(by.own_.certificate).get(),
+                         ReadKey(by.own_.key).get(), own_.key);
+  std::string chain = own.chain + by.chain_;
+  return TestCa(std::move(own), std::move(chain));
 }
 
 std::string TestCa::Crl(const std::vector<Certificate>& revoked, std::chrono::seconds next_update) const {

@@ -61,6 +61,9 @@ class TestCa {
   // A new certificate for the same name and key.
   TestCa Renewed(CertificateSpec spec) const;
 
+  // This authority, certified by `by` as well: its certificates come with that certificate.
+  TestCa CrossSigned(const TestCa& by) const;
+
   // The authority's own certificate and key.
   const std::string& certificate() const { return own_.certificate; }
   const std::string& key() const { return own_.key; }

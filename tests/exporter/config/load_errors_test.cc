@@ -41,10 +41,12 @@ void ExpectAll(std::initializer_list<Case> cases) {
 
 TEST(LoadErrorsTest, UnknownKeysAtEveryLevel) {
   ExpectAll({
-      {"servers: [{name: a}]\nserver: x", "2:1: unknown key 'server'; known are: servers, collectors, policy, modules"},
+      {"servers: [{name: a}]\nserver: x",
+       "2:1: unknown key 'server'; known are: servers, roots, collectors, policy, "
+       "modules"},
       {"servers:\n  - name: a\n    pasword_file: x",
        "3:5: servers[0]: unknown key 'pasword_file'; known are: name, conninfo, password_file, endpoint, "
-       "endpoint_names, collectors"},
+       "endpoint_names, roots, collectors"},
       {"collectors: {session: {}}",
        "1:14: collectors: unknown key 'session'; known are: certificates, endpoint, hba, links, log, sessions, "
        "settings"},
@@ -156,6 +158,26 @@ TEST(LoadErrorsTest, Servers) {
             "1:37: servers[0].endpoint_names: at most 32 names: each costs a handshake in every run");
   EXPECT_EQ(ErrorOf("servers: [{name: " + std::string(201, 'a') + "}]"),
             "1:18: servers[0].name: longer than 200 bytes");
+}
+
+TEST(LoadErrorsTest, Roots) {
+  ExpectAll({
+      {"roots: [next.crt]\nservers: [{name: a}]", "1:8: roots: expected a mapping (key: value)"},
+      {"servers:\n- name: a\n  roots: next.crt", "3:10: servers[0].roots: expected a mapping (key: value)"},
+      {"servers:\n- name: a\n  roots: {next: ''}", "3:17: servers[0].roots.next: must not be empty"},
+      {"servers:\n- name: a\n  roots: {next: [a.crt]}", "3:17: servers[0].roots.next: expected a string"},
+      {"servers:\n- name: a\n  roots: {'': a.crt}", "3:15: servers[0].roots.: the name must not be empty"},
+      {"servers:\n- name: a\n  roots: {\"a\\n\": a.crt}",
+       "3:18: servers[0].roots.a\n: a control character is not allowed"},
+      {"servers:\n- name: a\n  roots: {next: a, next: b}", "3:20: servers[0].roots: key 'next' is used twice"},
+  });
+  std::string roots;
+  for (int i = 0; i < 16; ++i) roots += fmt::format("r{}: r.crt, ", i);
+  const std::string most = "at most 16 root files for a server: each is verified in every run";
+  EXPECT_EQ(ErrorOf("roots: {" + roots + "}\nservers: [{name: a}]"), "");
+  EXPECT_EQ(ErrorOf("roots: {" + roots + "more: r.crt}\nservers: [{name: a}]"), "1:8: roots: " + most);
+  EXPECT_EQ(ErrorOf("roots: {" + roots + "}\nservers: [{name: a, roots: {more: r.crt}}]"),
+            "2:28: servers[0].roots: " + most);
 }
 
 TEST(LoadErrorsTest, Exemptions) {

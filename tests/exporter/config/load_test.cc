@@ -72,6 +72,22 @@ modules:                             # for /probe
 )";
 }
 
+TEST(LoadTest, RootsForAllServersAndThoseOfOne) {
+  const Config config = Read(R"(
+servers:
+  - {name: a}
+  - {name: b, roots: {next: b.crt, after: /roots/after.crt}}
+  - {name: c, roots: {}}
+roots: {next: /roots/next.crt, old: old.crt}
+)");
+  const Roots all = {{"next", "/roots/next.crt"}, {"old", "/nowhere/old.crt"}};
+  EXPECT_EQ(config.roots, all);
+  EXPECT_EQ(config.servers[0].roots, all);
+  EXPECT_EQ(config.servers[1].roots,
+            (Roots{{"after", "/roots/after.crt"}, {"next", "/nowhere/b.crt"}, {"old", "/nowhere/old.crt"}}));
+  EXPECT_EQ(config.servers[2].roots, all);
+}
+
 TEST(LoadTest, ReadsTheWholeExample) {
   const TempDir dir;
   std::vector<std::string> checked;
