@@ -53,7 +53,7 @@ constexpr Desc kCrlNextUpdate = {
 constexpr Desc kChainNotAfter = {
     "pg_tls_certificate_chain_not_after_timestamp_seconds",
     Type::kGauge,
-    "The earliest end of validity on the path from the served certificate to its root, in seconds since the epoch.",
+    "The earliest end of validity on the path from the server's certificate to its root, in seconds since the epoch.",
     {"server", "source", "role", "path", "host"},
     "host"};
 constexpr Desc kUnneeded = {"pg_tls_certificate_unneeded_info",
@@ -159,7 +159,10 @@ class Renderer {
     }
     for (const auto* one : of_certificate) {
       const auto& [position, facts, needed] = *one->entry;
-      Certificate("file", one->file->role, one->file->path, position, facts, needed);
+      Certificate("file", one->file->role, one->file->path, std::to_string(position), facts, needed);
+    }
+    for (const auto* file : of_file) {
+      if (file->chain_path) ChainEnd("file", file->path, *file->chain_path, true);
     }
     omitted_files_ += inventory.files.size() - of_file.size();
     omitted_certificates_ += placed.size() - of_certificate.size();
@@ -213,18 +216,24 @@ class Renderer {
                     const std::optional<tls::ServedPath>& path, std::size_t most) {
     const std::size_t shown = std::min(served.size(), most);
     for (std::size_t i = 0; i < shown; ++i) {
-      Certificate("served", "server", "", i, served[i], !path || path->needed[i], host);
+      Certificate("served", "server", "", std::to_string(i), served[i], !path || path->needed[i], host);
     }
     omitted_certificates_ += served.size() - shown;
-    if (path && path->not_after) {
-      sink_.Add(kChainNotAfter, {"served", "server", "", host}, metrics::Seconds(path->not_after->time_since_epoch()));
-    }
-    return shown;
+    if (path) ChainEnd("served", "", *path, shown < most, host);
+    return path && path->anchor && shown < most ? shown + 1 : shown;
   }
 
-  void Certificate(std::string_view source, std::string_view role, std::string_view path, std::size_t position,
+  // Of a chain as it is served, or in a file. `room`: for the anchor.
+  void ChainEnd(std::string_view source, std::string_view path, const tls::ServedPath& served, bool room,
+                std::string_view host = "") {
+    if (served.not_after) {
+      sink_.Add(kChainNotAfter, {source, "server", path, host}, metrics::Seconds(served.not_after->time_since_epoch()));
+    }
+    if (served.anchor && room) Certificate(source, "server", path, "anchor", *served.anchor, true, host);
+  }
+
+  void Certificate(std::string_view source, std::string_view role, std::string_view path, const std::string& number,
                    const tls::CertificateFacts& facts, bool needed, std::string_view host = "") {
-    const std::string number = std::to_string(position);
     const auto time = [&](const Desc& desc, std::optional<std::chrono::sys_seconds> at) {
       if (!at) return;
       sink_.Add(desc, {source, role, path, number, facts.subject, host}, metrics::Seconds(at->time_since_epoch()));

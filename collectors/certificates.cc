@@ -189,8 +189,9 @@ class Collector : public sampling::Collector {
     for (tls::FileReport& file : inventory.files) {
       if (file.role != "server" || !file.content.decoded) continue;
       auto& certificates = file.content.certificates;
-      const tls::ServedPath path = PathOf(file.content.decoded->certificates, trust);
-      for (std::size_t i = 0; i < certificates.size(); ++i) certificates[i].needed = path.needed[i];
+      if (certificates.empty()) continue;
+      file.chain_path = PathOf(file.content.decoded->certificates, trust);
+      for (std::size_t i = 0; i < certificates.size(); ++i) certificates[i].needed = file.chain_path->needed[i];
     }
   }
 

@@ -94,7 +94,7 @@ p.dashboard(
       panels: [
         p.table(
           'Certificates',
-          'Served: in the TLS handshake, position 0 is the leaf. File: on disk. Negative: expired.',
+          'Served: in the TLS handshake, position 0 is the leaf, anchor the root in sslrootcert. File: on disk. Negative: expired.',
           [
             p.instant('min by (instance, server, source, role, path, position, subject, host) (%s)' % left('')),
             p.instant('min by (instance, server, source, role, path, position, subject, host) (%s - time())' % of('pg_tls_certificate_not_before_timestamp_seconds')),

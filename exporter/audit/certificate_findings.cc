@@ -198,6 +198,20 @@ void AddUnneeded(const CertificateFacts& certificate, const Place& place, sys_se
                       Fill("Remove it from {certificate} at the next renewal, then {reload_end}", place.words)});
 }
 
+// The exporter's root file stands for those of the clients.
+void AddAnchor(const tls::ServedPath& path, const Place& leaf, sys_seconds now, Findings& findings) {
+  if (!path.anchor) return;
+  const Place place = {"sslrootcert, for what is " + leaf.where,
+                       false,
+                       "A CA certificate in the clients' root file",
+                       "ca",
+                       leaf.words,
+                       "Get the CA's new certificate and add it to the root certificate file (sslrootcert) of every "
+                       "client and of the exporter, beside the old one, before the old one ends.",
+                       leaf.in_force};
+  AddValidity(*path.anchor, place, now, findings);
+}
+
 // What one name gets: `leaf` is how the first certificate is judged, `chain` how the others are.
 void AddChain(const std::vector<CertificateFacts>& served, const std::optional<tls::ServedPath>& path,
               const Place& leaf, const Place& chain, sys_seconds now, Findings& findings) {
@@ -210,6 +224,7 @@ void AddChain(const std::vector<CertificateFacts>& served, const std::optional<t
     AddValidity(served[i], place, now, findings);
     AddStrength(served[i], place, findings);
   }
+  if (path) AddAnchor(*path, leaf, now, findings);
   if (!served.empty() && served[0].self_signed) {
     findings.push_back({Severity::kWarning,
                         "self_signed",
@@ -328,6 +343,10 @@ void AddFile(const tls::FileReport& file, bool in_force, bool reported, bool cli
                          in_force};
     AddValidity(entry.facts, place, evidence.now, findings);
     if (!ca) AddStrength(entry.facts, place, findings);
+  }
+  if (file.chain_path) {
+    const Place leaf = {"in " + file.path, false, "", "", words, "", in_force};
+    AddAnchor(*file.chain_path, leaf, evidence.now, findings);
   }
 }
 

@@ -29,6 +29,7 @@ Findings FindingsOf(const Evidence& evidence) {
   AddNames(evidence, found);
   AddHba(evidence, found);
   AddCertificates(evidence, found);
+  AddChainEnds(evidence, found);
   AddRoots(evidence, found);
   AddClientCertificates(evidence, found);
   AddSettings(evidence, found);

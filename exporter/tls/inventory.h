@@ -22,6 +22,7 @@ struct FileReport {
   // wrong_password, unsupported_encryption.
   std::string problem;
   CertificateFile content;
+  std::optional<ServedPath> chain_path = std::nullopt;  // of a server certificate and what follows it
   // Whether the server can read the file; `problem` is permission_denied or missing if it cannot. Absent: not known, or
   // not a file of the server.
   std::optional<bool> server_may_read = std::nullopt;

@@ -6,6 +6,10 @@ namespace {
 // Errors do not matter here, only the path.
 int GoOn(int /*ok*/, X509_STORE_CTX* /*context*/) { return 1; }
 
+using Time = std::optional<std::chrono::sys_seconds>;
+
+bool IsEarlier(const Time& time, const Time& than) { return time && (!than || *time < *than); }
+
 }  // namespace
 
 ServedPath PathOf(const Chain& chain, const TrustStore* trust) {
@@ -21,12 +25,16 @@ ServedPath PathOf(const Chain& chain, const TrustStore* trust) {
   X509_verify_cert(context.get());
   STACK_OF(X509)* const built = X509_STORE_CTX_get0_chain(context.get());
   for (int i = 0; i < sk_X509_num(built); ++i) {
-    const X509* const on_path = sk_X509_value(built, i);
+    X509* const on_path = sk_X509_value(built, i);
     const auto end = TimeOf(X509_get0_notAfter(on_path));
-    if (end && (!path.not_after || *end < *path.not_after)) path.not_after = end;
+    if (IsEarlier(end, path.not_after)) path.not_after = end;
+    bool sent_along = false;
     for (std::size_t position = 0; position < chain.size(); ++position) {
-      if (X509_cmp(chain[position].get(), on_path) == 0) path.needed[position] = true;
+      if (X509_cmp(chain[position].get(), on_path) != 0) continue;
+      path.needed[position] = true;
+      sent_along = true;
     }
+    if (!sent_along && (!path.anchor || IsEarlier(end, path.anchor->not_after))) path.anchor = FactsOf(on_path);
   }
   path.needed.front() = true;
   ERR_clear_error();

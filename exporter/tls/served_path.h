@@ -11,8 +11,11 @@ namespace pgtls::tls {
 
 struct ServedPath {
   std::vector<bool> needed;  // for each certificate of the chain; the first always is
-  // The earliest end on the path, the anchor of sslrootcert included. Absent if a time cannot be read.
+  // The earliest end on the path, the anchor of sslrootcert included. Absent if no time can be read.
   std::optional<std::chrono::sys_seconds> not_after;
+  // What the path has beyond the chain, in sslrootcert: of these certificates the one that ends first. Most often it is
+  // the root alone. Absent if there is none.
+  std::optional<CertificateFacts> anchor = std::nullopt;
 };
 
 // The path that libpq builds from this chain with this root file. Without a root file (`trust` is null), or if it has

@@ -8,7 +8,7 @@ local of = p.of;
     panels: [
       p.table(
         'Chain and files',
-        'Served: in the TLS handshake, position 0 is the leaf. File: on disk.',
+        'Served: in the TLS handshake, position 0 is the leaf, anchor the root in sslrootcert. File: on disk.',
         [
           p.instant('min by (source, role, path, position, subject, host) ((%s unless on (job, instance, server, source, role, path, position, host) %s) - time())' % [
             of('pg_tls_certificate_not_after_timestamp_seconds'),
@@ -118,12 +118,13 @@ local of = p.of;
         height=6,
       ),
       p.table(
-        'Chain of the served certificate',
-        'The earliest end on its path, the root included.',
+        'Chain of the server certificate',
+        'The earliest end on the path, as it is served and in the file, the root included.',
         [p.instant('%s - time()' % of('pg_tls_certificate_chain_not_after_timestamp_seconds'))],
         [
           { label: 'source', name: 'source' },
           { label: 'host', name: 'for name' },
+          { label: 'path', name: 'path' },
           { value: 'A', name: 'ends in', unit: 'dtdurations', thresholds: p.days_left },
         ],
         width=6,

@@ -157,7 +157,8 @@ TEST_F(NamesTest, CertificatesOfEveryNameHaveItsLabel) {
   Name({"a.example", "refused.example"});
   const std::string page = certificates_.CollectPage();
   const std::string info = Families(page, "pg_tls_certificate_info{");
-  EXPECT_EQ(std::ranges::count(info, '\n'), 3);
+  EXPECT_EQ(std::ranges::count(info, '\n'), 6) << "each with its anchor";
+  EXPECT_THAT(info, HasSubstr("position=\"anchor\",subject=\"CN=Test CA\""));
   EXPECT_THAT(info, HasSubstr("subject=\"CN=a\""));
   EXPECT_THAT(info, HasSubstr("self_signed=\"false\",host=\"a.example\"} 1\n"));
   EXPECT_THAT(info, HasSubstr("self_signed=\"false\",host=\"/no_sni/\"} 1\n"));
@@ -177,7 +178,7 @@ TEST_F(NamesTest, CertificatesOfNamesHaveALimitedNumberOfSeries) {
   Name({"a.example", "wrong.example"});
   certificates_.options<CertificatesOptions>().max_series = 1;
   const std::string page = certificates_.CollectPage();
-  EXPECT_EQ(std::ranges::count(Families(page, "pg_tls_certificate_info{"), '\n'), 2) << "the own one, and one";
+  EXPECT_EQ(std::ranges::count(Families(page, "pg_tls_certificate_info{"), '\n'), 3) << "the own one with its anchor, and one";
   EXPECT_THAT(page, HasSubstr("pg_tls_certificate_series_omitted{server=\"db\",kind=\"certificate\"} 2\n"));
 }
 

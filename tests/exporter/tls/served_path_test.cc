@@ -40,6 +40,8 @@ TEST_F(ServedPathTest, WithTheClientsRootTheCrossSignedOneIsNotNeeded) {
   const ServedPath path = PathOf(ChainOf(chain_), Roots(root_.certificate()).get());
   EXPECT_THAT(path.needed, ElementsAre(true, true, false));
   EXPECT_NEAR(DaysLeft(path), 50, 1) << "an authority that ends before its leaf ends the leaf";
+  ASSERT_TRUE(path.anchor);
+  EXPECT_EQ(path.anchor->subject, "CN=Root");
   EXPECT_THAT(
       PathOf(ChainOf(chain_ + root_.certificate() + old_.certificate()), Roots(root_.certificate()).get()).needed,
       ElementsAre(true, true, false, true, false));
@@ -50,6 +52,19 @@ TEST_F(ServedPathTest, TheAnchorIsPartOfThePath) {
   const ServedPath path =
       PathOf(ChainOf(leaf_.certificate + issuing_.certificate()), Roots(ending.certificate()).get());
   EXPECT_NEAR(DaysLeft(path), 7, 1);
+  EXPECT_EQ(path.anchor->not_after, path.not_after);
+}
+
+// The chain lacks the intermediate, which clients have beside the root.
+TEST_F(ServedPathTest, OfWhatIsNotSentTheFirstEndCounts) {
+  const ServedPath path = PathOf(ChainOf(leaf_.certificate), Roots(root_.certificate() + issuing_.certificate()).get());
+  EXPECT_EQ(path.anchor->subject, "CN=Issuing");
+  EXPECT_EQ(path.anchor->not_after, path.not_after);
+}
+
+TEST_F(ServedPathTest, ARootThatIsSentIsNoAnchorBeyondTheChain) {
+  const std::string whole = leaf_.certificate + issuing_.certificate() + root_.certificate();
+  EXPECT_EQ(PathOf(ChainOf(whole), Roots(root_.certificate()).get()).anchor, std::nullopt);
 }
 
 TEST_F(ServedPathTest, WithTheOldRootAloneItIsNeeded) {
@@ -60,6 +75,7 @@ TEST_F(ServedPathTest, WithTheOldRootAloneItIsNeeded) {
 
 TEST_F(ServedPathTest, WithoutARootTheChainItselfCounts) {
   EXPECT_THAT(PathOf(ChainOf(chain_), nullptr).needed, ElementsAre(true, true, true));
+  EXPECT_EQ(PathOf(ChainOf(chain_), nullptr).anchor, std::nullopt);
   const TestCa stranger("Stranger", {.not_before = -days(90), .not_after = -days(1)});
   EXPECT_THAT(PathOf(ChainOf(chain_ + stranger.certificate()), nullptr).needed, ElementsAre(true, true, true, false));
   EXPECT_THAT(PathOf(ChainOf(chain_), Roots(stranger.certificate()).get()).needed, ElementsAre(true, true, true));
