@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <asio.hpp>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -59,7 +58,7 @@ class Collector : public sampling::Collector {
   asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
     const auto& options = context.config.options.As<SessionsOptions>();
     sessions::Collection collection{.asked = std::chrono::steady_clock::now(), .max_series = options.max_series};
-    const auto found = co_await ReadSettled(context);
+    const auto found = co_await ReadSessions(context);
     const sessions::Snapshot& snapshot = *found;
     collection.asked = snapshot.asked().value_or(collection.asked);
     collection.now_us = snapshot.now_us();
@@ -109,29 +108,25 @@ class Collector : public sampling::Collector {
   // Whether it is known how many sessions there were.
   bool ReadEstablished(const sampling::Context& context, const sessions::Collection& collection,
                        const sessions::Snapshot& snapshot) {
-    if (snapshot.statistics() == nullptr) return false;
+    if (snapshot.statistics() == nullptr || !MayBegin(context, snapshot)) return false;
     established_.Read(collection, *snapshot.statistics(),
                       [&own = context.own_backends](std::int64_t cluster) { return own.CountedBy(cluster); });
     return true;
+  }
+
+  // The first statistics are those that all later ones are compared with. They wait for a collection during which no
+  // login of the exporter was in progress: it would not be known whether the server had counted it. Logins to servers
+  // that never answer are no reason to wait without end.
+  bool MayBegin(const sampling::Context& context, const sessions::Snapshot& snapshot) {
+    constexpr int kMostUnsettled = 20;
+    if (context.once || !established_.series().empty() || IsSettled(context, snapshot)) return true;
+    return ++unsettled_ > kMostUnsettled;
   }
 
   void CountSampled(const sessions::Counts& counts) {
     for (const auto& [database, sessions] : counts.new_sessions) established_.See(database, sessions);
   }
 
-  // The first statistics are those that all later ones are compared with: whether they have a login of the exporter
-  // that ends at the same time would not be known.
-  asio::awaitable<std::unique_ptr<const sessions::Snapshot>> ReadSettled(const sampling::Context& context) {
-    constexpr int kMostTries = 4;
-    constexpr std::chrono::milliseconds kPause{50};
-    for (int tries = 1;; ++tries) {
-      auto snapshot = co_await ReadSessions(context);
-      const bool is_baseline = snapshot->statistics() != nullptr && established_.series().empty() && !context.once;
-      if (!is_baseline || tries == kMostTries || IsSettled(context, *snapshot)) co_return snapshot;
-      asio::steady_timer pause(co_await asio::this_coro::executor, kPause);
-      co_await pause.async_wait(asio::use_awaitable);
-    }
-  }
   static bool IsSettled(const sampling::Context& context, const sessions::Snapshot& snapshot) {
     const auto own = context.own_backends.CountedBy(snapshot.postmaster_start_us());
     return std::ranges::all_of(own, [&snapshot](const auto& database) {
@@ -177,6 +172,7 @@ class Collector : public sampling::Collector {
   sessions::EstablishedCounter established_;
   std::shared_ptr<const sessions::OpenConnections> open_;
   std::uint64_t renderings_ = 0;
+  int unsettled_ = 0;                                              // collections before the first statistics
   std::optional<std::chrono::steady_clock::time_point> answered_;  // when the server last returned its sessions
 };
 

@@ -76,7 +76,6 @@ struct ServerConfig {
 
   // Throws std::out_of_range for a name that no collector has.
   const CollectorConfig& collector(std::string_view collector_name) const;
-  friend bool operator==(const ServerConfig&, const ServerConfig&) = default;
 };
 
 // One pattern of a module's allowed_targets: an address range or a host glob ("*.db.example.com"), and a port or any
@@ -96,7 +95,6 @@ struct Module {
   std::string password_file;
   std::vector<std::string> collectors;
   std::vector<AllowedTarget> allowed_targets;
-  friend bool operator==(const Module&, const Module&) = default;
 };
 
 // A file with a password. It is read when the password is needed, so it may appear after the start.

@@ -59,7 +59,7 @@ void ClosingSockets::Finish(ConnHandle conn) {
   sockets_.push_back(kept);
 }
 
-std::size_t ClosingSockets::Open() {
+std::size_t ClosingSockets::CloseEnded() {
   const std::lock_guard lock(mutex_);
   std::erase_if(sockets_, [](int socket) {
     const bool closed = IsClosedByServer(socket);

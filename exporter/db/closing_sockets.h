@@ -21,9 +21,9 @@ class ClosingSockets {
 
   // Like PQfinish, but the socket stays half open until the server closes its end.
   void Finish(ConnHandle conn);
-  // Returns the number of connections that the server has not closed yet. If its host is gone, a connection counts
-  // until TCP gives up, after about a minute.
-  std::size_t Open();
+  // Closes those whose server has closed its end, and returns how many are left. If its host is gone, a connection
+  // counts until TCP gives up, after about a minute.
+  std::size_t CloseEnded();
 
  private:
   std::mutex mutex_;

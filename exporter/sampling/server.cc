@@ -246,7 +246,7 @@ milliseconds Server::Backoff(const Failure& failure) {
     if (slot.enabled && NeedsSql(*slot.type)) shortest = std::min(shortest, slot.state.interval);
   }
   // To ask whether the server has ended what was left behind costs it nothing.
-  if (closing_->Open() >= kMostLeftBehind)
+  if (closing_->CloseEnded() >= kMostLeftBehind)
     return std::chrono::duration_cast<milliseconds>(shortest * RandomFactor(0.5, 1));
   ++failures_in_a_row_;
   const bool silent = failure.reason == FailureReason::kTimeout;

@@ -20,8 +20,12 @@ Work Server::WorkOf(const Slot& slot, bool once) const {
             .due = slot.due,
             .interval = slot.state.interval,
             .repeated = slot.state.result != nullptr && !once};
+  const auto was_collected = [](const Slot& any) {
+    return any.type->connection == ConnectionKind::kPersistent && any.state.result;
+  };
   if (slot.type->connection == ConnectionKind::kPersistent) {
-    const bool known = up_.value_or(false) && slot.state.result;
+    // Its first collection is that of its sessions. Those of other servers come before this one's links.
+    const bool known = up_.value_or(false) && std::any_of(slots_.begin(), slots_.end(), was_collected);
     work.urgency = known || failures_in_a_row_ >= kUrgentAttempts ? Urgency::kSessions : Urgency::kFirstSessions;
   } else if (slot.type->connection == ConnectionKind::kFresh) {
     work.urgency = Urgency::kSettings;

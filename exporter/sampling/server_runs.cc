@@ -48,6 +48,7 @@ asio::awaitable<void> Server::RunDueOnSession(bool once) {
   const bool any = std::any_of(slots_.begin(), slots_.end(),
                                [&](const Slot& slot) { return IsDue(slot, LaneKind::kSession, once); });
   if (!any) co_return;
+  closing_->CloseEnded();
   if (session_ && session_->spent()) Disconnect();
   const auto place = place_;
   std::optional<Failure> failure;
@@ -303,7 +304,7 @@ asio::awaitable<void> Server::RequireFewLeftBehind() {
   constexpr std::chrono::milliseconds kPause{50};
   const Deadline limit = After(std::min<std::chrono::milliseconds>(SessionTimeout(), std::chrono::seconds(2)));
   session_lane_.heartbeat.Expect(limit);
-  while (closing_->Open() >= kMostLeftBehind) {
+  while (closing_->CloseEnded() >= kMostLeftBehind) {
     if (After(kPause) > limit) {
       const std::string text =
           fmt::format("the server has not ended the last {} connections, which are closed: the next one waits for that",

@@ -84,7 +84,9 @@ TEST_F(EstablishedSessions, AreThoseOfOthersWhateverTheExporterDoes) {
   // While the first entry goes on logging in.
   dir.Write("config.yml", one + "  - name: two\n    conninfo: \"" + conninfo + "\"\n");
   exporter.process().Signal(SIGHUP);
-  exporter.WaitForLine("pg_tls_established_sessions_total{server=\"two\",database=\"shop\"} 0");
+  for (const std::string server : {"one", "two"}) {
+    exporter.WaitForLine("pg_tls_established_sessions_total{server=\"" + server + "\",database=\"shop\"} 0");
+  }
   exporter.WaitUntilReady();
   for (int round = 0; round < 9; ++round) Round(exporter, round);
   std::string page = exporter.WaitForPage([&](const std::string& now) { return IsExact(now); });

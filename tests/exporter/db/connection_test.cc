@@ -357,13 +357,13 @@ TEST_F(ConnectionTest, AClosedConnectionCountsUntilTheServerEndsIt) {
   const auto closing = std::make_shared<ClosingSockets>();
   ConnectOptions options{.conninfo = server_->Conninfo(), .closing = closing};
   connection_ = RunOnLoop(loop_, connector_.Connect(std::move(options), std::chrono::seconds(20)));
-  EXPECT_EQ(closing->Open(), 0U);
+  EXPECT_EQ(closing->CloseEnded(), 0U);
   connection_.reset();
-  EXPECT_EQ(closing->Open(), 1U);
+  EXPECT_EQ(closing->CloseEnded(), 1U);
   hangs.cancel();
   loop_.restart();
   loop_.poll();
-  EXPECT_EQ(closing->Open(), 0U);
+  EXPECT_EQ(closing->CloseEnded(), 0U);
 }
 
 }  // namespace

@@ -26,8 +26,8 @@ struct Fake {
   int runs = 0;  // begun
 };
 
-enum Name : std::size_t { kSessions, kSettings, kHba, kEndpoint, kCertificates };
-inline std::array<Fake, 5> g_fakes;
+enum Name : std::size_t { kSessions, kLinks, kSettings, kHba, kEndpoint, kCertificates };
+inline std::array<Fake, 6> g_fakes;
 
 class FakeCollector : public Collector {
  public:
@@ -63,6 +63,7 @@ CollectorType FakeType(std::string_view text, ConnectionKind connection) {
                      }}};
 }
 inline const CollectorType kSessionsType = FakeType<kSessions>("sessions", ConnectionKind::kPersistent);
+inline const CollectorType kLinksType = FakeType<kLinks>("links", ConnectionKind::kPersistent);
 inline const CollectorType kSettingsType = FakeType<kSettings>("settings", ConnectionKind::kFresh);
 inline const CollectorType kHbaType = FakeType<kHba>("hba", ConnectionKind::kFresh);
 inline const CollectorType kEndpointType = FakeType<kEndpoint>("endpoint", ConnectionKind::kNone);
@@ -80,7 +81,8 @@ class SamplingTest : public ::testing::Test {
     config::ServerConfig server;
     server.name = name;
     server.conninfo = conninfo;
-    for (const CollectorType* type : {&kSessionsType, &kSettingsType, &kHbaType, &kEndpointType, &kCertificatesType}) {
+    for (const CollectorType* type :
+         {&kSessionsType, &kLinksType, &kSettingsType, &kHbaType, &kEndpointType, &kCertificatesType}) {
       server.collectors.emplace(type->name, type->schema.Defaults());
     }
     return server;

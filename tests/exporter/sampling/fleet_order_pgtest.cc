@@ -17,16 +17,21 @@ using std::chrono::milliseconds;
 using testing::g_fakes;
 using testing::kEndpoint;
 using testing::kHba;
+using testing::kLinks;
 using testing::kSessions;
 using testing::kSettings;
 
 class FleetOrderPgTest : public testing::SamplingTest {
  protected:
   FleetOrderPgTest()
-      : SamplingTest({&testing::kSettingsType, &testing::kHbaType, &testing::kEndpointType, &testing::kSessionsType}) {
+      : SamplingTest({&testing::kSettingsType, &testing::kHbaType, &testing::kEndpointType, &testing::kSessionsType,
+                      &testing::kLinksType}) {
     runtime_.admission = &admission_;
-    for (const auto& [name, text] : std::map<testing::Name, std::string>{
-             {kSessions, "sessions"}, {kSettings, "settings"}, {kHba, "hba"}, {kEndpoint, "endpoint"}}) {
+    for (const auto& [name, text] : std::map<testing::Name, std::string>{{kSessions, "sessions"},
+                                                                         {kLinks, "links"},
+                                                                         {kSettings, "settings"},
+                                                                         {kHba, "hba"},
+                                                                         {kEndpoint, "endpoint"}}) {
       g_fakes[name].collect = [this, text](Context& context, Output& /*output*/) -> asio::awaitable<void> {
         ran_.emplace_back(text, context.server.name);
         if (on_run_) on_run_(text);
@@ -52,18 +57,19 @@ class FleetOrderPgTest : public testing::SamplingTest {
   std::function<void(const std::string& collector)> on_run_;
 };
 
-TEST_F(FleetOrderPgTest, SessionsOfAllServersThenSettingsAndHbaThenTheWire) {
+TEST_F(FleetOrderPgTest, SessionsOfAllServersThenTheRestThenTheWire) {
   constexpr std::size_t kServers = 6;
   for (std::size_t i = 0; i < kServers; ++i) {
     auto config = Config("db" + std::to_string(i), postgres_.Conninfo());
     servers_.push_back(std::make_shared<Server>(std::make_shared<const config::ServerConfig>(config), runtime_));
     servers_.back()->Start();
   }
-  ASSERT_TRUE(RunUntil([&] { return ran_.size() == 4 * kServers; }));
+  ASSERT_TRUE(RunUntil([&] { return ran_.size() == 5 * kServers; }));
   EXPECT_EQ(Collectors(0, kServers).count("sessions"), kServers);
-  EXPECT_EQ(Collectors(kServers, 3 * kServers).count("settings"), kServers);
-  EXPECT_EQ(Collectors(kServers, 3 * kServers).count("hba"), kServers);
-  EXPECT_EQ(Collectors(3 * kServers, 4 * kServers).count("endpoint"), kServers);
+  EXPECT_EQ(Collectors(kServers, 2 * kServers).count("links"), kServers);
+  EXPECT_EQ(Collectors(2 * kServers, 4 * kServers).count("settings"), kServers);
+  EXPECT_EQ(Collectors(2 * kServers, 4 * kServers).count("hba"), kServers);
+  EXPECT_EQ(Collectors(4 * kServers, 5 * kServers).count("endpoint"), kServers);
 }
 
 // While settings waits for its permit, the sessions of the same server become due again.
@@ -77,6 +83,7 @@ TEST_F(FleetOrderPgTest, SessionsDoNotWaitBehindTheSettingsOfTheirOwnServer) {
   };
   auto config = Config("db", postgres_.Conninfo());
   config.collectors["sessions"].interval = milliseconds(100);
+  config.collectors["links"].enabled = false;
   Start(config);
   // Overdue by now.
   ASSERT_TRUE(RunUntil([&] { return ResultOf("sessions") && ResultOf("sessions")->failure; }));
