@@ -30,6 +30,7 @@
 #include "exporter/exposition/metrics_page.h"
 #include "exporter/exposition/self_metrics.h"
 #include "exporter/output.h"
+#include "exporter/report/report.h"
 #include "exporter/sampling/once.h"
 #include "exporter/tls/openssl.h"
 
@@ -114,11 +115,27 @@ int Collect(const config::CommandLine& line) {
 
 std::chrono::sys_seconds Now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
 
+std::string ReportText(config::ReportFormat format, const std::vector<audit::ServerReport>& reports,
+                       const report::ProfileReport* profile, std::chrono::sys_seconds now) {
+  switch (format) {
+    case config::ReportFormat::kText:
+      return profile == nullptr ? report::TextReport(reports) : report::TextReport(*profile);
+    case config::ReportFormat::kJson:
+      return report::JsonReport(reports, profile);
+    case config::ReportFormat::kHtml:
+      return report::HtmlReport(reports, profile, now);
+  }
+  return "";
+}
+
 int Check(const config::CommandLine& line) {
   const auto servers = Once(LoadConfig(line));
-  const auto reports = audit::Check(servers, Now());
-  Print(WithNewline(line.json ? audit::JsonReport(reports) : audit::TextReport(reports)));
-  return audit::ExitCode(reports);
+  const auto now = Now();
+  const auto reports = audit::Check(servers, now);
+  std::optional<report::ProfileReport> profile;
+  if (!line.profile.empty()) profile = report::Assess(report::ProfileOf(line.profile), servers, now);
+  Print(WithNewline(ReportText(line.format, reports, profile ? &*profile : nullptr, now)));
+  return profile ? report::ExitCode(*profile) : audit::ExitCode(reports);
 }
 
 // Rules alone are read, and the server is asked what its regular expressions say of these very names.

@@ -1,4 +1,4 @@
-// `check`: all that there is to find about servers, as a report that a DBA reads in a minute.
+// `check`: all that there is to find about servers.
 #pragma once
 
 #include <chrono>
@@ -24,10 +24,5 @@ std::vector<ServerReport> Check(const sampling::Snapshots& servers, std::chrono:
 // 2 with a critical finding; else 3 where a server could not be looked at; else 1 with a warning; else 3 where some
 // part could not be looked at; else 0.
 int ExitCode(const std::vector<ServerReport>& reports);
-
-// For people.
-std::string TextReport(const std::vector<ServerReport>& reports);
-// For programs: stable, as exporter/audit/check.schema.json says.
-std::string JsonReport(const std::vector<ServerReport>& reports);
 
 }  // namespace pgtls::audit

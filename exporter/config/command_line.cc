@@ -75,6 +75,17 @@ void AddExplain(CLI::App& app, CommandLine& line) {
                "The client presents a certificate that the server trusts");
 }
 
+void AddReport(CLI::App& app, CommandLine& line) {
+  static const std::map<std::string, ReportFormat> kFormats = {
+      {"text", ReportFormat::kText}, {"json", ReportFormat::kJson}, {"html", ReportFormat::kHtml}};
+  app.add_option("--format", line.format, "Format of the report")
+      ->transform(CLI::CheckedTransformer(kFormats))
+      ->option_text("text|json|html");
+  app.add_option("--profile", line.profile, "Judge the controls of a guideline")
+      ->check(CLI::IsMember(std::vector<std::string>(kProfiles.begin(), kProfiles.end())))
+      ->option_text("cis|stig|pci|hipaa");
+}
+
 // The path is used in links and next to the exporter's own paths. A request never arrives with an empty, "." or ".."
 // segment: the web server resolves them first.
 void CheckTelemetryPath(const std::string& path) {
@@ -125,7 +136,6 @@ ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments, co
                                    const CollectorSchemas& collectors) {
   ParsedCommandLine parsed;
   CommandLine line;
-  std::string format = "text";
   CLI::App app("Prometheus exporter for the encryption of PostgreSQL connections", "pg_tls_exporter");
   app.set_version_flag("--version", version);
   app.require_subcommand(0, 1);
@@ -150,9 +160,7 @@ ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments, co
       subcommand("check", "Audit the servers and print findings with evidence, reason and remedy", Command::kCheck);
   AddSource(check, line);
   AddCollectors(check, collectors, line);
-  check.add_option("--format", format, "Format of the report")
-      ->check(CLI::IsMember({"text", "json"}))
-      ->capture_default_str();
+  AddReport(check, line);
   CLI::App& explain =
       subcommand("explain", "Print the rule of pg_hba.conf that decides about a connection", Command::kExplain);
   AddSource(explain, line);
@@ -169,7 +177,6 @@ ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments, co
     if (collect.count("--output") != 0 && line.output.empty())
       throw CLI::ValidationError("--output: a file is required");
     CheckTelemetryPath(line.telemetry_path);
-    line.json = format == "json";
     parsed.command_line = std::move(line);
   } catch (const CLI::ExtrasError&) {
     parsed.exit_code = 2;

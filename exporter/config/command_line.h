@@ -15,6 +15,11 @@ namespace pgtls::config {
 
 enum class Command { kServe, kConfigCheck, kCollect, kCheck, kExplain, kMetrics };
 
+enum class ReportFormat { kText, kJson, kHtml };
+
+// The guidelines that `check` knows.
+inline constexpr std::array<std::string_view, 4> kProfiles = {"cis", "stig", "pci", "hipaa"};
+
 // The connection that `explain` asks about.
 struct ExplainOptions {
   std::string user;
@@ -36,9 +41,10 @@ struct CommandLine {
   std::map<std::string, bool> collectors;  // --collector.NAME, --no-collector.NAME
   log::Level log_level = log::Level::kInfo;
   log::Format log_format = log::Format::kLogfmt;
-  std::string output;     // collect --output; empty: standard output
-  bool json = false;      // check --format=json
-  bool markdown = false;  // metrics --markdown
+  std::string output;                         // collect --output; empty: standard output
+  ReportFormat format = ReportFormat::kText;  // of check
+  std::string profile;                        // of check; empty: none
+  bool markdown = false;                      // metrics --markdown
   ExplainOptions explain;
 };
 

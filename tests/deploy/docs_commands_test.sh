@@ -80,6 +80,8 @@ run() {
     *'pg_tls_exporter explain --dsn='*) expect 0 'pg_hba.conf:3' "$1" ;;
     'pg_tls_exporter config-check --config.file=F') expect 0 ': ok' "${1/=F/=$work/config.yml}" ;;
     'pg_tls_exporter config-check --config.file=…') expect 0 ': ok' "${1/=…/=$work/config.yml}" ;;
+    'pg_tls_exporter check --profile=cis --config.file='*) expect 2 '5.4  Logins over TCP' "$1" ;;
+    'pg_tls_exporter check --profile=pci --format=html --config.file='*) expect 2 '<!DOCTYPE html>' "$1" ;;
     'pg_tls_exporter check --config.file=/etc/'*) expect 2 'pg_hba.conf:3: host erp erp 10.1.2.0/24' "$1" ;;
     'pg_tls_exporter check') expect 2 'pg_hba.conf:3: host erp erp 10.1.2.0/24' "$1 --config.file=/etc/pg_tls_exporter/config.yml" ;;
     'pg_tls_exporter explain') expect 0 '--encryption' "$1 --help" ;;

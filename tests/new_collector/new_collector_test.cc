@@ -12,6 +12,7 @@
 #include "exporter/catalogue.h"
 #include "exporter/drivers.h"
 #include "exporter/exposition/metrics_page.h"
+#include "exporter/report/report.h"
 #include "exporter/routes/metrics_handler.h"
 #include "exporter/sampling/once.h"
 #include "exporter/status/page.h"
@@ -51,7 +52,7 @@ class NewCollectorTest : public testing::Test {
   }
   static std::string ReportOf(const sampling::Snapshots& servers) {
     const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-    return audit::TextReport(audit::Check(servers, now));
+    return report::TextReport(audit::Check(servers, now));
   }
 
   support::TempDir dir_;

@@ -13,7 +13,9 @@
 #include "exporter/audit/explain.h"
 #include "exporter/db/connector.h"
 #include "exporter/postgres/driver.h"
+#include "exporter/report/report.h"
 #include "exporter/sampling/once.h"
+#include "tests/exporter/audit/collect_from.h"
 #include "tests/support/golden.h"
 #include "tests/support/postgres_server.h"
 #include "tests/support/raw_client.h"
@@ -24,37 +26,16 @@ namespace {
 using support::PostgresServer;
 using support::TempDir;
 
-sampling::Snapshots CollectFrom(const std::string& conninfo, const std::vector<std::string>& names = {}) {
-  config::Config config;
-  config::ServerConfig& server = config.servers.emplace_back();
-  server.name = "db";
-  server.conninfo = conninfo;
-  for (const sampling::CollectorType* type : collectors::All()) {
-    config::CollectorConfig& settings = server.collectors[std::string(type->name)];
-    settings = type->schema.Defaults();
-    settings.timeout = std::chrono::seconds(60);
-    if (type->explain != nullptr) type->explain(names, settings.options);
-  }
-  asio::io_context loop(1);
-  BlockingPool blocking(2);
-  db::Connector connector(blocking, 2);
-  const std::array drivers = {&postgres::PostgresDriver()};
-  sampling::Runtime runtime{loop, blocking, connector, collectors::All(), drivers};
-  return sampling::CollectOnce(config, runtime);
-}
-
-std::chrono::sys_seconds Now() { return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()); }
-
 std::vector<ServerReport> CheckServer(const std::string& conninfo) { return Check(CollectFrom(conninfo), Now()); }
 
 // What differs from run to run and from version to version.
 std::string Report(const std::vector<ServerReport>& reports) {
-  return support::Masked(TextReport(reports), {{"PostgreSQL [^)]*\\)+", "PostgreSQL N)"},
-                                               {"/tmp/pgtls-[A-Za-z0-9]*", "/tmp/DIR"},
-                                               {"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8} UTC", "TIME"},
-                                               {"valid for [0-9]+ days", "valid for N days"},
-                                               {"127\\.0\\.0\\.1:[0-9]+", "127.0.0.1:PORT"},
-                                               {"\\[?::1\\]?:[0-9]+", "127.0.0.1:PORT"}});
+  return support::Masked(report::TextReport(reports), {{"PostgreSQL [^)]*\\)+", "PostgreSQL N)"},
+                                                       {"/tmp/pgtls-[A-Za-z0-9]*", "/tmp/DIR"},
+                                                       {"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8} UTC", "TIME"},
+                                                       {"valid for [0-9]+ days", "valid for N days"},
+                                                       {"127\\.0\\.0\\.1:[0-9]+", "127.0.0.1:PORT"},
+                                                       {"\\[?::1\\]?:[0-9]+", "127.0.0.1:PORT"}});
 }
 
 std::string Golden(const char* name) { return std::string("tests/exporter/audit/testdata/") + name + ".txt"; }
@@ -73,14 +54,14 @@ TEST(CheckPgTest, FindsNothingWrongWithACarefulServer) {
   const auto reports = CheckServer(server.Conninfo(
       "user=tls_exporter password=geheim sslmode=verify-full sslrootcert=" + files.Write("ca.crt", ca.certificate())));
   EXPECT_TRUE(support::MatchesGolden(Golden("careful"), Report(reports)));
-  EXPECT_EQ(ExitCode(reports), 0) << TextReport(reports);
+  EXPECT_EQ(ExitCode(reports), 0) << report::TextReport(reports);
 }
 
 TEST(CheckPgTest, TellsWhatIsWrongWithAServerAsItComes) {
   PostgresServer server;
   const auto reports = CheckServer(server.Conninfo("sslmode=prefer"));
   EXPECT_TRUE(support::MatchesGolden(Golden("default"), Report(reports)));
-  EXPECT_EQ(ExitCode(reports), 2) << TextReport(reports);
+  EXPECT_EQ(ExitCode(reports), 2) << report::TextReport(reports);
 }
 
 TEST(CheckPgTest, TellsAllThatIsWrongWithABadServer) {
@@ -103,14 +84,14 @@ TEST(CheckPgTest, TellsAllThatIsWrongWithABadServer) {
   const support::RawClient plain({.port = server.port(), .source = "127.0.0.2"});
   const auto reports = CheckServer(server.Conninfo("user=tls_exporter sslmode=disable"));
   EXPECT_TRUE(support::MatchesGolden(Golden("bad"), Report(reports)));
-  EXPECT_EQ(ExitCode(reports), 2) << TextReport(reports);
+  EXPECT_EQ(ExitCode(reports), 2) << report::TextReport(reports);
 }
 
 Finding FindingOf(const std::vector<ServerReport>& reports, std::string_view id) {
   for (const Finding& finding : reports.front().findings) {
     if (finding.id == id) return finding;
   }
-  ADD_FAILURE() << "no " << id << " in\n" << TextReport(reports);
+  ADD_FAILURE() << "no " << id << " in\n" << report::TextReport(reports);
   return {};
 }
 
@@ -124,7 +105,7 @@ TEST(CheckPgTest, TellsThatAServerHasNoTls) {
   EXPECT_THAT(login.remedy, testing::AllOf(testing::HasSubstr("sslmode=prefer"), testing::HasSubstr("ssl = on")));
   EXPECT_THAT(FindingOf(reports, "wire_no_tls").remedy, testing::HasSubstr("ssl = on"));
   EXPECT_THAT(FindingOf(reports, "not_looked_at").remedy, testing::HasSubstr("no_login"));
-  EXPECT_THAT(TextReport(reports), testing::Not(testing::HasSubstr("monitoring_role.sql")));
+  EXPECT_THAT(report::TextReport(reports), testing::Not(testing::HasSubstr("monitoring_role.sql")));
 }
 
 // libpq verifies with ~/.postgresql/root.crt where it exists, under require and prefer too.
@@ -255,7 +236,7 @@ TEST(CheckPgTest, TellsWhichCertificatesKeepScramFromWorking) {
         std::pair(KeyType::kRsaPss, KeyType::kRsa2048)}) {
     serve(authority, key);
     EXPECT_EQ(Client::WhyNot(conninfo + "channel_binding=require"), std::nullopt);
-    EXPECT_THAT(TextReport(CheckServer(conninfo)), testing::Not(testing::HasSubstr("scram_impossible")));
+    EXPECT_THAT(report::TextReport(CheckServer(conninfo)), testing::Not(testing::HasSubstr("scram_impossible")));
   }
 }
 

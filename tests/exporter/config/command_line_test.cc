@@ -114,9 +114,12 @@ TEST(CommandLineTest, Subcommands) {
   EXPECT_EQ(Line({"collect", "--config.file=c.yml"}).command, Command::kCollect);
   const CommandLine audit = Line({"check", "--dsn=host=db", "--format=json"});
   EXPECT_EQ(audit.command, Command::kCheck);
-  EXPECT_TRUE(audit.json);
-  EXPECT_FALSE(Line({"check", "--format=text"}).json);
-  EXPECT_FALSE(Line({"check"}).json);
+  EXPECT_EQ(audit.format, ReportFormat::kJson);
+  EXPECT_EQ(Line({"check", "--format=text"}).format, ReportFormat::kText);
+  EXPECT_EQ(Line({"check"}).format, ReportFormat::kText);
+  EXPECT_EQ(Line({"check", "--format=html"}).format, ReportFormat::kHtml);
+  EXPECT_EQ(Line({"check"}).profile, "");
+  EXPECT_EQ(Line({"check", "--profile=stig"}).profile, "stig");
   EXPECT_EQ(Line({"check", "--no-collector.hba"}).collectors, (std::map<std::string, bool>{{"hba", false}}));
   EXPECT_EQ(Line({"collect"}).output, "");
   EXPECT_EQ(Line({"collect", "--output=/x.prom"}).output, "/x.prom");

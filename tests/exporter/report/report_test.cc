@@ -7,12 +7,16 @@
 #include <set>
 #include <sstream>
 
+#include "exporter/report/report.h"
 #include "tests/exporter/audit/snapshot.h"
 #include "tests/support/golden.h"
 #include "tests/support/process.h"
 
-namespace pgtls::audit {
+namespace pgtls::report {
 namespace {
+
+using audit::ServerReport;
+using audit::Severity;
 
 // A finding of each severity, with text that wants escaping.
 std::vector<ServerReport> Reports() {
@@ -37,15 +41,49 @@ jsonschema.validate(json.load(sys.stdin), json.load(open("exporter/audit/check.s
                              {.input = json});
 }
 
+// Of the same servers: a control of each verdict.
+ProfileReport OfProfile() {
+  const Profile& profile = ProfileOf("cis");
+  const std::vector<Judged> judged = {
+      {profile.controls.data(), Verdict::kPass, {"Connections are logged [log_connections]"}},
+      {&profile.controls[3], Verdict::kFail, {"<b>trust</b> & \"more\""}},
+      {&profile.controls[5], Verdict::kNotLookedAt, {"This program does not look at this: x."}},
+      {&profile.controls[9], Verdict::kNotApplicable, {"No links."}}};
+  return {&profile, audit::kNow, {{"db1", "PostgreSQL 18.4", judged}, {"db2", "", {}}}};
+}
+
 TEST(TextReport, IsReadInAMinute) {
-  EXPECT_TRUE(support::MatchesGolden("tests/exporter/audit/testdata/report.txt", TextReport(Reports())));
+  EXPECT_TRUE(support::MatchesGolden("tests/exporter/report/testdata/report.txt", TextReport(Reports())));
 }
 
 TEST(JsonReport, IsStable) {
-  EXPECT_TRUE(support::MatchesGolden("tests/exporter/audit/testdata/report.json", JsonReport(Reports())));
+  EXPECT_TRUE(support::MatchesGolden("tests/exporter/report/testdata/report.json", JsonReport(Reports())));
+}
+
+TEST(TextReport, OfAProfile) {
+  EXPECT_TRUE(support::MatchesGolden("tests/exporter/report/testdata/profile.txt", TextReport(OfProfile())));
+}
+
+TEST(HtmlReport, IsStable) {
+  const ProfileReport profile = OfProfile();
+  EXPECT_TRUE(support::MatchesGolden("tests/exporter/report/testdata/report.html",
+                                     HtmlReport(Reports(), &profile, audit::kNow)));
+}
+
+// What a server sent is text, and nothing loads from anywhere.
+TEST(HtmlReport, HasNoMarkupOfAServer) {
+  const ProfileReport profile = OfProfile();
+  const std::string html = HtmlReport(Reports(), &profile, audit::kNow);
+  for (const char* never : {"<b>", "<script", "src=", "href=", "@import", "url(", "\x1b", "\xff"}) {
+    EXPECT_EQ(html.find(never), std::string::npos) << never;
+  }
+  EXPECT_NE(html.find("&lt;b&gt;trust"), std::string::npos);
 }
 
 TEST(JsonReport, FollowsItsSchema) {
+  const ProfileReport profile = OfProfile();
+  const auto of_profile = Validate(JsonReport(Reports(), &profile));
+  EXPECT_EQ(of_profile.exit_code, 0) << of_profile.err;
   for (const auto& reports : {Reports(), std::vector<ServerReport>{}}) {
     const auto result = Validate(JsonReport(reports));
     EXPECT_EQ(result.exit_code, 0) << result.err;
@@ -79,4 +117,4 @@ TEST(JsonReport, TheSchemaListsEveryId) {
 }
 
 }  // namespace
-}  // namespace pgtls::audit
+}  // namespace pgtls::report

@@ -1,0 +1,130 @@
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "exporter/base/date.h"
+#include "exporter/report/report.h"
+#include "exporter/status/html.h"
+#include "exporter/status/style.h"
+
+namespace pgtls::report {
+namespace {
+
+using audit::Finding;
+using audit::ServerReport;
+using audit::Severity;
+using status::Html;
+using status::Markup;
+
+constexpr std::size_t kMostBytes = 1000;  // of a line
+
+// On paper a table row stays on one page, and colours are not needed.
+constexpr Markup kPrint =
+    "h2{margin:26px 0 8px}ul.lines{margin:4px 0 0;padding-left:16px;font-size:12.5px}td{min-width:4em}"
+    "@media print{body{background:#fff;color:#000}section{border-color:#999}tr{break-inside:avoid}}";
+
+Markup ClassOf(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kFail:
+      return "bad";
+    case Verdict::kNotLookedAt:
+      return "unknown";
+    case Verdict::kPass:
+      return "good";
+    case Verdict::kNotApplicable:
+      return "note";
+  }
+  return "";
+}
+
+Markup ClassOf(Severity severity) {
+  switch (severity) {
+    case Severity::kCritical:
+      return "bad";
+    case Severity::kWarning:
+      return "warning";
+    case Severity::kNote:
+      return "note";
+    case Severity::kFine:
+      return "good";
+  }
+  return "";
+}
+
+void Badge(Markup colour, std::string_view text, Html& html) {
+  (html << "<span class=\"badge " << colour << "\">").Text(text) << "</span>";
+}
+
+void Cell(Markup label, std::string_view text, Html& html) {
+  (html << "<td data-label=\"" << label << "\"><div>").Text(text, kMostBytes) << "</div></td>";
+}
+
+void Lines(const std::vector<std::string>& lines, Html& html) {
+  if (lines.empty()) return;
+  html << "<ul class=\"lines code\">";
+  for (const std::string& line : lines) (html << "<li>").Name(line, kMostBytes) << "</li>";
+  html << "</ul>";
+}
+
+void Controls(const Assessment& server, Html& html) {
+  html << "<section><table><thead><tr><th>Control</th><th>Verdict</th><th>What is asked, and the evidence</th>"
+          "<th>Obtained by</th></tr></thead><tbody>";
+  for (const Judged& judged : server.controls) {
+    html << "<tr>";
+    Cell("Control", judged.control->id, html);
+    html << "<td data-label=\"Verdict\"><div>";
+    Badge(ClassOf(judged.verdict), ToString(judged.verdict), html);
+    (html << "</div></td><td data-label=\"Evidence\"><div>").Text(judged.control->title);
+    Lines(judged.evidence, html);
+    html << "</div></td>";
+    Cell("Obtained by", judged.control->source, html);
+    html << "</tr>\n";
+  }
+  html << "</tbody></table></section>\n";
+}
+
+void Labelled(Markup label, std::string_view text, Html& html) {
+  if (text.empty()) return;
+  (html << "<p>" << label << ": ").Text(text, kMostBytes) << "</p>";
+}
+
+void FindingsOf(const ServerReport& server, Html& html) {
+  html << "<section><table><thead><tr><th>Severity</th><th>Finding</th><th>Controls</th></tr></thead><tbody>";
+  for (const Finding& finding : server.findings) {
+    html << "<tr><td data-label=\"Severity\"><div>";
+    Badge(ClassOf(finding.severity), ToString(finding.severity), html);
+    (html << "</div></td><td data-label=\"Finding\"><div>").Text(finding.title, kMostBytes);
+    Lines(finding.evidence, html);
+    Labelled("Why", finding.why, html);
+    Labelled("Do", finding.remedy, html);
+    html << "</div></td><td data-label=\"Controls\"><div>";
+    for (const std::string& control : ControlsOf(finding.id)) (html << "<small>").Text(control) << "</small>";
+    html << "</div></td></tr>\n";
+  }
+  html << "</tbody></table></section>\n";
+}
+
+}  // namespace
+
+std::string HtmlReport(const std::vector<ServerReport>& reports, const ProfileReport* profile,
+                       std::chrono::sys_seconds now) {
+  Html html;
+  html << "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+          "content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">"
+          "<title>Encryption of PostgreSQL connections</title><style>"
+       << status::StyleSheet() << kPrint << "</style></head>\n<body><header><div class=\"bar\"><h1>";
+  html.Text(profile == nullptr ? "Encryption of PostgreSQL connections" : profile->profile->title);
+  (html << "</h1><span class=\"quiet\">").Text(Date(now)) << "</span></div></header>\n<main>";
+  for (std::size_t i = 0; i < reports.size(); ++i) {
+    (html << "<h2>").Name(reports[i].server);
+    (html << " <span class=\"quiet\">").Text(reports[i].product) << "</span></h2>\n";
+    if (!reports[i].up) html << "<p class=\"bad\">The server did not answer.</p>\n";
+    if (profile != nullptr) Controls(profile->servers[i], html);
+    FindingsOf(reports[i], html);
+  }
+  html << "</main><footer><p>Made by pg_tls_exporter from one collection: it says what was seen at this time. What was "
+          "not looked at is no pass.</p></footer></body></html>\n";
+  return html.Take();
+}
+
+}  // namespace pgtls::report
