@@ -117,6 +117,15 @@ void AddRules(const hba::Posture& posture, Findings& findings) {
     findings.push_back(
         {Severity::kFine, "hba_local", "pg_hba.conf has no trust rule for local connections", {}, "", ""});
   }
+  auto open = LinesOf(reachable, [](const Rule& rule) {
+    return rule.type != RuleType::kLocal && rule.method == "trust" && !IsForCertificates(rule);
+  });
+  if (!open.empty()) {
+    findings.push_back({Severity::kNote, "hba_host_trust",
+                        "pg_hba.conf admits clients over TCP without authentication (trust)", std::move(open),
+                        "Over loopback every user of the machine can log in as any role that these lines match.",
+                        std::string("Change trust to scram-sha-256 in these lines.") + kReloadRules});
+  }
   auto without = LinesOf(reachable, [](const Rule& rule) {
     return rule.type != RuleType::kLocal && !rule.rejects() && !IsForCertificates(rule);
   });

@@ -29,12 +29,13 @@ std::string Golden(const char* name) { return std::string("tests/exporter/report
 
 TEST(ReportPgTest, ACarefulServerPassesWhatCanBeSeen) {
   const support::TestCa ca;
-  PostgresServer server({.hba = "local all postgres trust\n"
-                                "hostnossl all,replication all all reject\n"
-                                "hostssl all tls_exporter 127.0.0.1/32 scram-sha-256\n"
-                                "hostssl app app 10.0.0.0/8 scram-sha-256\n",
-                         .settings = {"log_connections = on", "log_disconnections = on"},
-                         .tls = support::ServerTls{.server = ca.IssueForLocalhost()}});
+  PostgresServer server(
+      {.hba = "local all postgres trust\n"
+              "hostnossl all,replication all all reject\n"
+              "hostssl all tls_exporter 127.0.0.1/32 scram-sha-256\n"
+              "hostssl app app 10.0.0.0/8 scram-sha-256\n",
+       .settings = {"log_connections = on", "log_disconnections = on", "ssl_ciphers = 'HIGH:!aNULL:!MEDIUM'"},
+       .tls = support::ServerTls{.server = ca.IssueForLocalhost()}});
   server.RunSqlFile("deploy/sql/monitoring_role.sql");
   server.Execute("ALTER ROLE tls_exporter PASSWORD 'geheim'");
   const TempDir files;
