@@ -214,3 +214,25 @@ test('says so in its headers', async () => {
   assert.equal(response.headers.get('cache-control'), 'no-store');
   assert.equal((await fetch(`${open}?server=nobody`)).status, 404);
 });
+
+test('the report of check is read, printed and handed in', async () => {
+  const report = process.env.REPORT;
+  for (const options of [{ colorScheme: 'light' }, { colorScheme: 'dark' }, { viewport: { width: 360, height: 740 }, isMobile: true },
+    { javaScriptEnabled: false }]) {
+    const { context, page, troubles } = await visit(report, options);
+    assert.match(await page.locator('h1').innerText(), /PCI DSS/);
+    const rows = await page.locator('section').first().locator('tbody tr').allInnerTexts();
+    assert.match(rows.find((row) => row.includes('4.2.1')), /fail[\s\S]*pg_hba\.conf:\d+: host all all/);
+    assert.ok(rows.some((row) => row.includes('not looked at')), rows.join('\n'));
+    assert.equal(await page.locator('script, img, iframe, object, form, a').count(), 0);
+    if (options.javaScriptEnabled !== false) {
+      assert.deepEqual((await page.evaluate(contrasts)).filter(({ ratio }) => ratio < 4.5), []);
+      const width = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+      assert.ok(width[0] <= width[1], `the page is ${width[0]} wide, the screen ${width[1]}`);
+      const pdf = await page.pdf({ format: 'A4' });
+      assert.ok(pdf.length > 10_000);
+    }
+    assert.deepEqual(troubles, []);
+    await context.close();
+  }
+});

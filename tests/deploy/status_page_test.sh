@@ -77,8 +77,12 @@ until_true 'the clients on the page' all_seen
 until_true 'the first collections' curl -sf -o /dev/null http://127.0.0.1:9743/-/ready
 until_true 'the guarded exporter' curl -sf -o /dev/null -u 'ada:open sesame' http://127.0.0.1:9744/-/ready
 
-node --test --test-reporter=spec tests/deploy/status_page.mjs >"$work/browser.log" 2>&1 || {
+code=0
+"$PGTLS_EXPORTER" check --profile=pci --format=html --config.file="$work/config.yml" >"$work/report.html" 2>"$work/check.log" || code=$?
+[[ $code == 2 ]] || fail "check --format=html: exit code $code: $(<"$work/check.log")"
+
+REPORT="file://$work/report.html" node --test --test-reporter=spec tests/deploy/status_page.mjs >"$work/browser.log" 2>&1 || {
   cat "$work/browser.log" >&2
   fail 'the browser'
 }
-echo 'The page holds in a browser.'
+echo 'The page and the report hold in a browser.'
