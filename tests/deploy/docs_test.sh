@@ -71,6 +71,7 @@ for section in $(config_keys 'unknown: 1'); do
       prefix='policy.' config_keys 'policy: {unknown: 1}' | grep -vx 'policy.allow_unencrypted'
       prefix='policy.allow_unencrypted[].' config_keys 'policy: {allow_unencrypted: [{unknown: 1}]}'
       ;;
+    roots) echo 'roots.NAME' ;;
     modules) prefix='modules.NAME.' config_keys 'modules: {m: {unknown: 1}}' ;;
     *) fail "the section $section is not looked at here" ;;
   esac
