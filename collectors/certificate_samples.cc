@@ -7,6 +7,8 @@
 #include <tuple>
 #include <vector>
 
+#include "collectors/client_uses.h"
+
 namespace pgtls::collectors {
 namespace {
 
@@ -109,11 +111,12 @@ constexpr Desc kHostInfo = {
     "The certificate and CA file of a host name in pg_hosts.conf (* and /no_sni/ included); always 1.",
     {"server", "host", "path", "ca_path"}};
 
-constexpr Desc kOmitted = {"pg_tls_certificate_series_omitted",
-                           Type::kGauge,
-                           "Certificates, files, revocation lists and host names without series because of "
-                           "collectors.certificates.max_series.",
-                           {"server", "kind"}};
+constexpr Desc kOmitted = {
+    "pg_tls_certificate_series_omitted",
+    Type::kGauge,
+    "Certificates, files, revocation lists, host names and client certificates without series because of "
+    "collectors.certificates.max_series.",
+    {"server", "kind"}};
 
 // ---- Render
 
@@ -194,15 +197,21 @@ class Renderer {
     omitted_hosts_ += entries.size() - shown;
   }
 
+  void Clients(const CertificateInventory& inventory) {
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    omitted_clients_ = RenderClientUses(inventory.client_uses, max_series_, now, sink_);
+  }
+
   // Returns whether there is anything.
   bool Omitted() {
     for (const auto& [kind, count] : {std::pair{"certificate", omitted_certificates_},
                                       {"file", omitted_files_},
                                       {"crl", omitted_lists_},
-                                      {"host", omitted_hosts_}}) {
+                                      {"host", omitted_hosts_},
+                                      {"client_certificate", omitted_clients_}}) {
       if (count > 0) sink_.Add(kOmitted, {kind}, static_cast<double>(count));
     }
-    return omitted_certificates_ + omitted_files_ + omitted_lists_ + omitted_hosts_ > 0;
+    return omitted_certificates_ + omitted_files_ + omitted_lists_ + omitted_hosts_ + omitted_clients_ > 0;
   }
 
  private:
@@ -254,6 +263,7 @@ class Renderer {
   std::size_t omitted_files_ = 0;
   std::size_t omitted_lists_ = 0;
   std::size_t omitted_hosts_ = 0;
+  std::size_t omitted_clients_ = 0;
 };
 
 void RenderClients(const CertificateInventory& inventory, Sink& sink) {
@@ -296,10 +306,12 @@ void RenderNextStart(const CertificateInventory& inventory, Sink& sink) {
 
 }  // namespace
 
-constexpr std::array<const Desc*, 19> kCertificateDescs = {
-    &kNotAfter,         &kNotBefore,   &kInfo,         &kChainNotAfter, &kUnneeded,   &kReadable, &kFileError,
-    &kCrlNextUpdate,    &kListForSent, &kCaAccepted,   &kCaRefused,     &kCaNotAfter, &kKeyOk,    &kNextStartOk,
-    &kNextStartFailure, &kMatches,     &kRootVerified, &kHostInfo,      &kOmitted};
+constexpr std::array<const Desc*, 25> kCertificateDescs = {
+    &kNotAfter,       &kNotBefore,     &kInfo,          &kChainNotAfter,  &kUnneeded,
+    &kReadable,       &kFileError,     &kCrlNextUpdate, &kListForSent,    &kCaAccepted,
+    &kCaRefused,      &kCaNotAfter,    &kKeyOk,         &kNextStartOk,    &kNextStartFailure,
+    &kMatches,        &kRootVerified,  &kHostInfo,      &kClientNotAfter, &kClientNotBefore,
+    &kClientLastSeen, &kClientUnknown, &kClientRevoked, &kClientAddress,  &kOmitted};
 
 bool RenderCertificates(const CertificateInventory& inventory, std::size_t max_series, Sink& sink) {
   Renderer renderer(max_series, sink);
@@ -314,6 +326,7 @@ bool RenderCertificates(const CertificateInventory& inventory, std::size_t max_s
   for (const tls::RootVerdict& verdict : inventory.roots) {
     sink.Add(kRootVerified, {verdict.root, verdict.host}, verdict.errors.empty() ? 1 : 0);
   }
+  renderer.Clients(inventory);
   return renderer.Omitted();
 }
 

@@ -18,6 +18,9 @@
 #include "exporter/files/client_verification.h"
 #include "exporter/files/roots.h"
 #include "exporter/files/start_answers.h"
+#include "exporter/pgbouncer/driver.h"
+#include "exporter/postgres/backends.h"
+#include "exporter/sessions/client_certificates.h"
 #include "exporter/wire/wire_client.h"
 
 namespace pgtls::collectors {
@@ -80,6 +83,7 @@ class Collector : public sampling::Collector {
     MarkServerFiles(served.trust.get(), *inventory);
     co_await JudgeClients(context, settings, output, *inventory);
     co_await JudgeRoots(context, served, output, *inventory);
+    co_await FindClients(context, served, output, *inventory);
 
     if (!context.server.endpoint && !pooled) Compare(settings, served.own_name, *inventory);
     for (auto& file : inventory->files) {
@@ -97,6 +101,8 @@ class Collector : public sampling::Collector {
     std::string own_name{tls::kWithoutSni};  // that the server's own handshake asks for
     std::shared_ptr<const tls::TrustStore> trust;
     std::vector<files::ServedChain> chains;  // of the server's own name, then of others
+    std::string own_certificate_file;        // that the exporter presents; empty: none
+    std::string user;
     int security_level = 0;
   };
 
@@ -164,6 +170,8 @@ class Collector : public sampling::Collector {
       const std::string& asked_for = client->places[handshakes.place].target.host;
       if (tls::SendsSni(asked_for)) served.own_name = asked_for;
       served.trust = client->trust;
+      if (client->identity != nullptr) served.own_certificate_file = client->certificate_file;
+      served.user = client->user;
       served.security_level = wire::SecurityLevel(*client);
       if (inventory.served.empty()) reason = WhyNothingIsServed(handshakes);
     }
@@ -182,6 +190,50 @@ class Collector : public sampling::Collector {
     files::RootsJudged judged = co_await context.blocking.Run(std::move(judge));
     inventory.roots = std::move(judged.verdicts);
     std::ranges::move(judged.incomplete, std::back_inserter(output.incomplete));
+  }
+
+  // What the sessions collector has seen; at the start it may not have run yet. Null: not known.
+  static asio::awaitable<std::shared_ptr<const sessions::ClientCertificates>> UsedNow(sampling::Context& context,
+                                                                                      bool needed) {
+    auto seen = context.facts().Get<sessions::ClientCertificates>();
+    if (seen != nullptr || !needed || context.session == nullptr) co_return seen;
+    if (!context.server.collector("sessions").enabled) co_return seen;
+    try {
+      const auto found = co_await postgres::ReadBackends(*context.session, context.own_backends, context.deadline);
+      sessions::ClientCertificateHistory now;
+      now.Collected(found->now_us());
+      seen = now.Read(*found);
+    } catch (const Error&) {
+      seen = nullptr;  // the sessions collector fails likewise, and says why
+    }
+    co_return seen;
+  }
+
+  // Runs on the pool. A pooler does not show client certificates.
+  static asio::awaitable<void> FindClients(sampling::Context& context, const Served& served, sampling::Output& output,
+                                           CertificateInventory& inventory) {
+    const auto& options = context.config.options.As<CertificatesOptions>();
+    inventory.has_client_inventory = options.client_inventory != files::InventoryPaths();
+    ClientUsesQuestion question = {.paths = options.client_inventory,
+                                   .keep = std::chrono::ceil<std::chrono::seconds>(options.client_keep),
+                                   .own_file = served.own_certificate_file,
+                                   .own_user = served.user};
+    if (context.kind != pgbouncer::kKind) {
+      question.seen = co_await UsedNow(context, inventory.has_client_inventory);
+      if (question.seen == nullptr && inventory.has_client_inventory) {
+        output.incomplete.push_back({"client_inventory", "no_sessions"});
+      }
+    }
+    std::vector<tls::FileReport> lists;
+    std::ranges::copy_if(inventory.files, std::back_inserter(lists),
+                         [](const tls::FileReport& file) { return !file.content.crls.empty(); });
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    std::function<ClientUsesFound()> find = [question = std::move(question), lists = std::move(lists), now] {
+      return FindClientUses(question, lists, now);
+    };
+    ClientUsesFound found = co_await context.blocking.Run(std::move(find));
+    inventory.client_uses = std::move(found.uses);
+    std::ranges::move(found.incomplete, std::back_inserter(output.incomplete));
   }
 
   // Which certificates of the server's files clients will need, once they are served.
@@ -232,6 +284,8 @@ constexpr config::OptionKey kKeys[] = {
     config::Key<&CertificatesOptions::read_via, ReadReadVia>("read_via"),
     config::Key<&CertificatesOptions::files, config::ReadPaths>("files"),
     config::Key<&CertificatesOptions::pkcs12_password_file, config::ReadSecretPath>("pkcs12_password_file"),
+    config::Key<&CertificatesOptions::client_inventory, ReadClientInventory>("client_inventory"),
+    config::Key<&CertificatesOptions::client_keep, ReadClientKeep>("client_certificates"),
     config::Key<&CertificatesOptions::max_series, config::ReadMaxSeries>("max_series"),
 };
 

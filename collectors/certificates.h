@@ -10,6 +10,7 @@
 // Parts that may be incomplete: `served` (no connection, no handshake), `names` (the same for another name), `roots` (a
 // file of `roots` that cannot be used, or nothing is served), `host_files` (pg_hosts.conf not read, or with errors),
 // `files` (no session, settings not visible, function not installed, a directory of files that cannot be listed),
+// `client_inventory` (files of it not read, or the sessions collector has not run),
 // `private_key` (if it is read here: not all of it may be read), `file_contents` (more certificates in a file than are
 // read), `series` (more of them than max_series), `next_start_…` (by file, the settings, pg_hba.conf).
 //
@@ -20,6 +21,7 @@
 #include <string>
 #include <vector>
 
+#include "collectors/client_uses.h"
 #include "collectors/read_via.h"
 #include "exporter/sampling/collector.h"
 
@@ -29,7 +31,9 @@ struct CertificatesOptions {
   ReadVia read_via = ReadVia::kAuto;  // kLocal over a Unix socket, else kSql
   std::vector<std::string> files;     // glob patterns
   std::string pkcs12_password_file;   // for the PKCS#12 files among them; empty: none
-  std::size_t max_series = 500;       // of each kind
+  files::InventoryPaths client_inventory;
+  config::Milliseconds client_keep = kDefaultClientKeep;  // how long a client certificate counts after its last use
+  std::size_t max_series = 500;                           // of each kind
   friend bool operator==(const CertificatesOptions&, const CertificatesOptions&) = default;
 };
 

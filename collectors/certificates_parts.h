@@ -101,6 +101,26 @@ inline constexpr sampling::Remedy kRootsRemedies[] = {
     {"no_certificate", "Put the root certificate into the file under `roots`, as PEM: there is none in it."},
 };
 
+inline constexpr sampling::Remedy kClientInventoryRemedies[] = {
+    {"no_sessions",
+     "Which client certificates are in use is known from the sessions collector: set collectors.sessions.enabled: true "
+     "for this server, and check that the exporter can log in."},
+    {"missing", "A file under client_inventory does not exist: correct its path or pattern."},
+    {"permission_denied",
+     "Let the exporter's OS user read the files under client_inventory: `namei -l PATH` shows what refuses."},
+    {"unreadable", "Run `ls -l` on the files under client_inventory: one of them is not a regular file."},
+    {"malformed",
+     "Correct the file under client_inventory: a certificate block is broken, or a line of index.txt is cut. The rest "
+     "of "
+     "it was used."},
+    {"no_certificate",
+     "Remove the file from client_inventory, or write the pattern so that it matches certificates only: it has none."},
+    {"wrong_password", "Replace the PKCS#12 file under client_inventory by the certificate alone (PEM or DER)."},
+    {"unsupported_encryption",
+     "The encryption of a PKCS#12 file under client_inventory is not supported: replace the file by the certificate "
+     "alone (PEM or DER)."},
+};
+
 inline constexpr sampling::Remedy kClientCertificatesRemedies[] = {
     {"insufficient_privilege",
      "GRANT pg_read_all_settings TO tls_exporter; (the role that the exporter logs in as): the settings ssl_ca_file, "
@@ -140,6 +160,7 @@ inline constexpr sampling::DeclaredPart kCertificatesParts[] = {
     {"served", "the certificate that the server presents", kServedRemedies},
     {"names", "the certificate that the server presents for another name", kNamesRemedies},
     {"roots", "whether the served certificate verifies against a root file", kRootsRemedies},
+    {"client_inventory", "when client certificates expire", kClientInventoryRemedies},
     {"files", "the server's certificate files", kFilesRemedies},
     {"host_files", "the certificate files of pg_hosts.conf", kHostFilesRemedies},
     {"private_key", "the server's private key file", kStartFileRemedies},

@@ -15,6 +15,7 @@
 #include "exporter/pgbouncer/driver.h"
 #include "exporter/postgres/backends.h"
 #include "exporter/postgres/driver.h"
+#include "exporter/sessions/client_certificates.h"
 #include "exporter/sessions/count.h"
 #include "exporter/sessions/established.h"
 #include "exporter/sessions/exemptions.h"
@@ -65,6 +66,7 @@ class Collector : public sampling::Collector {
     collection.postmaster_start_us = snapshot.postmaster_start_us();
     collection.answered = std::chrono::steady_clock::now();
     collection.previous = std::exchange(answered_, collection.answered);
+    certificates_.Collected(snapshot.now_us());
     const bool has_established = ReadEstablished(context, collection, snapshot);
     // Where every session is one of last time's, nothing is said anew: on most servers of a fleet, most of the time.
     const Digest shown = Shown(context, snapshot, clients_.is_one_of_several());
@@ -94,7 +96,10 @@ class Collector : public sampling::Collector {
     if (summary->HasUnknown()) output.incomplete.push_back({"encryption", "error"});
     output.facts.Publish(std::move(summary));
     output.facts.Publish(OpenNow(counts, snapshot));
-    if (context.kind != pgbouncer::kKind) output.facts.Publish(BackendsOf(snapshot));
+    if (context.kind != pgbouncer::kKind) {
+      output.facts.Publish(BackendsOf(snapshot));
+      output.facts.Publish(certificates_.Read(snapshot));
+    }
   }
 
  private:
@@ -169,6 +174,7 @@ class Collector : public sampling::Collector {
   pgbouncer::ClientReader clients_;
   SessionCaps caps_;
   sessions::SessionCounter counter_;
+  sessions::ClientCertificateHistory certificates_;
   sessions::EstablishedCounter established_;
   std::shared_ptr<const sessions::OpenConnections> open_;
   std::uint64_t renderings_ = 0;

@@ -115,6 +115,24 @@ p.dashboard(
           height=14,
         ),
         p.table(
+          'Client certificates',
+          'Client certificates that sessions use or used, by the inventory. From its end on the user cannot connect. Negative: expired.',
+          [
+            p.instant('min by (instance, server, user, client_dn, serial) (%s - time())' % of('pg_tls_client_certificate_not_after_timestamp_seconds')),
+            p.instant('time() - max by (instance, server, user, client_dn, serial) (%s)' % of('pg_tls_client_certificate_last_seen_timestamp_seconds')),
+          ],
+          [
+            { value: 'A', name: 'expires in', unit: 'dtdurations', thresholds: p.days_left },
+            server_column,
+            exporter_column,
+            { label: 'user', name: 'user' },
+            { label: 'client_dn', name: 'certificate' },
+            { label: 'serial', name: 'serial' },
+            { value: 'B', name: 'last used ago', unit: 'dtdurations' },
+          ],
+          sort='expires in',
+        ),
+        p.table(
           'Revocation lists',
           'When the list in force of each authority ends. The server then refuses the client certificates of that authority.',
           [p.instant('%s - time()' % of('pg_tls_crl_next_update_timestamp_seconds'))],

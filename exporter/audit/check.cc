@@ -32,6 +32,7 @@ Findings FindingsOf(const Evidence& evidence) {
   AddChainEnds(evidence, found);
   AddRoots(evidence, found);
   AddClientCertificates(evidence, found);
+  AddClientUses(evidence, found);
   AddSettings(evidence, found);
   AddPasswords(evidence, found);
   AddPooler(evidence, found);

@@ -44,6 +44,8 @@ void AddHba(const Evidence& evidence, Findings& findings);
 void AddWire(const Evidence& evidence, Findings& findings);
 // What clients get that ask for other names than the server's own.
 void AddNames(const Evidence& evidence, Findings& findings);
+// When the client certificates expire that sessions use, and which of them were revoked.
+void AddClientUses(const Evidence& evidence, Findings& findings);
 // Which certificate ends the chain of the server's certificate before that one ends.
 void AddChainEnds(const Evidence& evidence, Findings& findings);
 // Whether clients with the root certificate files of `roots` would accept the server.

@@ -64,6 +64,8 @@ inline constexpr Severity kNameRefused = Severity::kCritical;
 constexpr Severity BeforeLoading(Severity severity) {
   return severity == Severity::kCritical ? Severity::kWarning : severity;
 }
+// Somebody whose certificate was revoked is connected.
+inline constexpr Severity kRevokedInUse = Severity::kCritical;
 // An encryption setting that was changed: the operator relies on a value that is not in force.
 inline constexpr Severity kSettingPending = Severity::kWarning;
 

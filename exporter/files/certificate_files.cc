@@ -186,9 +186,8 @@ FilesRead ReadPoolerFiles(const settings::PoolerSettings& settings, const Server
   return result;
 }
 
-FilesRead ReadConfiguredFiles(const std::vector<std::string>& patterns, const std::string& pkcs12_password_file) {
-  FilesRead result;
-  std::map<std::string, bool> paths;  // to: named as it is, so that it must be a certificate file
+MatchedFiles FilesMatching(const std::vector<std::string>& patterns) {
+  MatchedFiles result;
   for (const std::string& pattern : patterns) {
     glob_t found{};
     glob_error.clear();
@@ -198,15 +197,27 @@ FilesRead ReadConfiguredFiles(const std::vector<std::string>& patterns, const st
     for (std::size_t i = 0; i < found.gl_pathc; ++i) {
       if (!named && IsNoFile(found.gl_pathv[i])) continue;
       matched = true;
-      paths[found.gl_pathv[i]] |= named;
+      result.paths[found.gl_pathv[i]] |= named;
     }
     globfree(&found);
     std::string problem;
     if (glob_error) problem = ProblemOf(glob_error);
     if (problem.empty() && status != 0 && status != GLOB_NOMATCH) problem = "unreadable";
-    if (!problem.empty()) result.incomplete.push_back({"files", problem});
-    if (!matched && problem.empty()) paths[pattern] = true;
-    if (!matched && !problem.empty()) result.files.push_back({.role = "extra", .path = pattern, .problem = problem});
+    if (!problem.empty()) {
+      result.lost.push_back({pattern, problem, matched});
+    } else if (!matched) {
+      result.paths[pattern] = true;
+    }
+  }
+  return result;
+}
+
+FilesRead ReadConfiguredFiles(const std::vector<std::string>& patterns, const std::string& pkcs12_password_file) {
+  FilesRead result;
+  const MatchedFiles found = FilesMatching(patterns);
+  for (const auto& [pattern, problem, matched] : found.lost) {
+    result.incomplete.push_back({"files", problem});
+    if (!matched) result.files.push_back({.role = "extra", .path = pattern, .problem = problem});
   }
   std::optional<std::string> password;
   if (!pkcs12_password_file.empty()) {
@@ -216,7 +227,7 @@ FilesRead ReadConfiguredFiles(const std::vector<std::string>& patterns, const st
       password.reset();  // shows as a PKCS#12 file that cannot be opened
     }
   }
-  for (const auto& [path, named] : paths) {
+  for (const auto& [path, named] : found.paths) {
     tls::FileReport report = ReportOn("extra", path, password);
     const bool key = report.problem == "no_certificate" && report.content.other_blocks > 0;
     if (named || !key) result.files.push_back(std::move(report));

@@ -43,6 +43,20 @@ void AddHostFiles(const tls::HostsFile& hosts, const FileSettings& settings, con
 // machine. Blocks.
 FilesRead ReadPoolerFiles(const settings::PoolerSettings& settings, const ServerPlace& place);
 
+struct MatchedFiles {
+  // To: named as it is, so that it must be a certificate file.
+  std::map<std::string, bool> paths;
+  struct Lost {
+    std::string pattern;
+    std::string problem;
+    bool matched;  // it matched other files
+  };
+  std::vector<Lost> lost;  // directories that could not be listed
+};
+// The files that glob patterns match; one that matches nothing, by its own name. Directories, sockets, FIFOs and
+// devices are left out if a wildcard matches them. Blocks.
+MatchedFiles FilesMatching(const std::vector<std::string>& patterns);
+
 // Files of the configuration, by glob patterns; one that matches nothing is reported under its own name, as missing or
 // with the error of its directory. Directories, sockets, FIFOs, devices and files that hold only keys are ignored if a
 // wildcard matches them. Blocks.

@@ -48,7 +48,7 @@ SELECT me.sees_all,
        coalesce(s.version, f.sslversion) AS version,
        coalesce(s.cipher, f.sslcipher) AS cipher,
        coalesce(s.bits, f.sslbits) AS bits,
-       coalesce(s.client_serial, f.ssl_client_serial) IS NOT NULL AS client_certificate,
+       coalesce(s.client_serial, f.ssl_client_serial)::pg_catalog.text AS client_serial,
        coalesce(s.client_dn, f.ssl_client_dn) AS client_dn,
        coalesce(s.issuer_dn, f.ssl_issuer_dn) AS issuer_dn,
        coalesce(g.encrypted, f.gss_enc, false) AS gss_encrypted
@@ -111,7 +111,7 @@ class Backends : public sessions::Snapshot {
         .backend_type = TextOf(row, backend_type_),
         .authenticating = rows_.RequireBool(row, authenticating_),
         .ssl = rows_.Bool(row, ssl_),
-        .client_certificate = rows_.RequireBool(row, client_certificate_),
+        .client_certificate = rows_.Text(row, client_serial_).has_value(),
         .gss_encrypted = rows_.RequireBool(row, gss_encrypted_),
     };
     if (session.ssl.value_or(false)) {
@@ -122,6 +122,7 @@ class Backends : public sessions::Snapshot {
     if (session.client_certificate) {
       session.client_dn = TextOf(row, client_dn_);
       session.issuer_dn = TextOf(row, issuer_dn_);
+      session.client_serial = TextOf(row, client_serial_);
     }
     return session;
   }
@@ -148,7 +149,7 @@ class Backends : public sessions::Snapshot {
   const int version_ = rows_.Column("version");
   const int cipher_ = rows_.Column("cipher");
   const int bits_ = rows_.Column("bits");
-  const int client_certificate_ = rows_.Column("client_certificate");
+  const int client_serial_ = rows_.Column("client_serial");
   const int client_dn_ = rows_.Column("client_dn");
   const int issuer_dn_ = rows_.Column("issuer_dn");
   const int gss_encrypted_ = rows_.Column("gss_encrypted");

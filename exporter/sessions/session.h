@@ -31,6 +31,7 @@ struct Session {
   bool client_certificate = false;
   std::string_view client_dn;  // cut at 63 bytes by the server
   std::string_view issuer_dn;
+  std::string_view client_serial;  // decimal
   bool gss_encrypted = false;
 };
 

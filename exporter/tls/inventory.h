@@ -49,13 +49,29 @@ struct ServedName {
   std::optional<bool> matches_file = std::nullopt;  // of the entry in pg_hosts.conf; absent: not known
 };
 
-// Whether the chain that is served verifies against a root certificate file that clients may have one day (the host name
-// and revocation lists left out).
+// Whether the chain that is served verifies against a root certificate file that clients may have one day (the host
+// name and revocation lists left out).
 struct RootVerdict {
   std::string root;  // its name in the configuration
   std::string path;
   std::string host;                      // that the client asks for; empty: the server's own name
   std::vector<std::string_view> errors;  // of kChainErrors; empty: it verifies
+};
+
+// A client certificate that sessions of a user use, or have used; or the exporter's own.
+struct ClientUse {
+  std::string user;
+  std::string client_dn;  // as pg_stat_ssl shows them
+  std::string issuer_dn;
+  std::string serial;  // as CertificateFacts::serial
+  bool own = false;
+  bool found = false;  // in an inventory
+  std::optional<std::chrono::sys_seconds> not_before = std::nullopt;
+  std::optional<std::chrono::sys_seconds> not_after = std::nullopt;
+  bool revoked = false;
+  std::size_t connections = 0;              // open ones
+  std::vector<std::string> addresses = {};  // of some of them
+  std::optional<std::chrono::sys_seconds> last_seen = std::nullopt;
 };
 
 struct CertificateInventory {
@@ -70,6 +86,8 @@ struct CertificateInventory {
   std::optional<NextStart> next_start;  // absent: SQL is not connected
   bool passphrase_at_reload = false;    // whether a reload may ask for the key's passphrase
   std::optional<ClientTrust> clients;   // absent: no client certificate is verified, or not known
+  std::vector<ClientUse> client_uses;   // those that end first come first
+  bool has_client_inventory = false;    // one is configured
   std::vector<ListInForce> lists;  // of the server's settings and of the configuration, one for each path and issuer
 };
 

@@ -86,7 +86,7 @@ std::string SessionRowsQuery() {
   return CustomQuery(SessionsSql(),
                      {"sees_all", "blind_role", "now_us", "pid", "datname", "usename", "application_name",
                       "client_addr", "client_port", "backend_type", "authenticating", "ssl", "version", "cipher",
-                      "bits", "client_certificate", "client_dn", "issuer_dn", "gss_encrypted"},
+                      "bits", "client_serial", "client_dn", "issuer_dn", "gss_encrypted"},
                      "backend_start_us");
 }
 

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Builds and runs the benchmarks; what they print is Markdown, as in docs/performance.md. Needs a calm machine, and root or sudo for
 # packages that are missing.
-#   tests/bench/run.sh [sessions|pgbouncer|log|fleet|scaling|soak|status|all] [SECONDS]      (default: sessions)
+#   tests/bench/run.sh [sessions|pgbouncer|log|fleet|scaling|soak|status|inventory|all] [SECONDS]      (default: sessions)
 # sessions: one server with 1,000 sessions, beside bare libpq and postgres_exporter. SECONDS a measurement, default 30; about fifteen of them.
 # pgbouncer: a PgBouncer with 5,000 clients, beside bare libpq. SECONDS a measurement, default 30; three of them.
 # log:      a log of 1,000 connections a second, beside cat and bare libpq. SECONDS a format, default 30; two of them.
@@ -11,6 +11,7 @@
 # soak:     120 servers that are killed, frozen and reconfigured for SECONDS, default 600. Exit 1 where an invariant did not hold; the seed
 #           that it prints repeats it: build/bench/tests/bench/soak build/bench/pg_tls_exporter SECONDS SEED.
 # status:   the status page of 1,000 servers, beside the audit alone. Some seconds.
+# inventory: 50,000 client certificates of which some are in use. A minute.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -27,9 +28,10 @@ case $kind in
   scaling) programs=(scaling_bench) ;;
   soak) programs=(soak) ;;
   status) programs=(status_bench) ;;
-  all) programs=(sessions_bench pgbouncer_bench log_bench fleet_bench scaling_bench soak status_bench) ;;
+  inventory) programs=(inventory_bench) ;;
+  all) programs=(sessions_bench pgbouncer_bench log_bench fleet_bench scaling_bench soak status_bench inventory_bench) ;;
   *)
-    echo "usage: tests/bench/run.sh [sessions|pgbouncer|log|fleet|scaling|soak|status|all] [SECONDS]" >&2
+    echo "usage: tests/bench/run.sh [sessions|pgbouncer|log|fleet|scaling|soak|status|inventory|all] [SECONDS]" >&2
     exit 2
     ;;
 esac
@@ -48,7 +50,7 @@ for program in "${programs[@]}"; do
     fleet_bench) arguments=("$exporter" "${seconds:-300}") ;;
     scaling_bench) arguments=("$exporter" "${seconds:-20}" build/bench/scaling.svg) ;;
     soak) arguments=("$exporter" "${seconds:-600}") ;;
-    status_bench) arguments=() ;;
+    status_bench | inventory_bench) arguments=() ;;
   esac
   printf '\n## %s\n' "$program"
   "build/bench/tests/bench/$program" "${arguments[@]}"

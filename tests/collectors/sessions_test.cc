@@ -35,7 +35,7 @@ const std::vector<std::string> kColumns = {"sees_all",
                                            "version",
                                            "cipher",
                                            "bits",
-                                           "client_certificate",
+                                           "client_serial",
                                            "client_dn",
                                            "issuer_dn",
                                            "gss_encrypted"};
@@ -87,7 +87,7 @@ class SessionsTest : public testing::Test {
                        row.version,
                        row.cipher,
                        row.bits,
-                       Bool(row.client_dn.has_value()),
+                       row.client_dn ? Text("10") : std::nullopt,
                        row.client_dn,
                        row.issuer_dn,
                        Bool(row.gss)});

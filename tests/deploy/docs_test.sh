@@ -65,7 +65,11 @@ for section in $(config_keys 'unknown: 1'); do
     collectors)
       for name in $(config_keys 'collectors: {unknown: 1}'); do
         prefix="collectors.$name." config_keys "collectors: {$name: {unknown: 1}}"
-      done | sed -E 's/^collectors\.[a-z]+\.(enabled|interval|timeout)$/collectors.NAME.\1/'
+      done | sed -E 's/^collectors\.[a-z]+\.(enabled|interval|timeout)$/collectors.NAME.\1/' |
+        grep -vE '^collectors\.certificates\.client_(inventory|certificates)$'
+      for name in client_inventory client_certificates; do
+        prefix="collectors.certificates.$name." config_keys "collectors: {certificates: {$name: {unknown: 1}}}"
+      done
       ;;
     policy)
       prefix='policy.' config_keys 'policy: {unknown: 1}' | grep -vx 'policy.allow_unencrypted'

@@ -120,6 +120,21 @@ std::function<void(SnapshotBuilder&)> Failure(FailureReason reason) {
   };
 }
 
+std::function<void(SnapshotBuilder&)> WithClient(days left, bool revoked) {
+  return [left, revoked](SnapshotBuilder& builder) {
+    tls::CertificateInventory inventory;
+    inventory.client_uses = {{.user = "bob",
+                              .client_dn = "/CN=bob",
+                              .issuer_dn = "/CN=CA",
+                              .serial = "0A",
+                              .found = true,
+                              .not_after = kNow + left,
+                              .revoked = revoked,
+                              .connections = 1}};
+    builder.Publish(std::move(inventory));
+  };
+}
+
 const std::vector<Case>& Cases() {
   static const std::vector<Case> cases = {
       {"PgTlsUnencryptedConnections", "plaintext_sessions", RemotePlaintext},
@@ -194,6 +209,9 @@ const std::vector<Case>& Cases() {
        [](SnapshotBuilder& builder) { builder.Publish(settings::RolePasswords{.md5 = 1, .md5_roles = {"ann"}}); }},
       {"PgTlsHbaAdmitsPlaintext", "hba_plaintext_admitted", Hba("host all app 10.0.0.0/8 scram-sha-256")},
       {"PgTlsHbaMayAdmitPlaintext", "hba_plaintext_possible", Hba("host all app db.example.com scram-sha-256")},
+      {"PgTlsClientCertificateExpiring", "client_certificate_expiring", WithClient(days(20), false)},
+      {"PgTlsClientCertificateExpiringSoon", "client_certificate_expiring", WithClient(days(2), false)},
+      {"PgTlsClientCertificateRevoked", "client_certificate_revoked", WithClient(days(90), true)},
       {"PgTlsHbaRefused", "hba_errors",
        [](SnapshotBuilder& builder) {
          hba::Posture posture = Posture({"local all all peer"});
@@ -254,6 +272,15 @@ TEST(Alerts, HaveTheThresholdsOfTheAudit) {
               HasSubstr(limit(kEndsAheadShare, kCertificateEndsAhead)));
   EXPECT_THAT(text("pg_tls_certificate_lifetime_seconds:expiring_soon"),
               HasSubstr(limit(kEndsSoonShare, kCertificateEndsSoon)));
+  EXPECT_THAT(text("pg_tls_client_certificate_lifetime_seconds:expiring"),
+              HasSubstr(limit(kEndsAheadShare, kCertificateEndsAhead)));
+  EXPECT_THAT(text("pg_tls_client_certificate_lifetime_seconds:expiring_soon"),
+              HasSubstr(limit(kEndsSoonShare, kCertificateEndsSoon)));
+  EXPECT_THAT(text("PgTlsClientCertificateExpiring"),
+              testing::AllOf(HasSubstr("- time() < pg_tls_client_certificate_lifetime_seconds:expiring\n"),
+                             HasSubstr("- time() >= pg_tls_client_certificate_lifetime_seconds:expiring_soon")));
+  EXPECT_THAT(text("PgTlsClientCertificateExpiringSoon"),
+              HasSubstr("- time() < pg_tls_client_certificate_lifetime_seconds:expiring_soon"));
   for (const std::string name : {"PgTlsCertificate", "PgTlsCertificateAuthority"}) {
     EXPECT_THAT(text(name + "Expiring"),
                 testing::AllOf(HasSubstr("- time() < pg_tls_certificate_lifetime_seconds:expiring\n"),

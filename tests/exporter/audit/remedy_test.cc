@@ -45,10 +45,11 @@ const std::map<std::string_view, const char*>& MustName() {
       {"max_databases", "collectors\\.links\\.max_databases"},
       {"max_series", "collectors\\.certificates\\.max_series"},
       {"missing", "does not exist|disappeared"},
-      {"malformed", "ssl_ca_file|`roots`|pg_hosts\\.conf|primary_conninfo|ALTER SUBSCRIPTION|logs of this server"},
+      {"malformed",
+       "ssl_ca_file|`roots`|client_inventory|pg_hosts\\.conf|primary_conninfo|ALTER SUBSCRIPTION|logs of this server"},
       {"no_address", "log_connections = on"},
       {"no_answer", "server log"},
-      {"no_certificate", "ssl_ca_file|`roots`"},
+      {"no_certificate", "ssl_ca_file|`roots`|client_inventory"},
       {"no_crl", "ssl_crl_file"},
       {"no_file", "log_directory"},
       {"no_records", "collectors\\.log\\.files"},
@@ -85,7 +86,9 @@ const std::map<std::string_view, const char*>& MustName() {
       {"too_many_certificates", "split"},
       {"too_many_entries", "endpoint_names"},
       {"unreadable", "`ls|openssl"},
+      {"unsupported_encryption", "PKCS#12"},
       {"unwritable", "StateDirectory="},
+      {"wrong_password", "PKCS#12"},
   };
   return words;
 }

@@ -180,6 +180,24 @@ TEST(LoadErrorsTest, Roots) {
             "2:28: servers[0].roots: " + most);
 }
 
+TEST(LoadErrorsTest, ClientInventory) {
+  const auto error_of = [](const std::string& text) {
+    return ErrorOf("servers: [{name: a}]\ncollectors:\n  certificates: {" + text + "}");
+  };
+  EXPECT_EQ(
+      error_of("client_inventory: {files: [a/*.crt], openssl_index: [index.txt]}, client_certificates: {keep: 1d}"),
+      "");
+  EXPECT_EQ(error_of("client_inventory: [a]"),
+            "3:36: collectors.certificates.client_inventory: expected a mapping (key: value)");
+  EXPECT_EQ(error_of("client_inventory: {file: a}"),
+            "3:37: collectors.certificates.client_inventory: unknown key 'file'; known are: files, openssl_index");
+  EXPECT_EQ(error_of("client_inventory: {openssl_index: index.txt}"),
+            "3:52: collectors.certificates.client_inventory.openssl_index: expected a list");
+  EXPECT_EQ(error_of("client_certificates: {keep: 7}"),
+            "3:46: collectors.certificates.client_certificates.keep: expected a duration such as 500ms, 15s, 5m or 1h, "
+            "from 1000ms to 366d");
+}
+
 TEST(LoadErrorsTest, Exemptions) {
   const auto error_of = [](const std::string& entry) {
     return ErrorOf("policy:\n  allow_unencrypted:\n  - {" + entry + "}");
