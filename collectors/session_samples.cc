@@ -62,6 +62,16 @@ constexpr Desc kOldestUnencrypted = {"pg_tls_oldest_unencrypted_connection_start
                                      "When the oldest open remote connection began that is unencrypted and not allowed "
                                      "by the policy, in seconds since the epoch.",
                                      {"server"}};
+constexpr Desc kViolating = {"pg_tls_policy_violating_connections",
+                             Type::kGauge,
+                             "Open TLS connections that policy.require does not accept, for each reason; allowed: "
+                             "policy.allow_unencrypted covers them.",
+                             {"server", "database", "user", "client_addr", "reason", "allowed"}};
+constexpr Desc kViolatingByNetwork = {
+    "pg_tls_policy_violating_connections_by_network",
+    Type::kGauge,
+    "Open TLS connections that policy.require does not accept, each counted once; 0 if there are none.",
+    {"server", "network", "allowed"}};
 constexpr Desc kExemptionEnd = {"pg_tls_policy_exemption_end_timestamp_seconds",
                                 Type::kGauge,
                                 "When the policy's exemption ends, in seconds since the epoch.",
@@ -89,6 +99,10 @@ void Add(const Desc& desc, const sessions::CipherKey& key, double value, Sink& s
   sink.Add(desc, {key.version, key.cipher, key.bits}, value);
 }
 
+void Add(const Desc& desc, const sessions::ViolationKey& key, double value, Sink& sink) {
+  sink.Add(desc, {key.database, key.user, key.client.ToString(), key.reason, ToString(key.allowed)}, value);
+}
+
 void Add(const Desc& desc, const sessions::ClientCertificateKey& key, double value, Sink& sink) {
   sink.Add(desc, {key.user, key.client_dn, key.issuer_dn}, value);
 }
@@ -107,7 +121,8 @@ void RenderByNetwork(const Desc& desc, const Counts::ByNetwork& counts, Sink& si
   }
 }
 
-sessions::Summary SummaryOf(const Counts& counts, const Capped<sessions::UnencryptedKey>& unencrypted) {
+sessions::Summary SummaryOf(const Counts& counts, const Capped<sessions::UnencryptedKey>& unencrypted,
+                            const Capped<sessions::ViolationKey>& violations) {
   sessions::Summary summary{
       .connections = counts.by_protection, .unencrypted = {}, .oldest_unencrypted_us = counts.oldest_unencrypted_us};
   summary.unencrypted.reserve(unencrypted.series.size());
@@ -115,15 +130,20 @@ sessions::Summary SummaryOf(const Counts& counts, const Capped<sessions::Unencry
     summary.unencrypted.push_back({std::string(key.database), std::string(key.user), key.client,
                                    std::string(key.application_name), key.network, key.allowed, connections});
   }
+  for (const auto& [key, connections] : violations.series) {
+    summary.violating.push_back(
+        {std::string(key.database), std::string(key.user), key.client, key.reason, key.allowed, connections});
+  }
+  summary.violations_unknown = counts.requirements_not_shown || counts.issuers_cut;
   return summary;
 }
 
 }  // namespace
 
-constexpr std::array<const Desc*, 13> kSessionDescs = {
+constexpr std::array<const Desc*, 15> kSessionDescs = {
     &kConnections,        &kUnencrypted, &kUnencryptedByNetwork, &kAuthenticating, &kCiphers,
     &kClientCertificates, &kSessions,    &kEstablished,          &kSampled,        &kUnencryptedSessions,
-    &kOldestUnencrypted,  &kFolded,      &kExemptionEnd};
+    &kOldestUnencrypted,  &kViolating,   &kViolatingByNetwork,   &kFolded,         &kExemptionEnd};
 
 sessions::Summary RenderSessions(const Counts& counts, const sessions::SessionCounter& counter,
                                  bool shows_authenticating, std::size_t max_series, SessionCaps& caps, Sink& sink) {
@@ -148,7 +168,10 @@ sessions::Summary RenderSessions(const Counts& counts, const sessions::SessionCo
   if (const auto oldest = counts.oldest_unencrypted_us) {
     sink.Add(kOldestUnencrypted, {}, metrics::Seconds(std::chrono::microseconds(*oldest)));
   }
-  return SummaryOf(counts, unencrypted);
+  const auto violations = caps.violations.Apply(counts.violations, max_series);
+  RenderCapped(kViolating, violations, sink);
+  RenderByNetwork(kViolatingByNetwork, counts.violating_by_network, sink);
+  return SummaryOf(counts, unencrypted, violations);
 }
 
 void RenderEstablished(const sessions::EstablishedCounter& counter, Sink& sink) {

@@ -14,7 +14,7 @@
 
 namespace pgtls::collectors {
 
-extern const std::array<const metrics::Desc*, 13> kSessionDescs;
+extern const std::array<const metrics::Desc*, 15> kSessionDescs;
 
 // Which series each metric of one server has. Kept from one collection to the next.
 struct SessionCaps {
@@ -22,6 +22,7 @@ struct SessionCaps {
   metrics::SeriesCap<sessions::UnencryptedKey> unencrypted;
   metrics::SeriesCap<sessions::CipherKey> ciphers;
   metrics::SeriesCap<sessions::ClientCertificateKey> client_certificates;
+  metrics::SeriesCap<sessions::ViolationKey> violations;
 };
 
 // Adds all series but those of the policy, and returns the fact that says the same. At most `max_series` of each metric

@@ -79,11 +79,16 @@ class Collector : public sampling::Collector {
     const std::chrono::sys_time<std::chrono::microseconds> now{std::chrono::microseconds(snapshot.now_us())};
     const sessions::Exemptions exemptions(context.server.policy.allow_unencrypted, now);
     const sessions::CountOptions count_options = {.buckets = {options.ipv4_prefix, options.ipv6_prefix},
-                                                  .client_addr = options.client_addr};
+                                                  .client_addr = options.client_addr,
+                                                  .require = context.server.policy.require,
+                                                  .shows_certificates = context.kind != pgbouncer::kKind};
     const sessions::Counts counts = CountAll(snapshot, count_options, exemptions, collection, counter_);
-    auto summary = std::make_shared<const sessions::Summary>(
+    auto summary = std::make_shared<sessions::Summary>(
         RenderSessions(counts, counter_, snapshot.shows_authenticating(), options.max_series, caps_, output.sink));
+    summary->required = !context.server.policy.require.empty();
     RenderExemptions(context.server.policy, output.sink);
+    if (counts.requirements_not_shown) output.incomplete.push_back({"policy", "not_shown"});
+    if (counts.issuers_cut) output.incomplete.push_back({"policy", "issuer_cut"});
     if (clients_.is_one_of_several()) output.incomplete.push_back({"processes", "so_reuseport"});
     if (has_established) {
       CountSampled(counts);
@@ -94,7 +99,7 @@ class Collector : public sampling::Collector {
       output.incomplete.push_back({"established", std::string(problem)});
     }
     if (summary->HasUnknown()) output.incomplete.push_back({"encryption", "error"});
-    output.facts.Publish(std::move(summary));
+    output.facts.Publish(std::shared_ptr<const sessions::Summary>(std::move(summary)));
     output.facts.Publish(OpenNow(counts, snapshot));
     if (context.kind != pgbouncer::kKind) {
       output.facts.Publish(BackendsOf(snapshot));

@@ -27,9 +27,20 @@ inline constexpr sampling::Remedy kEstablishedRemedies[] = {
      "shows it too."},
 };
 
+inline constexpr sampling::Remedy kPolicyRemedies[] = {
+    {"not_shown",
+     "A PgBouncer shows no client certificate, and from 1.25 on no cipher of TLS 1.3. Give the entries of "
+     "policy.require with client_issuers or ciphers selectors (user, database, client_addr) that leave its clients "
+     "out; min_version is judged."},
+    {"issuer_cut",
+     "pg_stat_ssl shows the first 63 bytes of an issuer's name, and policy.require has a longer name that begins with "
+     "them. Write these 63 bytes into client_issuers to accept every issuer whose name begins so."},
+};
+
 inline constexpr sampling::DeclaredPart kSessionsParts[] = {
     {"encryption", "the encryption of some sessions", kEncryptionRemedies},
     {"established", "how many sessions there were between the samples", kEstablishedRemedies},
+    {"policy", "whether some connections meet policy.require", kPolicyRemedies},
     {"processes", "clients of other processes on the same port", kProcessesRemedies},
 };
 

@@ -24,6 +24,7 @@ std::string_view ToString(Severity severity) {
 Findings FindingsOf(const Evidence& evidence) {
   Findings found;
   AddSessions(evidence, found);
+  AddPolicy(evidence, found);
   AddLog(evidence, found);
   AddWire(evidence, found);
   AddNames(evidence, found);

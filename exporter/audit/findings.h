@@ -36,6 +36,8 @@ void AddPasswords(const Evidence& evidence, Findings& findings);
 // Those of a PgBouncer.
 void AddPooler(const Evidence& evidence, Findings& findings);
 void AddSessions(const Evidence& evidence, Findings& findings);
+// policy.require.
+void AddPolicy(const Evidence& evidence, Findings& findings);
 // What the server connects to itself, and who replicates from it.
 void AddLinks(const Evidence& evidence, Findings& findings);
 // What the server's log says of sessions that are over.

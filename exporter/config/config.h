@@ -46,11 +46,27 @@ struct Exemption {
   friend bool operator==(const Exemption&, const Exemption&) = default;
 };
 
+inline constexpr std::string_view kTlsVersions[] = {"TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"};
+
+// An entry of policy.require: what the TLS sessions that it selects must have. Absent fields select everything; at
+// least one of the last three is there. There is no application_name: a client could choose one that is not selected.
+struct Requirement {
+  std::string name;
+  std::optional<std::string> user;
+  std::optional<std::string> database;
+  std::optional<Cidr> client_addr;
+  std::optional<std::string> min_version;   // of kTlsVersions
+  std::vector<std::string> ciphers;         // one of these; empty: any
+  std::vector<std::string> client_issuers;  // as pg_stat_ssl shows them, "/CN=…"; empty: no certificate is needed
+  friend bool operator==(const Requirement&, const Requirement&) = default;
+};
+
 // How bad unencrypted connections over loopback are.
 enum class LoopbackSeverity { kNote, kWarning, kCritical };
 
 struct Policy {
   std::vector<Exemption> allow_unencrypted;
+  std::vector<Requirement> require;
   LoopbackSeverity loopback = LoopbackSeverity::kNote;
   friend bool operator==(const Policy&, const Policy&) = default;
 };

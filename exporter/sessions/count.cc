@@ -6,6 +6,26 @@
 
 namespace pgtls::sessions {
 
+namespace {
+
+// Who may connect unencrypted may use weak TLS as well.
+void CountViolations(const Session& session, const Origin& origin, const CountOptions& options,
+                     const Exemptions& exemptions, Counts& counts) {
+  const Violations found = ViolationsOf(session, origin, options.require, options.shows_certificates);
+  counts.requirements_not_shown = counts.requirements_not_shown || found.not_shown;
+  counts.issuers_cut = counts.issuers_cut || found.issuer_cut;
+  if (!found.any()) return;
+  const bool allowed = exemptions.Allow(session, origin);
+  const ShownClient client = ShownClientOf(origin, options.buckets);
+  for (std::size_t i = 0; i < kViolationReasons.size(); ++i) {
+    if (found.reasons[i])
+      counts.violations.Add({session.database, session.user, client, kViolationReasons[i], allowed});
+  }
+  ++counts.violating_by_network[{origin.network, allowed}];
+}
+
+}  // namespace
+
 void Count(const Session& session, const CountOptions& options, const Exemptions& exemptions, SessionCounter& counter,
            Counts& counts) {
   const Origin origin = OriginOf(session);
@@ -34,6 +54,7 @@ void Count(const Session& session, const CountOptions& options, const Exemptions
     if (session.client_certificate) {
       counts.client_certificates.Add({session.user, session.client_dn, session.issuer_dn});
     }
+    if (!options.require.empty()) CountViolations(session, origin, options, exemptions, counts);
   }
   if (!unencrypted) return;
   counts.unencrypted.Add({session.database, session.user, client, session.application_name, network, allowed});

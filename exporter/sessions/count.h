@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <tuple>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "exporter/metrics/tally.h"
 #include "exporter/sessions/exemptions.h"
 #include "exporter/sessions/open_connections.h"
+#include "exporter/sessions/requirements.h"
 #include "exporter/sessions/session.h"
 #include "exporter/sessions/session_counter.h"
 #include "exporter/sessions/shown_client.h"
@@ -71,6 +73,18 @@ struct ClientCertificateKey {
   friend auto operator<=>(const ClientCertificateKey&, const ClientCertificateKey&) = default;
 };
 
+struct ViolationKey {
+  std::string_view database;
+  std::string_view user;
+  ShownClient client;
+  std::string_view reason;  // of kViolationReasons
+  bool allowed;
+
+  ViolationKey Folded() const { return {kOther, kOther, client.Folded(), reason, allowed}; }
+  auto Fields() const { return std::tie(database, user, client, reason, allowed); }
+  friend auto operator<=>(const ViolationKey&, const ViolationKey&) = default;
+};
+
 // The properties by which pg_hba.conf distinguishes connections, and how they are shown.
 struct OpenKey {
   std::string_view user;
@@ -90,16 +104,24 @@ struct OpenKey {
 
 struct Counts {
   using ByNetwork = std::map<std::pair<Network, bool>, std::size_t>;
+  static ByNetwork NoneByNetwork() {
+    return {{{Network::kLoopback, false}, 0},
+            {{Network::kLoopback, true}, 0},
+            {{Network::kRemote, false}, 0},
+            {{Network::kRemote, true}, 0}};
+  }
 
   Tally<ConnectionKey> connections;
   Tally<UnencryptedKey> unencrypted;
   Tally<CipherKey> ciphers;
   Tally<ClientCertificateKey> client_certificates;
   Tally<OpenKey> open;
-  ByNetwork unencrypted_by_network = {{{Network::kLoopback, false}, 0},
-                                      {{Network::kLoopback, true}, 0},
-                                      {{Network::kRemote, false}, 0},
-                                      {{Network::kRemote, true}, 0}};
+  ByNetwork unencrypted_by_network = NoneByNetwork();
+  Tally<ViolationKey> violations;
+  ByNetwork violating_by_network = NoneByNetwork();
+  // Of some sessions; see Violations.
+  bool requirements_not_shown = false;
+  bool issuers_cut = false;
   std::map<Network, std::size_t> authenticating = {
       {Network::kLocal, 0}, {Network::kLoopback, 0}, {Network::kRemote, 0}};
   std::map<std::pair<Network, std::optional<Encryption>>, std::size_t>
@@ -112,6 +134,8 @@ struct Counts {
 struct CountOptions {
   AddressBuckets buckets;
   bool client_addr = false;  // whether ConnectionKey shows addresses
+  std::span<const config::Requirement> require = {};
+  bool shows_certificates = true;  // of clients
 };
 
 // Counts one session, in `counter` too. REQUIRES: `counter` is in a collection.

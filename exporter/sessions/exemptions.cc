@@ -6,10 +6,8 @@ namespace pgtls::sessions {
 namespace {
 
 bool Matches(const config::Exemption& entry, const Session& session, const Origin& origin) {
-  if (entry.user && *entry.user != session.user) return false;
-  if (entry.database && *entry.database != session.database) return false;
   if (entry.application_name && *entry.application_name != session.application_name) return false;
-  return !entry.client_addr || (origin.address && entry.client_addr->Contains(origin.address->Unmapped()));
+  return Selects(entry, session, origin);
 }
 
 }  // namespace

@@ -9,13 +9,21 @@
 
 namespace pgtls::sessions {
 
+// Whether an entry of the policy is about this session, by user, database and client_addr. Names are compared byte by
+// byte; an entry with client_addr never selects a session without an address.
+template <typename Entry>
+bool Selects(const Entry& entry, const Session& session, const Origin& origin) {
+  if (entry.user && *entry.user != session.user) return false;
+  if (entry.database && *entry.database != session.database) return false;
+  return !entry.client_addr || (origin.address && entry.client_addr->Contains(origin.address->Unmapped()));
+}
+
 // The entries of policy.allow_unencrypted that are in force at one moment. Refers to the entries that it was made from.
 class Exemptions {
  public:
   Exemptions(const std::vector<config::Exemption>& entries, std::chrono::sys_time<std::chrono::microseconds> now);
 
-  // True if one entry matches with all its fields. Names are compared byte by byte; an entry with client_addr never
-  // matches a session without an address.
+  // True if one entry matches with all its fields.
   bool Allow(const Session& session, const Origin& origin) const;
 
  private:

@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,10 +27,23 @@ struct UnencryptedGroup {
   std::size_t connections = 0;
 };
 
+// TLS connections that do not meet policy.require for the same reason.
+struct ViolatingGroup {
+  std::string database;
+  std::string user;
+  ShownClient client;
+  std::string_view reason;  // of kViolationReasons
+  bool allowed = false;
+  std::size_t connections = 0;
+};
+
 struct Summary {
   // Open connections, without pairs that have none.
   std::map<std::pair<Network, std::optional<Encryption>>, std::size_t> connections;
   std::vector<UnencryptedGroup> unencrypted;
+  bool required = false;  // whether policy.require has entries
+  std::vector<ViolatingGroup> violating;
+  bool violations_unknown = false;  // of some connections
   // Whether the encryption of some connection is unknown: then it is not known either that none is unencrypted.
   bool HasUnknown() const {
     return std::ranges::any_of(connections, [](const auto& kind) { return !kind.first.second; });

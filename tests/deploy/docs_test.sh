@@ -72,8 +72,9 @@ for section in $(config_keys 'unknown: 1'); do
       done
       ;;
     policy)
-      prefix='policy.' config_keys 'policy: {unknown: 1}' | grep -vx 'policy.allow_unencrypted'
+      prefix='policy.' config_keys 'policy: {unknown: 1}' | grep -vxE 'policy\.(allow_unencrypted|require)'
       prefix='policy.allow_unencrypted[].' config_keys 'policy: {allow_unencrypted: [{unknown: 1}]}'
+      prefix='policy.require[].' config_keys 'policy: {require: [{unknown: 1}]}'
       ;;
     roots) echo 'roots.NAME' ;;
     modules) prefix='modules.NAME.' config_keys 'modules: {m: {unknown: 1}}' ;;

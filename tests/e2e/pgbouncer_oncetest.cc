@@ -109,6 +109,20 @@ TEST_P(PgBouncerTest, TellsWhoIsNotEncrypted) {
   EXPECT_TRUE(HasLine(exporter_->Page(), counted + "2"));
 }
 
+TEST_P(PgBouncerTest, JudgesItsClientsByThePolicy) {
+  Start("allow");
+  const Client old = App("sslmode=require ssl_max_protocol_version=TLSv1.2", "old");
+  Watch(
+      pooler_->ConsoleConninfo(),
+      "policy:\n  require:\n    - {name: modern, min_version: TLSv1.3}\n    - {name: ours, client_issuers: [CN=x]}\n");
+  const std::string page = exporter_->WaitForLine(
+      "pg_tls_policy_violating_connections{server=\"pool\",database=\"postgres\",user=\"app\",client_addr=\"127.0.0."
+      "1\","
+      "reason=\"version\",allowed=\"false\"} 1");
+  EXPECT_THAT(page, AllOf(Not(HasSubstr("reason=\"client_issuer\"")),
+                          HasSubstr("collector=\"sessions\",part=\"policy\",reason=\"not_shown\"} 1\n")));
+}
+
 TEST_P(PgBouncerTest, TellsItsSettingsAndWhatTheWireShows) {
   Start("require");
   Watch(pooler_->ConsoleConninfo(), "    endpoint: 127.0.0.1:" + std::to_string(pooler_->port()) + "\n");

@@ -145,6 +145,13 @@ const std::vector<Case>& Cases() {
        }},
       {"PgTlsLogContradicted", "log_contradicted",
        [](SnapshotBuilder& builder) { builder.Publish(serverlog::Summary{.contradictions = 1}); }},
+      {"PgTlsPolicyViolated", "policy_violated",
+       [](SnapshotBuilder& builder) {
+         sessions::Summary summary;
+         summary.required = true;
+         summary.violating = {{.reason = "version", .connections = 1}};
+         builder.Publish(summary);
+       }},
       {"PgTlsLinkUnprotected", "link_unprotected",
        [](SnapshotBuilder& builder) {
          builder.Publish(links::Links{.links = {links::LinkOf(links::kSubscription, "shop", "sub", {.host = "db2"})}});

@@ -54,7 +54,7 @@ TEST(LoadErrorsTest, UnknownKeysAtEveryLevel) {
        "2:14: collectors.settings: unknown key 'max_series'; known are: enabled, interval, timeout"},
       {"servers: [{name: a, collectors: {hba: {client_addr: true}}}]",
        "1:40: servers[0].collectors.hba: unknown key 'client_addr'; known are: enabled, interval, timeout, max_series"},
-      {"policy: {allow: []}", "1:10: policy: unknown key 'allow'; known are: allow_unencrypted, loopback"},
+      {"policy: {allow: []}", "1:10: policy: unknown key 'allow'; known are: allow_unencrypted, require, loopback"},
       {"policy: {loopback: error}", "1:20: policy.loopback: expected note, warning or critical"},
       {"policy: {loopback: [note]}", "1:20: policy.loopback: expected a string"},
       {"policy:\n  allow_unencrypted:\n  - {name: e, users: u}",
@@ -224,6 +224,29 @@ TEST(LoadErrorsTest, Exemptions) {
               "3:31: " + entry + ".until: expected a date as YYYY-MM-DD")
         << day;
   }
+}
+
+TEST(LoadErrorsTest, Requirements) {
+  const auto error_of = [](const std::string& entry) { return ErrorOf("policy:\n  require:\n  - {" + entry + "}"); };
+  const std::string entry = "policy.require[0]";
+  EXPECT_EQ(error_of("min_version: TLSv1.3"), "3:5: " + entry + ": a requirement needs a name");
+  EXPECT_EQ(error_of("name: r, user: u"),
+            "3:5: " + entry + ": a requirement needs at least one of min_version, ciphers, client_issuers");
+  for (const char* version : {"'1.3'", "TLS1.3", "tlsv1.3", "SSLv3"}) {
+    EXPECT_EQ(error_of(std::string("name: r, min_version: ") + version),
+              "3:28: " + entry + ".min_version: expected TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3")
+        << version;
+  }
+  EXPECT_EQ(error_of("name: r, ciphers: []"),
+            "3:24: " + entry + ".ciphers: an empty list would refuse every session: leave the key out");
+  EXPECT_EQ(error_of("name: r, min_version: TLSv1.3, client_addr: 10.1.2"),
+            "3:50: " + entry + ".client_addr: expected an address range such as 10.1.2.0/24");
+  EXPECT_EQ(error_of("name: r, min_version: TLSv1.3, application_name: a"),
+            "3:37: " + entry +
+                ": unknown key 'application_name'; known are: name, user, database, client_addr, min_version, ciphers, "
+                "client_issuers");
+  EXPECT_EQ(ErrorOf("policy: {require: [{name: r, ciphers: [A]}, {name: r, ciphers: [B]}]}"),
+            "1:45: policy.require[1]: the name 'r' is used twice");
 }
 
 TEST(LoadErrorsTest, Modules) {

@@ -309,5 +309,21 @@ TEST(LoadTest, OneConninfoIsOneServer) {
   EXPECT_EQ(config.collectors, DefaultCollectors(collectors::Schemas()));
 }
 
+TEST(LoadTest, Requirements) {
+  const Config config = Read(
+      "policy:\n  require:\n"
+      "  - {name: modern, min_version: TLSv1.3, ciphers: [A, B]}\n"
+      "  - {name: ours, user: u, database: d, client_addr: 10.0.0.0/8, client_issuers: [CN=Clients CA, /O=X/CN=Y]}\n"
+      "servers: [{name: a}]\n");
+  const std::vector<Requirement> expected = {{.name = "modern", .min_version = "TLSv1.3", .ciphers = {"A", "B"}},
+                                             {.name = "ours",
+                                              .user = "u",
+                                              .database = "d",
+                                              .client_addr = Cidr::Parse("10.0.0.0/8"),
+                                              .client_issuers = {"/CN=Clients CA", "/O=X/CN=Y"}}};
+  EXPECT_EQ(config.policy.require, expected);
+  EXPECT_EQ(config.servers[0].policy.require, expected);
+}
+
 }  // namespace
 }  // namespace pgtls::config
