@@ -31,7 +31,7 @@ SELECT EXISTS (SELECT FROM ours WHERE proname = 'certificate_files') AS has_func
   "'ssl_dh_params_file', 'ssl_ecdh_curve', 'ssl_groups', 'ssl_ciphers', 'ssl_tls13_ciphers', "      \
   "'ssl_min_protocol_version', 'ssl_max_protocol_version', 'ssl_passphrase_command', "              \
   "'ssl_passphrase_command_supports_reload', "                                                      \
-  "'ssl_sni', 'hosts_file', 'data_directory', 'hba_file', 'port')"
+  "'ssl_sni', 'hosts_file', 'data_directory', 'config_file', 'hba_file', 'port')"
 
 // ssl_passphrase_command may hold the passphrase: only whether it is empty comes out.
 constexpr std::array kSettingsSql = {postgres::VersionedSql{
@@ -52,13 +52,14 @@ SELECT sourcefile, pg_catalog.lower(name) AS name, error IS NOT NULL AS failed, 
 FROM tls_exporter.file_settings() f ORDER BY seqno
 )"}};
 
-// A line in error that has its rule (hostssl where ssl is off) is taken all the same.
+// A refused line has no rule; its reason may be in the server's log alone (clientcert=1). A line in error that has its
+// rule (hostssl where ssl is off) is taken all the same.
 constexpr std::array kHbaSql = {postgres::VersionedSql{140000, R"(
-SELECT pg_catalog.count(*) AS rows, pg_catalog.count(*) FILTER (WHERE error IS NOT NULL AND type IS NULL) AS refused
+SELECT pg_catalog.count(*) AS rows, pg_catalog.count(*) FILTER (WHERE type IS NULL) AS refused
 FROM pg_catalog.pg_hba_file_rules()
 )"}};
 constexpr std::array kHbaFunctionSql = {postgres::VersionedSql{140000, R"(
-SELECT pg_catalog.count(*) AS rows, pg_catalog.count(*) FILTER (WHERE error IS NOT NULL AND type IS NULL) AS refused
+SELECT pg_catalog.count(*) AS rows, pg_catalog.count(*) FILTER (WHERE type IS NULL) AS refused
 FROM tls_exporter.hba_rules()
 )"}};
 
@@ -91,6 +92,17 @@ PresentSettings ReadSettings(const db::Result& rows, StartAnswers& answers) {
   return present;
 }
 
+// A relative name counts from the directory that the server is started in, whichever that will be: never the path that
+// is in force now. Without a line the file is beside the configuration file. (A value of the command line cannot be
+// told from one whose line is gone.)
+std::string NextHbaFile(const std::optional<std::string>& line, const FileSettings& current) {
+  const std::string now = Setting(current, "hba_file");
+  if (line && !line->empty()) return *line;
+  const std::string configuration = Setting(current, "config_file");
+  if (configuration.empty()) return now;  // the role may not see it
+  return configuration.substr(0, configuration.rfind('/') + 1) + "pg_hba.conf";
+}
+
 // Lines of files decide, but against the command line.
 void ReadFiles(const db::Result& rows, const PresentSettings& present, int version, StartAnswers& answers) {
   std::map<std::string, std::optional<std::string>, std::less<>> lines;  // the last line of a name counts
@@ -106,11 +118,8 @@ void ReadFiles(const db::Result& rows, const PresentSettings& present, int versi
     const auto text = rows.Text(row, rows.Column("setting"));
     lines[name] = text ? std::optional(std::string(*text)) : std::nullopt;
   }
-  // Its own value is made absolute, whatever it comes from.
   const auto hba_file = lines.find("hba_file");
-  if (hba_file != lines.end() && hba_file->second && hba_file->second->starts_with('/')) {
-    answers.next["hba_file"] = *hba_file->second;
-  }
+  answers.next["hba_file"] = NextHbaFile(hba_file == lines.end() ? std::nullopt : hba_file->second, answers.current);
   for (const auto& [name, now] : present) {
     if (now.source == "command line" || now.source == "environment variable" || now.source == "override") continue;
     const auto line = lines.find(name);

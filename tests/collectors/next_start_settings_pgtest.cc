@@ -102,11 +102,16 @@ TEST_F(NextStartPgTest, HostBasedAuthentication) {
   Case("empty", hba(""));
   Case("comments", hba("# nothing\n\n"));
   Case("one bad line", hba(std::string(kHba) + "host all all nonsense\n"));
+  // Refused, with the reason in the server's log alone.
+  Case("clientcert=1", hba(std::string(kHba) + "hostssl all all all md5 clientcert=1\n"));
+  Case("clientname=XX", hba(std::string(kHba) + "hostssl all all all cert clientname=XX\n"));
   Case("hostssl without TLS", [&] {
     Set("ssl = off");
     server_.SetHba(std::string(kHba) + "hostssl all all all trust\n");
   });
   Case("no hba file", [&] { std::filesystem::remove(Path("pg_hba.conf")); });
+  Case("another hba file, by a relative name", [&] { Set("hba_file = 'gone_hba.conf'"); }, kAlways);
+  Case("the same hba file, by a relative name", [&] { Set("hba_file = 'pg_hba.conf'"); }, kAlways);
   Case("hba file of root", [&] { Own(Path("pg_hba.conf"), 0, 0, 0600); });
   Case("ssl = off with a bad line", [&] {
     Set("ssl = off");
