@@ -146,6 +146,10 @@ inline constexpr sampling::Remedy kClientCertificatesRemedies[] = {
      "it. If one is a delta list: 3.0 takes it for a complete one, 3.5 does not; replace it with a complete one. If "
      "one is for user certificates only (onlyContainsUserCerts), and its authority is self-signed: the authority "
      "itself needs a list before 3.6; replace it with one for all certificates."},
+    {"security_level",
+     "Whether clients of an authority in ssl_ca_file are accepted depends on the server's security level of OpenSSL, "
+     "which is not known here: a key or signature is too weak for level 2, or ssl_ciphers sets a level above that. Use "
+     "authorities with RSA 2048, EC P-256 or larger and SHA-256."},
     {"sni",
      "Nothing is wrong: with ssl_sni on, each entry of pg_hosts.conf has a CA file of its own instead of ssl_ca_file. "
      "When its certificates expire is checked; which client certificates they admit is not."},

@@ -70,6 +70,17 @@ bool DependsOnRelease(const std::vector<tls::ListFile>& lists, const tls::FileRe
          (ca.content.decoded && tls::ReleasesDiffer(lists, ca.content.decoded->certificates));
 }
 
+bool HasWeakAuthority(const tls::FileReport& ca) {
+  return ca.content.decoded && tls::SecurityLevelDecides(ca.content.decoded->certificates);
+}
+
+// Above level 2, keys and signatures are refused that nobody calls weak.
+bool HasHighLevel(std::string_view ciphers) {
+  constexpr std::string_view kLevel = "@SECLEVEL=";
+  const std::size_t at = ciphers.find(kLevel);
+  return at != std::string_view::npos && ciphers.substr(at + kLevel.size(), 1) > "2";
+}
+
 // Puts the server's lists into `verification`. Returns the fault of a file that the verification needs.
 std::string AddLists(const std::vector<tls::FileReport>& files, const std::string& crl_file, const std::string& crl_dir,
                      tls::ClientVerification& verification) {
@@ -112,6 +123,8 @@ ClientFiles ClientFilesOf(const std::vector<tls::FileReport>& files, const FileS
     if (result.problem.empty() && verification.checks_revocation && DependsOnRelease(verification.lists, *ca)) {
       result.problem = "openssl_version";
     }
+    const std::string ciphers = KnownSetting(settings, "ssl_ciphers").value_or("");
+    if (result.problem.empty() && (HasHighLevel(ciphers) || HasWeakAuthority(*ca))) result.problem = "security_level";
     if (result.problem.empty()) {
       result.verification = std::move(verification);
       return result;

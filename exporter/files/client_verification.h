@@ -13,8 +13,8 @@ namespace pgtls::files {
 struct ClientFiles {
   // Absent: it verifies none (ssl = off, no ssl_ca_file), or this is not known.
   std::optional<tls::ClientVerification> verification;
-  // Why it is not known: insufficient_privilege, server_access, not_modelled, openssl_version, or what is wrong with
-  // a file. Empty: it is known.
+  // Why it is not known: insufficient_privilege, server_access, not_modelled, openssl_version, security_level, or what
+  // is wrong with a file. Empty: it is known.
   std::string problem;
   // Lists of the server's settings that belong to no known authority.
   std::vector<tls::ListFile> other_lists;

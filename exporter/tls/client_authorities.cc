@@ -295,6 +295,19 @@ bool ClientTrust::NoneAccepted() const {
          std::ranges::none_of(authorities, [](const ClientAuthority& a) { return a.refusals.empty(); });
 }
 
+bool SecurityLevelDecides(const Chain& authorities) {
+  constexpr int kBitsOfLevel2 = 112;
+  return std::ranges::any_of(authorities, [](const SharedX509& authority) {
+    X509* const certificate = authority.get();
+    int signature_bits = 0;
+    X509_get_signature_info(certificate, nullptr, nullptr, &signature_bits, nullptr);
+    const bool root = X509_NAME_cmp(X509_get_subject_name(certificate), X509_get_issuer_name(certificate)) == 0;
+    const EVP_PKEY* const key = X509_get0_pubkey(certificate);
+    return key == nullptr || EVP_PKEY_get_security_bits(key) < kBitsOfLevel2 ||
+           (!root && signature_bits < kBitsOfLevel2);
+  });
+}
+
 ClientTrust JudgeClientAuthorities(const ClientVerification& verification, sys_seconds now) {
   ClientTrust trust{.checks_revocation = verification.checks_revocation,
                     .authorities = {},

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "exporter/tls/revocation_lists.h"
+#include "exporter/tls/x509.h"
 
 namespace pgtls::tls {
 
@@ -58,6 +59,10 @@ struct ClientTrust {
   bool IsCollection() const { return authorities.size() > kFewAuthorities; }
   bool NoneAccepted() const;  // whether there are authorities, and no client certificate is accepted
 };
+
+// Whether OpenSSL's security level decides about client certificates below one of these authorities: levels 0 to 2 do
+// not agree about its key (RSA below 2048 bits) or, unless it is a root, its signature (SHA-1).
+bool SecurityLevelDecides(const Chain& authorities);
 
 // Pure. A hundred authorities take some 50 ms.
 ClientTrust JudgeClientAuthorities(const ClientVerification& verification, std::chrono::sys_seconds now);

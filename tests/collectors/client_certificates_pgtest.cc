@@ -221,6 +221,22 @@ TEST_F(ClientCertificatesPgTest, AListInTheDirectoryCountsWhereTheServerMayReadI
   }
 }
 
+// The server's OpenSSL decides by its security level: that of the servers here is 1 or 2.
+TEST_F(ClientCertificatesPgTest, OfWeakAuthoritiesNothingIsSaid) {
+  const TestCa weak("Weak CA", {.key = support::KeyType::kRsa1024});
+  const Scenario scenario = {"", root_.certificate() + weak.certificate(), {}, {}, {&root_, &weak}, ""};
+  Install(scenario);
+  EXPECT_THAT(Answers(scenario), testing::AnyOf("yn", "yy"));
+  ExpectNotJudged("security_level");
+  server_.Set("ssl_ciphers = 'HIGH:@SECLEVEL=0'");
+  Install(scenario);
+  EXPECT_EQ(Answers(scenario), "yy");
+  ExpectNotJudged("security_level");
+  server_.Set("ssl_ciphers = 'HIGH:@SECLEVEL=3'");
+  Install({"", root_.certificate(), {}, {}, {&root_}, ""});
+  ExpectNotJudged("security_level");
+}
+
 // Here and in the next test releases of OpenSSL differ, and which one the server has is not known.
 TEST_F(ClientCertificatesPgTest, OfAListAfterABrokenOneNothingIsSaid) {
   const std::string hash = HashOf(root_);
