@@ -8,6 +8,7 @@
 
 #include "exporter/config/yaml.h"
 #include "exporter/files/certificate_files.h"
+#include "exporter/metrics/series_cap.h"
 #include "exporter/tls/openssl_index.h"
 #include "exporter/tls/shown_name.h"
 
@@ -115,7 +116,10 @@ std::size_t RenderClientUses(const std::vector<ClientUse>& uses, std::size_t max
                              metrics::Sink& sink) {
   std::map<std::pair<std::string, std::string>, std::size_t> unknown;
   for (const ClientUse& use : uses) {
-    if (!use.found && use.connections > 0) unknown[{use.user, use.issuer_dn}] += use.connections;
+    if (use.found || use.connections == 0) continue;
+    const std::pair key(use.user, use.issuer_dn);
+    const bool folded = unknown.size() >= max_series && !unknown.contains(key);
+    unknown[folded ? std::pair(std::string(metrics::kOther), std::string(metrics::kOther)) : key] += use.connections;
   }
   for (const auto& [key, connections] : unknown) {
     sink.Add(kClientUnknown, {key.first, key.second}, static_cast<double>(connections));

@@ -60,6 +60,20 @@ TEST_F(ClientUsesTest, InUseAndInTheInventory) {
   EXPECT_EQ(Incomplete(), "");
 }
 
+// There may be as many users as certificates.
+TEST_F(ClientUsesTest, UnknownOnesOfManyUsersAreFolded) {
+  Inventory(days(90));
+  harness_.options<CertificatesOptions>().max_series = 2;
+  auto seen = std::make_shared<sessions::ClientCertificates>();
+  for (const char* user : {"a", "b", "c", "d"}) {
+    seen->uses.push_back({{user, "/CN=x", "/CN=Clients", "11"}, 3, {"10.1.2.3"}, Now()});
+  }
+  harness_.facts.Publish<sessions::ClientCertificates>(std::move(seen));
+  EXPECT_THAT(Clients(),
+              HasSubstr("unknown_connections{server=\"db\",user=\"__other__\",issuer_dn=\"__other__\"} 6\n"));
+  EXPECT_THAT(Clients(), testing::Not(HasSubstr("unknown_connections{server=\"db\",user=\"d\"")));
+}
+
 TEST_F(ClientUsesTest, TheAddressesOfOneThatEndsSoon) {
   Seen(2);
   Inventory(days(9));
