@@ -111,8 +111,7 @@ inline constexpr sampling::Remedy kClientInventoryRemedies[] = {
     {"unreadable", "Run `ls -l` on the files under client_inventory: one of them is not a regular file."},
     {"malformed",
      "Correct the file under client_inventory: a certificate block is broken, or a line of index.txt is cut. The rest "
-     "of "
-     "it was used."},
+     "of it was used."},
     {"no_certificate",
      "Remove the file from client_inventory, or write the pattern so that it matches certificates only: it has none."},
     {"wrong_password", "Replace the PKCS#12 file under client_inventory by the certificate alone (PEM or DER)."},

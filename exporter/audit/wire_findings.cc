@@ -105,11 +105,11 @@ void AddChannelBinding(const EndpointFacts& endpoint, const Evidence& evidence, 
        "channel_binding_missing",
        "A proxy or pooler ends TLS before the server",
        {"at " + Printable(endpoint.address) + ": over TLS SCRAM-SHA-256 is offered, and SCRAM-SHA-256-PLUS is not"},
-       "PostgreSQL offers channel binding on every TLS connection of its own. Without it TLS ends at whatever answers at "
-       "this address: how the connection goes on to the server is not known here, and a client with "
+       "PostgreSQL offers channel binding on every TLS connection of its own. Without it TLS ends at whatever answers "
+       "at this address: how the connection goes on to the server is not known here, and a client with "
        "channel_binding=require cannot log in.",
-       "Have the proxy pass TLS through to PostgreSQL. If it has to end TLS, check that it uses TLS to the server: there "
-       "its connections are in pg_stat_ssl, and in the sessions collector."});
+       "Have the proxy pass TLS through to PostgreSQL. If it has to end TLS, check that it uses TLS to the server: "
+       "there its connections are in pg_stat_ssl, and in the sessions collector."});
 }
 
 void AddVerification(const EndpointFacts& endpoint, const Evidence& evidence, Findings& findings) {

@@ -178,7 +178,8 @@ TEST_F(NamesTest, CertificatesOfNamesHaveALimitedNumberOfSeries) {
   Name({"a.example", "wrong.example"});
   certificates_.options<CertificatesOptions>().max_series = 1;
   const std::string page = certificates_.CollectPage();
-  EXPECT_EQ(std::ranges::count(Families(page, "pg_tls_certificate_info{"), '\n'), 3) << "the own one with its anchor, and one";
+  EXPECT_EQ(std::ranges::count(Families(page, "pg_tls_certificate_info{"), '\n'), 3)
+      << "the own one with its anchor, and one";
   EXPECT_THAT(page, HasSubstr("pg_tls_certificate_series_omitted{server=\"db\",kind=\"certificate\"} 2\n"));
 }
 
