@@ -158,13 +158,16 @@ EstablishedCounter::TimePoint EstablishedCounter::TimeOf(std::int64_t server_us)
   return collection_.asked - microseconds(collection_.now_us - server_us);
 }
 
-// Without logins that the statistics are too old for.
+// The statistics may be older than a login. The server counts it a moment before its answer arrives here, so they may
+// have it all the same.
 OwnSessions EstablishedCounter::OwnAt(const Statistics& statistics, const OwnSessions* own) const {
   if (own == nullptr) return {};
   OwnSessions result = *own;
   if (!statistics.taken_us) return result;
   const TimePoint taken = TimeOf(*statistics.taken_us);
-  result.total -= std::erase_if(result.recent, [taken](TimePoint time) { return time > taken; });
+  const std::size_t later = std::erase_if(result.recent, [taken](TimePoint time) { return time > taken; });
+  result.total -= later;
+  result.pending += later;
   return result;
 }
 

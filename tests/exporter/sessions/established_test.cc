@@ -188,6 +188,25 @@ TEST_F(EstablishedTest, StatisticsMayBeOlderThanALogin) {
   EXPECT_EQ(Established(), 1);
 }
 
+// The server counts a login before its answer arrives here.
+TEST_F(EstablishedTest, StatisticsMayHaveALoginBeforeItIsKnown) {
+  const auto taken_before = [this](seconds ago) { statistics_.taken_us = ServerTime(now_ + seconds(15) - ago); };
+  taken_before(seconds(2));
+  Read();
+  LogIn(seconds(14));
+  Count(1);
+  taken_before(seconds(2));
+  Read();
+  EXPECT_EQ(Established(), 0);
+  taken_before(seconds(2));
+  Read();
+  EXPECT_EQ(Established(), 0);
+  Count(1);
+  taken_before(seconds(2));
+  Read();
+  EXPECT_EQ(Established(), 1);
+}
+
 TEST_F(EstablishedTest, AResetCostsNothingThatWasCountedSince) {
   Read();
   Count(5);
