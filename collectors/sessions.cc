@@ -137,11 +137,14 @@ class Collector : public sampling::Collector {
     for (const auto& [database, sessions] : counts.new_sessions) established_.See(database, sessions);
   }
 
+  // Statistics may be older than the sessions beside them (14).
   static bool IsSettled(const sampling::Context& context, const sessions::Snapshot& snapshot) {
+    const std::chrono::microseconds age(snapshot.now_us() -
+                                        snapshot.statistics()->taken_us.value_or(snapshot.now_us()));
     const auto own = context.own_backends.CountedBy(snapshot.postmaster_start_us());
-    return std::ranges::all_of(own, [&snapshot](const auto& database) {
+    return std::ranges::all_of(own, [&](const auto& database) {
       const sessions::OwnSessions& sessions = database.second;
-      return sessions.pending == 0 && (sessions.recent.empty() || sessions.recent.back() < snapshot.asked());
+      return sessions.pending == 0 && (sessions.recent.empty() || sessions.recent.back() + age < snapshot.asked());
     });
   }
 
