@@ -133,7 +133,7 @@ int Check(const config::CommandLine& line) {
   const auto now = Now();
   const auto reports = audit::Check(servers, now);
   std::optional<report::ProfileReport> profile;
-  if (!line.profile.empty()) profile = report::Assess(report::ProfileOf(line.profile), servers, now);
+  if (!line.profile.empty()) profile = report::Assess(report::ProfileOf(line.profile), servers, reports, now);
   Print(WithNewline(ReportText(line.format, reports, profile ? &*profile : nullptr, now)));
   return profile ? report::ExitCode(*profile) : audit::ExitCode(reports);
 }

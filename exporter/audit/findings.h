@@ -24,6 +24,8 @@ Finding WrongHost(std::vector<std::string> evidence, std::string remedy);
 Finding ChainNotVerified(std::vector<std::string> evidence, std::string remedy);
 // A rule as it is named in evidence: file, line and text.
 std::string RuleLine(const hba::Rule& rule);
+// Those in force, else those of the file, without rules that no connection reaches. They live as long as `posture`.
+std::vector<const hba::Rule*> ReachableRules(const hba::Posture& posture);
 
 // How bad it is that the server accepts plaintext at its endpoint.
 Severity EndpointPlaintext(const Evidence& evidence);

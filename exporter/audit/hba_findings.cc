@@ -279,18 +279,22 @@ std::string RuleLine(const Rule& rule) {
   return Printable(fmt::format("{}:{}: {}", rule.file, rule.line, RuleText(rule)));
 }
 
-void AddHba(const Evidence& evidence, Findings& findings) {
-  if (!evidence.hba) return;
-  const Posture& posture = *evidence.hba;
-  AddState(posture, findings);
-  AddPlaintext(posture, evidence, findings);
-  // By what is in force, else by the file; a rule that nobody reaches does no harm.
+std::vector<const Rule*> ReachableRules(const Posture& posture) {
   const auto& analysis = posture.in_force.rules ? posture.in_force_analysis : posture.file_analysis;
   std::vector<const Rule*> reachable;
   for (std::size_t i = 0; i < posture.judging().rules.size(); ++i) {
     if (analysis && std::ranges::find(analysis->shadowed, i) != analysis->shadowed.end()) continue;
     reachable.push_back(&posture.judging().rules[i]);
   }
+  return reachable;
+}
+
+void AddHba(const Evidence& evidence, Findings& findings) {
+  if (!evidence.hba) return;
+  const Posture& posture = *evidence.hba;
+  AddState(posture, findings);
+  AddPlaintext(posture, evidence, findings);
+  const std::vector<const Rule*> reachable = ReachableRules(posture);
   AddMethods(posture, reachable, evidence, findings);
   AddClientCertificates(posture, reachable, findings);
   AddWideOpen(posture, reachable, findings);

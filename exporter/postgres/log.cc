@@ -11,6 +11,7 @@
 #include "exporter/base/text.h"
 #include "exporter/postgres/trusted_functions.h"
 #include "exporter/postgres/versioned_sql.h"
+#include "exporter/serverlog/list_setting.h"
 
 namespace pgtls::postgres {
 namespace {
@@ -75,26 +76,16 @@ const char* NameOf(Format format) {
   return "stderr";
 }
 
-// Whether a list as settings have it has this word: "receipt, authorization".
-bool Lists(std::string_view list, std::string_view word) {
-  return std::ranges::any_of(SplitList(list, ','), [&](std::string_view one) {
-    while (one.starts_with(' ')) one.remove_prefix(1);
-    while (one.ends_with(' ')) one.remove_suffix(1);
-    return Lower(one) == word;
-  });
-}
-
 // bytea in hex output format.
 constexpr std::string_view kHex = "\\x";
 
 }  // namespace
 
-bool LogSettings::Writes(Format format) const { return logging_collector && Lists(destination, NameOf(format)); }
-
-bool LogSettings::LogsSessions() const {
-  constexpr std::string_view kWords[] = {"on", "true", "yes", "1", "all", "authorization"};
-  return std::ranges::any_of(kWords, [&](std::string_view word) { return Lists(connections, word); });
+bool LogSettings::Writes(Format format) const {
+  return logging_collector && serverlog::ListsWord(destination, NameOf(format));
 }
+
+bool LogSettings::LogsSessions() const { return serverlog::LogsSessions(connections); }
 
 asio::awaitable<LogSettings> ReadLogSettings(db::Session& session, Deadline deadline) {
   const db::Result rows =

@@ -51,14 +51,8 @@ Ids Joined(std::initializer_list<Ids> lists) {
 // ---- Where a control does not apply
 
 std::optional<std::string> NoLinks(const KnownFacts& facts) {
-  const auto is_whole = [&] {
-    return std::ranges::any_of(facts.snapshot.collectors, [](const sampling::CollectorState& collector) {
-      return collector.name == "links" && collector.result && !collector.result->failure &&
-             collector.result->incomplete.empty();
-    });
-  };
   const bool none = facts.links && facts.links->links.empty() && facts.links->replication.empty();
-  if (!none || !is_whole()) return std::nullopt;
+  if (!none || !IsWhole(facts, "links")) return std::nullopt;
   return "The server connects to no other one, and none replicates from it.";
 }
 
@@ -331,6 +325,12 @@ bool Answers(const Control& control, std::string_view finding_id) {
 }
 
 }  // namespace
+
+bool IsWhole(const KnownFacts& facts, std::string_view collector) {
+  return std::ranges::any_of(facts.snapshot.collectors, [&](const sampling::CollectorState& state) {
+    return state.name == collector && state.result && !state.result->failure && state.result->incomplete.empty();
+  });
+}
 
 std::span<const Profile> Profiles() { return All(); }
 

@@ -35,6 +35,9 @@ struct Profile {
   std::vector<Control> controls;  // in the guideline's order
 };
 
+// Whether a collector saw all that it looks at: absence is proven only then.
+bool IsWhole(const audit::KnownFacts& facts, std::string_view collector);
+
 std::span<const Profile> Profiles();
 // REQUIRES: a profile has this name.
 const Profile& ProfileOf(std::string_view name);

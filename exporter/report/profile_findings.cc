@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "exporter/base/text.h"
+#include "exporter/report/profile.h"
+#include "exporter/serverlog/list_setting.h"
 
 namespace pgtls::report {
 namespace {
@@ -24,14 +26,9 @@ std::string Line(std::string_view name, std::string_view value) {
   return Printable(std::string(name) + " = " + std::string(value));
 }
 
-// Since PostgreSQL 18 a list of what is logged, where on is a value too.
-bool LogsConnections(std::string_view value) {
-  return value == "on" || value.find("authorization") != std::string_view::npos || value == "all";
-}
-
 void AddLogging(const settings::ServerSettings& settings, Findings& findings) {
   if (const auto value = settings.Get("log_connections")) {
-    if (LogsConnections(*value)) {
+    if (serverlog::LogsSessions(*value)) {
       findings.push_back(
           {Severity::kFine, "log_connections", "Connections are logged", {Line("log_connections", *value)}, "", ""});
     } else {
@@ -78,17 +75,6 @@ void AddListen(const settings::ServerSettings& settings, Findings& findings) {
   }
 }
 
-// The rules that some connection reaches, as far as known.
-std::vector<const Rule*> Reachable(const hba::Posture& posture) {
-  const auto& analysis = posture.in_force.rules ? posture.in_force_analysis : posture.file_analysis;
-  std::vector<const Rule*> reachable;
-  for (std::size_t i = 0; i < posture.judging().rules.size(); ++i) {
-    if (analysis && std::ranges::find(analysis->shadowed, i) != analysis->shadowed.end()) continue;
-    reachable.push_back(&posture.judging().rules[i]);
-  }
-  return reachable;
-}
-
 std::vector<std::string> LinesOf(const std::vector<const Rule*>& rules,
                                  const std::function<bool(const Rule&)>& chosen) {
   std::vector<std::string> lines;
@@ -104,7 +90,7 @@ bool IsProven(const hba::Posture& posture) { return posture.in_force.rules && po
 bool IsForCertificates(const Rule& rule) { return rule.client_cert != hba::ClientCert::kOff && !rule.rejects(); }
 
 void AddRules(const hba::Posture& posture, Findings& findings) {
-  const auto reachable = Reachable(posture);
+  const auto reachable = audit::ReachableRules(posture);
   auto trusted =
       LinesOf(reachable, [](const Rule& rule) { return rule.type == RuleType::kLocal && rule.method == "trust"; });
   if (!trusted.empty()) {
@@ -162,7 +148,7 @@ void AddPasswords(const settings::RolePasswords& passwords, Findings& findings) 
 }
 
 void AddRevocation(const KnownFacts& facts, Findings& findings) {
-  auto rules = LinesOf(Reachable(*facts.hba), IsForCertificates);
+  auto rules = LinesOf(audit::ReachableRules(*facts.hba), IsForCertificates);
   const auto file = facts.settings->Get("ssl_crl_file");
   const auto directory = facts.settings->Get("ssl_crl_dir");
   if (rules.empty() || !file || !directory) return;
@@ -188,7 +174,7 @@ void AddProfileFindings(const KnownFacts& facts, Findings& findings) {
     AddLogging(*facts.settings, findings);
     AddListen(*facts.settings, findings);
   }
-  if (facts.sessions) AddSessions(*facts.sessions, findings);
+  if (facts.sessions && IsWhole(facts, "sessions")) AddSessions(*facts.sessions, findings);
   if (facts.passwords) AddPasswords(*facts.passwords, findings);
   if (facts.hba) AddRules(*facts.hba, findings);
   if (facts.hba && facts.settings) AddRevocation(facts, findings);

@@ -89,15 +89,16 @@ Judged Judge(const Control& control, const audit::KnownFacts& facts, const Findi
   return judged;
 }
 
-ProfileReport Assess(const Profile& profile, const sampling::Snapshots& servers, std::chrono::sys_seconds now) {
-  ProfileReport report{&profile, now, {}};
-  for (const auto& server : servers) {
-    const audit::KnownFacts facts(*server, now);
-    Findings findings = audit::FindingsOf(facts);
+ProfileReport Assess(const Profile& profile, const sampling::Snapshots& servers,
+                     const std::vector<audit::ServerReport>& reports, std::chrono::sys_seconds now) {
+  ProfileReport report{&profile, {}};
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    const audit::KnownFacts facts(*servers[i], now);
+    Findings findings = reports[i].findings;
     AddProfileFindings(facts, findings);
     Assessment& assessment = report.servers.emplace_back();
-    assessment.server = server->name;
-    assessment.product = server->product;
+    assessment.server = reports[i].server;
+    assessment.product = reports[i].product;
     for (const Control& control : profile.controls) assessment.controls.push_back(Judge(control, facts, findings));
   }
   return report;

@@ -33,12 +33,12 @@ struct Assessment {
 
 struct ProfileReport {
   const Profile* profile;
-  std::chrono::sys_seconds now;
   std::vector<Assessment> servers;
 };
 
-// From one collection of everything. Pure.
-ProfileReport Assess(const Profile& profile, const sampling::Snapshots& servers, std::chrono::sys_seconds now);
+// `reports`: audit::Check() of these servers at this time. Pure.
+ProfileReport Assess(const Profile& profile, const sampling::Snapshots& servers,
+                     const std::vector<audit::ServerReport>& reports, std::chrono::sys_seconds now);
 
 // 2 where a control fails; else 3 where one was not looked at; else 0.
 int ExitCode(const ProfileReport& report);

@@ -49,7 +49,7 @@ ProfileReport OfProfile() {
       {&profile.controls[3], Verdict::kFail, {"<b>trust</b> & \"more\""}},
       {&profile.controls[5], Verdict::kNotLookedAt, {"This program does not look at this: x."}},
       {&profile.controls[9], Verdict::kNotApplicable, {"No links."}}};
-  return {&profile, audit::kNow, {{"db1", "PostgreSQL 18.4", judged}, {"db2", "", {}}}};
+  return {&profile, {{"db1", "PostgreSQL 18.4", judged}, {"db2", "", {}}}};
 }
 
 TEST(TextReport, IsReadInAMinute) {

@@ -21,10 +21,14 @@ using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
+ProfileReport Assessed(const Profile& profile, SnapshotBuilder& server) {
+  const sampling::Snapshots servers = {std::make_shared<const sampling::ServerSnapshot>(server.snapshot())};
+  return Assess(profile, servers, audit::Check(servers, kNow), kNow);
+}
+
 Judged Of(std::string_view profile, std::string_view id, const SnapshotBuilder& server) {
   SnapshotBuilder copy = server;
-  const auto report =
-      Assess(ProfileOf(profile), {std::make_shared<const sampling::ServerSnapshot>(copy.snapshot())}, kNow);
+  const auto report = Assessed(ProfileOf(profile), copy);
   for (const Judged& judged : report.servers.front().controls) {
     if (judged.control->id == id) return judged;
   }
@@ -91,7 +95,9 @@ TEST(ProfileTest, AFindingNamesItsControls) {
 
 TEST(VerdictTest, Logging) {
   EXPECT_EQ(VerdictOf("cis", "3.1.20", WithSettings("log_connections", "off")), "fail");
-  EXPECT_EQ(VerdictOf("cis", "3.1.20", WithSettings("log_connections", "on")), "pass");
+  for (const char* on : {"on", "true", "all", "Receipt, Authorization"}) {
+    EXPECT_EQ(VerdictOf("cis", "3.1.20", WithSettings("log_connections", on)), "pass") << on;
+  }
   EXPECT_EQ(VerdictOf("cis", "3.1.20", WithSettings("log_connections", "receipt,authorization")), "pass");
   EXPECT_EQ(VerdictOf("cis", "3.1.20", WithSettings("log_connections", "receipt,authentication")), "fail")
       << "who was admitted is not logged";
@@ -151,6 +157,15 @@ TEST(VerdictTest, Passwords) {
   EXPECT_EQ(VerdictOf("stig", "CD16-00-003800", server), "fail");
 }
 
+// Clients of another process are not among the sessions.
+TEST(VerdictTest, SessionsThatWereNotAllSeenProveNothing) {
+  SnapshotBuilder server = WithRules({"hostssl all all all scram-sha-256"});
+  server.Publish(audit::Settings({{"ssl", "on"}})).Publish(audit::Endpoint()).Publish(sessions::Summary{});
+  EXPECT_EQ(VerdictOf("hipaa", "164.312(e)(1)", server), "pass");
+  server.Change("sessions", [](auto& result) { result.incomplete.push_back({"processes", "so_reuseport"}); });
+  EXPECT_EQ(VerdictOf("hipaa", "164.312(e)(1)", server), "not looked at");
+}
+
 TEST(VerdictTest, Revocation) {
   const std::vector<std::string> rules = {"hostssl all all all cert clientcert=verify-full"};
   SnapshotBuilder none = WithRules(rules);
@@ -190,12 +205,11 @@ TEST(VerdictTest, WhatIsUnknownIsNamed) {
 TEST(VerdictTest, ExitCodes) {
   const auto report = [](const SnapshotBuilder& server) {
     SnapshotBuilder copy = server;
-    return ExitCode(
-        Assess(ProfileOf("cis"), {std::make_shared<const sampling::ServerSnapshot>(copy.snapshot())}, kNow));
+    return ExitCode(Assessed(ProfileOf("cis"), copy));
   };
   EXPECT_EQ(report(WithSettings("log_connections", "off")), 2);
   EXPECT_EQ(report(SnapshotBuilder()), 3);
-  EXPECT_EQ(ExitCode(ProfileReport{&ProfileOf("cis"), kNow, {}}), 0);
+  EXPECT_EQ(ExitCode(ProfileReport{&ProfileOf("cis"), {}}), 0);
 }
 
 }  // namespace
