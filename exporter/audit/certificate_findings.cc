@@ -198,7 +198,7 @@ void AddUnneeded(const CertificateFacts& certificate, const Place& place, sys_se
                       Fill("Remove it from {certificate} at the next renewal, then {reload_end}", place.words)});
 }
 
-// The exporter's root file stands for those of the clients.
+// The exporter's root file is taken for that of the clients.
 void AddAnchor(const tls::ServedPath& path, const Place& leaf, sys_seconds now, Findings& findings) {
   if (!path.anchor) return;
   const Place place = {"sslrootcert, for what is " + leaf.where,

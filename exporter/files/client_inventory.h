@@ -1,5 +1,5 @@
 // The client certificates that an authority has issued, by their files and by `openssl ca`'s index.txt: when those that
-// sessions use end. An inventory may have any size; what nobody asks for is not kept.
+// sessions use end. An inventory may have any size; entries that no session uses are not kept.
 #pragma once
 
 #include <chrono>

@@ -74,7 +74,7 @@ bool HasWeakAuthority(const tls::FileReport& ca) {
   return ca.content.decoded && tls::SecurityLevelDecides(ca.content.decoded->certificates);
 }
 
-// Above level 2, keys and signatures are refused that nobody calls weak.
+// Above level 2 OpenSSL also refuses keys and signatures of the usual strength.
 bool HasHighLevel(std::string_view ciphers) {
   constexpr std::string_view kLevel = "@SECLEVEL=";
   const std::size_t at = ciphers.find(kLevel);

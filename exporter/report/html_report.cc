@@ -123,7 +123,7 @@ std::string HtmlReport(const std::vector<ServerReport>& reports, const ProfileRe
     FindingsOf(reports[i], html);
   }
   html << "</main><footer><p>Made by pg_tls_exporter from one collection: it says what was seen at this time. What was "
-          "not looked at is no pass.</p></footer></body></html>\n";
+          "not looked at does not count as a pass.</p></footer></body></html>\n";
   return html.Take();
 }
 
