@@ -98,9 +98,11 @@ p.dashboard(
           [
             p.instant('min by (instance, server, source, role, path, position, subject, host) (%s)' % left('')),
             p.instant('min by (instance, server, source, role, path, position, subject, host) (%s - time())' % of('pg_tls_certificate_not_before_timestamp_seconds')),
+            p.instant('max by (instance, server, source, role, path, position, subject, host) (%s)' % p.certificate_ending()),
           ],
           [
-            { value: 'A', name: 'expires in', unit: 'dtdurations', thresholds: p.days_left },
+            { value: 'A', name: 'expires in', unit: 'dtdurations' },
+            { value: 'C', name: 'state', mappings: p.ending_in_words },
             server_column,
             exporter_column,
             { label: 'subject', name: 'subject' },
@@ -120,9 +122,11 @@ p.dashboard(
           [
             p.instant('min by (instance, server, user, client_dn, serial) (%s - time())' % of('pg_tls_client_certificate_not_after_timestamp_seconds')),
             p.instant('time() - max by (instance, server, user, client_dn, serial) (%s)' % of('pg_tls_client_certificate_last_seen_timestamp_seconds')),
+            p.instant('max by (instance, server, user, client_dn, serial) (%s)' % p.client_certificate_ending()),
           ],
           [
-            { value: 'A', name: 'expires in', unit: 'dtdurations', thresholds: p.days_left },
+            { value: 'A', name: 'expires in', unit: 'dtdurations' },
+            { value: 'C', name: 'state', mappings: p.ending_in_words },
             server_column,
             exporter_column,
             { label: 'user', name: 'user' },
@@ -137,7 +141,7 @@ p.dashboard(
           'When the list in force of each authority ends. The server then refuses the client certificates of that authority.',
           [p.instant('%s - time()' % of('pg_tls_crl_next_update_timestamp_seconds'))],
           [
-            { value: 'A', name: 'due in', unit: 'dtdurations', thresholds: p.days_left },
+            { value: 'A', name: 'due in', unit: 'dtdurations', thresholds: p.list_left },
             server_column,
             { label: 'issuer', name: 'issuer' },
             { label: 'path', name: 'path' },
@@ -150,7 +154,7 @@ p.dashboard(
           'When each exemption for unencrypted connections ends.',
           [p.instant('%s - time()' % of('pg_tls_policy_exemption_end_timestamp_seconds'))],
           [
-            { value: 'A', name: 'ends in', unit: 'dtdurations', thresholds: p.days_left },
+            { value: 'A', name: 'ends in', unit: 'dtdurations', thresholds: p.exemption_left },
             server_column,
             { label: 'exemption', name: 'exemption' },
           ],

@@ -56,7 +56,7 @@ p.dashboard(
           'Time until the first server certificate of the fleet expires. Negative: it has expired.',
           'min(%s - time())' % certificate_ends,
           unit='dtdurations',
-          thresholds=p.days_left,
+          thresholds=p.over,
         ),
         p.stat(
           'Failing collectors',
@@ -125,6 +125,7 @@ p.dashboard(
             p.instant(worst_days),
             p.instant(by + '(%s)' % of('pg_tls_hba_plaintext_certain', 'network="remote"')),
             p.instant(by + '(%s)' % of('pg_tls_endpoint_loopback')),
+            p.instant(by + '(%s)' % p.certificate_ending('role!="ca"')),
           ],
           [
             server_column,
@@ -138,7 +139,8 @@ p.dashboard(
             { value: 'E', name: 'certificate verifies', mappings: p.yes_is_good },
             { value: 'F', name: 'verify-full works', mappings: p.yes_is_good },
             { value: 'G', name: 'old TLS accepted', mappings: p.yes_is_bad },
-            { value: 'H', name: 'expires in', unit: 'dtdurations', thresholds: p.days_left },
+            { value: 'H', name: 'expires in', unit: 'dtdurations' },
+            { value: 'K', name: 'certificates', mappings: p.ending_in_words },
           ],
           sort='expires in',
           height=10,

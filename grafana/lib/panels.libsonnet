@@ -22,9 +22,14 @@ local mapping(values) = [{
   plain: steps([[null, 'blue']]),
   bad_from_one: steps([[null, 'green'], [1, 'red']]),
   poor_from_one: steps([[null, 'green'], [1, 'orange']]),
-  days_left: steps([[null, 'red'], [7 * 86400, 'orange'], [30 * 86400, 'green']]),
+  // Of a time that is left.
+  over: steps([[null, 'red'], [0, 'blue']]),
+  list_left: steps([[null, 'red'], [0, 'orange'], [2 * 86400, 'green']]),
+  exemption_left: steps([[null, 'red'], [0, 'orange'], [14 * 86400, 'green']]),
   share: steps([[null, 'red'], [0.95, 'orange'], [1, 'green']]),
 
+  // What ending() returns.
+  ending_in_words: mapping({ '0': ['fine', 'green'], '1': ['expiring', 'orange'], '2': ['expires soon', 'red'], '3': ['expired', 'red'] }),
   // 0 and 1 as words, with the color of what is good.
   yes_is_good: mapping({ '0': ['no', 'red'], '1': ['yes', 'green'] }),
   yes_is_bad: mapping({ '0': ['no', 'green'], '1': ['yes', 'red'] }),
@@ -41,6 +46,30 @@ local mapping(values) = [{
     name,
     if std.startsWith(name, 'pg_tls_') then '' else 'job=~"pg_tls.*",',
   ],
+
+  // How near the end of each certificate is, as the alerts judge it: a share of the lifetime, within limits. Without a beginning, the
+  // upper limits.
+  ending(ends, begins)::
+    local limit(part, longest_days) = '(clamp((%s - %s) / %d, 12 * 3600, %d * 86400) or 0 * %s + %d * 86400)' % [
+      ends,
+      begins,
+      part,
+      longest_days,
+      ends,
+      longest_days,
+    ];
+    '(%s - time() < bool %s) + (%s - time() < bool %s) + (%s - time() <= bool 0)' % [ends, limit(3, 30), ends, limit(10, 7), ends],
+  // The same of the certificates that verifications depend on.
+  certificate_ending(matchers='')::
+    '(%s) unless on (job, instance, server, source, role, path, position, host) %s' % [
+      $.ending(
+        $.of('pg_tls_certificate_not_after_timestamp_seconds', matchers),
+        $.of('pg_tls_certificate_not_before_timestamp_seconds', matchers),
+      ),
+      $.of('pg_tls_certificate_unneeded_info'),
+    ],
+  client_certificate_ending()::
+    $.ending($.of('pg_tls_client_certificate_not_after_timestamp_seconds'), $.of('pg_tls_client_certificate_not_before_timestamp_seconds')),
 
   range(expr, legend):: { expr: expr, legendFormat: legend },
   instant(expr, legend=''):: { expr: expr, legendFormat: legend, instant: true, range: false, format: 'table' },

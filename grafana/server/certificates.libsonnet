@@ -19,6 +19,7 @@ local of = p.of;
             'group by (source, role, path, position, subject, issuer, serial, key_algorithm, key_size, signature_algorithm, san, self_signed, fingerprint_sha256, host) (%s)'
             % of('pg_tls_certificate_info')
           ),
+          p.instant('max by (source, role, path, position, subject, host) (%s)' % p.certificate_ending()),
         ],
         [
           { label: 'source', name: 'source' },
@@ -26,7 +27,8 @@ local of = p.of;
           { label: 'position', name: 'position' },
           { label: 'subject', name: 'subject' },
           { label: 'host', name: 'for name' },
-          { value: 'A', name: 'expires in', unit: 'dtdurations', thresholds: p.days_left },
+          { value: 'A', name: 'expires in', unit: 'dtdurations' },
+          { value: 'D', name: 'state', mappings: p.ending_in_words },
           { value: 'B', name: 'valid from', unit: 'dtdurations' },
           { label: 'issuer', name: 'issuer' },
           { label: 'san', name: 'names' },
@@ -93,7 +95,7 @@ local of = p.of;
         [p.instant('%s - time()' % of('pg_tls_crl_next_update_timestamp_seconds'))],
         [
           { label: 'issuer', name: 'issuer' },
-          { value: 'A', name: 'due in', unit: 'dtdurations', thresholds: p.days_left },
+          { value: 'A', name: 'due in', unit: 'dtdurations', thresholds: p.list_left },
           { label: 'path', name: 'path' },
         ],
         width=6,
@@ -106,12 +108,15 @@ local of = p.of;
           p.instant('min by (path, subject, serial) (%s)' % of('pg_tls_client_ca_accepted')),
           p.instant('max by (path, subject, serial, reason) (%s)' % of('pg_tls_client_ca_refused_info')),
           p.instant('min by (path, subject, serial) (%s) - time()' % of('pg_tls_client_ca_not_after_timestamp_seconds')),
+          // The certificates in the file have their beginnings.
+          p.instant('max by (path, subject) (%s)' % p.certificate_ending('role="ca"')),
         ],
         [
           { label: 'subject', name: 'authority' },
           { value: 'A', name: 'accepted', mappings: p.yes_is_good },
           { label: 'reason', name: 'reason' },
-          { value: 'C', name: 'expires in', unit: 'dtdurations', thresholds: p.days_left },
+          { value: 'C', name: 'expires in', unit: 'dtdurations' },
+          { value: 'D', name: 'state', mappings: p.ending_in_words },
           { label: 'path', name: 'path' },
         ],
         width=12,
@@ -124,13 +129,15 @@ local of = p.of;
           p.instant('min by (user, client_dn, issuer_dn, serial) (%s) - time()' % of('pg_tls_client_certificate_not_after_timestamp_seconds')),
           p.instant('time() - max by (user, client_dn, issuer_dn, serial) (%s)' % of('pg_tls_client_certificate_last_seen_timestamp_seconds')),
           p.instant('time() - min by (user, client_dn, issuer_dn, serial) (%s)' % of('pg_tls_client_certificate_not_before_timestamp_seconds')),
+          p.instant('max by (user, client_dn, issuer_dn, serial) (%s)' % p.client_certificate_ending()),
         ],
         [
           { label: 'user', name: 'user' },
           { label: 'client_dn', name: 'certificate' },
           { label: 'issuer_dn', name: 'issuer' },
           { label: 'serial', name: 'serial' },
-          { value: 'A', name: 'expires in', unit: 'dtdurations', thresholds: p.days_left },
+          { value: 'A', name: 'expires in', unit: 'dtdurations' },
+          { value: 'D', name: 'state', mappings: p.ending_in_words },
           { value: 'B', name: 'last used ago', unit: 'dtdurations' },
           { value: 'C', name: 'age', unit: 'dtdurations' },
         ],
@@ -179,12 +186,16 @@ local of = p.of;
       p.table(
         'Chain of the server certificate',
         'The earliest end on the path, as it is served and in the file, the root included.',
-        [p.instant('%s - time()' % of('pg_tls_certificate_chain_not_after_timestamp_seconds'))],
+        [
+          p.instant('min by (source, path, host) (%s - time())' % of('pg_tls_certificate_chain_not_after_timestamp_seconds')),
+          p.instant('max by (source, path, host) (%s)' % p.certificate_ending('role="server"')),
+        ],
         [
           { label: 'source', name: 'source' },
           { label: 'host', name: 'for name' },
           { label: 'path', name: 'path' },
-          { value: 'A', name: 'ends in', unit: 'dtdurations', thresholds: p.days_left },
+          { value: 'A', name: 'ends in', unit: 'dtdurations' },
+          { value: 'B', name: 'state', mappings: p.ending_in_words },
         ],
         width=6,
         height=6,

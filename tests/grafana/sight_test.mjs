@@ -8,11 +8,11 @@ import { test } from 'node:test';
 
 const dashboard = (name) => JSON.parse(readFileSync(new URL(`../../grafana/dashboards/${name}.json`, import.meta.url), 'utf8'));
 
-// The query of a stat, for all jobs, exporters and servers.
-function stat(name, title) {
-  const panel = dashboard(name).panels.find((candidate) => candidate.type === 'stat' && candidate.title === title);
-  assert.ok(panel, `${name} has a stat '${title}'`);
-  return panel.targets[0].expr.replaceAll(/\$(job|instance|server)/g, '.*');
+// A query of a panel, for all jobs, exporters and servers.
+function query(name, type, title, target = 0) {
+  const panel = dashboard(name).panels.find((candidate) => candidate.type === type && candidate.title === title);
+  assert.ok(panel, `${name} has a ${type} '${title}'`);
+  return panel.targets[target].expr.replaceAll(/\$(job|instance|server)/g, '.*');
 }
 
 // Two exporters with a server each, all well: `changed` has other values for some series, null for a series that is not there.
@@ -35,8 +35,12 @@ for (const name of ['a', 'b']) {
 
 // Fails where the stat's answer to these series is not `value`.
 function expectStat(name, title, changed, value) {
+  expectAnswer(query(name, 'stat', title), { ...well, ...changed }, [{ labels: '{}', value }]);
+}
+
+function expectAnswer(expr, samples, answer) {
   const folder = mkdtempSync(join(tmpdir(), 'pgtls-sight-'));
-  const series = Object.entries({ ...well, ...changed }).filter(([, samples]) => samples !== null);
+  const series = Object.entries(samples).filter(([, sample]) => sample !== null);
   try {
     writeFileSync(join(folder, 'test.yml'), JSON.stringify({
       rule_files: [],
@@ -44,12 +48,12 @@ function expectStat(name, title, changed, value) {
       tests: [{
         interval: '1m',
         input_series: series.map(([labels, sample]) => ({ series: labels, values: `${sample}` })),
-        promql_expr_test: [{ expr: stat(name, title), eval_time: '0m', exp_samples: [{ labels: '{}', value }] }],
+        promql_expr_test: [{ expr, eval_time: '0m', exp_samples: answer }],
       }],
     }));
     execFileSync('promtool', ['test', 'rules', join(folder, 'test.yml')], { encoding: 'utf8', stdio: 'pipe' });
   } catch (error) {
-    assert.fail(`${name}, ${title}, with ${JSON.stringify(changed)}: ${error.stdout ?? error}${error.stderr ?? ''}`);
+    assert.fail(`${expr}, with ${JSON.stringify(samples)}: ${error.stdout ?? error}${error.stderr ?? ''}`);
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -93,4 +97,45 @@ test('certificates: a part that is closed is counted', () => {
     [ofA('pg_tls_certificate_file_readable', ',role="server",path="server.crt"')]: 0,
   }, 1);
   expectStat('certificates', 'Checked in part', { [ofA('pg_tls_certificate_file_readable', ',role="server",path="server.crt"')]: 0 }, 1);
+});
+
+// By the limits of the alerts: a third and a tenth of the lifetime, at most 30 and 7 days, at least 12 hours. Times in hours.
+const day = 24;
+const states = [
+  [6 * day, 3 * day, 0],
+  [6 * day, 2 * day - 1, 1],
+  [6 * day, 14, 2],
+  [365 * day, 31 * day, 0],
+  [365 * day, 29 * day, 1],
+  [365 * day, 6 * day, 2],
+  [365 * day, 0, 3],
+  [day, 13, 0],
+  [day, 11, 2],
+  [null, 31 * day, 0],
+  [null, 29 * day, 1],
+  [null, 6 * day, 2],
+];
+for (const [name, by, target] of [['certificates', 'instance="a",server="a",', 2], ['server', '', 3]]) {
+  test(`${name}: how near the end of a certificate is`, () => {
+    const title = name === 'server' ? 'Chain and files' : 'Certificates';
+    const place = 'source="file",role="server",path="x",position="0",subject="CN=x"';
+    for (const [lifetime, left, state] of states) {
+      const series = {
+        [ofA('pg_tls_certificate_not_after_timestamp_seconds', `,${place}`)]: left * 3600,
+        [ofA('pg_tls_certificate_not_before_timestamp_seconds', `,${place}`)]: lifetime === null ? null : (left - lifetime) * 3600,
+      };
+      expectAnswer(query(name, 'table', title, target), series, [{ labels: `{${by}${place}}`, value: state }]);
+      expectAnswer(query(name, 'table', title, target), { ...series, [ofA('pg_tls_certificate_unneeded_info', `,${place}`)]: 1 }, []);
+    }
+  });
+}
+test('how near the end of a client certificate is', () => {
+  const who = 'user="bob",client_dn="/CN=bob",serial="0A"';
+  for (const [lifetime, left, state] of states) {
+    const series = {
+      [ofA('pg_tls_client_certificate_not_after_timestamp_seconds', `,${who}`)]: left * 3600,
+      [ofA('pg_tls_client_certificate_not_before_timestamp_seconds', `,${who}`)]: lifetime === null ? null : (left - lifetime) * 3600,
+    };
+    expectAnswer(query('certificates', 'table', 'Client certificates', 2), series, [{ labels: `{instance="a",server="a",${who}}`, value: state }]);
+  }
 });
