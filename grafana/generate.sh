@@ -3,6 +3,6 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 folder=${1:-dashboards}
-for dashboard in fleet server certificates; do
+for dashboard in fleet server certificates evidence; do
   jsonnet "$dashboard.jsonnet" >"$folder/$dashboard.json"
 done

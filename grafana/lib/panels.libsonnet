@@ -249,7 +249,7 @@ local mapping(values) = [{
     skipUrlSync: false,
   },
 
-  local dashboards = [['pg-tls-fleet', 'Fleet'], ['pg-tls-server', 'Server'], ['pg-tls-certificates', 'Certificates']],
+  local dashboards = [['pg-tls-fleet', 'Fleet'], ['pg-tls-server', 'Server'], ['pg-tls-certificates', 'Certificates'], ['pg-tls-evidence', 'Evidence']],
 
   // rows: [{title, panels}]. one_server: the variable `server` holds one name.
   dashboard(uid, title, description, rows, one_server=false):: {
