@@ -13,6 +13,7 @@
 #include "exporter/base/error.h"
 #include "exporter/base/file.h"
 #include "exporter/files/certificate_files.h"
+#include "exporter/files/issued_certificates.h"
 #include "exporter/tls/openssl_index.h"
 #include "exporter/tls/shown_name.h"
 
@@ -34,12 +35,9 @@ class Search {
     const MatchedFiles matched = FilesMatching(patterns);
     for (const auto& lost : matched.lost) Missing(lost.problem, lost.pattern);
     for (const auto& [path, named] : matched.paths) {
-      const tls::FileReport report = ReportOn("extra", path);
-      const bool key = report.problem == "no_certificate" && report.content.other_blocks > 0;
-      if (!report.problem.empty() && (named || !key)) Missing(report.problem, path);
-      for (std::size_t i = 0; i < report.content.certificates.size(); ++i) {
-        Certificate(report.content.decoded->certificates[i].get(), report.content.certificates[i].facts);
-      }
+      const std::shared_ptr<const IssuedFile> file = ReadIssuedFile(path);
+      if (!file->problem.empty() && (named || !file->only_keys)) Missing(file->problem, path);
+      for (const IssuedCertificate& certificate : file->certificates) Certificate(certificate);
     }
   }
 
@@ -78,16 +76,13 @@ class Search {
  private:
   void Missing(const std::string& reason, const std::string& path) { missing_.emplace(reason, path); }
 
-  void Certificate(X509* certificate, const tls::CertificateFacts& facts) {
-    const auto [first, last] = by_serial_.equal_range(tls::NormalSerial(facts.serial));
+  void Certificate(const IssuedCertificate& certificate) {
+    const auto [first, last] = by_serial_.equal_range(certificate.serial);
     for (auto entry = first; entry != last; ++entry) {
       SoughtCertificate& one = *entry->second;
-      if (one.issuer_dn != tls::ShownName(X509_get_issuer_name(certificate)) ||
-          one.client_dn != tls::ShownName(X509_get_subject_name(certificate))) {
-        continue;
-      }
+      if (one.issuer_dn != certificate.issuer_dn || one.client_dn != certificate.client_dn) continue;
       in_file_.insert(&one);
-      if (TakeEnd(one, facts.not_after)) one.not_before = facts.not_before;
+      if (TakeEnd(one, certificate.not_after)) one.not_before = certificate.not_before;
     }
   }
 

@@ -8,6 +8,7 @@
 #include <ctime>
 
 #include "exporter/files/certificate_files.h"
+#include "exporter/files/issued_certificates.h"
 #include "tests/support/certificates.h"
 #include "tests/support/files.h"
 #include "tests/support/process.h"
@@ -189,6 +190,32 @@ TEST_F(ClientInventoryTest, RevokedByAListOfTheSameIssuer) {
   std::string revoked;
   for (const SoughtCertificate& one : sought) revoked += one.revoked ? 'y' : 'n';
   EXPECT_EQ(revoked, "ynyn");
+}
+
+// A file is parsed once, and again after each change.
+TEST_F(ClientInventoryTest, AnUnchangedFileIsNotReadAgain) {
+  const std::string path = files_.Write("bob.crt", Issue(clients_, "bob", 1, days(90)));
+  paths_.files = {path};
+  const auto age = [&] {  // the change of a moment ago is not kept
+    ASSERT_TRUE(support::WaitUntil([&] {
+      EXPECT_EQ(ReadIssuedFile(path)->certificates.size(), 1U);
+      return ReadIssuedFile(path) == ReadIssuedFile(path);
+    }));
+  };
+  EXPECT_NE(ReadIssuedFile(path), ReadIssuedFile(path));
+  age();
+  EXPECT_EQ(Find("bob", "1"), "found 90 days from its file");
+  files_.Write("bob.crt", Issue(clients_, "bob", 1, days(30)));
+  EXPECT_EQ(Find("bob", "1"), "found 30 days from its file");
+  age();
+  // Replaced by a file of another time, which no clock of this process has seen.
+  support::MustRun({"cp", "-p", files_.Write("other", Issue(clients_, "bob", 1, days(9))), path + ".new"});
+  support::MustRun({"touch", "-r", path, path + ".new"});
+  support::MustRun({"mv", path + ".new", path});
+  EXPECT_EQ(Find("bob", "1"), "found 9 days from its file");
+  files_.Write("bob.crt", "cut");
+  EXPECT_EQ(Find("bob", "1"), "unknown");
+  EXPECT_THAT(missing_, ElementsAre("no_certificate bob.crt"));
 }
 
 }  // namespace
