@@ -39,6 +39,12 @@ constexpr Desc kInfo = {
     {"server", "source", "role", "path", "position", "subject", "issuer", "serial", "fingerprint_sha256",
      "key_algorithm", "key_size", "signature_algorithm", "san", "self_signed", "host"},
     "host"};
+constexpr Desc kUsage = {"pg_tls_certificate_usage_info",
+                         Type::kGauge,
+                         "A purpose that the certificate is issued for (extendedKeyUsage); always 1. None if it is not "
+                         "restricted.",
+                         {"server", "source", "role", "path", "position", "subject", "usage", "host"},
+                         "host"};
 constexpr Desc kReadable = {"pg_tls_certificate_file_readable",
                             Type::kGauge,
                             "Whether the file was read and parsed completely.",
@@ -250,6 +256,10 @@ class Renderer {
     time(kNotAfter, facts.not_after);
     time(kNotBefore, facts.not_before);
     if (!needed) sink_.Add(kUnneeded, {source, role, path, number, facts.subject, host}, 1);
+    const std::vector<std::string> usages = facts.extended_key_usage.value_or(std::vector<std::string>());
+    for (const std::string& usage : std::set(usages.begin(), usages.end())) {
+      sink_.Add(kUsage, {source, role, path, number, facts.subject, usage, host}, 1);
+    }
     sink_.Add(kInfo,
               {source, role, path, number, facts.subject, facts.issuer, facts.serial, facts.fingerprint_sha256,
                facts.key_algorithm, facts.key_size, facts.signature_algorithm, facts.san,
@@ -306,12 +316,13 @@ void RenderNextStart(const CertificateInventory& inventory, Sink& sink) {
 
 }  // namespace
 
-constexpr std::array<const Desc*, 25> kCertificateDescs = {
-    &kNotAfter,       &kNotBefore,     &kInfo,          &kChainNotAfter,  &kUnneeded,
-    &kReadable,       &kFileError,     &kCrlNextUpdate, &kListForSent,    &kCaAccepted,
-    &kCaRefused,      &kCaNotAfter,    &kKeyOk,         &kNextStartOk,    &kNextStartFailure,
-    &kMatches,        &kRootVerified,  &kHostInfo,      &kClientNotAfter, &kClientNotBefore,
-    &kClientLastSeen, &kClientUnknown, &kClientRevoked, &kClientAddress,  &kOmitted};
+constexpr std::array<const Desc*, 26> kCertificateDescs = {
+    &kNotAfter,         &kNotBefore,      &kInfo,          &kUsage,         &kChainNotAfter,
+    &kUnneeded,         &kReadable,       &kFileError,     &kCrlNextUpdate, &kListForSent,
+    &kCaAccepted,       &kCaRefused,      &kCaNotAfter,    &kKeyOk,         &kNextStartOk,
+    &kNextStartFailure, &kMatches,        &kRootVerified,  &kHostInfo,      &kClientNotAfter,
+    &kClientNotBefore,  &kClientLastSeen, &kClientUnknown, &kClientRevoked, &kClientAddress,
+    &kOmitted};
 
 bool RenderCertificates(const CertificateInventory& inventory, std::size_t max_series, Sink& sink) {
   Renderer renderer(max_series, sink);

@@ -31,6 +31,7 @@ Findings FindingsOf(const Evidence& evidence) {
   AddHba(evidence, found);
   AddCertificates(evidence, found);
   AddChainEnds(evidence, found);
+  AddUsages(evidence, found);
   AddRoots(evidence, found);
   AddClientCertificates(evidence, found);
   AddClientUses(evidence, found);

@@ -90,10 +90,12 @@ void AddExpiry(const Verifier& verifier) {
 // What else than time and lists stops a path.
 void AddPaths(const Verifier& verifier) {
   std::vector<std::string> lines;
+  std::vector<std::string> wrong_purpose;
   for (const auto& authority : verifier.trust.authorities) {
     for (const auto& [reason, name] : authority.refusals) {
       if (reason.starts_with("crl_") || reason == "expired" || reason == "not_yet_valid") continue;
-      lines.push_back(fmt::format("{}: {} ({})", authority.subject, reason, name));
+      auto& of_reason = reason == "wrong_purpose" ? wrong_purpose : lines;
+      of_reason.push_back(fmt::format("{}: {} ({})", authority.subject, reason, name));
     }
   }
   AddGroups(std::move(lines), verifier,
@@ -104,6 +106,15 @@ void AddPaths(const Verifier& verifier) {
              "The path from such a certificate to a root in ssl_ca_file is broken: unknown_ca means that the "
              "authority's own issuer is not in the file.",
              "Put every authority up to the self-signed root into ssl_ca_file, then SELECT pg_reload_conf();"});
+  AddGroups(std::move(wrong_purpose), verifier,
+            {verifier.Of(Severity::kCritical),
+             "client_ca_refused",
+             "Client certificates of an authority are refused",
+             {},
+             "The named certificate has an extendedKeyUsage without clientAuth, or may not sign certificates. The "
+             "server refuses every client certificate whose path contains it.",
+             "Have that certificate issued again, without extendedKeyUsage or with clientAuth in it, put it into "
+             "ssl_ca_file in place of the old one, then SELECT pg_reload_conf();"});
 }
 
 void AddLists(const Verifier& verifier) {

@@ -52,6 +52,8 @@ void AddNames(const Evidence& evidence, Findings& findings);
 void AddClientUses(const Evidence& evidence, Findings& findings);
 // Which certificate ends the chain of the server's certificate before that one ends.
 void AddChainEnds(const Evidence& evidence, Findings& findings);
+// Which certificates of the server clients refuse because they were issued for another purpose.
+void AddUsages(const Evidence& evidence, Findings& findings);
 // Whether clients with the root certificate files of `roots` would accept the server.
 void AddRoots(const Evidence& evidence, Findings& findings);
 void AddCertificates(const Evidence& evidence, Findings& findings);

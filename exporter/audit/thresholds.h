@@ -56,6 +56,8 @@ inline constexpr Severity kPossiblePlaintext = Severity::kWarning;
 Severity LoopbackPlaintext(config::LoopbackSeverity policy);
 // Where the operator gave a root certificate, a server that fails it is broken, or another one.
 inline constexpr Severity kChainNotVerified = Severity::kCritical;
+// The exporter has no root certificate: whether clients verify is not known.
+inline constexpr Severity kWrongPurpose = Severity::kWarning;
 // Not critical: the exporter may use another name or an address, where clients use the certificate's name.
 inline constexpr Severity kWrongHost = Severity::kWarning;
 // A name that clients use, by the configuration, and that has no TLS.

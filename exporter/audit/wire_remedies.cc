@@ -50,8 +50,9 @@ constexpr Entry kChainRemedies[] = {
      "Issue the certificates of the chain again with a key of at least RSA 2048 or EC P-256, and SHA-256: this "
      "machine's OpenSSL (SECLEVEL in openssl.cnf) accepts nothing weaker."},
     {"wrong_purpose",
-     "Issue the server's certificate with extendedKeyUsage = serverAuth: this one is for another purpose (a client's, "
-     "or a CA's)."},
+     "Issue the certificate again: the server's with extendedKeyUsage = serverAuth (anyExtendedKeyUsage alone is "
+     "refused) and keyUsage = digitalSignature, that of a CA in the chain without extendedKeyUsage or with serverAuth "
+     "in it."},
     {"invalid_ca",
      "Issue the intermediate or root certificate again with basicConstraints = CA:TRUE, a sufficient pathlen, and "
      "keyUsage = keyCertSign: one in the chain may not sign certificates."},

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <optional>
 #include <vector>
 
@@ -16,6 +17,9 @@ struct ServedPath {
   // What the path has beyond the chain, in sslrootcert: of these certificates the one that ends first. Most often it is
   // the root alone. Absent if there is none.
   std::optional<CertificateFacts> anchor = std::nullopt;
+  // The positions in the chain of certificates that are on the path although their extensions (extendedKeyUsage,
+  // keyUsage, nsCertType; of an authority also basicConstraints) exclude this use: clients that verify refuse the path.
+  std::vector<std::size_t> wrong_purpose = {};
 };
 
 // The path that libpq builds from this chain with this root file. Without a root file (`trust` is null), or if it has

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <openssl/sha.h>
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 
@@ -13,6 +14,8 @@ namespace pgtls::tls {
 namespace {
 
 constexpr std::size_t kMaxSanBytes = 1024;
+// The certificate's author chooses how many there are.
+constexpr int kMostUsages = 16;
 
 std::string Hex(std::string_view bytes) {
   std::string result;
@@ -78,6 +81,25 @@ std::string SanText(const X509* certificate) {
     }
   }
   return Bounded(ValidUtf8(result), kMaxSanBytes);
+}
+
+std::string UsageText(const ASN1_OBJECT* usage) {
+  if (const int nid = OBJ_obj2nid(usage); nid != NID_undef) return OBJ_nid2sn(nid);
+  std::array<char, 128> oid{};
+  OBJ_obj2txt(oid.data(), static_cast<int>(oid.size()), usage, 1);
+  return oid.data();
+}
+
+std::optional<std::vector<std::string>> UsagesOf(const X509* certificate) {
+  constexpr int kNoExtension = -1;  // more than one of it: -2
+  int found = 0;
+  const std::unique_ptr<EXTENDED_KEY_USAGE, OpensslDeleter<EXTENDED_KEY_USAGE_free>> usages(
+      static_cast<EXTENDED_KEY_USAGE*>(X509_get_ext_d2i(certificate, NID_ext_key_usage, &found, nullptr)));
+  if (found == kNoExtension) return std::nullopt;
+  std::vector<std::string> texts;
+  const int count = usages == nullptr ? 0 : std::min(sk_ASN1_OBJECT_num(usages.get()), kMostUsages);
+  for (int i = 0; i < count; ++i) texts.push_back(UsageText(sk_ASN1_OBJECT_value(usages.get(), i)));
+  return texts;
 }
 
 // What an i2d function has allocated.
@@ -160,6 +182,7 @@ CertificateFacts FactsOf(X509* certificate) {
   const ASN1_OBJECT* object = nullptr;
   X509_ALGOR_get0(&object, nullptr, nullptr, signature);
   facts.signature_algorithm = ObjectText(object);
+  facts.extended_key_usage = UsagesOf(certificate);
   facts.san = SanText(certificate);
   ERR_clear_error();
   return facts;

@@ -34,8 +34,11 @@ struct CertificateFacts {
   std::string key_algorithm;        // "RSA", "EC", "ED25519" …
   std::string key_size;             // bits; empty if OpenSSL cannot read the key
   std::string signature_algorithm;  // OpenSSL's long name, "sha256WithRSAEncryption", or the OID
-  std::string san;                  // "DNS:localhost,IP:127.0.0.1", control characters escaped, at most 1,024 bytes
-  bool self_signed = false;         // its own key verifies its signature; equal names prove nothing
+  // Extended key usage: OpenSSL's short names ("serverAuth"), else the OID; absent without the extension, empty if it
+  // cannot be read.
+  std::optional<std::vector<std::string>> extended_key_usage;
+  std::string san;           // "DNS:localhost,IP:127.0.0.1", control characters escaped, at most 1,024 bytes
+  bool self_signed = false;  // its own key verifies its signature; equal names prove nothing
 
   friend bool operator==(const CertificateFacts&, const CertificateFacts&) = default;
 };

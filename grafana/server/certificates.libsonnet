@@ -224,6 +224,23 @@ local of = p.of;
         width=6,
         height=6,
       ),
+      p.table(
+        'Purposes',
+        'What each certificate was issued for (extendedKeyUsage). One that is not listed is not restricted.',
+        [p.instant('group by (source, role, path, position, subject, usage, host) (%s)' % of('pg_tls_certificate_usage_info'))],
+        [
+          { label: 'usage', name: 'issued for' },
+          { label: 'source', name: 'source' },
+          { label: 'role', name: 'role' },
+          { label: 'position', name: 'position' },
+          { label: 'subject', name: 'subject' },
+          { label: 'host', name: 'for name' },
+          { label: 'path', name: 'path' },
+        ],
+        sort='position',
+        width=12,
+        height=6,
+      ),
     ],
   },
 ]

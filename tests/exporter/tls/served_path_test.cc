@@ -83,5 +83,23 @@ TEST_F(ServedPathTest, WithoutARootTheChainItselfCounts) {
   EXPECT_THAT(PathOf({}, nullptr).needed, testing::IsEmpty());
 }
 
+// With a root file and without one.
+TEST_F(ServedPathTest, CertificatesForAnotherPurpose) {
+  const auto wrong = [&](const TestCa& issuing, const std::string& usage, const std::string& more = "") {
+    const std::string chain = issuing.Issue({.extended_key_usage = usage}).certificate + issuing.certificate() + more;
+    const auto with = PathOf(ChainOf(chain), Roots(root_.certificate()).get()).wrong_purpose;
+    EXPECT_EQ(PathOf(ChainOf(chain), nullptr).wrong_purpose, with);
+    return with;
+  };
+  EXPECT_THAT(wrong(issuing_, ""), ElementsAre());
+  EXPECT_THAT(wrong(issuing_, "serverAuth"), ElementsAre());
+  EXPECT_THAT(wrong(issuing_, "clientAuth"), ElementsAre(0));
+  EXPECT_THAT(wrong(issuing_, "anyExtendedKeyUsage"), ElementsAre(0));
+  const TestCa for_clients = root_.Intermediate("Clients", {.extended_key_usage = "clientAuth"});
+  EXPECT_THAT(wrong(for_clients, ""), ElementsAre(1));
+  EXPECT_THAT(wrong(for_clients, "clientAuth"), ElementsAre(0, 1));
+  EXPECT_THAT(wrong(issuing_, "", for_clients.certificate()), ElementsAre()) << "it is not on the path";
+}
+
 }  // namespace
 }  // namespace pgtls::tls

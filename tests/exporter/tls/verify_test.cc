@@ -59,6 +59,21 @@ TEST_F(VerifyTest, UnknownAuthorities) {
   EXPECT_EQ(Reasons(intermediate.IssueForLocalhost().chain, intermediate.certificate()), "unknown_ca");
 }
 
+// As libpq 15 and 17 answered: tests/collectors/purposes_pgtest.cc asks them.
+TEST_F(VerifyTest, Purposes) {
+  const auto reasons = [&](const TestCa& issuer, const std::string& usage) {
+    return Reasons(issuer.Issue({.extended_key_usage = usage}).chain, ca_.certificate());
+  };
+  const auto authority = [&](const std::string& usage) {
+    return ca_.Intermediate("Intermediate", {.extended_key_usage = usage});
+  };
+  EXPECT_EQ(reasons(ca_, "serverAuth"), "");
+  EXPECT_EQ(reasons(ca_, "clientAuth"), "wrong_purpose");
+  EXPECT_EQ(reasons(ca_, "anyExtendedKeyUsage"), "wrong_purpose");
+  EXPECT_EQ(reasons(authority("serverAuth"), ""), "");
+  EXPECT_EQ(reasons(authority("clientAuth"), ""), "wrong_purpose");
+}
+
 TEST_F(VerifyTest, SameNameOtherKey) { EXPECT_NE(Reasons(TestCa().IssueForLocalhost().chain, ca_.certificate()), ""); }
 
 TEST_F(VerifyTest, Times) {

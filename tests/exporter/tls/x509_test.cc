@@ -85,6 +85,24 @@ TEST(X509Test, ManyNamesAreCut) {
   EXPECT_TRUE(san.starts_with("DNS:host0.example.com,DNS:host1.example.com,"));
 }
 
+TEST(X509Test, Usages) {
+  const auto usage = [](const std::string& text) {
+    return Facts(support::SelfSigned({.extended_key_usage = text}).certificate).extended_key_usage;
+  };
+  using Usages = std::vector<std::string>;
+  EXPECT_EQ(usage(""), std::nullopt);
+  EXPECT_EQ(usage("serverAuth"), (Usages{"serverAuth"}));
+  EXPECT_EQ(usage("critical,clientAuth,1.3.6.1.4.1.99999.7,anyExtendedKeyUsage"),
+            (Usages{"clientAuth", "1.3.6.1.4.1.99999.7", "anyExtendedKeyUsage"}));
+  std::string many = "1.2.3.0";
+  for (int i = 1; i < 40; ++i) many += ",1.2.3." + std::to_string(i);
+  ASSERT_TRUE(usage(many));
+  EXPECT_EQ(usage(many)->size(), 16U);
+  EXPECT_EQ(usage(many)->back(), "1.2.3.15");
+  // What is not a list of purposes, and two lists: a client refuses both.
+  EXPECT_EQ(usage("DER:0500"), Usages());
+}
+
 TEST(X509Test, AnExpiredCertificateKeepsItsTime) {
   const auto now = std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
   const CertificateFacts facts = Facts(
