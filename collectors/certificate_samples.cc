@@ -104,6 +104,12 @@ constexpr Desc kMatches = {"pg_tls_served_certificate_matches_file",
                            "Whether the served certificate is the one in the server's file.",
                            {"server", "host"},
                            "host"};
+constexpr Desc kChanged = {"pg_tls_served_certificate_changed_timestamp_seconds",
+                           Type::kGauge,
+                           "When the exporter first observed the served certificate, in seconds since the epoch. "
+                           "Absent until it has observed a change, or the same certificate for a day.",
+                           {"server", "host"},
+                           "host"};
 
 constexpr Desc kRootVerified = {
     "pg_tls_root_verified",
@@ -142,7 +148,12 @@ class Renderer {
   Renderer(std::size_t max_series, Sink& sink) : max_series_(max_series), sink_(sink) {}
 
   void Served(const CertificateInventory& inventory) {
+    const auto changed = [&](std::string_view host, const std::optional<sys_seconds>& at) {
+      if (at) sink_.Add(kChanged, {host}, metrics::Seconds(at->time_since_epoch()));
+    };
     Chain("", inventory.served, inventory.served_path, kMostServedCertificates);
+    changed("", inventory.served_changed);
+    for (const tls::ServedName& name : inventory.names) changed(name.host, name.changed);
     std::size_t left = max_series_;
     for (const tls::ServedName& name : inventory.names) {
       left -= Chain(name.host, name.served, name.served_path, std::min(left, kMostServedCertificates));
@@ -316,13 +327,13 @@ void RenderNextStart(const CertificateInventory& inventory, Sink& sink) {
 
 }  // namespace
 
-constexpr std::array<const Desc*, 26> kCertificateDescs = {
-    &kNotAfter,         &kNotBefore,      &kInfo,          &kUsage,         &kChainNotAfter,
-    &kUnneeded,         &kReadable,       &kFileError,     &kCrlNextUpdate, &kListForSent,
-    &kCaAccepted,       &kCaRefused,      &kCaNotAfter,    &kKeyOk,         &kNextStartOk,
-    &kNextStartFailure, &kMatches,        &kRootVerified,  &kHostInfo,      &kClientNotAfter,
-    &kClientNotBefore,  &kClientLastSeen, &kClientUnknown, &kClientRevoked, &kClientAddress,
-    &kOmitted};
+constexpr std::array<const Desc*, 27> kCertificateDescs = {
+    &kNotAfter,         &kNotBefore,       &kInfo,           &kUsage,         &kChainNotAfter,
+    &kUnneeded,         &kReadable,        &kFileError,      &kCrlNextUpdate, &kListForSent,
+    &kCaAccepted,       &kCaRefused,       &kCaNotAfter,     &kKeyOk,         &kNextStartOk,
+    &kNextStartFailure, &kMatches,         &kChanged,        &kRootVerified,  &kHostInfo,
+    &kClientNotAfter,   &kClientNotBefore, &kClientLastSeen, &kClientUnknown, &kClientRevoked,
+    &kClientAddress,    &kOmitted};
 
 bool RenderCertificates(const CertificateInventory& inventory, std::size_t max_series, Sink& sink) {
   Renderer renderer(max_series, sink);

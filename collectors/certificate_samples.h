@@ -10,7 +10,7 @@
 
 namespace pgtls::collectors {
 
-extern const std::array<const metrics::Desc*, 26> kCertificateDescs;
+extern const std::array<const metrics::Desc*, 27> kCertificateDescs;
 
 // A server chooses what it sends: the first ones of a longer chain have series.
 inline constexpr std::size_t kMostServedCertificates = 16;

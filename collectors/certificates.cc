@@ -7,10 +7,13 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "collectors/certificate_samples.h"
 #include "collectors/certificates_parts.h"
 #include "collectors/host_certificates.h"
+#include "collectors/served_changes.h"
 #include "collectors/server_files.h"
 #include "exporter/base/error.h"
 #include "exporter/config/collector_schema.h"
@@ -67,6 +70,7 @@ class Collector : public sampling::Collector {
     const auto& options = context.config.options.As<CertificatesOptions>();
     auto inventory = std::make_shared<CertificateInventory>();
     const Served served = co_await CollectServed(context, output, *inventory);
+    ObserveChanges(context, *inventory);
     files::FileSettings settings = co_await CollectServerFiles(context, output, *inventory);
     for (auto& file : inventory->files) {
       file.of_list_directory = file.role == "crl" && settings.contains("ssl_crl_file") &&
@@ -179,6 +183,28 @@ class Collector : public sampling::Collector {
     co_return served;
   }
 
+  // Another address is another server: nothing has changed there.
+  void ObserveChanges(const sampling::Context& context, CertificateInventory& inventory) {
+    std::vector<std::string> place;
+    for (const char* option : {"host", "hostaddr", "port"}) {
+      const auto value = context.target.options.find(option);
+      place.push_back(value == context.target.options.end() ? "" : value->second);
+    }
+    if (context.server.endpoint) {
+      place.push_back(context.server.endpoint->host);
+      place.push_back(std::to_string(context.server.endpoint->port));
+    }
+    if (place != std::exchange(place_, place)) changes_ = ServedChanges();
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    const auto observe = [&](const std::string& host, const std::vector<tls::CertificateFacts>& served, auto& changed) {
+      if (served.empty()) return;
+      changes_.Observed(host, served.front().fingerprint_sha256, now);
+      changed = changes_.ChangedAt(host, now);
+    };
+    observe("", inventory.served, inventory.served_changed);
+    for (tls::ServedName& name : inventory.names) observe(name.host, name.served, name.changed);
+  }
+
   // Runs on the pool, as JudgeClients() does.
   static asio::awaitable<void> JudgeRoots(sampling::Context& context, const Served& served, sampling::Output& output,
                                           CertificateInventory& inventory) {
@@ -278,6 +304,9 @@ class Collector : public sampling::Collector {
     auto& certificates = std::ranges::find(inventory.files, "ca", &tls::FileReport::role)->content.certificates;
     for (std::size_t i = 0; i < certificates.size(); ++i) certificates[i].needed = inventory.clients->needed[i];
   }
+
+  ServedChanges changes_;
+  std::vector<std::string> place_;  // that the changes are of
 };
 
 constexpr config::OptionKey kKeys[] = {

@@ -1,6 +1,7 @@
 // The certificates that a server serves and those in files, as a fact for the audit and the pages.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,7 +47,8 @@ struct ServedName {
   std::string host;                      // kWithoutSni: for clients that send no name
   std::vector<CertificateFacts> served;  // never empty
   std::optional<ServedPath> served_path;
-  std::optional<bool> matches_file = std::nullopt;  // of the entry in pg_hosts.conf; absent: not known
+  std::optional<bool> matches_file = std::nullopt;                 // of the entry in pg_hosts.conf; absent: not known
+  std::optional<std::chrono::sys_seconds> changed = std::nullopt;  // as CertificateInventory::served_changed
 };
 
 // Whether the chain that is served verifies against a root certificate file that clients may have one day (the host
@@ -77,6 +79,8 @@ struct ClientUse {
 struct CertificateInventory {
   std::vector<CertificateFacts> served;  // the server's first; empty: none is known
   std::optional<ServedPath> served_path;
+  // When it was first served, as far as the exporter has observed it; absent: not known.
+  std::optional<std::chrono::sys_seconds> served_changed;
   std::vector<ServedName> names;   // other names than the server's own
   std::vector<RootVerdict> roots;  // of each file that could be read, by each name
   std::optional<HostsFile> hosts;  // with absolute paths; absent: ssl_sni is off, or the file is not known

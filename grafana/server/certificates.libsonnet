@@ -241,6 +241,15 @@ local of = p.of;
         width=12,
         height=6,
       ),
+      p.table(
+        'Served since',
+        'How long ago the exporter first observed the served certificate. Empty until it has observed a change, or the same one for a day.',
+        [p.instant('time() - max by (host) (%s)' % of('pg_tls_served_certificate_changed_timestamp_seconds'))],
+        [{ label: 'host', name: 'for name' }, { value: 'A', name: 'served for', unit: 'dtdurations' }],
+        sort='served for',
+        width=12,
+        height=6,
+      ),
     ],
   },
 ]

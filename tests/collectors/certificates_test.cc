@@ -228,6 +228,29 @@ TEST_F(CertificatesTest, AKeyThatIsNotThereIsNoMissingPart) {
   EXPECT_EQ(Incomplete(), "");
 }
 
+TEST_F(CertificatesTest, WhenTheServedCertificateChanged) {
+  const auto changed = [&] { return Families(Page(), "pg_tls_served_certificate_changed_timestamp_seconds{"); };
+  EXPECT_EQ(changed(), "");
+  EXPECT_EQ(changed(), "");
+  const WirePeer renewed(issuing_.IssueForLocalhost());
+  const auto to = [&](const WirePeer& peer) { harness_.peer->port = peer.port(); };
+  to(renewed);
+  const std::string line = changed();
+  EXPECT_TRUE(line.starts_with("pg_tls_served_certificate_changed_timestamp_seconds{server=\"db\"} ")) << line;
+  EXPECT_NEAR(std::stod(line.substr(line.rfind(' '))), static_cast<double>(time(nullptr)), 60);
+  // A handshake that fails tells nothing, and is no change.
+  peer_.behaviour.ssl_answer = 'N';
+  to(peer_);
+  EXPECT_EQ(changed(), "");
+  to(renewed);
+  EXPECT_EQ(changed(), line);
+  // A reload of the configuration that leaves the address as it is.
+  harness_.server.collectors["sessions"] = {};
+  EXPECT_EQ(changed(), line);
+  harness_.target.options["host"] = "other.example";
+  EXPECT_EQ(changed(), "") << "another server";
+}
+
 TEST_F(CertificatesTest, NeitherWireNorSqlNorName) {
   harness_.session = nullptr;
   harness_.peer.reset();

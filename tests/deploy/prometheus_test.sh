@@ -88,6 +88,7 @@ declare -A may_be_empty=(
   [pg_tls_certificate_verify_error_info]='the certificate verifies'
   [pg_tls_collector_failure_info]='no collector fails'
   [pg_tls_collector_incomplete_info]='the role sees everything'
+  [pg_tls_served_certificate_changed_timestamp_seconds]='the certificate is served for less than a day'
   [pg_tls_certificate_usage_info]='no certificate is restricted to a purpose'
   [pg_tls_next_start_failure_info]='the next start succeeds'
   [pg_tls_client_ca_refused_info]='every authority is accepted'
