@@ -295,7 +295,7 @@ void RenderClients(const CertificateInventory& inventory, Sink& sink) {
   for (const auto& authority : inventory.clients->authorities) refused_first.push_back(&authority);
   std::ranges::sort(refused_first, {}, [](const auto* one) { return std::pair(one->refusals.empty(), one); });
   for (const auto* authority : refused_first) {
-    const auto& [subject, serial, refusals, not_after] = *authority;
+    const auto& [subject, serial, refusals, not_after, not_before] = *authority;
     sink.Add(kCaAccepted, {file->path, subject, serial}, refusals.empty() ? 1 : 0);
     std::set<std::string_view> reasons;
     for (const auto& refusal : refusals) reasons.insert(refusal.reason);

@@ -21,8 +21,7 @@ inline constexpr sampling::Remedy kServedRemedies[] = {
 inline constexpr sampling::Remedy kNamesRemedies[] = {
     {"connection",
      "The connection ended when it was asked for this name. Check the server log, and the proxy's if one answers at "
-     "this "
-     "address."},
+     "this address."},
     {"timeout",
      "The handshake for this name had no answer in time. Check the server's load and the network, or raise "
      "collectors.certificates.timeout."},
@@ -32,8 +31,7 @@ inline constexpr sampling::Remedy kNamesRemedies[] = {
      "the proxy), or remove it from endpoint_names."},
     {"too_many",
      "pg_hosts.conf and endpoint_names have more names than the exporter tries: those of endpoint_names come first, "
-     "then "
-     "the first ones of pg_hosts.conf. Name the most important ones in endpoint_names."},
+     "then the first ones of pg_hosts.conf. Name the most important ones in endpoint_names."},
 };
 inline constexpr sampling::Remedy kHostFilesRemedies[] = {
     {"not_read", sampling::kRunRoleFile},
@@ -79,8 +77,7 @@ inline constexpr sampling::Remedy kFilesRemedies[] = {
 inline constexpr sampling::Remedy kFileContentsRemedies[] = {
     {"too_many_certificates",
      "The file contains more certificates than the exporter reads; only the first ones were checked. Remove from it "
-     "what "
-     "the server does not need, or split it."},
+     "what the server does not need, or split it."},
 };
 inline constexpr sampling::Remedy kSeriesRemedies[] = {
     {"max_series",

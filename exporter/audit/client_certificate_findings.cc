@@ -60,7 +60,9 @@ void AddExpiry(const Verifier& verifier) {
   for (const auto& authority : verifier.trust.authorities) last = std::max(last, authority.not_after);
   for (const auto& authority : verifier.trust.authorities) {
     if (!authority.not_after) continue;
-    const Severity severity = SeverityOfEnd({}, *authority.not_after, verifier.now);
+    const bool early = authority.not_before > verifier.now;  // AddNotYetValid's matter
+    const Severity severity =
+        SeverityOfEnd(early ? std::nullopt : authority.not_before, *authority.not_after, verifier.now);
     if (severity == Severity::kFine) continue;
     const std::string line = authority.subject + ": accepted until " + Date(*authority.not_after);
     if (*authority.not_after <= verifier.now) {
@@ -85,6 +87,28 @@ void AddExpiry(const Verifier& verifier) {
              {},
              "From then on the server refuses every client certificate that this authority issued.",
              kNewAuthority});
+}
+
+// One that begins later was put there in time, as long as another one is accepted.
+void AddNotYetValid(const Verifier& verifier) {
+  if (!verifier.IsAlone()) return;
+  std::vector<std::string> lines;
+  for (const auto& authority : verifier.trust.authorities) {
+    for (const auto& [reason, name] : authority.refusals) {
+      if (reason != "not_yet_valid") continue;
+      lines.push_back(name == authority.subject ? authority.subject
+                                                : fmt::format("{} (issued by {})", authority.subject, name));
+    }
+  }
+  AddGroups(std::move(lines), verifier,
+            {Severity::kCritical,
+             "certificate_not_yet_valid",
+             "An authority of client certificates is not valid yet",
+             {},
+             "The server refuses every client that presents a certificate.",
+             "Check the server's clock, and that of the machine that issued the authority's certificate. If both are "
+             "right, put the previous certificate back into ssl_ca_file, beside this one, and SELECT "
+             "pg_reload_conf();"});
 }
 
 // What else than time and lists stops a path.
@@ -199,6 +223,7 @@ void AddClientCertificates(const Evidence& evidence, Findings& findings) {
   });
   const Verifier verifier{*inventory.clients, file->path, lists_closed, evidence.now, findings};
   AddExpiry(verifier);
+  AddNotYetValid(verifier);
   AddPaths(verifier);
   AddLists(verifier);
 }

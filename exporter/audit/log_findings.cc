@@ -83,8 +83,7 @@ void AddDoubts(const serverlog::Summary& log, Findings& findings) {
          "Their records say TLS, but have an application name, which could say so too; no rule of pg_hba.conf and no "
          "sample of pg_stat_ssl decides.",
          "Admit these clients by hostssl rules in place of host (from PostgreSQL 17 on also those with trust). Then "
-         "the "
-         "rule proves it."});
+         "the rule proves it."});
   }
 }
 

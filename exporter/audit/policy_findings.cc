@@ -38,8 +38,7 @@ void AddPolicy(const Evidence& evidence, Findings& findings) {
              : "version: raise ssl_min_protocol_version. cipher: shorten ssl_ciphers (TLS 1.2; ssl_tls13_ciphers from "
                "PostgreSQL 18). client_issuer: leave only the authorities that are wanted in ssl_ca_file, and put "
                "clientcert=verify-full into the rules of pg_hba.conf. Then SELECT pg_reload_conf(); and have the "
-               "clients "
-               "connect again: an open connection keeps what it has."});
+               "clients connect again: an open connection keeps what it has."});
   }
   if (!allowed.empty()) {
     findings.push_back({Severity::kNote, "policy_violated_allowed",

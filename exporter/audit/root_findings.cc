@@ -28,8 +28,7 @@ bool IsReady(const std::vector<const RootVerdict*>& verdicts) {
 constexpr std::string_view kOtherAuthority =
     "unknown_ca: do not give clients this root file alone yet. Issue the server's certificate from an authority in it, "
     "or put the cross-signed certificate of its authority into {certificate}, after the server's own, then "
-    "{reload_end} "
-    "Until then clients need a root file with both authorities.";
+    "{reload_end} Until then clients need a root file with both authorities.";
 
 std::string RemedyFor(const std::vector<const RootVerdict*>& verdicts, const Words& words) {
   std::vector<std::string_view> others;

@@ -35,7 +35,9 @@ struct Question {
   std::vector<Refusal> refusals;
   std::set<const DecodedListFile*> opened;  // of ssl_crl_dir, so far
   std::vector<Offer> offered;               // lists that OpenSSL chose from
-  std::optional<sys_seconds> first_end;     // of the path's certificates
+  // Of the path's certificate that ends first.
+  std::optional<sys_seconds> first_end;
+  std::optional<sys_seconds> first_begin;
 };
 
 Question& QuestionOf(const X509_STORE_CTX* context) {
@@ -162,7 +164,7 @@ class Judge {
   const std::vector<DecodedListFile>& files() const { return files_; }
 
   Question Ask(const Candidate& candidate, sys_seconds time, unsigned long flags) const {
-    Question question{files_, candidate.authority_key, {}, {}, {}, {}};
+    Question question{files_, candidate.authority_key, {}, {}, {}, {}, {}};
     const X509StoreCtxPtr context(X509_STORE_CTX_new());
     X509_STORE_CTX_init(context.get(), store_.get(), candidate.certificate, nullptr);
     X509_STORE_CTX_set_default(context.get(), "ssl_client");
@@ -174,23 +176,32 @@ class Judge {
     X509_verify_cert(context.get());
     STACK_OF(X509)* const chain = X509_STORE_CTX_get0_chain(context.get());
     for (int i = candidate.authority_key == nullptr ? 0 : 1; i < sk_X509_num(chain); ++i) {
-      const auto end = TimeOf(X509_get0_notAfter(sk_X509_value(chain, i)));
-      if (end && (!question.first_end || *end < *question.first_end)) question.first_end = end;
+      const X509* const certificate = sk_X509_value(chain, i);
+      const auto end = TimeOf(X509_get0_notAfter(certificate));
+      if (!end || (question.first_end && *end >= *question.first_end)) continue;
+      question.first_end = end;
+      question.first_begin = TimeOf(X509_get0_notBefore(certificate));
     }
     return question;
   }
 
-  // When a path through the certificates that are there ends.
-  std::optional<sys_seconds> EndOfPath(const Candidate& candidate, sys_seconds now) const {
-    std::optional<sys_seconds> end;
+  // When a path through the certificates that are there ends, and the beginning of the certificate that ends it.
+  struct PathEnd {
+    std::optional<sys_seconds> not_after;
+    std::optional<sys_seconds> not_before;
+  };
+  PathEnd EndOfPath(const Candidate& candidate, sys_seconds now) const {
+    PathEnd end;
     // Another path may be valid longer than the one that OpenSSL uses now.
     constexpr int kMostPaths = 16;
     for (int i = 0; i < kMostPaths; ++i) {
-      const Question question = Ask(candidate, end ? std::max(now, *end + std::chrono::seconds(1)) : now, kNoLists);
+      const auto time = end.not_after ? std::max(now, *end.not_after + std::chrono::seconds(1)) : now;
+      const Question question = Ask(candidate, time, kNoLists);
+      const PathEnd found = {.not_after = question.first_end, .not_before = question.first_begin};
       const bool expired = std::ranges::any_of(question.refusals, [](const auto& r) { return r.reason == "expired"; });
-      if (!question.refusals.empty() && !end) return expired ? question.first_end : std::nullopt;
-      if (!question.refusals.empty() || !question.first_end) return end;
-      end = question.first_end;
+      if (!question.refusals.empty() && !end.not_after) return expired ? found : PathEnd();
+      if (!question.refusals.empty() || !found.not_after) return end;
+      end = found;
     }
     return end;
   }
@@ -325,10 +336,11 @@ ClientTrust JudgeClientAuthorities(const ClientVerification& verification, sys_s
     const Candidate candidate{specimen ? specimen.get() : authority.get(),
                               specimen ? X509_get0_pubkey(authority.get()) : nullptr};
     const CertificateFacts facts = FactsOf(authority.get());
+    const auto end = judge.EndOfPath(candidate, now);
     trust.authorities.push_back(
         {facts.subject, facts.serial,
-         judge.Ask(candidate, now, verification.checks_revocation ? kAllLists : kNoLists).refusals,
-         judge.EndOfPath(candidate, now)});
+         judge.Ask(candidate, now, verification.checks_revocation ? kAllLists : kNoLists).refusals, end.not_after,
+         end.not_before});
     if (!specimen) continue;
     issuers.insert(HashedListName(X509_get_subject_name(authority.get()), 0));
     if (!verification.checks_revocation) continue;

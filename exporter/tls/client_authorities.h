@@ -42,6 +42,8 @@ struct ClientAuthority {
   // When they begin to be refused because a certificate of the path expires, regardless of revocation lists; in the
   // past if it has expired. Absent if the path has another fault.
   std::optional<std::chrono::sys_seconds> not_after;
+  // The beginning of the certificate that expires then.
+  std::optional<std::chrono::sys_seconds> not_before = std::nullopt;
 };
 
 // A file with more authorities than this is a collection, such as the system's: clients use some of them.

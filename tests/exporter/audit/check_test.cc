@@ -389,6 +389,18 @@ TEST(CheckCertificates, AuthoritiesOfClientsByWhoDependsOnThem) {
   EXPECT_THAT(findings({good, over, over}), ElementsAre("critical ca_expired", "critical ca_expired"));
   EXPECT_THAT(findings({good, ending}), ElementsAre("warning ca_expiring"));
   EXPECT_THAT(findings({good, listless}), ElementsAre("critical crl_missing"));
+  // The limits are shares of the lifetime of the certificate that ends first.
+  const auto lasting = [](days lifetime, std::chrono::hours left) {
+    return tls::ClientAuthority{"CN=brief", "05", {}, kNow + left, kNow + left - lifetime};
+  };
+  EXPECT_THAT(findings({lasting(days(6), days(3))}), ElementsAre());
+  EXPECT_THAT(findings({lasting(days(6), days(2))}), ElementsAre("warning ca_expiring"));
+  EXPECT_THAT(findings({lasting(days(6), std::chrono::hours(14))}), ElementsAre("critical ca_expiring"));
+  // One that begins later is of interest if no other is accepted.
+  const tls::ClientAuthority early{"CN=early", "06", {{"not_yet_valid", "CN=early"}}, kNow + days(90), kNow + days(1)};
+  EXPECT_THAT(findings({good, early}), ElementsAre());
+  EXPECT_THAT(findings({early}), ElementsAre("critical certificate_not_yet_valid"));
+  EXPECT_THAT(findings({early, over}), ElementsAre("critical ca_expired", "critical certificate_not_yet_valid"));
   std::vector<tls::ClientAuthority> many(30, over);
   EXPECT_THAT(findings(many), ElementsAre("critical ca_expired"));
   many.push_back(good);

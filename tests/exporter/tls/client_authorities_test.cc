@@ -162,6 +162,12 @@ TEST(ClientAuthoritiesTest, AuthoritiesExpireOnThePath) {
   const auto now = JudgeClientAuthorities(setup.verification(), kNow).authorities;
   EXPECT_EQ(ReasonsOf(now[1]), "");
   EXPECT_EQ(now[1].not_after, now[0].not_after) << "the root ends it";
+  const auto days_since = [](const ClientAuthority& authority) {
+    return std::chrono::round<days>(kNow - *authority.not_before).count();
+  };
+  EXPECT_EQ(days_since(now[1]), 400) << "the beginning is that of the root, too";
+  EXPECT_EQ(days_since(now[2]), 400);
+  EXPECT_EQ(days_since(now[3]), -5);
   EXPECT_EQ(ReasonsOf(now[2]), "expired:CN=Other ");
   EXPECT_LT(now[2].not_after, kNow);
   EXPECT_EQ(ReasonsOf(now[3]), "not_yet_valid:CN=Soon ");
@@ -184,6 +190,10 @@ TEST(ClientAuthoritiesTest, ARenewedAuthorityIsOneWithTheOld) {
     const Certificate bob = rekeyed.Issue(client);
     ExpectAsOpenssl(ServerFiles(old.certificate() + renewed.certificate()), {ann});
     ExpectAsOpenssl(ServerFiles(renewed.certificate() + old.certificate()), {ann});
+    const ClientAuthority both =
+        JudgeClientAuthorities(ServerFiles(old.certificate() + renewed.certificate()).verification(), kNow)
+            .authorities.at(0);
+    EXPECT_EQ(std::chrono::round<days>(*both.not_after - *both.not_before).count(), 40) << "of the renewed one";
     ExpectAsOpenssl(ServerFiles(old.certificate() + rekeyed.certificate()), {ann, bob});
     ExpectAsOpenssl(ServerFiles(rekeyed.certificate() + renewed.certificate()), {bob, ann});
   }
