@@ -167,7 +167,7 @@ class Renderer {
     }
     // Those of the server before those of the configuration.
     const auto of_file = First(inventory.files, max_series_, [](const tls::FileReport& file) {
-      return std::tuple(file.role == "extra", file.problem.empty());
+      return std::tuple(!IsOfSettings(file), file.problem.empty());
     });
     const auto of_certificate = First(placed, max_series_, [](const Placed& one) {
       return std::tuple(one.file->role != "server", !one.entry->needed,

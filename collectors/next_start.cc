@@ -69,7 +69,7 @@ void Conclude(const files::StartAnswers& answers, files::StartJudgement judgemen
     judgement.key.reset();
     if (!files::IsOn(answers.current, "ssl")) {
       std::erase_if(inventory.files,
-                    [](const tls::FileReport& file) { return file.role != "extra" && !file.problem.empty(); });
+                    [](const tls::FileReport& file) { return IsOfSettings(file) && !file.problem.empty(); });
     }
   } else {
     if (files::IsOn(answers.next, "ssl_sni") && !judgement.no_hosts) LeaveToHosts(verdict);

@@ -16,6 +16,7 @@
 #include "exporter/files/start_answers.h"
 #include "exporter/files/start_files.h"
 #include "exporter/files/start_rows.h"
+#include "exporter/files/upstream_certificate.h"
 #include "exporter/pgbouncer/config.h"
 #include "exporter/pgbouncer/driver.h"
 #include "exporter/postgres/versioned_sql.h"
@@ -104,12 +105,14 @@ asio::awaitable<std::string> CollectHere(sampling::Context& context, const files
   const files::ServerTraits traits = {files::Setting(answers.current, "data_directory"),
                                       files::Setting(answers.current, "port"), answers.start_time,
                                       context.peer ? context.peer->listener_pid : std::optional<pid_t>()};
-  std::function<SeenHere()> read = [answers, traits, version = context.session->server_version()] {
+  const auto upstream = co_await files::AskUpstreamCertificate(*context.session, context.deadline);
+  std::function<SeenHere()> read = [answers, traits, upstream, version = context.session->server_version()] {
     const files::ServerPlace place = files::ServerPlace::Find(traits);
     if (!place.problem().empty()) return SeenHere{place.problem(), {}, {}, {}};
     SeenHere seen = {"", files::ReadServerFiles(answers.current, place), files::JudgeStartHere(answers, place, version),
                      files::ReadHostsHere(answers.current, place)};
     if (seen.hosts) files::AddHostFiles(*seen.hosts, answers.current, place, seen.files);
+    if (upstream) files::AddUpstreamCertificate(*upstream, answers.current, place, seen.files);
     return seen;
   };
   SeenHere seen = co_await context.blocking.Run(std::move(read));

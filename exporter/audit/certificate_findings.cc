@@ -294,6 +294,10 @@ std::string RenewFile(const tls::FileReport& file, const Words& words) {
            Fill(" ({ca}), remove the old one once no client uses a certificate that it issued, then {reload_end}",
                 words);
   }
+  if (file.role == "upstream") {
+    return "Issue a new certificate for the standby's role on the server that it follows, and put it into " + path +
+           " (its key into the sslkey of primary_conninfo): the next connection uses it.";
+  }
   return "Replace the certificate in " + path + ", and let the program that uses it read it again.";
 }
 
@@ -314,7 +318,7 @@ void AddFile(const tls::FileReport& file, bool in_force, bool reported, bool cli
              Findings& findings) {
   const Words& words = WordsOf(evidence);
   const std::string where = "file " + file.path;
-  const bool of_server = file.role != "extra";
+  const bool of_server = IsOfSettings(file);
   // What the exporter may not read is no fault of the server's.
   const bool denied_to_server = file.of_list_directory && file.server_may_read == false;
   const bool denied = file.problem == "permission_denied" && !denied_to_server;
@@ -385,7 +389,7 @@ void AddCertificates(const Evidence& evidence, Findings& findings) {
     const bool was_served = !inventory.served.empty() || !inventory.names.empty();
     const bool same = was_served && is_served == true;
     const bool in_force = is_served != false;
-    const bool reported = inventory.next_start && file.role != "extra" &&
+    const bool reported = inventory.next_start && IsOfSettings(file) &&
                           std::ranges::count(inventory.next_start->failures, file.path, &tls::StartFailure::path) > 0;
     if (!same) AddFile(file, in_force, reported, inventory.clients.has_value(), evidence, findings);
   }

@@ -10,13 +10,14 @@ std::string_view SettingOfRole(std::string_view role, const Words& words) {
   if (role == "server") return words.certificate;
   if (role == "ca") return words.ca;
   if (role == "crl") return "ssl_crl_file";
+  if (role == "upstream") return "sslcert in primary_conninfo";
   return role == "extra" ? "collectors.certificates.files" : "";
 }
 
 std::string FileRemedy(std::string_view role, std::string_view problem, const std::string& path, const Words& words) {
   const std::string_view setting = SettingOfRole(role, words);
   const std::string file = Printable(path);
-  const std::string reload = role == "extra" ? "" : Fill(" Then {reload_end}", words);
+  const std::string reload = role == "extra" || role == "upstream" ? "" : Fill(" Then {reload_end}", words);
   const std::string_view reader = role == "extra" ? "the exporter's OS user" : words.os_user;
   if (problem == "missing") {
     return fmt::format("Put the file there, or correct {}.{}", setting, reload);

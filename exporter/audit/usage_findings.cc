@@ -57,6 +57,22 @@ void AddWrongPurpose(const CertificateFacts& certificate, std::size_t position, 
                    words)});
 }
 
+// PostgreSQL refuses it: OpenSSL requires this purpose of a client, and no other one implies it.
+void AddUpstream(const tls::FileReport& file, Findings& findings) {
+  if (file.role != "upstream" || file.content.certificates.empty()) return;
+  const CertificateFacts& certificate = file.content.certificates.front().facts;
+  const auto& usages = certificate.extended_key_usage;
+  if (!usages || std::ranges::count(*usages, "clientAuth") > 0) return;
+  findings.push_back(
+      {kWrongPurpose,
+       "certificate_usage",
+       "The standby's client certificate was not issued for a client",
+       {Printable(fmt::format("file {}: {}", file.path, certificate.subject)), Printable(UsageLine(certificate))},
+       "A server that verifies client certificates (ssl_ca_file) refuses it: replication stops at the next connection.",
+       "Issue the certificate with extendedKeyUsage = clientAuth, alone or beside serverAuth, and put it into the file "
+       "that sslcert in primary_conninfo names: the next connection uses it."});
+}
+
 bool IsReported(const tls::Verification& verification) {
   return verification.chain_errors && std::ranges::count(*verification.chain_errors, "wrong_purpose") > 0;
 }
@@ -87,6 +103,7 @@ void AddUsages(const Evidence& evidence, Findings& findings) {
       AddWrongPurpose(name.served[position], position, {"served to " + clients, true, kInstallName}, words, findings);
     }
   }
+  for (const tls::FileReport& file : inventory.files) AddUpstream(file, findings);
   for (const tls::FileReport& file : inventory.files) {
     // What is served was judged there.
     const auto is_served = IsServed(inventory, file);

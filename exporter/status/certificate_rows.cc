@@ -82,7 +82,7 @@ std::vector<Entry> EntriesOf(const ServerFacts& server) {
       AddFile(entry, file);
       const bool first = file.role == "server" && position == 0;
       if (first) entry.server_file = &file;
-      entry.leaf = entry.leaf || first || (file.role == "extra" && position == 0);
+      entry.leaf = entry.leaf || first || (!IsOfSettings(file) && position == 0);
     }
   }
   for (const auto& list : inventory.lists) entries.push_back({.server = &server, .crl = &list, .needed = true});

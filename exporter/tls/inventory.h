@@ -17,7 +17,9 @@
 namespace pgtls::tls {
 
 struct FileReport {
-  std::string role;  // "server", "ca", "crl" (of the server's settings), "extra" (configured)
+  // "server", "ca", "crl" (of the server's settings), "upstream" (a standby's own, for the server that it follows),
+  // "extra" (configured)
+  std::string role;
   std::string path;  // absolute
   // Empty: none; missing, permission_denied, unreadable, no_certificate, no_crl, malformed; of role extra also
   // wrong_password, unsupported_encryption.
@@ -94,6 +96,9 @@ struct CertificateInventory {
   bool has_client_inventory = false;    // one is configured
   std::vector<ListInForce> lists;  // of the server's settings and of the configuration, one for each path and issuer
 };
+
+// Whether a start or reload of the server reads the file.
+inline bool IsOfSettings(const FileReport& file) { return file.role != "extra" && file.role != "upstream"; }
 
 // Whether clients get the certificates in the file. Absent: not known, or the file is not a server certificate's.
 inline std::optional<bool> IsServed(const CertificateInventory& inventory, const FileReport& file) {

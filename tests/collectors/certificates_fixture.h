@@ -73,6 +73,7 @@ class CertificatesTest : public testing::Test {
     for (const auto& [name, value] : settings) AddSetting(name, value);
     Access({{"sees_files", "t"}, {"sees_hba", "t"}});
     harness_.fake.answers["certificates_file_settings"] = {{"sourcefile", "name", "failed", "setting", "at_start"}, {}};
+    harness_.fake.answers["certificates_upstream"] = {{"uri", "sslcert"}, {}};
     harness_.fake.answers["certificates_hba"] = {{"rows", "refused"}, {{"1", "0"}}};
   }
   void AddSetting(const std::string& name, const std::string& value, const std::string& source = "default",

@@ -405,8 +405,11 @@ TEST(Remedies, EveryCauseOfNoProtectionHasItsOwn) {
 }
 
 TEST(Remedies, EveryProblemOfAFileHasItsOwn) {
-  const std::pair<const char*, const char*> roles[] = {
-      {"server", "ssl_cert_file"}, {"ca", "ssl_ca_file"}, {"crl", "ssl_crl_file"}, {"extra", "certificates.files"}};
+  const std::pair<const char*, const char*> roles[] = {{"server", "ssl_cert_file"},
+                                                       {"ca", "ssl_ca_file"},
+                                                       {"crl", "ssl_crl_file"},
+                                                       {"upstream", "primary_conninfo"},
+                                                       {"extra", "certificates.files"}};
   const std::pair<const char*, const char*> problems[] = {{"missing", "correct"},
                                                           {"permission_denied", "namei -l /data/x.pem"},
                                                           {"unreadable", "ls -l /data/x.pem"},
@@ -420,7 +423,9 @@ TEST(Remedies, EveryProblemOfAFileHasItsOwn) {
       const std::string remedy = FileRemedy(role, problem, "/data/x.pem");
       EXPECT_TRUE(texts.insert(remedy).second) << role << " " << problem;
       EXPECT_THAT(remedy, HasSubstr(word));
-      EXPECT_EQ(remedy.find("pg_reload_conf") == std::string::npos, std::string_view(role) == "extra") << remedy;
+      EXPECT_EQ(remedy.find("pg_reload_conf") == std::string::npos,
+                std::string_view(role) == "extra" || std::string_view(role) == "upstream")
+          << remedy;
       if (std::string_view(problem) == "permission_denied") continue;  // the exporter's, and no finding yet
       tls::CertificateInventory inventory;
       inventory.files = {{role, "/data/x.pem", problem, {}}};

@@ -111,5 +111,19 @@ TEST(UsageFindings, AFileThatIsNotServedYet) {
   EXPECT_THAT(served.Ids(), testing::IsEmpty());
 }
 
+TEST(UsageFindings, AStandbysOwn) {
+  const auto ids = [](std::optional<std::vector<std::string>> usage) {
+    tls::CertificateInventory inventory;
+    tls::FileReport file = {.role = "upstream", .path = "/pki/replica.crt"};
+    file.content.certificates = {{0, Certificate("CN=replica", std::move(usage))}};
+    inventory.files = {file};
+    return SnapshotBuilder().Publish(inventory).Ids();
+  };
+  EXPECT_THAT(ids(std::nullopt), ElementsAre());
+  EXPECT_THAT(ids({{"serverAuth", "clientAuth"}}), ElementsAre());
+  EXPECT_THAT(ids({{"serverAuth"}}), ElementsAre("warning certificate_usage"));
+  EXPECT_THAT(ids({{"anyExtendedKeyUsage"}}), ElementsAre("warning certificate_usage"));
+}
+
 }  // namespace
 }  // namespace pgtls::audit
