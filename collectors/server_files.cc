@@ -105,14 +105,15 @@ asio::awaitable<std::string> CollectHere(sampling::Context& context, const files
   const files::ServerTraits traits = {files::Setting(answers.current, "data_directory"),
                                       files::Setting(answers.current, "port"), answers.start_time,
                                       context.peer ? context.peer->listener_pid : std::optional<pid_t>()};
-  const auto upstream = co_await files::AskUpstreamCertificate(*context.session, context.deadline);
+  const std::vector<std::string> upstream = co_await files::AskUpstreamCertificates(
+      *context.session, answers.access.subscription_certificates, context.deadline);
   std::function<SeenHere()> read = [answers, traits, upstream, version = context.session->server_version()] {
     const files::ServerPlace place = files::ServerPlace::Find(traits);
     if (!place.problem().empty()) return SeenHere{place.problem(), {}, {}, {}};
     SeenHere seen = {"", files::ReadServerFiles(answers.current, place), files::JudgeStartHere(answers, place, version),
                      files::ReadHostsHere(answers.current, place)};
     if (seen.hosts) files::AddHostFiles(*seen.hosts, answers.current, place, seen.files);
-    if (upstream) files::AddUpstreamCertificate(*upstream, answers.current, place, seen.files);
+    files::AddUpstreamCertificates(upstream, answers.current, place, seen.files);
     return seen;
   };
   SeenHere seen = co_await context.blocking.Run(std::move(read));

@@ -473,13 +473,13 @@ GRANT EXECUTE ON FUNCTION tls_exporter.private_key_file() TO tls_exporter;
 -- ---- Outgoing logical replication (links collector)
 
 -- Where the subscriptions of the whole cluster lead, and how they are protected: of each conninfo only host, hostaddr, port, sslmode,
--- sslrootcert and gssencmode, and whether it names a service; never the conninfo. It is read as libpq reads it: keyword = value, where the
+-- sslrootcert, gssencmode and sslcert (a path), and whether it names a service; never the conninfo. It is read as libpq reads it: keyword = value, where the
 -- last of several counts, or a URI. `encoded`: the values are those of a URI, and may have bytes as %HH. `problem`: null, or why
 -- nothing can be said. `server` (19): the foreign server, in the subscription's database, that says all this instead.
 DROP FUNCTION IF EXISTS tls_exporter.subscriptions();
 CREATE FUNCTION tls_exporter.subscriptions(
     OUT database text, OUT name text, OUT server oid, OUT encoded boolean, OUT host text, OUT hostaddr text, OUT port text,
-    OUT sslmode text, OUT sslrootcert text, OUT gssencmode text, OUT service boolean, OUT problem text)
+    OUT sslmode text, OUT sslrootcert text, OUT gssencmode text, OUT service boolean, OUT problem text, OUT sslcert text)
   RETURNS SETOF record LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
   WITH subscription AS MATERIALIZED (
@@ -519,7 +519,7 @@ AS $$
   SELECT s.database, s.name, s.server, s.uri, coalesce(nullif(o ->> 'host', ''), a.host), o ->> 'hostaddr',
          substring(coalesce(nullif(o ->> 'port', ''), a.port) FROM '^[0-9, ]*$'), o ->> 'sslmode', o ->> 'sslrootcert', o ->> 'gssencmode',
          coalesce(o ->> 'service', '') <> '',
-         CASE WHEN s.uri AND hidden THEN 'malformed' END
+         CASE WHEN s.uri AND hidden THEN 'malformed' END, o ->> 'sslcert'
   FROM subscription s
   LEFT JOIN authority a USING (oid)
   LEFT JOIN options USING (oid)

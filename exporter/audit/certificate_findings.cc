@@ -295,8 +295,9 @@ std::string RenewFile(const tls::FileReport& file, const Words& words) {
                 words);
   }
   if (file.role == "upstream") {
-    return "Issue a new certificate for the standby's role on the server that it follows, and put it into " + path +
-           " (its key into the sslkey of primary_conninfo): the next connection uses it.";
+    return "Issue a new certificate for the role with which this server replicates from the other one, and put it "
+           "into " +
+           path + " (its key into the sslkey of the same conninfo): the next connection uses it.";
   }
   return "Replace the certificate in " + path + ", and let the program that uses it read it again.";
 }

@@ -10,7 +10,7 @@ std::string_view SettingOfRole(std::string_view role, const Words& words) {
   if (role == "server") return words.certificate;
   if (role == "ca") return words.ca;
   if (role == "crl") return "ssl_crl_file";
-  if (role == "upstream") return "sslcert in primary_conninfo";
+  if (role == "upstream") return "sslcert in primary_conninfo or of a subscription";
   return role == "extra" ? "collectors.certificates.files" : "";
 }
 

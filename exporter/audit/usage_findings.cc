@@ -66,11 +66,11 @@ void AddUpstream(const tls::FileReport& file, Findings& findings) {
   findings.push_back(
       {kWrongPurpose,
        "certificate_usage",
-       "The standby's client certificate was not issued for a client",
+       "The certificate with which the server replicates was not issued for a client",
        {Printable(fmt::format("file {}: {}", file.path, certificate.subject)), Printable(UsageLine(certificate))},
        "A server that verifies client certificates (ssl_ca_file) refuses it: replication stops at the next connection.",
-       "Issue the certificate with extendedKeyUsage = clientAuth, alone or beside serverAuth, and put it into the file "
-       "that sslcert in primary_conninfo names: the next connection uses it."});
+       "Issue the certificate with extendedKeyUsage = clientAuth, alone or beside serverAuth, and put it into this "
+       "file: the next connection uses it."});
 }
 
 bool IsReported(const tls::Verification& verification) {

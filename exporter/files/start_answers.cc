@@ -19,6 +19,7 @@ SELECT EXISTS (SELECT FROM ours WHERE proname = 'certificate_files') AS has_func
        EXISTS (SELECT FROM ours WHERE proname = 'hosts_lines') AS has_hosts,
        EXISTS (SELECT FROM ours WHERE proname = 'file_settings') AS has_file_settings,
        EXISTS (SELECT FROM ours WHERE proname = 'hba_rules') AS has_hba_rules,
+       EXISTS (SELECT FROM ours WHERE proname = 'subscriptions' AND 'sslcert' = ANY (proargnames)) AS has_sslcert,
        pg_catalog.has_table_privilege('pg_catalog.pg_file_settings', 'SELECT')
          AND pg_catalog.has_function_privilege('pg_catalog.pg_show_all_file_settings()', 'EXECUTE') AS sees_files,
        pg_catalog.has_function_privilege('pg_catalog.pg_hba_file_rules()', 'EXECUTE') AS sees_hba,
@@ -65,8 +66,9 @@ FROM tls_exporter.hba_rules()
 
 StartAccess ReadAccess(const db::Result& row) {
   const auto flag = [&](const char* column) { return row.Bool(0, row.Column(column)).value_or(false); };
-  return {flag("has_function"),      flag("has_whole"),  flag("has_private_key"), flag("has_hosts"),
-          flag("has_file_settings"), flag("sees_files"), flag("has_hba_rules"),   flag("sees_hba")};
+  return {flag("has_function"),  flag("has_whole"),         flag("has_private_key"),
+          flag("has_hosts"),     flag("has_file_settings"), flag("sees_files"),
+          flag("has_hba_rules"), flag("sees_hba"),          flag("has_sslcert")};
 }
 
 // The old name of a setting, still read in files (map_old_guc_names in src/backend/utils/misc/guc.c, 18).

@@ -25,6 +25,7 @@ struct StartAccess {
   bool file_settings_view = false;
   bool hba_rules = false;
   bool hba_view = false;
+  bool subscription_certificates = false;  // subscriptions() reports sslcert
 };
 
 struct StartAnswers {

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -15,7 +16,7 @@ namespace {
 
 // Of several settings of one name the last one counts. Quoted values are matched as a whole: what is in them is no
 // setting.
-constexpr std::array kSql = {postgres::VersionedSql{140000, R"(
+constexpr std::array kStandbySql = {postgres::VersionedSql{140000, R"(
 SELECT uri,
        CASE WHEN uri
             THEN (SELECT m[1] FROM pg_catalog.regexp_matches(setting, '[?&]sslcert=([^&]*)', 'g')
@@ -26,6 +27,13 @@ SELECT uri,
        END AS sslcert
 FROM (SELECT setting, setting ~ '^postgres(ql)?://' AS uri FROM pg_catalog.pg_settings
       WHERE name = 'primary_conninfo' AND setting <> '' AND pg_catalog.pg_is_in_recovery()) s
+)"}};
+
+// With CREATE SUBSCRIPTION … SERVER (19) there is no conninfo.
+constexpr std::array kSubscriberSql = {postgres::VersionedSql{140000, R"(
+SELECT DISTINCT encoded AS uri, coalesce(sslcert, '') AS sslcert
+FROM tls_exporter.subscriptions()
+WHERE server IS NULL AND problem IS NULL AND NOT pg_catalog.pg_is_in_recovery()
 )"}};
 
 // A value of a conninfo as it is written there.
@@ -52,23 +60,40 @@ std::string DefaultOf(const std::string& data_directory) {
 
 }  // namespace
 
-asio::awaitable<std::optional<std::string>> AskUpstreamCertificate(db::Session& session, Deadline deadline) {
-  const db::Statement statement = postgres::StatementFor("certificates_upstream", kSql, session.server_version());
-  const db::Result row = co_await session.Query(statement, {}, deadline);
-  if (row.rows() == 0) co_return std::nullopt;
-  const std::string text(row.Text(0, row.Column("sslcert")).value_or(""));
-  if (!row.Bool(0, row.Column("uri")).value_or(false)) co_return Unquoted(text);
-  co_return PercentDecoded(text);
+asio::awaitable<std::vector<std::string>> AskUpstreamCertificates(db::Session& session, bool subscriptions,
+                                                                  Deadline deadline) {
+  std::vector<std::string> sslcerts;
+  const auto read = [&sslcerts](const db::Result& rows, bool quoted) {
+    for (int row = 0; row < rows.rows(); ++row) {
+      std::optional<std::string> sslcert(rows.Text(row, rows.Column("sslcert")).value_or(""));
+      if (rows.RequireBool(row, rows.Column("uri"))) {
+        sslcert = PercentDecoded(*sslcert);
+      } else if (quoted) {
+        sslcert = Unquoted(*sslcert);
+      }
+      if (sslcert) sslcerts.push_back(*std::move(sslcert));
+    }
+  };
+  const int version = session.server_version();
+  read(co_await session.Query(postgres::StatementFor("certificates_upstream", kStandbySql, version), {}, deadline),
+       true);
+  if (!subscriptions) co_return sslcerts;
+  read(co_await session.Query(postgres::StatementFor("certificates_subscriptions", kSubscriberSql, version), {},
+                              deadline),
+       false);
+  co_return sslcerts;
 }
 
-void AddUpstreamCertificate(const std::string& sslcert, const FileSettings& settings, const ServerPlace& place,
-                            FilesRead& result) {
-  const std::string path =
-      sslcert.empty() ? DefaultOf(Setting(settings, "data_directory")) : InDataDirectory(settings, sslcert);
-  if (!path.starts_with('/') || !place.Holds(path)) return;
-  tls::FileReport report = ReportOn("upstream", path);
-  const bool closed = sslcert.empty() && report.problem == "permission_denied";
-  if (report.problem != "missing" && !closed) result.files.push_back(std::move(report));
+void AddUpstreamCertificates(const std::vector<std::string>& sslcerts, const FileSettings& settings,
+                             const ServerPlace& place, FilesRead& result) {
+  for (const std::string& sslcert : sslcerts) {
+    const std::string path =
+        sslcert.empty() ? DefaultOf(Setting(settings, "data_directory")) : InDataDirectory(settings, sslcert);
+    if (!path.starts_with('/') || !place.Holds(path)) continue;
+    tls::FileReport report = ReportOn("upstream", path);
+    const bool closed = sslcert.empty() && report.problem == "permission_denied";
+    if (report.problem != "missing" && !closed) result.files.push_back(std::move(report));
+  }
 }
 
 }  // namespace pgtls::files

@@ -1,9 +1,10 @@
-// The client certificate that a standby presents to the server that it follows.
+// The client certificates that a server presents where it replicates from: a standby to the server that it follows, a
+// subscriber to its publishers.
 #pragma once
 
 #include <asio/awaitable.hpp>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "exporter/base/deadline.h"
 #include "exporter/db/session.h"
@@ -12,14 +13,16 @@
 
 namespace pgtls::files {
 
-// sslcert of primary_conninfo; empty: not set. nullopt: the server is no standby, follows none, or the role may not see
-// the setting. The rest of the setting, with its password, does not leave the server. Throws DbError and TimeoutError.
-asio::awaitable<std::optional<std::string>> AskUpstreamCertificate(db::Session& session, Deadline deadline);
+// sslcert of primary_conninfo, if the server is a standby, or else of its subscriptions, if `subscriptions` (the role
+// may ask for them); empty: not set. What the role may not see is left out. The rest of a conninfo, with its password,
+// does not leave the server. Throws DbError and TimeoutError.
+asio::awaitable<std::vector<std::string>> AskUpstreamCertificates(db::Session& session, bool subscriptions,
+                                                                  Deadline deadline);
 
-// Adds the report of the file (role "upstream"). `sslcert` empty: libpq's default for the owner of data_directory. A
-// file that does not exist is none: libpq then presents no certificate. Neither is a default that is closed to this
-// process. REQUIRES: the server runs on this machine. Blocks.
-void AddUpstreamCertificate(const std::string& sslcert, const FileSettings& settings, const ServerPlace& place,
-                            FilesRead& result);
+// Adds the reports of the files (role "upstream"). An empty `sslcert` is libpq's default for the owner of
+// data_directory. A file that does not exist is left out: libpq then presents no certificate. So is a default that is
+// closed to this process. REQUIRES: the server runs on this machine. Blocks.
+void AddUpstreamCertificates(const std::vector<std::string>& sslcerts, const FileSettings& settings,
+                             const ServerPlace& place, FilesRead& result);
 
 }  // namespace pgtls::files

@@ -17,7 +17,7 @@
 namespace pgtls::tls {
 
 struct FileReport {
-  // "server", "ca", "crl" (of the server's settings), "upstream" (a standby's own, for the server that it follows),
+  // "server", "ca", "crl" (of the server's settings), "upstream" (of a standby or subscriber, as a client),
   // "extra" (configured)
   std::string role;
   std::string path;  // absolute

@@ -85,8 +85,8 @@ class CertificatesTest : public testing::Test {
   // What the role may ask for.
   void Access(const std::map<std::string, std::string>& given) {
     auto& [columns, rows] = harness_.fake.answers["certificates_access"];
-    columns = {"has_function",  "has_whole",  "has_private_key", "has_hosts",  "has_file_settings",
-               "has_hba_rules", "sees_files", "sees_hba",        "start_time", "over_tcp"};
+    columns = {"has_function", "has_whole", "has_private_key", "has_hosts", "has_file_settings", "has_hba_rules",
+               "sees_files",   "sees_hba",  "start_time",      "over_tcp",  "has_sslcert"};
     rows = {{}};
     for (const std::string& column : columns) {
       const auto value = given.find(column);

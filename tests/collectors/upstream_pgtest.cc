@@ -1,4 +1,4 @@
-// The client certificate of a standby, as the certificates collector finds it.
+// The client certificates of standbys and subscribers, as the certificates collector finds them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -99,6 +99,27 @@ TEST_F(UpstreamPgTest, EveryFormOfTheSetting) {
     standby_.Reload();
     Watch(standby_);
     EXPECT_EQ(Found(data), one.found);
+  }
+}
+
+TEST_F(UpstreamPgTest, Subscriptions) {
+  for (const char* name : {"a.crt", "b c.crt"}) primary_.WriteDataFile(name, replica_.certificate);
+  const auto subscribe = [&](const std::string& name, const std::string& conninfo) {
+    primary_.Execute("CREATE SUBSCRIPTION " + name + " CONNECTION '" + conninfo +
+                     "' PUBLICATION p WITH (connect = false)");
+  };
+  subscribe("one", "host=127.0.0.1 sslcert=a.crt password=geheim");
+  subscribe("again", "host=127.0.0.2 sslcert=a.crt");
+  subscribe("uri", "postgresql://127.0.0.1/?sslcert=b%20c.crt");
+  subscribe("none", "host=127.0.0.1");
+  Watch(primary_);
+  EXPECT_THAT(Found(primary_.data_dir()), IsEmpty()) << "there is no function to ask";
+  primary_.RunSqlFile("deploy/sql/monitoring_role.sql");
+  for (const char* user : {"postgres", "tls_exporter"}) {
+    Watch(primary_, user);
+    EXPECT_THAT(Found(primary_.data_dir()),
+                testing::UnorderedElementsAre("/data/a.crt CN=replica", "/data/b c.crt CN=replica"))
+        << user;
   }
 }
 
