@@ -9,6 +9,7 @@
 #include <string>
 #include <tuple>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "collectors/folded.h"
@@ -201,6 +202,14 @@ const char* WhyNotInForce(const hba::InForceView& in_force) {
   return in_force.doubt == Doubt::kPath ? "path_changed" : nullptr;
 }
 
+// Sets the maps that rules name. Returns why they are not known, if that matters.
+std::optional<std::string> TakeMaps(std::variant<hba::IdentMaps, std::string> maps, Posture& posture) {
+  if (posture.knows_options && MapsOf(*posture.file).empty() && MapsOf(posture.judging()).empty()) return std::nullopt;
+  if (auto* why = std::get_if<std::string>(&maps)) return std::move(*why);
+  posture.maps = std::get<hba::IdentMaps>(std::move(maps));
+  return std::nullopt;
+}
+
 // ---- Factory
 
 using SharedOpen = std::shared_ptr<const sessions::OpenConnections>;
@@ -255,6 +264,8 @@ class Collector : public sampling::Collector {
     posture->catalog = std::move(reading.catalog);
     posture->regexes = std::move(reading.regexes);
     if (const char* why = WhyNotInForce(posture->in_force)) output.incomplete.push_back({"rules_in_force", why});
+    posture->knows_options = reading.knows_options;
+    if (auto why = TakeMaps(std::move(reading.maps), *posture)) output.incomplete.push_back({"ident_maps", *why});
 
     auto work = [posture = std::move(posture), open = open_, previous = last_,
                  complete = reading.catalog_complete]() mutable {

@@ -23,25 +23,34 @@ db::Statement RulesStatement(const db::Session& session, const HbaAccess& access
   return access.superuser ? Statement(session, "hba_rules", kHbaRulesSql) : Statement(session, "hba_view", kHbaViewSql);
 }
 
+bool AsksForMaps(const db::Session& session, const HbaAccess& access) {
+  return access.sees_maps() && session.server_version() >= kFirstVersionWithMaps;
+}
+
 void AddRequests(const db::Session& session, const HbaAccess& access, std::vector<db::Request>& requests) {
   if (!access.sees_rules()) return;
   requests.push_back({RulesStatement(session, access), {}});
   if (access.sees_files()) requests.push_back({FilesStatement(session, access), {}});
   requests.push_back({Statement(session, "hba_catalog", kHbaCatalogSql), {std::to_string(kMaxHbaCatalog + 1)}});
+  if (!AsksForMaps(session, access)) return;
+  requests.push_back({access.ident_function ? Statement(session, "hba_ident_function", kIdentFunctionSql)
+                                            : Statement(session, "hba_ident", kIdentSql),
+                      {}});
 }
 
 // The answers to AddRequests(), from `first` on.
-void Assign(std::vector<db::Answer>::iterator first, HbaAnswers& answers) {
+void Assign(const db::Session& session, std::vector<db::Answer>::iterator first, HbaAnswers& answers) {
   if (!answers.access.sees_rules()) return;
   answers.rules = std::move(*first++);
   if (answers.access.sees_files()) answers.files = std::move(*first++);
-  answers.catalog = std::move(*first);
+  answers.catalog = std::move(*first++);
+  if (AsksForMaps(session, answers.access)) answers.maps = std::move(*first);
 }
 
 void TakeAccess(const db::Result& row, HbaAnswers& answers) {
   const auto flag = [&](const char* column) { return row.Bool(0, row.Column(column)).value_or(false); };
-  answers.access = {flag("rules_function"), flag("files_function"), flag("superuser"), flag("rules_view"),
-                    flag("sees_stats")};
+  answers.access = {flag("rules_function"), flag("files_function"), flag("superuser"),
+                    flag("rules_view"),     flag("sees_stats"),     flag("ident_function")};
   answers.load_time = row.RequireDouble(0, row.Column("load_time"));
   answers.now = row.RequireDouble(0, row.Column("now"));
   answers.postmaster_start_us = row.RequireInt(0, row.Column("postmaster_start_us"));
@@ -53,8 +62,8 @@ void TakeAccess(const db::Result& row, HbaAnswers& answers) {
 
 std::optional<Digest> HbaAnswers::digest() const {
   Digester digester;
-  for (const bool flag :
-       {access.rules_function, access.files_function, access.superuser, access.rules_view, access.sees_stats}) {
+  for (const bool flag : {access.rules_function, access.files_function, access.superuser, access.rules_view,
+                          access.sees_stats, access.ident_function}) {
     digester.Number(flag);
   }
   digester.Number(load_time);
@@ -64,7 +73,7 @@ std::optional<Digest> HbaAnswers::digest() const {
     digester.Number(ability.has_value());
     digester.Number(ability.value_or(false));
   }
-  for (const auto* answer : {&rules, &files, &catalog}) {
+  for (const auto* answer : {&rules, &files, &catalog, &maps}) {
     digester.Number(answer->has_value());
     if (!*answer) continue;
     if (!**answer) return std::nullopt;
@@ -80,13 +89,13 @@ asio::awaitable<HbaAnswers> AskHba(db::Session& session, std::optional<HbaAccess
   std::vector<db::Answer> all = co_await session.QueryAll(std::move(requests), deadline);
   TakeAccess(db::Take(std::move(all.front())), answers);
   if (expected && answers.access == *expected) {
-    Assign(all.begin() + 1, answers);
+    Assign(session, all.begin() + 1, answers);
     co_return answers;
   }
   std::vector<db::Request> allowed;
   AddRequests(session, answers.access, allowed);
   all = co_await session.QueryAll(std::move(allowed), deadline);
-  Assign(all.begin(), answers);
+  Assign(session, all.begin(), answers);
   co_return answers;
 }
 

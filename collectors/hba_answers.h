@@ -20,10 +20,13 @@ struct HbaAccess {
   bool superuser = false;
   bool rules_view = false;
   bool sees_stats = false;
+  bool ident_function = false;
 
   bool sees_rules() const { return rules_function || rules_view || superuser; }
   bool sees_raw_text() const { return rules_function || superuser; }
   bool sees_files() const { return files_function || superuser; }
+  // Where the server has a view of pg_ident.conf.
+  bool sees_maps() const { return ident_function || superuser; }
   friend bool operator==(const HbaAccess&, const HbaAccess&) = default;
 };
 
@@ -38,10 +41,16 @@ struct HbaAnswers {
   std::optional<db::Answer> rules;
   std::optional<db::Answer> files;
   std::optional<db::Answer> catalog;
+  std::optional<db::Answer> maps;
 
   // Of all but `now`. nullopt where something was not answered.
   std::optional<Digest> digest() const;
 };
+
+// The first server with a view of pg_ident.conf.
+inline constexpr int kFirstVersionWithMaps = 150000;
+// Of pg_ident.conf, with the rows of its files. One more is asked for.
+inline constexpr std::size_t kMaxIdentLines = 10'000;
 
 // Roles, memberships and databases together; some megabytes. One more is asked for.
 inline constexpr std::size_t kMaxHbaCatalog = 100'000;

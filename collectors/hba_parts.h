@@ -62,6 +62,21 @@ inline constexpr sampling::Remedy kHbaInForceRemedies[] = {
      "pg_reload_conf();)."},
 };
 
+inline constexpr sampling::Remedy kHbaMapsRemedies[] = {
+    {"insufficient_privilege", sampling::kRunRoleFile},
+    {"outdated",
+     "An older version installed tls_exporter.hba_rules(), which does not report the maps that rules name: run "
+     "deploy/sql/monitoring_role.sql again as a superuser."},
+    {"server_version",
+     "PostgreSQL 14 does not show pg_ident.conf. Check the lines of the maps that rules of pg_hba.conf name (map=) in "
+     "the file, or upgrade the server."},
+    {"too_many_lines",
+     "pg_ident.conf has more than 10,000 lines. Replace lines by a regular expression, such as /^(.*)@EXAMPLE\\.COM$."},
+    {"error",
+     "Check the server log for the error of tls_exporter.ident_mappings(), for example text that is not in the "
+     "database's encoding."},
+};
+
 inline constexpr sampling::DeclaredPart kHbaParts[] = {
     {"rules", "the rules of pg_hba.conf", kHbaDenied},
     {"raw_text", "quotes in pg_hba.conf", kHbaRawTextRemedies},
@@ -71,6 +86,7 @@ inline constexpr sampling::DeclaredPart kHbaParts[] = {
      kHbaInForceRemedies},
     {"roles", "the roles and databases that the rules of pg_hba.conf name", kHbaRolesRemedies},
     {"analysis", "what the rules of pg_hba.conf admit (too many combinations)", kHbaAnalysisRemedies},
+    {"ident_maps", "the maps of pg_ident.conf that rules of pg_hba.conf name", kHbaMapsRemedies},
     {"regular_expressions", "what the regular expressions in pg_hba.conf match", kHbaRegexRemedies},
     sampling::kConfigurationInForcePart,
 };

@@ -107,10 +107,19 @@ std::optional<double> LatestChange(const std::vector<files::HbaFile>& files, boo
   return latest;
 }
 
+hba::PrivilegedRole ReadPrivileged(std::string name, std::string_view privileges) {
+  hba::PrivilegedRole role = {.name = std::move(name), .others = Lines(privileges)};
+  role.superuser = std::erase(role.others, "SUPERUSER") > 0;
+  role.replication = std::erase(role.others, "REPLICATION") > 0;
+  return role;
+}
+
 Catalog ReadCatalog(const db::Result& rows) {
   const int kind = rows.Column("kind");
   const int name = rows.Column("name");
   const int group = rows.Column("of_group");
+  const int privileges = rows.Column("privileges");
+  std::vector<hba::PrivilegedRole> privileged;
   std::vector<std::string> roles;
   std::vector<Catalog::Membership> memberships;
   std::set<std::string> databases;
@@ -119,8 +128,10 @@ Catalog ReadCatalog(const db::Result& rows) {
     if (what == "role") roles.push_back(Text(rows, row, name));
     if (what == "member") memberships.push_back({Text(rows, row, name), Text(rows, row, group)});
     if (what == "database") databases.insert(Text(rows, row, name));
+    if (what == "privileged") privileged.push_back(ReadPrivileged(Text(rows, row, name), Text(rows, row, privileges)));
   }
-  return {std::move(roles), std::move(memberships), std::move(databases)};
+  return {std::move(roles), std::move(memberships), std::move(databases),
+          hba::PrivilegedRolesOf(std::move(privileged))};
 }
 
 void AddPatterns(const RuleSet& set, std::set<std::string>& patterns) {
@@ -131,6 +142,38 @@ void AddPatterns(const RuleSet& set, std::set<std::string>& patterns) {
       }
     }
   }
+}
+
+hba::IdentMaps ReadMaps(const db::Result& rows, int server_version, double load_time) {
+  const int file = rows.Column("file");
+  const int number = rows.Column("line_number");
+  const int map = rows.Column("map_name");
+  const int system_user = rows.Column("sys_name");
+  const int role = rows.Column("pg_username");
+  const int error = rows.Column("error");
+  const int any_user = rows.Column("any_user");
+  const int any_domain = rows.Column("any_domain");
+  const int superuser = rows.Column("superuser");
+  const int changed = rows.Column("changed");
+  const int includes = rows.Column("includes");
+  hba::IdentMaps maps = {.server_version = server_version, .lines = {}, .errors = {}, .in_force = true};
+  for (int row = 0; row < rows.rows(); ++row) {
+    const auto line = rows.Int(row, number);
+    if (!line) {
+      // Times are whole seconds. An included file that has no line any more would not be noticed.
+      const auto when = rows.Double(row, changed);
+      if (!when || *when + 1 > load_time || rows.Bool(row, includes).value_or(true)) maps.in_force = false;
+    } else if (const auto message = rows.Text(row, error)) {
+      maps.errors.push_back({Text(rows, row, file), static_cast<int>(*line), std::string(*message)});
+    } else {
+      maps.lines.push_back({Text(rows, row, file), static_cast<int>(*line), Text(rows, row, map),
+                            Text(rows, row, system_user), Text(rows, row, role),
+                            rows.Bool(row, any_user).value_or(false), rows.Bool(row, any_domain).value_or(false),
+                            rows.Bool(row, superuser).value_or(false)});
+    }
+  }
+  if (!maps.errors.empty()) maps.in_force = false;
+  return maps;
 }
 
 // Makes one reading of what was answered.
@@ -162,6 +205,7 @@ class Reader {
       Deny("file_times");
     }
     TakeCatalog(db::Take(*std::move(answers.catalog)));
+    TakeMaps(answers);
   }
 
   asio::awaitable<void> AskRegexes(std::vector<std::string> names, const RuleSet* also) {
@@ -201,7 +245,9 @@ class Reader {
       std::erase_if(reading_.incomplete, [](const auto& part) { return part.part == "raw_text"; });
       reading_.view.rules = hba::UnreadableRules(file, answer.error().what());
     } else {
-      reading_.view.rules = ParseRules(ReadRules(db::Take(std::move(answer))), session_.server_version(), file);
+      const db::Result rows = db::Take(std::move(answer));
+      reading_.knows_options = OptionalColumn(rows, "options").has_value();
+      reading_.view.rules = ParseRules(ReadRules(rows), session_.server_version(), file);
     }
     reading_.has_rules = true;
   }
@@ -212,6 +258,28 @@ class Reader {
       reading_.catalog = ReadCatalog(rows);
     } else {
       reading_.incomplete.push_back({"roles", "too_many"});
+    }
+  }
+
+  void TakeMaps(HbaAnswers& answers) {
+    if (!reading_.knows_options) {
+      reading_.maps = "outdated";
+    } else if (session_.server_version() < kFirstVersionWithMaps) {
+      reading_.maps = "server_version";
+    } else if (!answers.maps) {
+      reading_.maps = std::string(ToString(FailureReason::kInsufficientPrivilege));
+    } else if (*answers.maps) {
+      const db::Result& rows = **answers.maps;
+      if (static_cast<std::size_t>(rows.rows()) > kMaxIdentLines) {
+        reading_.maps = "too_many_lines";
+      } else {
+        reading_.maps = ReadMaps(rows, session_.server_version(), answers.load_time);
+      }
+    } else if (CannotReadFile(answers.maps->error())) {
+      reading_.maps =
+          hba::IdentMaps{session_.server_version(), {}, {{"pg_ident.conf", 0, answers.maps->error().what()}}, false};
+    } else {
+      reading_.maps = ReasonOf(answers.maps->error());
     }
   }
 
@@ -229,10 +297,12 @@ class Reader {
 
   // Rows that may be missing: an error of the server (a file that it cannot read, a name in another encoding) makes the
   // reading incomplete.
-  void Miss(const char* part, const DbError& error) {
+  void Miss(const char* part, const DbError& error) { reading_.incomplete.push_back({part, ReasonOf(error)}); }
+
+  static std::string ReasonOf(const DbError& error) {
     const FailureReason reason = error.reason();
     if (reason != FailureReason::kError && reason != FailureReason::kInsufficientPrivilege) throw DbError(error);
-    reading_.incomplete.push_back({part, std::string(ToString(reason))});
+    return std::string(ToString(reason));
   }
 
   db::Session& session_;

@@ -3,6 +3,7 @@
 
 #include <asio/awaitable.hpp>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "collectors/hba_answers.h"
@@ -24,6 +25,9 @@ struct HbaReading {
   bool catalog_complete = false;  // else the cluster is too large to be judged
   hba::RegexAnswers regexes;
   hba::Abilities abilities;
+  bool knows_options = false;
+  // Or why they are not known, where that matters: a reason of the part ident_maps.
+  std::variant<hba::IdentMaps, std::string> maps;
   std::vector<sampling::IncompletePart> incomplete;
 };
 

@@ -13,6 +13,7 @@ inline constexpr std::array kHbaAccessSql = {postgres::VersionedSql{140000, R"(
 WITH ours AS ()" PGTLS_TRUSTED_FUNCTIONS_SQL R"()
 SELECT EXISTS (SELECT FROM ours WHERE proname = 'hba_rules') AS rules_function,
        EXISTS (SELECT FROM ours WHERE proname = 'hba_files') AS files_function,
+       EXISTS (SELECT FROM ours WHERE proname = 'ident_mappings') AS ident_function,
        (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS superuser,
        has_function_privilege('pg_hba_file_rules()', 'EXECUTE') AS rules_view,
        pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS sees_stats,
@@ -149,15 +150,56 @@ ORDER BY 4, 1
 inline constexpr std::array kHbaFilesFunctionSql = {
     postgres::VersionedSql{140000, "SELECT * FROM tls_exporter.hba_files()"}};
 
-// Roles, memberships (whatever their options: pg_hba asks for membership), databases. $1: at most so many rows.
+// The lines of pg_ident.conf, what their regular expressions match, and when its files last changed. Names that nobody
+// has chosen stand for any user. The same text as in tls_exporter.ident_mappings().
+inline constexpr std::array kIdentSql = {postgres::VersionedSql{150000, R"(
+WITH line AS MATERIALIZED (
+  SELECT coalesce(to_jsonb(m) ->> 'file_name', current_setting('ident_file')) AS file, m.line_number, m.map_name, m.sys_name,
+         m.pg_username, m.error,
+         CASE WHEN m.error IS NULL AND m.sys_name LIKE '/%' THEN substr(m.sys_name, 2) END AS pattern,
+         CASE WHEN m.error IS NULL AND m.pg_username LIKE '/%' AND current_setting('server_version_num')::integer >= 160000
+              THEN substr(m.pg_username, 2) END AS role_pattern
+  FROM pg_ident_file_mappings() m LIMIT 10001
+)
+SELECT l.file, l.line_number, l.map_name, l.sys_name, l.pg_username, l.error,
+       EXISTS (SELECT FROM unnest(ARRAY['pgtlsexporterprobe', 'pgtlsexporterprobe@pgtlsexporterprobe.invalid',
+                                        'CN=pgtlsexporterprobe,O=pgtlsexporterprobe']) probe
+               WHERE probe COLLATE "C" ~ l.pattern) AS any_user,
+       coalesce((regexp_match('pgtlsexporterprobe@pgtlsexporterprobe.invalid' COLLATE "C", l.pattern))[1] = 'pgtlsexporterprobe',
+                false) AS any_domain,
+       EXISTS (SELECT FROM pg_roles r WHERE r.rolsuper AND r.rolcanlogin AND r.rolname::text COLLATE "C" ~ l.role_pattern) AS superuser,
+       NULL::float8 AS changed, NULL::boolean AS includes
+FROM line l
+UNION ALL
+SELECT f.file, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, extract(epoch FROM greatest(s.modification, s.change))::float8,
+       encode(pg_read_binary_file(f.file, 0, s.size, true), 'escape') ~ '(?n)(^[ \t]*["]?include|(^|[ \t,])["]?@[^ \t])'
+FROM (SELECT line.file FROM line UNION SELECT current_setting('ident_file')) f CROSS JOIN LATERAL pg_stat_file(f.file, true) s
+ORDER BY 1, 2
+)"}};
+inline constexpr std::array kIdentFunctionSql = {
+    postgres::VersionedSql{150000, "SELECT * FROM tls_exporter.ident_mappings() ORDER BY 1, 2"}};
+
+// Roles, memberships (whatever their options: pg_hba asks for membership), databases, and what superusers and roles
+// that may replicate are allowed to do, a word a line. $1: at most so many rows.
 inline constexpr std::array kHbaCatalogSql = {postgres::VersionedSql{140000, R"(
 SELECT * FROM (
-  SELECT 'role' AS kind, rolname::text AS name, NULL AS of_group FROM pg_roles
+  SELECT 'role' AS kind, rolname::text AS name, NULL AS of_group, NULL AS privileges FROM pg_roles
   UNION ALL
-  SELECT 'member', m.rolname::text, g.rolname::text
+  SELECT 'member', m.rolname::text, g.rolname::text, NULL
   FROM pg_auth_members a JOIN pg_roles m ON m.oid = a.member JOIN pg_roles g ON g.oid = a.roleid
   UNION ALL
-  SELECT 'database', datname::text, NULL FROM pg_database
+  SELECT 'database', datname::text, NULL, NULL FROM pg_database
+  UNION ALL
+  SELECT 'privileged', r.rolname::text, NULL,
+         concat_ws(E'\n', CASE WHEN rolsuper THEN 'SUPERUSER' END, CASE WHEN rolreplication THEN 'REPLICATION' END,
+                   CASE WHEN rolcreatedb THEN 'CREATEDB' END, CASE WHEN rolcreaterole THEN 'CREATEROLE' END,
+                   CASE WHEN rolbypassrls THEN 'BYPASSRLS' END, d.create_on)
+  FROM pg_roles r
+  LEFT JOIN LATERAL (
+    SELECT format('CREATE on %s of the databases', count(*)) AS create_on
+    FROM pg_database d WHERE NOT r.rolsuper AND has_database_privilege(r.oid, d.oid, 'CREATE') HAVING count(*) > 0
+  ) d ON true
+  WHERE rolcanlogin AND (rolsuper OR rolreplication)
 ) c LIMIT $1::bigint
 )"}};
 

@@ -188,7 +188,8 @@ void ReadFiles(const db::Result& rows, const FileValues& file_values, ServerSett
   const int name = rows.Column("name");
   const int setting = rows.Column("setting");
   const int error = rows.Column("error");
-  std::map<std::string, std::string, std::less<>> lines;  // the last line of a name counts
+  // The last line of a name counts. Without a value: an older tls_exporter.file_settings() does not show it.
+  std::map<std::string, std::optional<std::string>, std::less<>> lines;
   auto& errors = settings.file_errors.emplace();
   for (int row = 0; row < rows.rows(); ++row) {
     const std::string key(rows.Text(row, name).value_or(""));
@@ -196,15 +197,17 @@ void ReadFiles(const db::Result& rows, const FileValues& file_values, ServerSett
       errors.push_back({std::string(rows.Text(row, file).value_or("")),
                         static_cast<int>(rows.Int(row, line).value_or(0)), key, std::string(*text)});
     }
-    if (const auto text = rows.Text(row, setting)) lines[CurrentName(key, settings.version_number)] = *text;
+    const auto text = rows.Text(row, setting);
+    lines[CurrentName(key, settings.version_number)] = text ? std::optional<std::string>(*text) : std::nullopt;
   }
   auto& pending = settings.pending_reload.emplace();
   for (const auto& [key, value] : file_values) {
     // A setting that waits for a restart is reported there: a reload does not apply it.
     if (std::ranges::find(settings.pending_restart, key) != settings.pending_restart.end()) continue;
     const auto text = lines.find(key);
+    if (text != lines.end() && !text->second) continue;
     const bool stays = text == lines.end() ? !value.from_file
-                                           : Means(value.type, text->second, settings.values.at(key)).value_or(true);
+                                           : Means(value.type, *text->second, settings.values.at(key)).value_or(true);
     if (!stays) pending.push_back(key);
   }
 }

@@ -66,8 +66,8 @@ AS $$
   SELECT seqno, sourcefile, sourceline, name,
          CASE WHEN (name ~ '^(ssl|gss_|krb_)'
                     OR name IN ('password_encryption', 'scram_iterations', 'md5_password_warnings', 'log_connections',
-                                'log_disconnections', 'log_hostname', 'trace_connection_negotiation', 'db_user_namespace',
-                                'oauth_validator_libraries', 'listen_addresses', 'port', 'unix_socket_directories', 'hba_file',
+                                'log_disconnections', 'log_replication_commands', 'log_hostname',
+                                'trace_connection_negotiation', 'db_user_namespace', 'oauth_validator_libraries', 'listen_addresses', 'port', 'unix_socket_directories', 'hba_file',
                                 'ident_file', 'hosts_file', 'data_directory'))
                AND name <> 'ssl_passphrase_command'
               THEN setting END,
@@ -222,6 +222,51 @@ AS $$
 $$;
 REVOKE ALL ON FUNCTION tls_exporter.hba_files() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tls_exporter.hba_files() TO tls_exporter;
+
+-- ---- pg_ident.conf (hba collector, PostgreSQL 15 and later)
+
+-- The lines of pg_ident.conf as pg_ident_file_mappings shows them; 14 has no such view, and no row is returned. `any_user`: the regular
+-- expression for the system's user matches names that nobody has chosen. `any_domain`: \1 is the name before the @, whatever follows it.
+-- `superuser`: the regular expression for the role matches a superuser. A row without a line number is a file: when it last changed
+-- (modification or change), and whether it includes others.
+DROP FUNCTION IF EXISTS tls_exporter.ident_mappings();
+CREATE FUNCTION tls_exporter.ident_mappings(
+    OUT file text, OUT line_number integer, OUT map_name text, OUT sys_name text, OUT pg_username text, OUT error text,
+    OUT any_user boolean, OUT any_domain boolean, OUT superuser boolean, OUT changed double precision, OUT includes boolean)
+  RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+  IF current_setting('server_version_num')::integer >= 150000 THEN
+    RETURN QUERY
+    WITH line AS MATERIALIZED (
+      SELECT coalesce(to_jsonb(m) ->> 'file_name', current_setting('ident_file')) AS file, m.line_number, m.map_name, m.sys_name,
+             m.pg_username, m.error,
+             CASE WHEN m.error IS NULL AND m.sys_name LIKE '/%' THEN substr(m.sys_name, 2) END AS pattern,
+             CASE WHEN m.error IS NULL AND m.pg_username LIKE '/%' AND current_setting('server_version_num')::integer >= 160000
+                  THEN substr(m.pg_username, 2) END AS role_pattern
+      FROM pg_ident_file_mappings() m LIMIT 10001
+    )
+    SELECT l.file, l.line_number, l.map_name, l.sys_name, l.pg_username, l.error,
+           EXISTS (SELECT FROM unnest(ARRAY['pgtlsexporterprobe', 'pgtlsexporterprobe@pgtlsexporterprobe.invalid',
+                                            'CN=pgtlsexporterprobe,O=pgtlsexporterprobe']) probe
+                   WHERE probe COLLATE "C" ~ l.pattern) AS any_user,
+           coalesce((regexp_match('pgtlsexporterprobe@pgtlsexporterprobe.invalid' COLLATE "C", l.pattern))[1] = 'pgtlsexporterprobe',
+                    false) AS any_domain,
+           EXISTS (SELECT FROM pg_roles r WHERE r.rolsuper AND r.rolcanlogin AND r.rolname::text COLLATE "C" ~ l.role_pattern) AS superuser,
+           NULL::float8 AS changed, NULL::boolean AS includes
+    FROM line l
+    UNION ALL
+    SELECT f.file, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, extract(epoch FROM greatest(s.modification, s.change))::float8,
+           encode(pg_read_binary_file(f.file, 0, s.size, true), 'escape') ~ '(?n)(^[ \t]*["]?include|(^|[ \t,])["]?@[^ \t])'
+    FROM (SELECT line.file FROM line UNION SELECT current_setting('ident_file')) f CROSS JOIN LATERAL pg_stat_file(f.file, true) s
+    ORDER BY 1, 2
+    ;
+  END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION tls_exporter.ident_mappings() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tls_exporter.ident_mappings() TO tls_exporter;
 
 -- ---- pg_hosts.conf (settings collector, PostgreSQL 19)
 

@@ -29,13 +29,16 @@ Findings FindingsOf(const Evidence& evidence) {
   AddWire(evidence, found);
   AddNames(evidence, found);
   AddHba(evidence, found);
+  AddIdentMaps(evidence, found);
   AddCertificates(evidence, found);
+  AddKeyDirectories(evidence, found);
   AddChainEnds(evidence, found);
   AddUsages(evidence, found);
   AddRoots(evidence, found);
   AddClientCertificates(evidence, found);
   AddClientUses(evidence, found);
   AddSettings(evidence, found);
+  AddKeyExchange(evidence, found);
   AddPasswords(evidence, found);
   AddPooler(evidence, found);
   AddLinks(evidence, found);

@@ -33,6 +33,8 @@ Severity EndpointPlaintext(const Evidence& evidence);
 Severity OfAuthority(const tls::ClientTrust& trust, Severity severity);
 
 void AddSettings(const Evidence& evidence, Findings& findings);
+// The groups of the key exchange, and the cipher suites of TLS 1.3.
+void AddKeyExchange(const Evidence& evidence, Findings& findings);
 // How passwords are stored.
 void AddPasswords(const Evidence& evidence, Findings& findings);
 // Those of a PgBouncer.
@@ -45,6 +47,8 @@ void AddLinks(const Evidence& evidence, Findings& findings);
 // What the server's log says of sessions that are over.
 void AddLog(const Evidence& evidence, Findings& findings);
 void AddHba(const Evidence& evidence, Findings& findings);
+// Whom the maps of pg_ident.conf admit, of those that reachable rules name.
+void AddIdentMaps(const Evidence& evidence, Findings& findings);
 void AddWire(const Evidence& evidence, Findings& findings);
 // What clients get that ask for other names than the server's own.
 void AddNames(const Evidence& evidence, Findings& findings);
@@ -57,6 +61,8 @@ void AddUsages(const Evidence& evidence, Findings& findings);
 // Whether clients with the root certificate files of `roots` would accept the server.
 void AddRoots(const Evidence& evidence, Findings& findings);
 void AddCertificates(const Evidence& evidence, Findings& findings);
+// Who may replace the private key.
+void AddKeyDirectories(const Evidence& evidence, Findings& findings);
 // Why the exporter could not log in.
 void AddLogin(const Evidence& evidence, Findings& findings);
 // ssl_ca_file and the revocation lists: which client certificates are accepted, and until when.

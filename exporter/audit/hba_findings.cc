@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <map>
 
 #include "exporter/audit/findings.h"
 #include "exporter/audit/thresholds.h"
@@ -66,6 +68,49 @@ void AddPlaintext(const Posture& posture, const Evidence& evidence, Findings& fi
                         "",
                         ""});
   }
+}
+
+// "superuser postgres, any database, from 10.0.0.0".
+std::string RolePath(const hba::PrivilegedRoles& privileged, const hba::PlaintextPath& path) {
+  const auto role = std::ranges::find(privileged.roles, path.user.value_or(""), &hba::PrivilegedRole::name);
+  const bool superuser = role != privileged.roles.end() && role->superuser;
+  const std::string database = path.replication ? "replication"
+                               : path.database  ? "database " + *path.database
+                                                : "any database";
+  return Printable(fmt::format("  {} {}, {}, from {}", superuser ? "superuser" : "replication role",
+                               path.user.value_or(""), database, path.address ? path.address->ToString() : ""));
+}
+
+// Superusers and roles that may replicate.
+void AddPrivilegedPlaintext(const Posture& posture, const Evidence& evidence, Findings& findings) {
+  const bool in_force = posture.in_force.rules != nullptr;
+  const auto& analysis = in_force ? posture.in_force_analysis : posture.file_analysis;
+  if (!analysis || analysis->privileged.empty() || !posture.catalog.privileged()) return;
+  const hba::PrivilegedRoles& privileged = *posture.catalog.privileged();
+  const bool certain = in_force && std::ranges::any_of(analysis->privileged, &hba::PlaintextPath::certain);
+  std::map<std::size_t, std::vector<std::string>> by_rule;
+  for (const hba::PlaintextPath& path : analysis->privileged) {
+    if (path.certain || !certain) by_rule[path.rule].push_back(RolePath(privileged, path));
+  }
+  std::vector<std::string> lines;
+  for (auto& [rule, roles] : by_rule) {
+    lines.push_back(RuleLine(posture.judging().rules[rule]));
+    std::ranges::move(roles, std::back_inserter(lines));
+  }
+  if (privileged.count > privileged.roles.size()) {
+    lines.push_back(fmt::format("{} more such roles were not checked", privileged.count - privileged.roles.size()));
+  }
+  findings.push_back(
+      {certain ? kRemotePlaintext : kPossiblePlaintext, "hba_plaintext_privileged",
+       certain ? "pg_hba.conf admits superusers or replication roles without TLS from other machines"
+               : "pg_hba.conf may admit superusers or replication roles without TLS from other machines",
+       std::move(lines),
+       "Whoever can change such a session on the network path acts as the superuser. Whoever can read that of a "
+       "replication role gets the changes to all databases.",
+       FirstTls(evidence) +
+           "Put a line for each of these roles before the others: hostnossl all,replication ROLE all reject. (It "
+           "refuses clients with GSS encryption as well: these need hostgssenc lines above.) Then " +
+           kReload});
 }
 
 // May somebody on another machine come by this rule?
@@ -294,6 +339,7 @@ void AddHba(const Evidence& evidence, Findings& findings) {
   const Posture& posture = *evidence.hba;
   AddState(posture, findings);
   AddPlaintext(posture, evidence, findings);
+  AddPrivilegedPlaintext(posture, evidence, findings);
   const std::vector<const Rule*> reachable = ReachableRules(posture);
   AddMethods(posture, reachable, evidence, findings);
   AddClientCertificates(posture, reachable, findings);

@@ -126,6 +126,7 @@ class Reader {
     tls::KeyReport& report = result_.key.emplace();
     report.path = file.path;
     report.readable = access_.readable;
+    if (access_.status) report.shared_directories = access_.shared_directories;
     if (access_.status && user_) {
       const tls::KeyFileStatus status = {S_ISREG(access_.status->st_mode), access_.status->st_mode & 07777,
                                          access_.status->st_uid};

@@ -71,6 +71,38 @@ class PlaintextPaths {
   std::map<std::pair<std::size_t, Network>, PlaintextPath> paths_;
 };
 
+bool IsPlaintext(const OriginClass& origin) {
+  return origin.network != Network::kLocal && origin.encryption == Encryption::kNone;
+}
+
+std::vector<PlaintextPath> PrivilegedPaths(const RuleSet& set, const std::vector<OriginClass>& origins,
+                                           const Catalog& catalog, const RegexAnswers& regexes,
+                                           const AnalysisLimits& limits) {
+  std::vector<std::string> users;
+  if (catalog.privileged()) {
+    for (const PrivilegedRole& role : catalog.privileged()->roles) users.push_back(role.name);
+  }
+  std::vector<PlaintextPath> result;
+  Walk walk{RuleBits(set.rules.size())};
+  std::size_t work = 0;
+  for (const std::vector<NameClass>& names : NameClassesOf(users, set, catalog, regexes)) {
+    work += origins.size() * names.size() * std::max<std::size_t>(walk.reached.words(), 1);
+    if (work > limits.max_work) return {};
+    PlaintextPaths paths(set);
+    for (const OriginClass& origin : origins) {
+      if (!IsPlaintext(origin) || origin.network != Network::kRemote) continue;
+      for (const NameClass& pair : names) {
+        WalkRules(origin.matches, pair.matches, walk);
+        paths.Add(origin, pair, walk);
+      }
+    }
+    const std::vector<PlaintextPath> found = paths.Take();
+    const auto certain = std::ranges::find(found, true, &PlaintextPath::certain);
+    if (!found.empty()) result.push_back(certain == found.end() ? found.front() : *certain);
+  }
+  return result;
+}
+
 }  // namespace
 
 bool Analysis::PlaintextAdmitted(Network network) const {
@@ -92,7 +124,7 @@ std::optional<Analysis> Analyse(const RuleSet& set, const Catalog& catalog, cons
   RuleBits matching(set.rules.size());
   PlaintextPaths paths(set);
   for (const OriginClass& origin : *origins) {
-    const bool plaintext = origin.network != Network::kLocal && origin.encryption == Encryption::kNone;
+    const bool plaintext = IsPlaintext(origin);
     for (const NameClass& pair : *names) {
       WalkRules(origin.matches, pair.matches, walk);
       reached |= walk.reached;
@@ -103,6 +135,9 @@ std::optional<Analysis> Analyse(const RuleSet& set, const Catalog& catalog, cons
 
   Analysis analysis;
   analysis.plaintext = paths.Take();
+  if (analysis.PlaintextAdmitted(Network::kRemote)) {
+    analysis.privileged = PrivilegedPaths(set, *origins, catalog, regexes, limits);
+  }
   for (std::size_t i = 0; i < set.rules.size(); ++i) {
     if (!reached.Test(i)) analysis.shadowed.push_back(i);
     if (!matching.Test(i)) analysis.for_nobody.push_back(i);

@@ -31,6 +31,9 @@ struct Analysis {
   // Those of `shadowed` that match no connection at any position ("+group" of a group that does not exist). The others
   // are not reached because of the rules before them.
   std::vector<std::size_t> for_nobody;
+  // How the privileged roles of the catalog come in unencrypted from other machines: at most one path for each, one
+  // that is certain if there is any. Empty also if this would exceed max_work.
+  std::vector<PlaintextPath> privileged;
 
   bool PlaintextAdmitted(Network network) const;
 };

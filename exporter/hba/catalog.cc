@@ -15,8 +15,19 @@ void Tidy(std::vector<T>& values) {
 
 }  // namespace
 
-Catalog::Catalog(std::vector<std::string> roles, std::vector<Membership> memberships, std::set<std::string> databases)
-    : roles_(std::move(roles)), memberships_(std::move(memberships)), databases_(std::move(databases)) {
+PrivilegedRoles PrivilegedRolesOf(std::vector<PrivilegedRole> roles) {
+  std::ranges::sort(roles, {}, [](const PrivilegedRole& role) { return std::pair(!role.superuser, role.name); });
+  const std::size_t count = roles.size();
+  roles.resize(std::min(count, kMaxPrivilegedRoles));
+  return {std::move(roles), count};
+}
+
+Catalog::Catalog(std::vector<std::string> roles, std::vector<Membership> memberships, std::set<std::string> databases,
+                 std::optional<PrivilegedRoles> privileged)
+    : roles_(std::move(roles)),
+      memberships_(std::move(memberships)),
+      databases_(std::move(databases)),
+      privileged_(std::move(privileged)) {
   for (const auto& [member, group] : memberships_) roles_.insert(roles_.end(), {member, group});
   Tidy(roles_);
   Tidy(memberships_);

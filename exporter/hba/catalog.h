@@ -3,6 +3,7 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <map>
 #include <optional>
 #include <set>
@@ -11,6 +12,26 @@
 #include <vector>
 
 namespace pgtls::hba {
+
+// A role that may log in, and is a superuser or may replicate.
+struct PrivilegedRole {
+  std::string name;
+  bool superuser = false;
+  bool replication = false;
+  std::vector<std::string> others;  // further attributes and privileges: "CREATEDB", "CREATE on 2 databases"
+  friend bool operator==(const PrivilegedRole&, const PrivilegedRole&) = default;
+};
+
+inline constexpr std::size_t kMaxPrivilegedRoles = 100;
+
+struct PrivilegedRoles {
+  // Superusers first, then by name; those beyond kMaxPrivilegedRoles are only counted.
+  std::vector<PrivilegedRole> roles;
+  std::size_t count = 0;
+  friend bool operator==(const PrivilegedRoles&, const PrivilegedRoles&) = default;
+};
+// Sorts, counts and cuts.
+PrivilegedRoles PrivilegedRolesOf(std::vector<PrivilegedRole> roles);
 
 // The roles of a cluster, their memberships, and its databases. Immutable, and small, because every monitored server
 // has one.
@@ -25,7 +46,8 @@ class Catalog {
 
   Catalog() = default;
   // Each in any order. REQUIRES: the names in `memberships` are in `roles`.
-  Catalog(std::vector<std::string> roles, std::vector<Membership> memberships, std::set<std::string> databases);
+  Catalog(std::vector<std::string> roles, std::vector<Membership> memberships, std::set<std::string> databases,
+          std::optional<PrivilegedRoles> privileged = std::nullopt);
 
   bool RoleExists(const std::string& name) const;
   // A role is a member of itself. A superuser is not a member of every group (is_member_of_role_nosuper in acl.c).
@@ -34,6 +56,8 @@ class Catalog {
   std::set<std::string> GroupsOf(const std::string& role) const;
   const std::vector<std::string>& roles() const { return roles_; }  // sorted
   const std::set<std::string>& databases() const { return databases_; }
+  // Absent: not known.
+  const std::optional<PrivilegedRoles>& privileged() const { return privileged_; }
 
   friend bool operator==(const Catalog&, const Catalog&) = default;
 
@@ -41,6 +65,7 @@ class Catalog {
   std::vector<std::string> roles_;       // sorted
   std::vector<Membership> memberships_;  // sorted
   std::set<std::string> databases_;
+  std::optional<PrivilegedRoles> privileged_;
 };
 
 // Which names match which regular expressions. PostgreSQL has its own syntax, so the server evaluates them.

@@ -39,6 +39,10 @@ struct NameClass {
 std::optional<std::vector<OriginClass>> OriginClasses(const RuleSet& set, std::size_t max_ranges,
                                                       std::size_t max_range_words);
 
+// Returns the classes of the pairs of each user alone, with every database and with replication.
+std::vector<std::vector<NameClass>> NameClassesOf(const std::vector<std::string>& users, const RuleSet& set,
+                                                  const Catalog& catalog, const RegexAnswers& regexes);
+
 // Returns the classes of pairs, over all roles and databases of the catalog, all names in the rules, and any other
 // name. A regular expression that the server did not evaluate for a name may match it. nullopt: more pairs than
 // `max_pairs`.

@@ -167,31 +167,89 @@ Side SideOf(const FieldIndex& index, std::set<std::string> names, const Catalog*
   return side;
 }
 
+// The user and database fields of all rules.
+struct Fields {
+  explicit Fields(const RuleSet& set) : users(set.rules.size()), databases(set.rules.size()) {
+    for (std::size_t i = 0; i < set.rules.size(); ++i) {
+      users.Add(i, set.rules[i].users, set.rules.size());
+      databases.Add(i, set.rules[i].databases, set.rules.size());
+    }
+  }
+  FieldIndex users, databases;
+};
+
+// Each class once, with its first example.
+class Classes {
+ public:
+  void Add(MatchBits bits, const MatchBits& user_bits, const Pair& pair, bool replication) {
+    bits &= user_bits;
+    classes_.try_emplace(bits, NameClass{pair.first, pair.second, replication, bits});
+  }
+  std::vector<NameClass> Take() {
+    std::vector<NameClass> result;
+    result.reserve(classes_.size());
+    for (auto& [bits, one] : classes_) result.push_back(std::move(one));
+    return result;
+  }
+
+ private:
+  std::map<MatchBits, NameClass> classes_;
+};
+
+std::vector<NameClass> ClassesOfUser(const std::string& user, const Fields& fields, const Side& databases,
+                                     const Catalog& catalog, const RegexAnswers& regexes) {
+  const std::set<std::string> groups = catalog.GroupsOf(user);
+  const MatchBits user_bits = BitsOf(fields.users, user, groups, regexes);
+  Classes classes;
+  classes.Add(fields.databases.replication, user_bits, {user, std::nullopt}, true);
+  for (const SideClass& database : databases.classes()) {
+    const auto unrelated = std::ranges::find_if(
+        database.names, [&](const std::string& name) { return name != user && !groups.contains(name); });
+    if (unrelated != database.names.end()) {
+      classes.Add(database.matches, user_bits, {user, *unrelated}, false);
+    } else if (database.any_other) {
+      classes.Add(database.matches, user_bits, {user, std::nullopt}, false);
+    }
+  }
+  const auto add_related = [&](const std::string& database, bool same_role) {
+    MatchBits bits = databases.classes()[databases.Of(database)].matches;
+    if (database == user) bits |= fields.databases.same_user;
+    if (same_role) bits |= fields.databases.same_role;
+    classes.Add(std::move(bits), user_bits, {user, database}, false);
+  };
+  for (const std::string& group : groups) add_related(group, true);
+  if (groups.empty()) add_related(user, false);
+  return classes.Take();
+}
+
 }  // namespace
+
+std::vector<std::vector<NameClass>> NameClassesOf(const std::vector<std::string>& users, const RuleSet& set,
+                                                  const Catalog& catalog, const RegexAnswers& regexes) {
+  const Fields fields(set);
+  const Side databases = SideOf(fields.databases, catalog.databases(), nullptr, regexes);
+  std::vector<std::vector<NameClass>> result;
+  result.reserve(users.size());
+  for (const std::string& user : users) result.push_back(ClassesOfUser(user, fields, databases, catalog, regexes));
+  return result;
+}
 
 std::optional<std::vector<NameClass>> NameClasses(const RuleSet& set, const Catalog& catalog,
                                                   const RegexAnswers& regexes, std::size_t max_pairs) {
-  const std::size_t count = set.rules.size();
-  FieldIndex user_index(count);
-  FieldIndex database_index(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    user_index.Add(i, set.rules[i].users, count);
-    database_index.Add(i, set.rules[i].databases, count);
-  }
+  const Fields fields(set);
   std::set<std::string> roles(catalog.roles().begin(), catalog.roles().end());
-  const Side users = SideOf(user_index, std::move(roles), &catalog, regexes);
-  const Side databases = SideOf(database_index, catalog.databases(), nullptr, regexes);
+  const Side users = SideOf(fields.users, std::move(roles), &catalog, regexes);
+  const Side databases = SideOf(fields.databases, catalog.databases(), nullptr, regexes);
   if (users.classes().size() * (databases.classes().size() + 1) > max_pairs) return std::nullopt;
 
-  std::map<MatchBits, NameClass> classes;
+  Classes classes;
   const auto add = [&](std::size_t user_class, MatchBits bits, const Pair& pair, bool replication) {
-    bits &= users.classes()[user_class].matches;
-    classes.try_emplace(bits, NameClass{pair.first, pair.second, replication, bits});
+    classes.Add(std::move(bits), users.classes()[user_class].matches, pair, replication);
   };
   const Relations relations = FindRelations(users, databases, catalog);
   for (std::size_t u = 0; u < users.classes().size(); ++u) {
     const SideClass& user = users.classes()[u];
-    add(u, database_index.replication, {user.any_other ? std::nullopt : std::optional(user.names.front()), {}}, true);
+    add(u, fields.databases.replication, {user.any_other ? std::nullopt : std::optional(user.names.front()), {}}, true);
     for (std::size_t d = 0; d < databases.classes().size(); ++d) {
       const SideClass& database = databases.classes()[d];
       const auto related = relations.counts.find({u, d});
@@ -201,14 +259,11 @@ std::optional<std::vector<NameClass>> NameClasses(const RuleSet& set, const Cata
   }
   for (const auto& [relation, example] : relations.examples) {
     MatchBits bits = databases.classes()[relation.database_class].matches;
-    if (relation.same_user) bits |= database_index.same_user;
-    if (relation.same_role) bits |= database_index.same_role;
+    if (relation.same_user) bits |= fields.databases.same_user;
+    if (relation.same_role) bits |= fields.databases.same_role;
     add(relation.user_class, std::move(bits), example, false);
   }
-  std::vector<NameClass> result;
-  result.reserve(classes.size());
-  for (auto& [bits, one] : classes) result.push_back(std::move(one));
-  return result;
+  return classes.Take();
 }
 
 }  // namespace pgtls::hba

@@ -14,6 +14,7 @@
 #include "exporter/hba/analysis.h"
 #include "exporter/hba/catalog.h"
 #include "exporter/hba/evaluator.h"
+#include "exporter/hba/ident_maps.h"
 #include "exporter/hba/in_force.h"
 #include "exporter/hba/rules.h"
 
@@ -39,6 +40,8 @@ struct Posture {
   Abilities abilities;
   Catalog catalog;
   RegexAnswers regexes;
+  bool knows_options = true;      // whether the options of rules were readable: map=
+  std::optional<IdentMaps> maps;  // absent: not known; also where no rule names one
   // The rule of judging() that would admit these clients now; null if it is not known, or not the same for all of them.
   // Absent: the open connections are not known, or the cluster is too large.
   std::optional<std::map<PlaintextClients, const Rule*>> plaintext;

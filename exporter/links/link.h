@@ -68,6 +68,7 @@ struct Replication {
   std::string sync_state;
   Network network = Network::kRemote;
   std::optional<Encryption> encryption;  // absent: the server does not tell
+  std::string user = {};                 // empty: not known
 };
 
 // One open outgoing connection.

@@ -59,7 +59,7 @@ WHERE r.pid IS NOT NULL
 )"}};
 
 constexpr std::array kReplicationSql = {VersionedSql{120000, R"(
-SELECT a.pid, a.application_name, a.client_addr, a.client_port, a.datname IS NOT NULL AS logical, r.sync_state,
+SELECT a.pid, a.usename, a.application_name, a.client_addr, a.client_port, a.datname IS NOT NULL AS logical, r.sync_state,
        s.ssl, coalesce(g.encrypted, false) AS gss_encrypted
 FROM pg_catalog.pg_stat_replication r
 JOIN pg_catalog.pg_stat_activity a ON a.pid = r.pid
@@ -224,7 +224,8 @@ class Reader {
                                     .logical = rows.RequireBool(row, rows.Column("logical")),
                                     .sync_state = TextOf(rows, row, "sync_state"),
                                     .network = sessions::OriginOf(session).network,
-                                    .encryption = sessions::EncryptionOf(session)});
+                                    .encryption = sessions::EncryptionOf(session),
+                                    .user = TextOf(rows, row, "usename")});
     }
   }
 

@@ -15,6 +15,7 @@ const Ids kPlaintext = {"ssl_off",
                         "wire_plaintext_accepted",
                         "hba_plaintext_admitted",
                         "hba_plaintext_possible",
+                        "hba_plaintext_privileged",
                         "plaintext_sessions",
                         "logged_plaintext",
                         "link_unprotected",
@@ -28,19 +29,22 @@ const Ids kPlaintextNotes = {"plaintext_sessions_allowed"};
 const Ids kNoPlaintext = {"ssl_on", "hba_plaintext", "sessions_remote_encrypted"};
 const Ids kPoolerNoPlaintext = {"pooler_client_tls", "sessions_remote_encrypted", "pooler_server_tls"};
 
-const Ids kWeakCryptography = {"tls_minimum_low", "old_tls_accepted", "weak_ciphers", "weak_key", "weak_signature"};
+const Ids kWeakCryptography = {"tls_minimum_low", "old_tls_accepted", "weak_ciphers",  "weak_tls13_ciphers",
+                               "weak_groups",     "weak_key",         "weak_signature"};
 
 const Ids kBadCertificate = {
     "certificate_expired",    "certificate_not_yet_valid", "self_signed", "chain_not_verified", "wrong_host",
     "client_protection_none", "client_protection_partial"};
 const Ids kGoodCertificate = {"certificate_valid", "chain_verified", "client_protection"};
 
-const Ids kBadKey = {"key_mode", "key_owner", "key_mismatch", "next_start_key", "next_start_key_too_small"};
+const Ids kBadKey = {
+    "key_mode", "key_owner", "key_mismatch", "key_directory_writable", "next_start_key", "next_start_key_too_small"};
 
 const Ids kBadList = {"crl_expired",      "crl_missing", "crl_unusable",     "crl_not_found",
                       "crl_dir_unusable", "ca_expired",  "client_ca_refused"};
 
-const Ids kNoAuthentication = {"hba_trust", "hba_trust_any_certificate", "hba_ident", "pooler_trust"};
+const Ids kNoAuthentication = {"hba_trust", "hba_trust_any_certificate", "hba_ident", "ident_map_any_user",
+                               "pooler_trust"};
 
 Ids Joined(std::initializer_list<Ids> lists) {
   Ids all;
@@ -92,16 +96,17 @@ std::vector<Control> Cis() {
       {.id = "5.3",
        .title = "Logins over the Unix socket are authenticated",
        .source = "SQL",
-       .fails = {},
+       .fails = {"ident_map_any_user"},
        .notes = {"hba_local_trust"},
-       .passes = {"hba_local"}},
+       .passes = {"hba_local", "ident_maps"}},
       {.id = "5.4",
        .title = "Logins over TCP are authenticated safely, and encrypted",
        .source = "SQL",
-       .fails =
-           Joined({kNoAuthentication, {"hba_password", "hba_md5", "hba_plaintext_admitted", "hba_plaintext_possible"}}),
+       .fails = Joined({kNoAuthentication,
+                        {"hba_password", "hba_md5", "hba_plaintext_admitted", "hba_plaintext_possible",
+                         "hba_plaintext_privileged"}}),
        .notes = {"hba_host_trust"},
-       .passes = {"hba_methods", "hba_plaintext"}},
+       .passes = {"hba_methods", "hba_plaintext", "ident_maps"}},
       {.id = "6.7",
        .title = "FIPS 140 validated cryptography is used",
        .source = "none",
@@ -120,20 +125,22 @@ std::vector<Control> Cis() {
       {.id = "6.10",
        .title = "Weak cipher suites are disabled",
        .source = "SQL",
-       .fails = {"weak_ciphers", "ssl_off"},
+       .fails = {"weak_ciphers", "weak_tls13_ciphers", "ssl_off"},
        .notes = {"medium_ciphers"},
        .passes = {"ciphers"}},
       {.id = "7.1",
        .title = "Replication uses a role of its own",
-       .source = "none",
+       .source = "SQL",
        .fails = {},
-       .outside = "which roles may replicate, and whether they may do anything else.",
+       .notes = {"replication_role_privileged"},
+       .passes = {"replication_role"},
        .not_applicable = NoLinks},
       {.id = "7.2",
        .title = "Replication commands are logged",
-       .source = "none",
+       .source = "SQL",
        .fails = {},
-       .outside = "the setting log_replication_commands.",
+       .notes = {"log_replication_commands_off"},
+       .passes = {"log_replication_commands"},
        .not_applicable = NoLinks},
       {.id = "7.5",
        .title = "Replication is encrypted, and standbys verify their upstream",
@@ -151,7 +158,7 @@ std::vector<Control> Stig() {
        .source = "SQL",
        .fails = kNoAuthentication,
        .notes = {"hba_local_trust", "hba_host_trust"},
-       .passes = {"hba_methods", "hba_local"}},
+       .passes = {"hba_methods", "hba_local", "ident_maps"}},
       {.id = "CD16-00-003800",
        .title = "Passwords are stored as salted hashes only",
        .source = "SQL",
@@ -168,17 +175,18 @@ std::vector<Control> Stig() {
        .source = "SQL, file",
        .fails = kBadList,
        .notes = {"crl_none", "hba_no_client_certificate"},
-       .passes = {"hba_client_certificates", "crl_configured"}},
+       .passes = {"hba_client_certificates", "crl_configured", "crl_current"}},
       {.id = "CD16-00-004100",
        .title = "Private keys are protected",
        .source = "file",
        .fails = kBadKey,
-       .passes = {"key"}},
+       .passes = {"key", "key_directories"}},
       {.id = "CD16-00-004200",
        .title = "The identity in a client certificate is mapped to a role",
        .source = "SQL",
-       .fails = {"hba_trust_any_certificate"},
-       .outside = "the maps of pg_ident.conf.",
+       .fails = {"hba_trust_any_certificate", "ident_map_any_user"},
+       .notes = {"hba_certificate_not_mapped", "ident_map_superuser"},
+       .passes = {"hba_certificate_mapped", "ident_maps"},
        .not_applicable = NoClientCertificates},
       {.id = "CD16-00-004400",
        .title = "Validated cryptographic modules are used",
@@ -283,7 +291,7 @@ std::vector<Control> Hipaa() {
        .source = "SQL",
        .fails = kNoAuthentication,
        .notes = {"hba_local_trust", "hba_host_trust"},
-       .passes = {"hba_methods", "hba_local"}},
+       .passes = {"hba_methods", "hba_local", "ident_maps"}},
       {.id = "164.312(e)(1)",
        .title = "Data on the network are protected against access",
        .source = "SQL, wire",

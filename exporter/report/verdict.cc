@@ -66,6 +66,9 @@ std::string_view ToString(Verdict verdict) {
 }
 
 Judged Judge(const Control& control, const audit::KnownFacts& facts, const Findings& findings) {
+  if (const auto why = control.not_applicable == nullptr ? std::nullopt : control.not_applicable(facts)) {
+    return {&control, Verdict::kNotApplicable, {*why}};
+  }
   Judged judged{&control, Verdict::kFail, {}};
   for (const Finding& finding : findings) {
     if (Fails(control, finding)) AddEvidence(finding, judged.evidence);
@@ -74,9 +77,6 @@ Judged Judge(const Control& control, const audit::KnownFacts& facts, const Findi
   const auto& needed = facts.is_pooler() ? control.pooler_passes : control.passes;
   if (facts.is_pooler() && needed.empty()) {
     return {&control, Verdict::kNotApplicable, {"PgBouncer is no PostgreSQL server."}};
-  }
-  if (const auto why = control.not_applicable == nullptr ? std::nullopt : control.not_applicable(facts)) {
-    return {&control, Verdict::kNotApplicable, {*why}};
   }
   if (!control.outside.empty()) return NotLookedAt(control, findings);
   for (const std::string_view id : needed) {

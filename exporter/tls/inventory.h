@@ -12,6 +12,7 @@
 #include "exporter/tls/hosts_file.h"
 #include "exporter/tls/next_start.h"
 #include "exporter/tls/served_path.h"
+#include "exporter/tls/server_access.h"
 #include "exporter/tls/x509.h"
 
 namespace pgtls::tls {
@@ -42,6 +43,8 @@ struct KeyReport {
   std::optional<bool> owner;
   std::optional<bool> matches_certificate;
   std::optional<bool> readable = std::nullopt;  // by the owner of data_directory
+  // On the way to the file: where others may replace it.
+  std::optional<std::vector<SharedDirectory>> shared_directories = std::nullopt;
 };
 
 // The certificates for clients that ask for a name by SNI.

@@ -6,6 +6,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fstream>
@@ -40,6 +41,13 @@ std::optional<bool> May(const ServerUser& user, const std::string& path, const s
     answer = may;
   }
   return answer;
+}
+
+// In a sticky directory only the owner of a file may replace it. The bits of the group are the mask of an access
+// control list, too.
+bool OthersMayReplace(const struct stat& directory) {
+  if ((directory.st_mode & S_ISVTX) != 0) return false;
+  return (directory.st_mode & S_IWOTH) != 0 || ((directory.st_mode & S_IWGRP) != 0 && directory.st_gid != 0);
 }
 
 bool LinksAreProtected() {
@@ -114,6 +122,9 @@ class Walk {
       return false;
     }
     directory_ = path;
+    const SharedDirectory here = {path, entered_.st_mode & 07777};
+    auto& shared = result_.shared_directories;
+    if (OthersMayReplace(entered_) && std::ranges::find(shared, here) == shared.end()) shared.push_back(here);
     Search(May(user_, path, entered_, kSearch));
     return result_.problem.empty();
   }

@@ -24,6 +24,13 @@ ServerUser ServerUserOf(uid_t uid, pid_t pid);
 // The owner of its data directory: a server runs as this user. nullopt: the directory is not visible. Blocks.
 std::optional<ServerUser> ServerUserOf(const std::string& data_directory, pid_t pid);
 
+// A directory in which others than its owner may replace files.
+struct SharedDirectory {
+  std::string path;
+  mode_t mode = 0;  // the permission bits
+  friend bool operator==(const SharedDirectory&, const SharedDirectory&) = default;
+};
+
 struct FileAccess {
   // Of the path as the server will find it: `missing`, `permission_denied`, `other` (a loop of links); else empty.
   std::string problem;
@@ -31,6 +38,9 @@ struct FileAccess {
   // decides.
   std::optional<bool> readable;
   std::optional<struct stat> status;  // of the file itself
+  // Those on the way to the file, each once: a group other than root's, or everybody, may write to them, and they are
+  // not sticky. All of them are known if `status` is.
+  std::vector<SharedDirectory> shared_directories;
 };
 
 // Follows `path` (absolute) through every directory and link. Blocks.

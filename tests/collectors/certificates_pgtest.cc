@@ -145,6 +145,16 @@ TEST_F(CertificatesPgTest, KeyModes) {
   EXPECT_EQ(Look(ReadVia::kLocal).key->owner, false);
 }
 
+TEST_F(CertificatesPgTest, DirectoriesAboveTheKey) {
+  const auto mode = [&](mode_t bits) { ASSERT_EQ(chmod(server_.data_dir().c_str(), bits), 0); };
+  const auto shared = [&](ReadVia via) { return Look(via).key->shared_directories; };
+  EXPECT_EQ(shared(ReadVia::kLocal), std::vector<tls::SharedDirectory>{});
+  mode(0707);
+  EXPECT_EQ(shared(ReadVia::kLocal), (std::vector<tls::SharedDirectory>{{server_.data_dir(), 0707}}));
+  EXPECT_EQ(shared(ReadVia::kSql), std::nullopt);
+  mode(0700);
+}
+
 TEST_F(CertificatesPgTest, BadCertificatesKeepAllTheirSeries) {
   const Certificate expired =
       support::TestCa("Gone CA").Issue({.not_before = -std::chrono::days(9), .not_after = -std::chrono::days(2)});

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "collectors/sessions.h"
 #include "exporter/hba/posture.h"
 #include "tests/collectors/harness.h"
@@ -359,6 +361,93 @@ TEST_F(HbaPgTest, SeesTheSameAsASuperuser) {
   EXPECT_EQ(*by_function->file, *by_superuser->file);
   EXPECT_EQ(by_superuser->in_force.pending, false);
   EXPECT_EQ(by_function->catalog, by_superuser->catalog);
+}
+
+TEST_F(HbaPgTest, KnowsSuperusersAndRolesThatReplicate) {
+  server_.Execute(
+      "CREATE ROLE replicator LOGIN REPLICATION; CREATE ROLE mixed LOGIN REPLICATION CREATEDB CREATEROLE BYPASSRLS; "
+      "CREATE ROLE admin LOGIN SUPERUSER; CREATE ROLE no_login SUPERUSER REPLICATION; CREATE ROLE app LOGIN CREATEDB");
+  server_.Execute("CREATE DATABASE owned OWNER mixed");
+  Load("hostssl all all all scram-sha-256\nhost all replicator,app 10.0.0.0/8 scram-sha-256\n");
+  const auto posture = Posture();
+  const std::vector<hba::PrivilegedRole> roles = {
+      {"admin", true, false, {}},
+      {"postgres", true, true, {"CREATEDB", "CREATEROLE", "BYPASSRLS"}},
+      {"mixed", false, true, {"CREATEDB", "CREATEROLE", "BYPASSRLS", "CREATE on 1 of the databases"}},
+      {"replicator", false, true, {}}};
+  ASSERT_TRUE(posture->catalog.privileged().has_value());
+  EXPECT_EQ(*posture->catalog.privileged(), (hba::PrivilegedRoles{roles, 4}));
+  ASSERT_EQ(posture->in_force_analysis->privileged.size(), 1u);
+  EXPECT_EQ(posture->in_force_analysis->privileged[0].user, "replicator");
+  EXPECT_TRUE(posture->in_force_analysis->privileged[0].certain);
+}
+
+TEST_F(HbaPgTest, KnowsWhomTheMapsAdmit) {
+  server_.Execute("CREATE ROLE app LOGIN");
+  server_.WriteDataFile("pg_ident.conf",
+                        "os /^(.*)$ app\nos /^(.*)@.*$ \\1\nos /^(.*)$ \\1\nos /^(.*)@EXAMPLE\\.COM$ \\1\n"
+                        "os bob /^post\nos bob /^x\nos \"b ob\" all\nother /^. app\n");
+  server_.SetHba(kLocal);
+  LetASecondPass();
+  Load("local all app peer map=os\n");
+  for (const char* const user : {"tls_exporter", "postgres"}) {
+    SCOPED_TRACE(user);
+    Connect(user);
+    const sampling::Output output = harness_.Collect();
+    const auto posture = output.facts.Get<hba::Posture>();
+    if (server_.major() < 15) {
+      EXPECT_THAT(Parts(output), ElementsAre("ident_maps server_version"));
+      EXPECT_EQ(posture->maps, std::nullopt);
+      continue;
+    }
+    EXPECT_THAT(Parts(output), IsEmpty());
+    const std::string file = server_.data_dir() + "/pg_ident.conf";
+    const bool sixteen = server_.major() >= 16;
+    const std::vector<hba::IdentLine> lines = {{file, 1, "os", "/^(.*)$", "app", true, false, false},
+                                               {file, 2, "os", "/^(.*)@.*$", "\\1", true, true, false},
+                                               {file, 3, "os", "/^(.*)$", "\\1", true, false, false},
+                                               {file, 4, "os", "/^(.*)@EXAMPLE\\.COM$", "\\1", false, false, false},
+                                               {file, 5, "os", "bob", "/^post", false, false, sixteen},
+                                               {file, 6, "os", "bob", "/^x", false, false, false},
+                                               {file, 7, "os", "b ob", "all", false, false, false},
+                                               {file, 8, "other", "/^.", "app", true, false, false}};
+    ASSERT_TRUE(posture->maps.has_value());
+    EXPECT_EQ(posture->maps->lines, lines);
+    EXPECT_THAT(posture->maps->errors, IsEmpty());
+    EXPECT_TRUE(posture->maps->in_force);
+  }
+}
+
+TEST_F(HbaPgTest, KnowsWhetherTheMapsAreInForce) {
+  Load("local all app peer map=os\n");
+  if (server_.major() < 15) return;
+  LetASecondPass();
+  server_.Reload();
+  EXPECT_TRUE(Posture()->maps->in_force);
+  LetASecondPass();
+  server_.WriteDataFile("pg_ident.conf", "os bob app\n");
+  EXPECT_FALSE(Posture()->maps->in_force);
+  LetASecondPass();
+  server_.Reload();
+  EXPECT_TRUE(Posture()->maps->in_force);
+  server_.WriteDataFile("pg_ident.conf", "os /[ app\nos app\n");
+  const auto refused = Posture()->maps;
+  EXPECT_FALSE(refused->in_force);
+  EXPECT_EQ(refused->errors.size(), 2u);
+  std::filesystem::remove(server_.data_dir() + "/pg_ident.conf");
+  EXPECT_THAT(Posture()->maps->errors.at(0).message, HasSubstr("pg_ident.conf"));
+}
+
+// monitoring_role.sql of an older version.
+TEST_F(HbaPgTest, NeedsTheFunctionForPgIdentConf) {
+  server_.Execute("DROP FUNCTION tls_exporter.ident_mappings()");
+  Load("local all app trust\n");
+  EXPECT_THAT(Parts((Connect(), harness_.Collect())), IsEmpty());
+  Load("local all app peer map=os\n");
+  EXPECT_THAT(Parts((Connect(), harness_.Collect())),
+              ElementsAre(server_.major() < 15 ? "ident_maps server_version" : "ident_maps insufficient_privilege"));
+  server_.RunSqlFile(kRoleFile);
+  EXPECT_THAT(Parts((Connect(), harness_.Collect())), server_.major() < 15 ? testing::SizeIs(1) : testing::SizeIs(0));
 }
 
 TEST_F(HbaPgTest, NeverShowsASecret) {

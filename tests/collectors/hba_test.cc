@@ -34,30 +34,36 @@ class HbaTest : public testing::Test {
   HbaTest() {
     Access("t", "t", "f");
     answers_["hba_rules_function"] = {{"ordinality", "file", "line_number", "rule_number", "type", "databases", "users",
-                                       "address", "netmask", "auth_method", "clientcert", "error", "raw"},
+                                       "address", "netmask", "auth_method", "clientcert", "options", "error", "raw"},
                                       {}};
     answers_["hba_files_function"] = {{"path", "changed", "size", "way"},
                                       {{"/data/pg_hba.conf", "100", "10", "f"}, {"/data", "50", std::nullopt, "t"}}};
-    answers_["hba_catalog"] = {{"kind", "name", "of_group"},
-                               {{"role", "erp", std::nullopt},
-                                {"role", "anna", std::nullopt},
-                                {"member", "anna", "ops"},
-                                {"database", "erp", std::nullopt}}};
+    answers_["hba_catalog"] = {{"kind", "name", "of_group", "privileges"},
+                               {{"role", "erp", std::nullopt, std::nullopt},
+                                {"role", "anna", std::nullopt, std::nullopt},
+                                {"member", "anna", "ops", std::nullopt},
+                                {"database", "erp", std::nullopt, std::nullopt},
+                                {"privileged", "anna", std::nullopt, "REPLICATION\nCREATEDB"},
+                                {"privileged", "erp", std::nullopt, "SUPERUSER"}}};
+    answers_["hba_ident_function"] = {{"file", "line_number", "map_name", "sys_name", "pg_username", "error",
+                                       "any_user", "any_domain", "superuser", "changed", "includes"},
+                                      {{"/data/pg_ident.conf", std::nullopt, std::nullopt, std::nullopt, std::nullopt,
+                                        std::nullopt, std::nullopt, std::nullopt, std::nullopt, "100", "f"}}};
     Publish();
   }
 
   void Access(const char* functions, const char* sees_stats, const char* superuser) {
-    answers_["hba_access"] = {
-        {"rules_function", "files_function", "superuser", "rules_view", "sees_stats", "load_time", "now",
-         "postmaster_start_us", "hba_file", "ssl", "client_ca"},
-        {{functions, functions, superuser, "t", sees_stats, "200.5", "300", "7", "/data/pg_hba.conf", "t", "t"}}};
+    answers_["hba_access"] = {{"rules_function", "files_function", "superuser", "rules_view", "sees_stats", "load_time",
+                               "now", "postmaster_start_us", "hba_file", "ssl", "client_ca", "ident_function"},
+                              {{functions, functions, superuser, "t", sees_stats, "200.5", "300", "7",
+                                "/data/pg_hba.conf", "t", "t", functions}}};
   }
   void Rule(const char* type, const char* databases, const char* users, Text address, Text netmask, const char* method,
-            const std::string& raw) {
+            const std::string& raw, Text options = std::nullopt) {
     auto& rows = answers_["hba_rules_function"].second;
     const std::string line = std::to_string(rows.size() + 1);
     rows.push_back({line, "/data/pg_hba.conf", line, line, type, databases, users, std::move(address),
-                    std::move(netmask), method, std::nullopt, std::nullopt, Hex(raw)});
+                    std::move(netmask), method, std::nullopt, std::move(options), std::nullopt, Hex(raw)});
   }
   // What the sessions collector has found: one client more.
   void Open(const std::string& user, const std::string& database, const char* address,
@@ -88,14 +94,108 @@ TEST_F(HbaTest, RendersAllThatItKnows) {
   Rule("host", "all", "+ops", "10.0.0.0", "255.0.0.0", "md5", "host \"all\" +ops 10.0.0.0/8");
   Rule("host", "erp", "erp", "samenet", std::nullopt, "trust", "host erp erp samenet");
   Rule("hostssl", "erp", "erp", "10.0.0.0", "255.0.0.0", "trust", "hostssl erp erp 10.0.0.0/8");
-  answers_["hba_rules_function"].second.push_back({"6", "/data/pg_hba.conf", "6", std::nullopt, std::nullopt,
-                                                   std::nullopt, std::nullopt, std::nullopt, std::nullopt, std::nullopt,
-                                                   std::nullopt, "invalid connection type \"hots\"", std::nullopt});
+  answers_["hba_rules_function"].second.push_back(
+      {"6", "/data/pg_hba.conf", "6", std::nullopt, std::nullopt, std::nullopt, std::nullopt, std::nullopt,
+       std::nullopt, std::nullopt, std::nullopt, std::nullopt, "invalid connection type \"hots\"", std::nullopt});
   Open("anna", "all", "10.1.2.3", Encryption::kNone, 2);
   Open("erp", "erp", "10.1.2.3", Encryption::kTls, 1);
   Open("erp", "erp", nullptr, Encryption::kNone, 3);
   Open("bob", "erp", "10.1.2.4", Encryption::kNone, 1);  // no rule admits him now
   EXPECT_TRUE(support::MatchesGolden("tests/collectors/testdata/hba.prom", harness_.CollectPage()));
+}
+
+TEST_F(HbaTest, ReadsWhatPrivilegedRolesMayDo) {
+  Rule("host", "all", "anna", "10.0.0.0", "255.0.0.0", "md5", "host all anna 10.0.0.0/8");
+  const auto posture = harness_.Collect().facts.Get<hba::Posture>();
+  const std::vector<hba::PrivilegedRole> roles = {{"erp", true, false, {}}, {"anna", false, true, {"CREATEDB"}}};
+  EXPECT_EQ(posture->catalog.privileged(), (hba::PrivilegedRoles{roles, 2}));
+  ASSERT_EQ(posture->file_analysis->privileged.size(), 1u);
+  EXPECT_EQ(posture->file_analysis->privileged[0].user, "anna");
+}
+
+// ---- pg_ident.conf
+
+class HbaMapsTest : public HbaTest {
+ protected:
+  void Line(const char* number, Text map, Text system_user, Text role, Text error, const char* any_user) {
+    lines_.push_back({"/data/pg_ident.conf", number, std::move(map), std::move(system_user), std::move(role),
+                      std::move(error), any_user, "f", "f", std::nullopt, std::nullopt});
+  }
+  void RuleWithMap() { Rule("local", "all", "all", std::nullopt, std::nullopt, "peer", "local all all", "map=os"); }
+  // Of the part ident_maps; empty: nothing is missing.
+  std::string Why() {
+    for (const auto& part : harness_.Collect().incomplete) {
+      if (part.part == "ident_maps") return part.reason;
+    }
+    return "";
+  }
+  std::optional<hba::IdentMaps> Maps() { return harness_.Collect().facts.Get<hba::Posture>()->maps; }
+
+  FakeSession::Rows& lines_ = answers_["hba_ident_function"].second;
+};
+
+TEST_F(HbaMapsTest, ReadsTheLinesOfAFileInForce) {
+  RuleWithMap();
+  Line("3", "os", "/^(.*)$", "app", std::nullopt, "t");
+  Line("4", "os", "bob", "erp", std::nullopt, "f");
+  const hba::IdentMaps expected = {.server_version = 180000,
+                                   .lines = {{"/data/pg_ident.conf", 3, "os", "/^(.*)$", "app", true, false, false},
+                                             {"/data/pg_ident.conf", 4, "os", "bob", "erp", false, false, false}},
+                                   .errors = {},
+                                   .in_force = true};
+  EXPECT_EQ(Maps(), expected);
+  EXPECT_EQ(Why(), "");
+}
+
+TEST_F(HbaMapsTest, AreInForceOnlyIfTheFileIsOlderThanTheLoad) {
+  RuleWithMap();
+  const auto in_force = [&](Text changed, const char* includes) {
+    lines_[0][9] = std::move(changed), lines_[0][10] = includes;
+    return Maps()->in_force;
+  };
+  EXPECT_TRUE(in_force("199", "f"));
+  EXPECT_FALSE(in_force("200", "f")) << "in the second of the load";
+  EXPECT_FALSE(in_force("201", "f"));
+  EXPECT_FALSE(in_force(std::nullopt, "f"));
+  EXPECT_FALSE(in_force("199", "t")) << "a file that has no line any more is not among them";
+  lines_[0][9] = "199", lines_[0][10] = "f";
+  Line("5", std::nullopt, std::nullopt, std::nullopt, "missing entry at end of line", "f");
+  EXPECT_FALSE(Maps()->in_force);
+  EXPECT_EQ(Maps()->errors.size(), 1u);
+}
+
+TEST_F(HbaMapsTest, MatterOnlyWhereARuleNamesOne) {
+  Rule("local", "all", "all", std::nullopt, std::nullopt, "peer", "local all all", "map=");
+  answers_.erase("hba_ident_function");
+  harness_.fake.failures.emplace("hba_ident_function", DbError(FailureReason::kError, "XX000", "no"));
+  EXPECT_EQ(Why(), "");
+  EXPECT_EQ(Maps(), std::nullopt);
+  RuleWithMap();
+  EXPECT_EQ(Why(), "error");
+}
+
+TEST_F(HbaMapsTest, SayWhyTheyAreNotKnown) {
+  RuleWithMap();
+  harness_.fake.version = 140000;
+  EXPECT_EQ(Why(), "server_version");
+  harness_.fake.version = 180000;
+  answers_["hba_access"].second[0].back() = "f";
+  EXPECT_EQ(Why(), "insufficient_privilege");
+  answers_["hba_access"].second[0].back() = "t";
+  EXPECT_EQ(Why(), "");
+  while (lines_.size() <= 10'000) Line("9", "os", "bob", "erp", std::nullopt, "f");
+  EXPECT_EQ(Why(), "too_many_lines");
+  auto& rules = answers_["hba_rules_function"];
+  rules.first[11] = "another";
+  EXPECT_EQ(Why(), "outdated") << "nobody knows which rule names a map";
+}
+
+TEST_F(HbaMapsTest, AFileThatCannotBeReadIsRefused) {
+  RuleWithMap();
+  harness_.fake.failures.emplace("hba_ident_function",
+                                 DbError(FailureReason::kError, "58P01", "could not open file \"pg_ident.conf\""));
+  EXPECT_EQ(Why(), "");
+  EXPECT_EQ(Maps()->errors.at(0).message, "could not open file \"pg_ident.conf\"");
 }
 
 TEST_F(HbaTest, CapsWhoComesInUnencrypted) {
@@ -160,7 +260,8 @@ TEST_F(HbaTest, AConnectionOfUnknownEncryptionHasNoRule) {
 TEST_F(HbaTest, JudgesNothingInAClusterThatIsTooLarge) {
   Rule("host", "all", "all", "all", std::nullopt, "md5", "host all all all");
   auto& rows = answers_["hba_catalog"].second;
-  while (rows.size() <= 100'000) rows.push_back({"role", "role" + std::to_string(rows.size()), std::nullopt});
+  while (rows.size() <= 100'000)
+    rows.push_back({"role", "role" + std::to_string(rows.size()), std::nullopt, std::nullopt});
   const sampling::Output output = harness_.Collect();
   ASSERT_EQ(output.incomplete.size(), 1u);
   EXPECT_EQ(output.incomplete[0].part, "roles");
@@ -240,9 +341,9 @@ TEST_F(HbaTest, TakesTheViewWhereTheRawTextCannotBeRead) {
   harness_.fake.failures.insert_or_assign("hba_rules_function",
                                           DbError(FailureReason::kError, "58P01", "could not read file"));
   answers_["hba_view"] = {{"file", "line_number", "rule_number", "type", "databases", "users", "address", "netmask",
-                           "auth_method", "clientcert", "error", "raw"},
+                           "auth_method", "clientcert", "options", "error", "raw"},
                           {{"/data/pg_hba.conf", "7", "1", "host", "all", "all", "all", std::nullopt, "trust",
-                            std::nullopt, std::nullopt, std::nullopt}}};
+                            std::nullopt, std::nullopt, std::nullopt, std::nullopt}}};
   const sampling::Output output = harness_.Collect();
   ASSERT_EQ(output.incomplete.size(), 1u);
   EXPECT_EQ(output.incomplete[0].part, "raw_text");
@@ -292,6 +393,7 @@ TEST_F(HbaTest, AsksInOneRoundTripWhatTheRoleMightSeeLastTime) {
   Access("f", "f", "t");
   answers_["hba_rules"] = answers_["hba_rules_function"];
   answers_["hba_files"] = answers_["hba_files_function"];
+  answers_["hba_ident"] = answers_["hba_ident_function"];
   const sampling::Output output = harness_.Collect();
   EXPECT_EQ(harness_.fake.round_trips, 5) << "it may see other things now";
   EXPECT_TRUE(output.facts.Get<hba::Posture>()->has_raw_text);
@@ -303,7 +405,7 @@ TEST_F(HbaTest, AnotherHostHasNoHistory) {
   harness_.peer = db::Peer{.address = IpAddress::Parse("10.0.0.1"), .port = 5432};
   Rule("hostssl", "all", "all", "10.0.0.0", "255.0.0.0", "md5", "hostssl all all 10.0.0.0/8");
   ASSERT_TRUE(in_force());
-  auto& error = answers_["hba_rules_function"].second[0][11];
+  auto& error = answers_["hba_rules_function"].second[0][12];
   auto& type = answers_["hba_rules_function"].second[0][4];
   error = "invalid connection type", type = std::nullopt;
   EXPECT_TRUE(in_force()) << "a file that cannot be loaded leaves those that are known";

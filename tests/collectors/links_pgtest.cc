@@ -290,6 +290,8 @@ TEST_F(LinksPgTest, AStandbyAndItsUpstream) {
   EXPECT_THAT(Page(), HasSubstr("pg_tls_replication_connections{server=\"db\",application_name=\"replica\","
                                 "client_addr=\"127.0.0.1\",replication=\"physical\",sync_state=\"async\","
                                 "network=\"loopback\",encryption=\"none\"} 1\n"));
+  EXPECT_THAT(harness_.Collect().facts.Get<links::Links>()->replication,
+              ElementsAre(testing::Field(&links::Replication::user, "postgres")));
   harness_.Connect(standby.Conninfo("user=tls_exporter"));
   EXPECT_THAT(
       harness_.CollectPage(),

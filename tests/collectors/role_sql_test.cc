@@ -52,6 +52,11 @@ TEST(RoleSqlTest, TheFunctionsForPgHbaConfAreTheSuperusersQueries) {
   EXPECT_EQ(BodyOf("hba_files"), Lines(kHbaFilesSql.front().sql));
 }
 
+// A server without the view has the function, too.
+TEST(RoleSqlTest, TheFunctionForPgIdentConfHasTheSuperusersQuery) {
+  EXPECT_NE(BodyOf("ident_mappings").find(Lines(kIdentSql.front().sql)), std::string::npos);
+}
+
 TEST(RoleSqlTest, TheFunctionForPasswordsIsTheSuperusersQuery) {
   EXPECT_EQ(BodyOf("role_passwords"), Lines(kRolePasswordsSql.front().sql));
 }

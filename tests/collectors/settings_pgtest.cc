@@ -99,6 +99,15 @@ TEST_F(SettingsPgTest, SeesWhatWaitsForAReload) {
   EXPECT_EQ(Settings()->Get("ssl"), "off");
 }
 
+TEST_F(SettingsPgTest, KnowsWhetherReplicationCommandsAreLogged) {
+  EXPECT_EQ(Settings()->Get("log_replication_commands"), "off");
+  server_.Set("log_replication_commands = on");
+  EXPECT_THAT(*Settings()->pending_reload, ElementsAre("log_replication_commands"));
+  server_.Reload();
+  EXPECT_THAT(*Settings()->pending_reload, IsEmpty());
+  EXPECT_EQ(Settings()->Get("log_replication_commands"), "on");
+}
+
 TEST_F(SettingsPgTest, SeesALineThatWasTakenAway) {
   server_.Execute("ALTER SYSTEM SET password_encryption = 'md5'");
   server_.Reload();

@@ -90,6 +90,14 @@ TEST_F(SettingsTest, ComparesFilesWithWhatIsInForce) {
   EXPECT_THAT(*Settings()->pending_reload, ElementsAre("gss_accept_delegation", "ssl_ciphers"));
 }
 
+// An older tls_exporter.file_settings() does not show the values of settings that were added since.
+TEST_F(SettingsTest, ALineWithoutAValueIsNoChange) {
+  Setting("log_replication_commands", "on", "bool");
+  answers_["settings_files_function"].second.push_back(
+      {"1", "/data/postgresql.conf", "7", "log_replication_commands", std::nullopt, std::nullopt});
+  EXPECT_THAT(*Settings()->pending_reload, IsEmpty());
+}
+
 TEST_F(SettingsTest, KnowsNothingOfFilesThatItMayNotRead) {
   Access("t", "t", "f", "f");
   Setting("ssl", "on", "bool");

@@ -158,6 +158,37 @@ TEST(CheckHba, JudgesWhatTheRulesAdmit) {
               ElementsAre("note hba_plaintext_loopback", "fine hba_plaintext", "fine hba_methods"));
 }
 
+TEST(CheckHba, NamesPrivilegedRolesThatComeInUnencrypted) {
+  const std::vector<hba::PrivilegedRole> roles = {{"ad\x01min", true, true, {}}, {"repl", false, true, {}}};
+  const auto check = [&](const std::vector<std::string>& lines, hba::PrivilegedRoles privileged) {
+    return SnapshotBuilder().Publish(
+        Posture(lines, hba::Catalog({"ad\x01min", "repl", "app"}, {}, {"erp"}, std::move(privileged))));
+  };
+  const std::vector<std::string> lines = {"host erp,replication all 10.0.0.0/8 scram-sha-256"};
+  const Finding finding = check(lines, {roles, 2}).Of("hba_plaintext_privileged");
+  EXPECT_EQ(finding.severity, Severity::kCritical);
+  EXPECT_THAT(finding.evidence, ElementsAre("/data/pg_hba.conf:1: host erp,replication all 10.0.0.0/8 scram-sha-256",
+                                            "  superuser ad\\x01min, database erp, from 10.0.0.0",
+                                            "  replication role repl, database erp, from 10.0.0.0"));
+  EXPECT_THAT(check(lines, {roles, 7}).Of("hba_plaintext_privileged").evidence,
+              Contains("5 more such roles were not checked"));
+  EXPECT_EQ(check({"host all all samenet scram-sha-256"}, {roles, 2}).Of("hba_plaintext_privileged").severity,
+            Severity::kWarning);
+  EXPECT_THAT(check({"hostnossl all,replication repl,ad\x01min all reject", lines[0]}, {{roles[1]}, 1}).Ids(),
+              AllOf(Contains("critical hba_plaintext_admitted"), Not(Contains(HasSubstr("privileged")))));
+  EXPECT_THAT(check({"host all app 10.0.0.0/8 scram-sha-256"}, {roles, 2}).Ids(),
+              Not(Contains(HasSubstr("privileged"))));
+}
+
+// What only the file admits is not in force.
+TEST(CheckHba, PrivilegedRolesOfRulesThatMayNotBeInForceAreAWarning) {
+  hba::Posture posture = Posture({"host all all 10.0.0.0/8 scram-sha-256"},
+                                 hba::Catalog({"admin"}, {}, {}, hba::PrivilegedRoles{{{"admin", true, true, {}}}, 1}));
+  posture.in_force = {};
+  posture.in_force_analysis.reset();
+  EXPECT_THAT(SnapshotBuilder().Publish(posture).Ids(), Contains("warning hba_plaintext_privileged"));
+}
+
 TEST(CheckHba, JudgesMethods) {
   EXPECT_THAT(WithRules({"hostssl all app 10.0.0.0/8 trust"}), Contains("critical hba_trust"));
   EXPECT_THAT(WithRules({"hostssl all app 10.0.0.0/8 trust clientcert=verify-full"}), Contains("fine hba_methods"));

@@ -96,8 +96,9 @@ inline tls::EndpointFacts Endpoint() {
 }
 
 // The rules of a file that is in force.
-inline hba::Posture Posture(const std::vector<std::string>& lines) {
+inline hba::Posture Posture(const std::vector<std::string>& lines, hba::Catalog catalog = {}) {
   hba::Posture posture;
+  posture.catalog = std::move(catalog);
   posture.file = std::make_shared<const hba::RuleSet>(hba::Rules(lines));
   posture.has_raw_text = true;
   posture.file_analysis = Analyse(*posture.file, posture.catalog, posture.regexes);

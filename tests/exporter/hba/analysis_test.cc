@@ -162,6 +162,43 @@ TEST(Analyse, GivesAConnectionAsEvidence) {
   EXPECT_EQ(analysis.plaintext[0].address->ToString(), "fe80::");
 }
 
+// Each as a superuser.
+Catalog WithPrivileged(const std::vector<std::string>& names) {
+  const Catalog cluster = Cluster();
+  std::vector<PrivilegedRole> roles;
+  for (const std::string& name : names) roles.push_back({.name = name, .superuser = true});
+  return {cluster.roles(),
+          {{"anna", "ops"}, {"ops", "staff"}, {"bob", "erp"}},
+          cluster.databases(),
+          PrivilegedRolesOf(std::move(roles))};
+}
+
+// "anna 0 certain": by which rule.
+std::vector<std::string> PrivilegedOf(const std::vector<std::string>& lines, const std::vector<std::string>& names) {
+  std::vector<std::string> paths;
+  for (const PlaintextPath& path : Analyse(Rules(lines), WithPrivileged(names), {})->privileged) {
+    EXPECT_EQ(path.network, Network::kRemote);
+    paths.push_back(fmt::format("{} {}{}", path.user.value_or("?"), path.rule, path.certain ? " certain" : ""));
+  }
+  return paths;
+}
+
+TEST(Analyse, NamesThePrivilegedRolesThatComeInUnencrypted) {
+  EXPECT_THAT(PrivilegedOf({"host all anna 10.0.0.0/8 md5"}, {"anna", "bob"}), ElementsAre("anna 0 certain"));
+  EXPECT_THAT(PrivilegedOf({"host all anna 127.0.0.0/8 md5", "hostssl all all all md5"}, {"anna"}), IsEmpty());
+  EXPECT_THAT(PrivilegedOf({"hostnossl all,replication anna all reject", "host all all all md5"}, {"anna", "bob"}),
+              ElementsAre("bob 1 certain"));
+  EXPECT_THAT(PrivilegedOf({"hostnossl all anna all reject", "host all,replication all all md5"}, {"anna"}),
+              ElementsAre("anna 1 certain"))
+      << "replication is left";
+  EXPECT_THAT(PrivilegedOf({"host erp +ops all md5", "host sameuser bob all md5"}, {"anna", "bob"}),
+              ElementsAre("anna 0 certain", "bob 1 certain"));
+  EXPECT_THAT(PrivilegedOf({"host all anna samenet md5"}, {"anna"}), ElementsAre("anna 0"));
+  EXPECT_THAT(PrivilegedOf({"host all anna samenet md5", "host erp anna 10.0.0.0/8 md5"}, {"anna"}),
+              ElementsAre("anna 1 certain"));
+  EXPECT_THAT(PrivilegedOf({"host all all all md5"}, {}), IsEmpty());
+}
+
 TEST(Analyse, KnowsNothingPastItsLimits) {
   std::vector<std::string> masks;
   for (int i = 0; i < 8; ++i) {
@@ -181,6 +218,7 @@ TEST(Analyse, KnowsNothingPastItsLimits) {
 struct OneByOne {
   std::set<std::size_t> reached;
   std::set<std::pair<std::size_t, Network>> plaintext;
+  std::set<std::string> remote_users;  // users that may come in unencrypted from another machine
 
   OneByOne(const RuleSet& set, const Catalog& catalog) {
     std::vector<std::optional<IpAddress>> addresses = {std::nullopt};
@@ -214,7 +252,9 @@ struct OneByOne {
     if (connection.encryption != Encryption::kNone || !connection.address) return;
     const Network network = connection.address->IsLoopback() ? Network::kLoopback : Network::kRemote;
     for (const std::size_t rule : rules) {
-      if (!set.rules[rule].rejects()) plaintext.insert({rule, network});
+      if (set.rules[rule].rejects()) continue;
+      plaintext.insert({rule, network});
+      if (network == Network::kRemote) remote_users.insert(connection.user);
     }
   }
 };
@@ -222,7 +262,8 @@ struct OneByOne {
 TEST(Analyse, AgreesWithTheEvaluatorOverRandomRules) {
   constexpr std::uint64_t kSeed = 20261124;
   RandomRules random(kSeed, 150000);  // regular expressions would need a server
-  const Catalog catalog = Cluster();
+  const std::vector<std::string> users(std::begin(RandomRules::kUsers), std::end(RandomRules::kUsers));
+  const Catalog catalog = WithPrivileged(users);
   for (std::size_t round = 0; round < 60; ++round) {
     const std::vector<std::string> lines = random.Lines(1 + round % 12);
     SCOPED_TRACE(testing::Message() << "seed " << kSeed << " round " << round << "\n" << testing::PrintToString(lines));
@@ -248,6 +289,16 @@ TEST(Analyse, AgreesWithTheEvaluatorOverRandomRules) {
       EXPECT_TRUE(path.certain ? decides : may || verdict.rule == path.rule) << path.rule;
     }
     EXPECT_EQ(plaintext, expected.plaintext);
+    std::set<std::string> remote;
+    for (const PlaintextPath& path : analysis->privileged) {
+      remote.insert(*path.user);
+      const Connection example{*path.user, path.database.value_or("no database"), path.address, Encryption::kNone,
+                               path.replication};
+      const Verdict verdict = Evaluate(set, example, catalog, {});
+      if (path.certain) EXPECT_EQ(verdict.outcome, Verdict::Outcome::kAdmitted);
+      EXPECT_NE(verdict.outcome, Verdict::Outcome::kRejected);
+    }
+    EXPECT_EQ(remote, expected.remote_users);
   }
 }
 

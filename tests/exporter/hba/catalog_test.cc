@@ -29,6 +29,17 @@ TEST(Catalog, EndsOnACircle) {  // the server lets none arise; two reads of a ch
   EXPECT_THAT(catalog.GroupsOf("a"), UnorderedElementsAre("a", "b"));
 }
 
+TEST(PrivilegedRoles, SuperusersFirstAndNotTooMany) {
+  std::vector<PrivilegedRole> roles = {
+      {"b", false, true, {}}, {"z", true, false, {}}, {"a", false, true, {"CREATEDB"}}};
+  EXPECT_EQ(PrivilegedRolesOf(roles), (PrivilegedRoles{{roles[1], roles[2], roles[0]}, 3}));
+  roles.resize(kMaxPrivilegedRoles + 5);
+  const PrivilegedRoles many = PrivilegedRolesOf(roles);
+  EXPECT_EQ(many.roles.size(), kMaxPrivilegedRoles);
+  EXPECT_EQ(many.count, kMaxPrivilegedRoles + 5);
+  EXPECT_EQ(many.roles[0].name, "z");
+}
+
 TEST(Catalog, TheSameInAnyOrderAndWithRepetitions) {
   const Catalog one({"b", "a", "b"}, {{"b", "y"}, {"a", "z"}, {"a", "y"}, {"a", "z"}}, {"d"});
   const Catalog other({"a", "z"}, {{"a", "z"}, {"a", "y"}, {"b", "y"}}, {"d"});

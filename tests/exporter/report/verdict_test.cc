@@ -105,6 +105,43 @@ TEST(VerdictTest, Logging) {
   EXPECT_EQ(VerdictOf("cis", "3.1.21", WithSettings("log_disconnections", "on")), "pass");
 }
 
+hba::PrivilegedRole Replicates(std::vector<std::string> others = {}) {
+  return {.name = "repl", .replication = true, .others = std::move(others)};
+}
+SnapshotBuilder WithRoles(const hba::PrivilegedRoles& roles, std::vector<hba::Catalog::Membership> memberships = {}) {
+  links::Links links;
+  links.replication = {{.application_name = "standby1", .client_addr = "10.0.0.2", .user = "repl"}};
+  SnapshotBuilder server;
+  server.Publish(std::move(links));
+  server.Publish(audit::Posture({"local all all peer"}, {{"repl", "postgres"}, std::move(memberships), {}, roles}));
+  return server;
+}
+
+TEST(VerdictTest, ReplicationRoles) {
+  const hba::PrivilegedRole superuser = {.name = "postgres", .superuser = true, .replication = true};
+  EXPECT_EQ(VerdictOf("cis", "7.1", WithRoles({{superuser, Replicates()}, 2})), "pass");
+  const Judged more = Of("cis", "7.1", WithRoles({{superuser, Replicates({"CREATEDB"})}, 2}));
+  EXPECT_EQ(more.verdict, Verdict::kFail);
+  EXPECT_THAT(more.evidence, Contains("  role repl: CREATEDB"));
+  EXPECT_THAT(Of("cis", "7.1", WithRoles({{superuser, Replicates()}, 2}, {{"repl", "staff"}})).evidence,
+              Contains("  role repl: member of staff"));
+  const Judged as_superuser =
+      Of("cis", "7.1", WithRoles({{{.name = "repl", .superuser = true, .replication = true}}, 1}));
+  EXPECT_EQ(as_superuser.verdict, Verdict::kFail);
+  EXPECT_THAT(as_superuser.evidence, Contains("  standby1 from 10.0.0.2 replicates as the superuser repl"));
+  EXPECT_EQ(VerdictOf("cis", "7.1", WithRoles({{superuser}, 1})), "not looked at");
+  EXPECT_EQ(VerdictOf("cis", "7.1", WithRoles({{superuser, Replicates()}, 101})), "not looked at")
+      << "some roles were not read";
+  SnapshotBuilder partly = WithRoles({{superuser, Replicates()}, 2});
+  partly.Change("links", [](auto& result) { result.incomplete.push_back({"replication", "insufficient_privilege"}); });
+  EXPECT_EQ(VerdictOf("cis", "7.1", partly), "not looked at");
+}
+
+TEST(VerdictTest, ReplicationCommands) {
+  EXPECT_EQ(VerdictOf("cis", "7.2", WithSettings("log_replication_commands", "off")), "fail");
+  EXPECT_EQ(VerdictOf("cis", "7.2", WithSettings("log_replication_commands", "on")), "pass");
+}
+
 TEST(VerdictTest, Addresses) {
   for (const char* all : {"*", "0.0.0.0", "::", "localhost, 0.0.0.0", "::,127.0.0.1"}) {
     EXPECT_EQ(VerdictOf("cis", "5.2", WithSettings("listen_addresses", all)), "fail") << all;
@@ -121,6 +158,34 @@ TEST(VerdictTest, LocalTrust) {
   EXPECT_EQ(VerdictOf("cis", "5.3", WithRules({"local all all peer", "local all all trust"})), "pass")
       << "no connection reaches the second rule";
   EXPECT_EQ(VerdictOf("cis", "5.3", WithRules({"hostssl all all all scram-sha-256"})), "pass");
+}
+
+TEST(VerdictTest, MapsOfPgIdentConf) {
+  const auto with = [](std::optional<hba::IdentMaps> maps, bool knows_options = true) {
+    hba::Posture posture = audit::Posture({"local all all peer map=os", "hostssl all all all cert map=os"});
+    posture.maps = std::move(maps);
+    posture.knows_options = knows_options;
+    SnapshotBuilder server;
+    return server.Publish(posture);
+  };
+  hba::IdentMaps maps = {160000, {{"/data/pg_ident.conf", 7, "os", "bob", "app"}}, {}, true};
+  EXPECT_EQ(VerdictOf("cis", "5.3", with(maps)), "pass");
+  EXPECT_EQ(VerdictOf("stig", "CD16-00-004200", with(maps)), "pass");
+  EXPECT_EQ(VerdictOf("cis", "5.3", with(std::nullopt)), "not looked at");
+  EXPECT_EQ(VerdictOf("stig", "CD16-00-004200", with(std::nullopt)), "not looked at");
+  EXPECT_EQ(VerdictOf("cis", "5.3", with(maps, false)), "not looked at");
+  maps.in_force = false;
+  EXPECT_EQ(VerdictOf("cis", "5.3", with(maps)), "not looked at");
+  maps.lines[0].any_user = true;
+  EXPECT_EQ(VerdictOf("cis", "5.3", with(maps)), "fail");
+  EXPECT_EQ(VerdictOf("stig", "CD16-00-004200", with(maps)), "fail");
+  EXPECT_EQ(VerdictOf("hipaa", "164.312(d)", with(maps)), "fail");
+}
+
+TEST(VerdictTest, CertificatesThatAreNotCompared) {
+  EXPECT_EQ(VerdictOf("stig", "CD16-00-004200", WithRules({"hostssl all all all cert"})), "pass");
+  EXPECT_EQ(VerdictOf("stig", "CD16-00-004200", WithRules({"hostssl all all all scram-sha-256 clientcert=verify-ca"})),
+            "fail");
 }
 
 TEST(VerdictTest, RulesThatMayNotBeInForceProveNothing) {
@@ -173,9 +238,35 @@ TEST(VerdictTest, Revocation) {
   EXPECT_EQ(VerdictOf("stig", "CD16-00-004000", none), "fail");
   SnapshotBuilder lists = WithRules(rules);
   lists.Publish(audit::Settings({{"ssl_crl_file", "root.crl"}, {"ssl_crl_dir", ""}}));
+  EXPECT_EQ(VerdictOf("stig", "CD16-00-004000", lists), "not looked at") << "nobody has read the lists";
+  tls::CertificateInventory inventory;
+  inventory.files = {{"ca", "/data/root.crt", "", {}}};
+  inventory.clients = tls::ClientTrust{.checks_revocation = true,
+                                       .authorities = {{.subject = "CN=CA", .not_after = kNow + std::chrono::days(90)}},
+                                       .lists = {{"/data/root.crl", "CN=CA", kNow + std::chrono::days(9)}}};
+  lists.Publish(inventory);
   EXPECT_EQ(VerdictOf("stig", "CD16-00-004000", lists), "pass");
+  EXPECT_THAT(Of("stig", "CD16-00-004000", lists).evidence,
+              Contains("  /data/root.crl: CN=CA, next update 2027-01-24 08:00:00 UTC"));
+  inventory.clients->authorities[0].refusals = {{"crl_expired", "CN=CA"}};
+  lists.Publish(inventory);
+  EXPECT_NE(VerdictOf("stig", "CD16-00-004000", lists), "pass");
   SnapshotBuilder without = WithRules({"hostssl all all all scram-sha-256"});
   EXPECT_EQ(VerdictOf("stig", "CD16-00-004000", without), "fail");
+}
+
+TEST(VerdictTest, DirectoriesAboveTheKey) {
+  const auto with = [](std::optional<std::vector<tls::SharedDirectory>> shared) {
+    tls::CertificateInventory inventory;
+    inventory.key = tls::KeyReport{"/etc/ssl/server.key", true, true, true, true, std::move(shared)};
+    SnapshotBuilder server;
+    return server.Publish(inventory);
+  };
+  EXPECT_EQ(VerdictOf("stig", "CD16-00-004100", with(std::vector<tls::SharedDirectory>{})), "pass");
+  EXPECT_EQ(VerdictOf("stig", "CD16-00-004100", with(std::nullopt)), "not looked at");
+  const Judged shared = Of("stig", "CD16-00-004100", with({{{"/etc/ssl", 0775}}}));
+  EXPECT_EQ(shared.verdict, Verdict::kFail);
+  EXPECT_THAT(shared.evidence, Contains("  directory /etc/ssl: mode 0775"));
 }
 
 TEST(VerdictTest, WhatDoesNotConcernTheServer) {
@@ -185,6 +276,9 @@ TEST(VerdictTest, WhatDoesNotConcernTheServer) {
   server.Change("links", [](auto& result) { result.incomplete.push_back({"subscriptions", "malformed"}); });
   EXPECT_EQ(VerdictOf("cis", "7.5", server), "not looked at") << "there may be one that was not seen";
   EXPECT_EQ(VerdictOf("stig", "CD16-00-004200", WithRules({"hostssl all all all scram-sha-256"})), "not applicable");
+  SnapshotBuilder alone = WithSettings("log_replication_commands", "off");
+  alone.Publish(links::Links{});
+  EXPECT_EQ(VerdictOf("cis", "7.2", alone), "not applicable") << "nothing replicates";
 }
 
 TEST(VerdictTest, APoolerIsNoPostgresqlServer) {

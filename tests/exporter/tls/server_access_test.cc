@@ -50,6 +50,36 @@ TEST_F(ServerAccessTest, FollowsDirectoriesAndLinks) {
   Give(files_.path() + "/inner", 0755);
 }
 
+TEST_F(ServerAccessTest, NamesDirectoriesThatOthersMayWriteTo) {
+  const std::string file = files_.Write("inner/file", "x");
+  Give(file, 0400);
+  const std::string inner = files_.path() + "/inner";
+  const auto shared = [&](mode_t mode, gid_t group) {
+    EXPECT_EQ(chown(inner.c_str(), user_.uid, group), 0);
+    EXPECT_EQ(chmod(inner.c_str(), mode), 0);
+    std::vector<std::string> result;
+    for (const SharedDirectory& directory : AccessOf(user_, file).shared_directories) {
+      if (directory.path == inner) result.push_back(std::to_string(directory.mode));
+    }
+    return result;
+  };
+  const gid_t group = geteuid() == 0 ? 4711 : getegid();
+  const std::vector<std::string> none;
+  EXPECT_EQ(shared(0755, group), none);
+  EXPECT_EQ(shared(0775, group), std::vector{std::to_string(0775)});
+  EXPECT_EQ(shared(0757, group), std::vector{std::to_string(0757)});
+  EXPECT_EQ(shared(01777, group), none) << "only its owner may replace a file";
+  if (geteuid() == 0) {
+    EXPECT_EQ(shared(0775, 0), none) << "root's group";
+    EXPECT_EQ(shared(0777, 0), std::vector{std::to_string(0777)});
+  }
+  Give(inner, 0777);
+  std::filesystem::create_symlink("inner/../inner/file", files_.path() + "/link");
+  const FileAccess by_link = AccessOf(user_, files_.path() + "/link");
+  EXPECT_TRUE(by_link.status.has_value());
+  EXPECT_EQ(by_link.shared_directories, (std::vector<SharedDirectory>{{inner, 0777}}));
+}
+
 TEST_F(ServerAccessTest, GroupsThatDisagreeDecideNothing) {
   const std::string file = files_.Write("inner/file", "x");
   ASSERT_EQ(chmod(file.c_str(), 0640), 0);
