@@ -168,19 +168,19 @@ class Collector : public sampling::Collector {
  public:
   asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
     auto found = std::make_shared<const Links>(co_await Read(context, output));
-    if (found->one_of_several) output.incomplete.push_back({"processes", "so_reuseport"});
     Render(*found, caps_, output.sink);
     output.facts.Publish(std::move(found));
   }
 
  private:
   asio::awaitable<Links> Read(sampling::Context& context, sampling::Output& output) {
-    if (context.kind == pgbouncer::kKind) return pgbouncer::ReadLinks(*context.session, context.deadline);
+    if (context.kind == pgbouncer::kKind) return poolers_.Read(context, output.incomplete);
     const int most = context.config.options.As<LinksOptions>().max_databases;
     return postgres::ReadLinks(context, static_cast<std::size_t>(most), refusals_, output);
   }
 
   Caps caps_;
+  pgbouncer::LinkReader poolers_;
   postgres::Refusals refusals_;
 };
 

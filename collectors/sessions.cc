@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -11,7 +12,7 @@
 #include "collectors/sessions_parts.h"
 #include "exporter/base/digest.h"
 #include "exporter/config/collector_schema.h"
-#include "exporter/pgbouncer/clients.h"
+#include "exporter/pgbouncer/all_clients.h"
 #include "exporter/pgbouncer/driver.h"
 #include "exporter/postgres/backends.h"
 #include "exporter/postgres/driver.h"
@@ -30,14 +31,21 @@ namespace {
 // ---- Counting
 
 sessions::Counts CountAll(const sessions::Snapshot& snapshot, const sessions::CountOptions& options,
-                          const sessions::Exemptions& exemptions, const sessions::Collection& collection,
+                          const sessions::Exemptions& exemptions, sessions::Collection collection,
                           sessions::SessionCounter& counter) {
   sessions::Counts counts;
-  counter.StartCollection(collection);
-  for (int row = 0; row < snapshot.size(); ++row) {
-    if (const auto session = snapshot.At(row)) Count(*session, options, exemptions, counter, counts);
+  const auto processes = snapshot.processes();
+  collection.servers = processes.size();
+  int row = 0;
+  for (const sessions::Snapshot::Process& process : processes) {
+    collection.now_us = process.now_us;
+    collection.postmaster_start_us = process.postmaster_start_us;
+    counter.StartCollection(collection);
+    for (const int end = row + process.rows; row < end; ++row) {
+      if (const auto session = snapshot.At(row)) Count(*session, options, exemptions, counter, counts);
+    }
+    counter.EndCollection();
   }
-  counter.EndCollection();
   return counts;
 }
 
@@ -59,8 +67,8 @@ class Collector : public sampling::Collector {
   asio::awaitable<void> Collect(sampling::Context& context, sampling::Output& output) override {
     const auto& options = context.config.options.As<SessionsOptions>();
     sessions::Collection collection{.asked = std::chrono::steady_clock::now(), .max_series = options.max_series};
-    const auto found = co_await ReadSessions(context);
-    const sessions::Snapshot& snapshot = *found;
+    const Found found = co_await ReadSessions(context);
+    const sessions::Snapshot& snapshot = *found.snapshot;
     collection.asked = snapshot.asked().value_or(collection.asked);
     collection.now_us = snapshot.now_us();
     collection.postmaster_start_us = snapshot.postmaster_start_us();
@@ -69,7 +77,7 @@ class Collector : public sampling::Collector {
     certificates_.Collected(snapshot.now_us());
     const bool has_established = ReadEstablished(context, collection, snapshot);
     // Where every session is one of last time's, nothing is said anew: on most servers of a fleet, most of the time.
-    const Digest shown = Shown(context, snapshot, clients_.is_one_of_several());
+    const Digest shown = Shown(context, snapshot, found.missing);
     if (context.basis && context.basis == Basis(shown)) {
       output.unchanged = true;
       co_return;
@@ -89,7 +97,7 @@ class Collector : public sampling::Collector {
     RenderExemptions(context.server.policy, output.sink);
     if (counts.requirements_not_shown) output.incomplete.push_back({"policy", "not_shown"});
     if (counts.issuers_cut) output.incomplete.push_back({"policy", "issuer_cut"});
-    if (clients_.is_one_of_several()) output.incomplete.push_back({"processes", "so_reuseport"});
+    std::ranges::copy(found.missing, std::back_inserter(output.incomplete));
     if (has_established) {
       CountSampled(counts);
       RenderEstablished(established_, output.sink);
@@ -108,11 +116,15 @@ class Collector : public sampling::Collector {
   }
 
  private:
-  asio::awaitable<std::unique_ptr<const sessions::Snapshot>> ReadSessions(const sampling::Context& context) {
+  using Found = pgbouncer::AllClients;
+
+  asio::awaitable<Found> ReadSessions(const sampling::Context& context) {
     if (context.kind == pgbouncer::kKind) {
-      return clients_.Read(*context.session, context.own_backends, context.peer->user, context.deadline);
+      auto clients = clients_.Read(context);
+      co_return co_await std::move(clients);
     }
-    return postgres::ReadBackends(*context.session, context.own_backends, context.deadline);
+    auto backends = postgres::ReadBackends(*context.session, context.own_backends, context.deadline);
+    co_return Found{co_await std::move(backends), {}};
   }
 
   // Whether it is known how many sessions there were.
@@ -149,13 +161,16 @@ class Collector : public sampling::Collector {
   }
 
   // The server, its sessions, the configuration, and the day (exemptions end with one).
-  Digest Shown(const sampling::Context& context, const sessions::Snapshot& snapshot, bool one_of_several) const {
+  Digest Shown(const sampling::Context& context, const sessions::Snapshot& snapshot,
+               const std::vector<sampling::IncompletePart>& missing) const {
     constexpr std::int64_t kDayUs = std::int64_t{24} * 60 * 60 * 1'000'000;
     Digester digester;
     digester.Number(context.config_version);
     digester.Number(context.session->server_version());
     digester.Number(snapshot.now_us() / kDayUs);
-    digester.Number(one_of_several);
+    for (const auto& [part, reason, detail] : missing) {
+      for (const std::string& text : {part, reason, detail}) digester.Text(text);
+    }
     snapshot.DigestRows(digester);
     digester.Text(snapshot.statistics_problem());
     established_.DigestRead(digester);
@@ -179,7 +194,7 @@ class Collector : public sampling::Collector {
     return open_;
   }
 
-  pgbouncer::ClientReader clients_;
+  pgbouncer::AllClientsReader clients_;
   SessionCaps caps_;
   sessions::SessionCounter counter_;
   sessions::ClientCertificateHistory certificates_;

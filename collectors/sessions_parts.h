@@ -15,7 +15,22 @@ inline constexpr sampling::Remedy kEncryptionRemedies[] = {
 inline constexpr sampling::Remedy kProcessesRemedies[] = {
     {"so_reuseport",
      "Several PgBouncer processes may listen on this port, and each console shows the clients of its own process. Give "
-     "each process a unix_socket_dir of its own, and watch each as a server of its own over its Unix socket."},
+     "each process a unix_socket_dir of its own, and list them all in servers[].processes of the exporter's "
+     "configuration."},
+    {"no_peers",
+     "The processes do not name each other, so it is not known whether all are listed in servers[].processes. Give "
+     "each "
+     "process a peer_id of its own, and all the same section [peers] (PgBouncer 1.19 or later), then restart them."},
+    {"not_listed",
+     "A process that another one names in [peers] is not listed in servers[].processes, or has another peer_id now. "
+     "Add "
+     "the host and port of its Unix socket there."},
+    {"unreachable",
+     "Check that the process that is named runs, that the exporter may use its Unix socket, and that its user is in "
+     "stats_users there. If the process is no more, remove it from servers[].processes and from [peers]."},
+    {"listed_twice",
+     "The entries of servers[].processes that are named lead to a process that another entry leads to as well. Give "
+     "each process a unix_socket_dir of its own, and name it: the port that they share leads to any of them."},
 };
 
 inline constexpr sampling::Remedy kEstablishedRemedies[] = {

@@ -87,7 +87,9 @@ struct ServerConfig {
   std::optional<HostPort> endpoint;
   std::vector<std::string> endpoint_names;  // host names that clients use besides the endpoint's own, for SNI
   Roots roots;                              // those for all servers included
-  CollectorConfigs collectors;              // one for each known collector, defaults merged in
+  // Conninfos of PgBouncer's processes that share the port (so_reuseport), in front of which `conninfo` is put.
+  std::vector<std::string> processes;
+  CollectorConfigs collectors;  // one for each known collector, defaults merged in
   Policy policy;
 
   // Throws std::out_of_range for a name that no collector has.

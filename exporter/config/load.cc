@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <set>
 #include <system_error>
@@ -20,10 +21,15 @@ namespace {
 
 constexpr std::size_t kMaxFileBytes = 16 << 20;
 constexpr std::size_t kMostRoots = 16;
+constexpr std::size_t kMostProcesses = 64;
 
 std::string DirectoryOf(const std::string& path) {
   const auto slash = path.rfind('/');
   return slash == std::string::npos ? "" : path.substr(0, slash + 1);
+}
+
+bool IsUri(const std::string& conninfo) {
+  return conninfo.starts_with("postgresql://") || conninfo.starts_with("postgres://");
 }
 
 std::set<std::string> CheckConninfo(const Node& node, const std::string& conninfo, const ConninfoCheck& check) {
@@ -40,14 +46,31 @@ std::set<std::string> CheckConninfo(const Node& node, const std::string& conninf
 // that named a host would send its password to wherever that is. What the string sets is libpq's to say: blanks are
 // more than spaces, and what looks like a keyword may be the value of the one before.
 void CheckModuleConninfo(const Node& node, const std::string& conninfo, const ConninfoCheck& check) {
-  if (conninfo.starts_with("postgresql://") || conninfo.starts_with("postgres://")) {
-    node.Fail("a module's conninfo has the form key=value");
-  }
+  if (IsUri(conninfo)) node.Fail("a module's conninfo has the form key=value");
   const std::set<std::string> keywords = CheckConninfo(node, conninfo, check);
   for (const char* key : {"host", "hostaddr", "port", "service"}) {
     if (!keywords.contains(key)) continue;
     node.Fail(std::string("a module's conninfo must not contain ") + key + ": the target of the probe names it");
   }
+}
+
+// Each says where a process is; the rest is the conninfo's.
+std::vector<std::string> ParseProcesses(const Node& node, const ConninfoCheck& check) {
+  std::vector<std::string> processes;
+  for (const Node& entry : node.List()) {
+    const std::string text = entry.Text();
+    if (IsUri(text)) entry.Fail("an entry has the form key=value, such as host=/run/pgbouncer/1 port=6432");
+    const std::set<std::string> keywords = CheckConninfo(entry, text, check);
+    if (keywords.empty()) entry.Fail("an entry names host, hostaddr or port");
+    for (const std::string& keyword : keywords) {
+      if (keyword == "host" || keyword == "hostaddr" || keyword == "port") continue;
+      entry.Fail("an entry has host, hostaddr and port only: " + keyword + " is taken from the server's conninfo");
+    }
+    if (std::ranges::find(processes, text) != processes.end()) entry.Fail("the entry is listed twice");
+    processes.push_back(text);
+  }
+  if (processes.size() > kMostProcesses) node.Fail(fmt::format("at most {} processes", kMostProcesses));
+  return processes;
 }
 
 // Throws at the node's position.
@@ -88,14 +111,15 @@ ServerConfig ParseServer(const Node& node, Document& document, const Config& con
   server.collectors = config.collectors;
   server.policy = config.policy;
   server.roots = config.roots;
-  for (const auto& [key, value] :
-       node.Map({"name", "conninfo", "password_file", "endpoint", "endpoint_names", "roots", "collectors"})) {
+  for (const auto& [key, value] : node.Map(
+           {"name", "conninfo", "password_file", "processes", "endpoint", "endpoint_names", "roots", "collectors"})) {
     if (key == "name") server.name = ParseName(value);
     if (key == "conninfo") {
       server.conninfo = value.TextOrEmpty();
       CheckConninfo(value, server.conninfo, document.check);
     }
     if (key == "password_file") server.password_file = document.files.SecretPath(value);
+    if (key == "processes") server.processes = ParseProcesses(value, document.check);
     if (key == "endpoint") server.endpoint = ParseHostPort(value);
     if (key == "endpoint_names") server.endpoint_names = ParseHostNames(value);
     if (key == "roots") server.roots = ParseRoots(value, config.roots, document.files);

@@ -17,4 +17,8 @@ std::string OwnValue(const std::string& conninfo, std::string_view keyword);
 // The same of a list of libpq's, which may be null.
 std::string_view ValueOf(const PQconninfoOption* options, std::string_view keyword);
 
+// Returns a conninfo in which the options of `over` take precedence. A host in it without hostaddr leads to that host,
+// whatever hostaddr `conninfo`, a service file or the environment has. REQUIRES: ResolveTarget() accepts both.
+std::string Overlay(const std::string& conninfo, const std::string& over);
+
 }  // namespace pgtls::db

@@ -6,14 +6,12 @@
 #include <asio.hpp>
 #include <charconv>
 #include <functional>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "exporter/base/error.h"
-#include "exporter/pgbouncer/config.h"
 #include "exporter/sampling/ask_until_sure.h"
 
 namespace pgtls::pgbouncer {
@@ -30,6 +28,7 @@ constexpr std::string_view kConsole = "pgbouncer";  // the database
 constexpr std::string_view kUnixSocket = "unix";    // in place of an address
 constexpr std::string_view kNoUserYet = "(nouser)";
 constexpr std::string_view kLoggingIn = "cl_login";        // a state of SHOW SOCKETS
+constexpr std::string_view kWaiting = "waiting";           // for a server connection, also for that of auth_query
 constexpr std::string_view kCancelRequest = "cancel_req";  // in the names of two states
 
 // From 1.25 on the cipher that is shown for TLS 1.3 is the first of PgBouncer's own list, not the negotiated one.
@@ -65,15 +64,23 @@ class ClientRows {
         .client_addr = local ? "" : TextOf(row, addr_),
         .client_port = local ? -1 : static_cast<int>(rows_.RequireInt(row, port_)),
         .backend_type = "pgbouncer client",
-        .authenticating = state(row) == kLoggingIn,
+        .authenticating = state(row) == kLoggingIn || (state(row) == kWaiting && TextOf(row, user_) == kNoUserYet),
     };
     SetTls(TextOf(row, tls_), version, session);
     return session;
   }
   // Of a client over a Unix socket: its process, as the pooler sees it.
   std::int64_t process(int row) const { return rows_.Int(row, remote_pid_).value_or(0); }
+  Identity IdentityAt(int row, const ConsoleClock& clock) const {
+    return {.id = IdOf(row),
+            .place = PlaceOf(row),
+            .start_us = clock.Microseconds(TextOf(row, connect_time_)),
+            .process = process(row),
+            .port = static_cast<int>(rows_.RequireInt(row, port_))};
+  }
   // Adds what At() is made from.
   void Digest(int row, Digester& digester) const {
+    digester.Number(state(row) == kWaiting && TextOf(row, user_) == kNoUserYet);
     for (const int column : {database_, user_, addr_, port_, connect_time_, id_.value_or(ptr_), tls_}) {
       digester.Text(TextOf(row, column));
     }
@@ -83,12 +90,12 @@ class ClientRows {
  private:
   std::string_view TextOf(int row, int column) const { return rows_.Text(row, column).value_or(""); }
   // As unique as a pid: the number that the pooler gave it, else its place in the pooler's memory.
-  std::int64_t IdOf(int row) const {
-    if (id_) return rows_.RequireInt(row, *id_);
+  std::int64_t IdOf(int row) const { return id_ ? rows_.RequireInt(row, *id_) : PlaceOf(row); }
+  std::int64_t PlaceOf(int row) const {
     const std::string_view text = rows_.RequireText(row, ptr_);
-    std::int64_t id = 0;
-    if (text.starts_with("0x")) std::from_chars(text.data() + 2, text.data() + text.size(), id, 16);
-    return id;
+    std::int64_t place = 0;
+    if (text.starts_with("0x")) std::from_chars(text.data() + 2, text.data() + text.size(), place, 16);
+    return place;
   }
 
   db::Result rows_;
@@ -113,17 +120,15 @@ bool IsOwnOverSocket(const Session& client, std::int64_t process, std::string_vi
   return client.database == kConsole && client.user == own_user && client.application_name == "pg_tls_exporter";
 }
 
-class Clients : public sessions::Snapshot {
+class ShownClients : public Clients {
  public:
-  Clients(ClientRows clients, std::optional<ClientRows> sockets, int version, ConsoleClock clock, std::int64_t now_us)
+  ShownClients(ClientRows clients, std::optional<ClientRows> sockets, int version, ConsoleClock clock,
+               std::int64_t now_us)
       : clients_(std::move(clients)),
         sockets_(std::move(sockets)),
         version_(version),
         clock_(std::move(clock)),
         now_us_(now_us) {}
-
-  void SetProcess(std::int64_t process) { process_ = process; }
-  ClientReader::Identities TakeIdentities() { return std::move(identities_); }
 
   // Leaves out what is no client, and what is the exporter's. Returns whether one of the others may be the exporter's.
   bool Select(OwnBackends& own, std::string_view own_user, const sampling::SnapshotTime& time) {
@@ -134,13 +139,14 @@ class Clients : public sessions::Snapshot {
       unsure = unsure || owner == OwnBackends::Owner::kUnsure;
       if (owner == OwnBackends::Owner::kExporter) return;
       selected_.push_back({&rows, row});
-      identities_.emplace_back(client.id, client.backend_start_us);
     };
     selected_.reserve(static_cast<std::size_t>(clients_.size()));
     identities_.reserve(static_cast<std::size_t>(clients_.size()));
     for (int row = 0; row < clients_.size(); ++row) {
+      identities_.push_back(clients_.IdentityAt(row, clock_));
       if (clients_.state(row).find(kCancelRequest) == std::string_view::npos) select(clients_, row);
     }
+    std::ranges::sort(identities_);
     for (int row = 0; sockets_ && row < sockets_->size(); ++row) {
       if (sockets_->state(row) == kLoggingIn) select(*sockets_, row);
     }
@@ -148,18 +154,20 @@ class Clients : public sessions::Snapshot {
   }
 
   std::int64_t now_us() const override { return now_us_; }
-  std::int64_t postmaster_start_us() const override { return process_; }
   int size() const override { return static_cast<int>(selected_.size()); }
-  bool shows_authenticating() const override { return true; }
-  std::optional<Session> At(int row) const override {
+  Session At(int row) const override {
     const auto& [rows, number] = selected_[static_cast<std::size_t>(row)];
     return rows->At(number, version_, clock_);
   }
-  void DigestRows(Digester& digester) const override {
-    for (const auto& [rows, number] : selected_) {
-      digester.Number(rows == &clients_);
-      rows->Digest(number, digester);
-    }
+  Identity IdentityAt(int row) const override {
+    const auto& [rows, number] = selected_[static_cast<std::size_t>(row)];
+    return rows->IdentityAt(number, clock_);
+  }
+  const std::vector<Identity>& identities() const override { return identities_; }
+  void Digest(int row, Digester& digester) const override {
+    const auto& [rows, number] = selected_[static_cast<std::size_t>(row)];
+    digester.Number(rows == &clients_);
+    rows->Digest(number, digester);
   }
 
  private:
@@ -184,9 +192,8 @@ class Clients : public sessions::Snapshot {
   const int version_;
   const ConsoleClock clock_;
   const std::int64_t now_us_;
-  std::int64_t process_ = 0;
   std::vector<Selected> selected_;
-  ClientReader::Identities identities_;  // of `selected_`
+  std::vector<Identity> identities_;
 };
 
 // The console's time: when it was asked for this list. A console session is always in it.
@@ -207,16 +214,8 @@ bool SomeAreLoggingIn(const db::Result& lists) {
   throw Error(FailureReason::kError, "SHOW LISTS does not show login_clients");
 }
 
-bool HaveNoneInCommon(ClientReader::Identities a, ClientReader::Identities b) {
-  std::ranges::sort(a);
-  std::ranges::sort(b);
-  ClientReader::Identities common;
-  std::ranges::set_intersection(a, b, std::back_inserter(common));
-  return common.empty();
-}
-
 struct Snapshot {
-  std::unique_ptr<Clients> clients;
+  std::unique_ptr<ShownClients> clients;
   bool unsure = false;
 };
 
@@ -236,31 +235,17 @@ asio::awaitable<Snapshot> Ask(db::Session& session, OwnBackends& own, std::strin
   const std::int64_t now_us = clock.Microseconds(now);
   Snapshot snapshot;
   snapshot.clients =
-      std::make_unique<Clients>(std::move(clients), std::move(sockets), session.server_version(), clock, now_us);
+      std::make_unique<ShownClients>(std::move(clients), std::move(sockets), session.server_version(), clock, now_us);
   snapshot.unsure = snapshot.clients->Select(own, own_user, time);
   co_return snapshot;
 }
 
 }  // namespace
 
-asio::awaitable<std::unique_ptr<const sessions::Snapshot>> ClientReader::Read(db::Session& session,
-                                                                              sampling::OwnBackends& own,
-                                                                              std::string_view own_user,
-                                                                              Deadline deadline) {
-  // It cannot change while the process runs.
-  if (session_ != session.backend_pid()) {
-    const settings::PoolerSettings settings = co_await ReadConfig(session, deadline);
-    is_one_of_several_ = settings.Get("so_reuseport") == "1";
-    session_ = session.backend_pid();
-  }
+asio::awaitable<std::unique_ptr<const Clients>> ClientReader::Read(db::Session& session, OwnBackends& own,
+                                                                   std::string_view own_user, Deadline deadline) {
   const std::function<asio::awaitable<Snapshot>()> ask = [&] { return Ask(session, own, own_user, clock_, deadline); };
   Snapshot snapshot = co_await sampling::AskUntilSure(ask, deadline);
-  Identities open = snapshot.clients->TakeIdentities();
-  const bool reconnected = open_session_ && open_session_ != session.backend_pid();
-  if (reconnected && HaveNoneInCommon(open_, open)) ++process_;
-  open_ = std::move(open);
-  open_session_ = session.backend_pid();
-  snapshot.clients->SetProcess(process_);
   co_return std::move(snapshot.clients);
 }
 

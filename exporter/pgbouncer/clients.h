@@ -1,43 +1,61 @@
-// The clients of a PgBouncer: SHOW CLIENTS, and SHOW SOCKETS for those that are logging in.
+// The clients of one PgBouncer process: SHOW CLIENTS, and SHOW SOCKETS for those that are logging in.
 #pragma once
 
 #include <asio/awaitable.hpp>
+#include <compare>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "exporter/base/deadline.h"
+#include "exporter/base/digest.h"
 #include "exporter/db/session.h"
 #include "exporter/pgbouncer/console_clock.h"
 #include "exporter/sampling/own_backends.h"
-#include "exporter/sessions/snapshot.h"
+#include "exporter/sessions/session.h"
 
 namespace pgtls::pgbouncer {
 
-// Of one console; kept from one collection to the next. Cancel requests and the exporter's own connections are left
-// out.
+// A connection in a list of clients: no two processes have the same one, since the exporter's own connections to their
+// consoles are at different places in their memory.
+struct Identity {
+  std::int64_t id = 0;  // as Session::id
+  std::int64_t place = 0;
+  std::int64_t start_us = 0;
+  std::int64_t process = 0;  // of the client, over a Unix socket
+  int port = 0;
+  friend auto operator<=>(const Identity&, const Identity&) = default;
+};
+
+// What one console showed at one moment. Cancel requests and the exporter's own connections are left out.
+class Clients {
+ public:
+  virtual ~Clients() = default;
+  virtual std::int64_t now_us() const = 0;
+  virtual int size() const = 0;
+  virtual sessions::Session At(int row) const = 0;
+  virtual Identity IdentityAt(int row) const = 0;
+  // Of all connections of SHOW CLIENTS, the exporter's own ones too; sorted.
+  virtual const std::vector<Identity>& identities() const = 0;
+  // Adds what At() is made from.
+  virtual void Digest(int row, Digester& digester) const = 0;
+
+ protected:
+  Clients() = default;
+  Clients(const Clients&) = delete;
+  Clients& operator=(const Clients&) = delete;
+};
+
+// Of one console; kept from one collection to the next.
 class ClientReader {
  public:
   // `own_user` is the user of the console session. Throws like Session::QueryAll(), and Error for a console that does
   // not have the columns that this needs.
-  asio::awaitable<std::unique_ptr<const sessions::Snapshot>> Read(db::Session& session, sampling::OwnBackends& own,
-                                                                  std::string_view own_user, Deadline deadline);
-  // (id, start) of clients.
-  using Identities = std::vector<std::pair<std::int64_t, std::int64_t>>;
-  // Other processes may have the same port (so_reuseport), and clients that this console does not show.
-  bool is_one_of_several() const { return is_one_of_several_; }
+  asio::awaitable<std::unique_ptr<const Clients>> Read(db::Session& session, sampling::OwnBackends& own,
+                                                       std::string_view own_user, Deadline deadline);
 
  private:
-  std::optional<int> session_;  // whose configuration was read
-  bool is_one_of_several_ = false;
-  // After a reconnect another process may answer: restarted, or another one behind the same address. It is the same one
-  // only where one of the clients of last time is still there.
-  std::int64_t process_ = 0;
-  Identities open_;
-  std::optional<int> open_session_;  // that showed them
   ConsoleClock clock_;
 };
 

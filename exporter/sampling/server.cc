@@ -65,7 +65,7 @@ void Server::Configure(std::shared_ptr<const config::ServerConfig> config) {
     const config::CollectorConfig& settings = config_->collector(slot.type->name);
     // The policy is judged on what SQL shows; the names and roots are tried over the network.
     const auto other_inputs = [&] {
-      if (NeedsSql(*slot.type)) return config_->policy != before->policy;
+      if (NeedsSql(*slot.type)) return config_->policy != before->policy || config_->processes != before->processes;
       return config_->endpoint_names != before->endpoint_names || config_->roots != before->roots;
     };
     if (!before || settings != before->collector(slot.type->name) || other_inputs()) {
@@ -76,6 +76,9 @@ void Server::Configure(std::shared_ptr<const config::ServerConfig> config) {
     slot.enabled = settings.enabled;
     slot.state.interval = settings.interval;
   }
+  std::erase_if(processes_, [&](const auto& process) {
+    return std::ranges::find(config_->processes, process.first) == config_->processes.end();
+  });
   Publish();
 }
 
@@ -87,6 +90,7 @@ void Server::Reconfigure(std::shared_ptr<const config::ServerConfig> config, db:
     target_ = std::make_shared<const db::Target>(std::move(target));
     Disconnect();
     closing_ = std::make_shared<db::ClosingSockets>();
+    processes_.clear();
     peer_.reset();
     driver_ = nullptr;
     cluster_ = 0;

@@ -119,6 +119,9 @@ class Server : public std::enable_shared_from_this<Server> {
   // Context::open_database, for a run that began at `place`. Throws Error once the server is configured elsewhere.
   asio::awaitable<std::unique_ptr<ServerSession>> OpenDatabase(std::string database, std::uint64_t place,
                                                                Deadline deadline);
+  // ProcessSessions::open, likewise.
+  asio::awaitable<std::shared_ptr<ServerSession>> ProcessSession(std::string process, std::uint64_t place,
+                                                                 Deadline deadline);
   void RequirePlace(std::uint64_t place) const;
   const Driver& DriverOf(const db::Connection& connection) const;
   bool HasUsableSession() const { return session_ && session_->connection().usable(); }
@@ -167,10 +170,15 @@ class Server : public std::enable_shared_from_this<Server> {
   Lane wire_lane_;
   double phase_;  // of the shortest interval: when this server's collectors run for the second time
   std::shared_ptr<ServerSession> session_;  // usable or not; shared with the run that uses it
-  std::optional<db::Peer> peer_;            // the last one: the wire lane continues there when SQL is lost
-  const Driver* driver_ = nullptr;          // of the last login
-  std::int64_t cluster_ = 0;                // OwnConnection::cluster of the last login
-  std::string product_;                     // as the driver describes the server
+  struct Process {
+    std::shared_ptr<ServerSession> session;  // usable or not; null before the first login
+    std::shared_ptr<db::ClosingSockets> closing = std::make_shared<db::ClosingSockets>();
+  };
+  std::map<std::string, Process> processes_;  // by ServerConfig::processes, those that a collector asked for
+  std::optional<db::Peer> peer_;              // the last one: the wire lane continues there when SQL is lost
+  const Driver* driver_ = nullptr;            // of the last login
+  std::int64_t cluster_ = 0;                  // OwnConnection::cluster of the last login
+  std::string product_;                       // as the driver describes the server
   // This server's closed connections that it has not ended yet.
   std::shared_ptr<db::ClosingSockets> closing_ = std::make_shared<db::ClosingSockets>();
   std::optional<bool> up_;

@@ -8,6 +8,7 @@
 
 #include "exporter/base/error.h"
 #include "exporter/base/log.h"
+#include "exporter/sampling/process_sessions.h"
 #include "exporter/sampling/server.h"
 
 namespace pgtls::sampling {
@@ -193,7 +194,15 @@ asio::awaitable<std::shared_ptr<const CollectorResult>> Server::RunSlot(Slot& sl
   result->unsupported = WhyUnsupported(*slot.type, driver_);
   if (result->unsupported) co_return result;
   Output output(config->name);
-  const auto facts = [this] { return Snapshot()->facts(); };
+  ProcessSessions processes;
+  processes.open = [this, place = place_](std::string process, Deadline deadline) {
+    return ProcessSession(std::move(process), place, deadline);
+  };
+  const auto facts = [this, processes = std::make_shared<const ProcessSessions>(std::move(processes))] {
+    Facts all = Snapshot()->facts();
+    all.Publish(processes);
+    return all;
+  };
   Context context{*config,
                   settings,
                   *target,
@@ -299,50 +308,6 @@ asio::awaitable<std::optional<Failure>> Server::MakeSession() {
   co_return std::nullopt;
 }
 
-asio::awaitable<void> Server::RequireFewLeftBehind() {
-  // A healthy server ends a session in milliseconds.
-  constexpr std::chrono::milliseconds kPause{50};
-  const Deadline limit = After(std::min<std::chrono::milliseconds>(SessionTimeout(), std::chrono::seconds(2)));
-  session_lane_.heartbeat.Expect(limit);
-  while (closing_->CloseEnded() >= kMostLeftBehind) {
-    if (After(kPause) > limit) {
-      const std::string text =
-          fmt::format("the server has not ended the last {} connections, which are closed: the next one waits for that",
-                      kMostLeftBehind);
-      // Once: the reason is that of the failures before, which the log has.
-      const bool logged = connection_failure_ && connection_failure_->message == text;
-      if (!logged) log::Warn("a server does not answer", {{"server", config_->name}, {"error", text}});
-      throw TimeoutError(text);
-    }
-    asio::steady_timer pause(co_await asio::this_coro::executor, kPause);
-    co_await pause.async_wait(asio::use_awaitable);
-  }
-}
-
-void Server::RequirePlace(std::uint64_t place) const {
-  if (place != place_) throw Error(FailureReason::kConnection, "the configuration changed");
-}
-
-asio::awaitable<std::unique_ptr<ServerSession>> Server::OpenDatabase(std::string database, std::uint64_t place,
-                                                                     Deadline deadline) {
-  RequirePlace(place);
-  co_await RequireFewLeftBehind();
-  RequirePlace(place);
-  session_lane_.heartbeat.Expect(deadline);
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - steady_clock::now());
-  if (left <= std::chrono::milliseconds(0)) throw TimeoutError("no time is left for another database");
-  OwnBackends::Login login = StartLogin(database);
-  auto connect = runtime_.connector.Connect(OptionsFor(std::move(database)), left, left);
-  auto connection = co_await std::move(connect);
-  RequirePlace(place);
-  if (const auto& local = connection->local()) login.Known(*local);
-  if (peer_ && !peer_->IsAt(connection->peer())) {
-    throw Error(FailureReason::kConnection, "another one of the conninfo's hosts answered");
-  }
-  auto start = driver_->StartSession(std::move(connection), std::move(login), target_->option("sslmode"), deadline);
-  co_return co_await std::move(start);
-}
-
 void Server::WakeWire() {
   for (Slot& slot : slots_) {
     if (slot.runs_without_sql == 0) continue;
@@ -360,38 +325,6 @@ void Server::ForgetWire() {
     Forget(slot);
     slot.due = Deadline::min();
   }
-}
-
-OwnBackends::Login Server::StartLogin(std::string database) const {
-  const std::string& user = target_->option("user");
-  return {*runtime_.own_backends, user, {cluster_, database.empty() ? user : std::move(database)}};
-}
-
-db::ConnectOptions Server::OptionsFor(std::string database) const {
-  return {.conninfo = config_->conninfo,
-          .password_file = config_->password_file,
-          .closing = closing_,
-          .database = std::move(database),
-          .on_socket = [own = runtime_.own_backends](const db::SocketAddress& local) { own->Connected(local); }};
-}
-
-asio::awaitable<std::unique_ptr<db::Connection>> Server::Connect() {
-  const auto place = place_;
-  // The first connects of a fleet wait for a permit without limit. Later, no permit in time is a failure, so that old
-  // results do not pass for current ones.
-  const auto patience = up_ ? std::optional(SessionTimeout()) : std::nullopt;
-  session_lane_.heartbeat.Expect(patience ? After(*patience + SessionTimeout()) : Deadline::max());
-  auto connect = runtime_.connector.Connect(OptionsFor(""), SessionTimeout(), patience);
-  auto connection = co_await std::move(connect);
-  RequirePlace(place);
-  co_return connection;
-}
-
-const Driver& Server::DriverOf(const db::Connection& connection) const {
-  const auto found = std::ranges::find_if(
-      runtime_.drivers, [&](const Driver* driver) { return driver->Recognizes(connection.version_text()); });
-  if (found == runtime_.drivers.end()) throw Error(FailureReason::kError, "no driver for this kind of server");
-  return **found;
 }
 
 }  // namespace pgtls::sampling

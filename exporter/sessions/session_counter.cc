@@ -10,7 +10,7 @@
 namespace pgtls::sessions {
 namespace {
 
-constexpr std::size_t kRememberedServers = 4;
+constexpr std::size_t kFormerServers = 3;  // that are remembered
 
 bool IsUnencryptedTcp(Network network, std::optional<Encryption> encryption) {
   return encryption == Encryption::kNone && network != Network::kLocal;
@@ -38,7 +38,7 @@ void SessionCounter::StartCollection(const Collection& collection) {
   if (known != servers_.end()) {
     std::rotate(known, known + 1, servers_.end());
   } else {
-    if (servers_.size() == kRememberedServers) servers_.erase(servers_.begin());
+    while (servers_.size() >= kFormerServers + collection.servers) servers_.erase(servers_.begin());
     constexpr auto kAll = std::numeric_limits<std::int64_t>::min();
     servers_.push_back({collection.postmaster_start_us, is_first_ ? collection.now_us : kAll, {}});
   }

@@ -37,6 +37,8 @@ struct Collection {
   std::chrono::steady_clock::time_point answered = asked;
   // The cap for label sets of unencrypted TCP, and a second one of the same size for all others.
   std::size_t max_series = 0;
+  // How many servers are collected in turn: the processes of a pooler.
+  std::size_t servers = 1;
 };
 
 // Whether the server's postmaster started after the collection before this one.
@@ -46,7 +48,8 @@ bool StartedSince(const Collection& collection);
 // two samples is not counted. Only sessions that began after the first collection from their server count: those that
 // were open before say nothing about a rate. The clocks of two servers are never compared: another server (after a
 // failover, or behind the same name) begins with a first collection of its own, unless its postmaster started after the
-// previous collection, so that all its sessions are new. The last few servers are remembered.
+// previous collection, so that all its sessions are new. The last few servers are remembered. Several servers can be
+// collected in turn.
 //
 // Lives as long as the server is configured. A failed collection does not change it, so it survives reconnects. Memory:
 // the open sessions, and the label sets within the cap plus the folded ones. Not thread-safe.

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "exporter/base/digest.h"
 #include "exporter/sessions/session.h"
@@ -27,6 +28,13 @@ class Snapshot {
   virtual std::int64_t postmaster_start_us() const = 0;
   // The number of rows; At() says which of them are sessions.
   virtual int size() const = 0;
+  // The processes that the sessions are open on. The rows of one follow those of the one before.
+  struct Process {
+    std::int64_t postmaster_start_us = 0;
+    std::int64_t now_us = 0;
+    int rows = 0;
+  };
+  virtual std::vector<Process> processes() const { return {{postmaster_start_us(), now_us(), size()}}; }
   // A view into the rows. nullopt: a session of the exporter, or no session.
   virtual std::optional<Session> At(int row) const = 0;
   // Whether sessions are shown before their authentication is over.

@@ -21,7 +21,7 @@ std::string ProgramOf(PgBouncerRelease release) {
 }  // namespace
 
 PgBouncer::PgBouncer(const PostgresServer& server, const PgBouncerOptions& options)
-    : server_port_(server.port()), options_(options), port_(FreePort()) {
+    : server_port_(server.port()), options_(options), port_(options.port != 0 ? options.port : FreePort()) {
   // It does not run as root.
   chmod(files_.path().c_str(), 0777);
   WriteFile("users", "\"tls_exporter\" \"\"\n\"postgres\" \"\"\n\"app\" \"\"\n");
@@ -34,7 +34,9 @@ std::string PgBouncer::WriteFile(const std::string& name, const std::string& con
 }
 
 void PgBouncer::WriteConfig() const {
-  std::string text = "[databases]\npostgres = host=127.0.0.1 port=" + std::to_string(server_port_) + "\n" +
+  std::string peers = peers_.empty() ? "" : "[peers]\n";
+  for (const auto& line : peers_) peers += line + "\n";
+  std::string text = "[databases]\npostgres = host=127.0.0.1 port=" + std::to_string(server_port_) + "\n" + peers +
                      "[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = " + std::to_string(port_) +
                      "\nunix_socket_dir = " + directory() + "\nauth_type = trust\nauth_file = " + directory() +
                      "/users\nadmin_users = postgres\nstats_users = tls_exporter\npool_mode = " + options_.pool_mode +
@@ -47,6 +49,11 @@ void PgBouncer::Configure(const std::vector<std::string>& settings) {
   options_.settings.insert(options_.settings.end(), settings.begin(), settings.end());
   WriteConfig();
   Command("RELOAD");
+}
+
+void PgBouncer::SetPeers(const std::vector<std::string>& lines) {
+  peers_ = lines;
+  Configure({});
 }
 
 void PgBouncer::Start() {
@@ -74,9 +81,13 @@ void PgBouncer::Command(const std::string& command) const {
   Client(SocketConsoleConninfo() + " user=postgres").Query(command);
 }
 
-void PgBouncer::Restart() {
+void PgBouncer::Stop() {
   process_->Signal(SIGQUIT);  // at once: from 1.23 on the others wait for clients
   if (!process_->Wait()) throw std::runtime_error("PgBouncer does not end");
+}
+
+void PgBouncer::Restart() {
+  Stop();
   Start();
 }
 

@@ -17,6 +17,7 @@ struct PgBouncerOptions {
   PgBouncerRelease release = PgBouncerRelease::k1_18;
   std::string pool_mode = "session";
   int pool_size = 5;
+  int port = 0;                       // 0: a free one
   std::vector<std::string> settings;  // lines for [pgbouncer]; the last one of a name counts
 };
 
@@ -41,16 +42,20 @@ class PgBouncer {
   void Configure(const std::vector<std::string>& settings);
   // A command of its console: "RECONNECT", "PAUSE".
   void Command(const std::string& command) const;
+  // Sets the lines of [peers], and reloads.
+  void SetPeers(const std::vector<std::string>& lines);
+  void Stop();
+  void Start();  // again
   void Restart();
   void Signal(int number) const { process_->Signal(number); }
   std::string Log() const { return process_->Err(); }
 
  private:
   void WriteConfig() const;
-  void Start();
 
   const int server_port_;
   PgBouncerOptions options_;
+  std::vector<std::string> peers_;
   TempDir files_;
   int port_;
   std::unique_ptr<Process> process_;

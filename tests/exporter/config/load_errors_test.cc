@@ -45,8 +45,8 @@ TEST(LoadErrorsTest, UnknownKeysAtEveryLevel) {
        "2:1: unknown key 'server'; known are: servers, roots, collectors, policy, "
        "modules"},
       {"servers:\n  - name: a\n    pasword_file: x",
-       "3:5: servers[0]: unknown key 'pasword_file'; known are: name, conninfo, password_file, endpoint, "
-       "endpoint_names, roots, collectors"},
+       "3:5: servers[0]: unknown key 'pasword_file'; known are: name, conninfo, password_file, processes, "
+       "endpoint, endpoint_names, roots, collectors"},
       {"collectors: {session: {}}",
        "1:14: collectors: unknown key 'session'; known are: certificates, endpoint, hba, links, log, sessions, "
        "settings"},
@@ -307,6 +307,29 @@ TEST(LoadErrorsTest, DeepNestingIsAnErrorAndNoCrash) {
   std::string dashes;
   for (int i = 0; i < 50'000; ++i) dashes += "- ";
   EXPECT_NE(ErrorOf(dashes), "");
+}
+
+TEST(LoadErrorsTest, Processes) {
+  const std::string begin = "servers: [{name: a, processes: ";
+  std::string many;
+  for (int i = 0; i < 65; ++i) many += "'[host] host=/run/" + std::to_string(i) + "', ";
+  ExpectAll({
+      {begin + "'[host] host=/run/1'}]", "1:32: servers[0].processes: expected a list"},
+      {begin + "[port=1]}]", "1:33: servers[0].processes[0]: conninfo: no host"},
+      {begin + "['']}]", "1:33: servers[0].processes[0]: must not be empty"},
+      {begin + "['postgresql://host/']}]",
+       "1:33: servers[0].processes[0]: an entry has the form key=value, such as host=/run/pgbouncer/1 port=6432"},
+      {begin + "['postgres://host/']}]",
+       "1:33: servers[0].processes[0]: an entry has the form key=value, such as host=/run/pgbouncer/1 port=6432"},
+      {begin + "['# host']}]", "1:33: servers[0].processes[0]: an entry names host, hostaddr or port"},
+      {begin + "['[host] host=/run/1', '[password] host=/run/2']}]",
+       "1:55: servers[0].processes[1]: an entry has host, hostaddr and port only: password is taken from the server's "
+       "conninfo"},
+      {begin + "['[host] host=/run/1', '[host] host=/run/1']}]",
+       "1:55: servers[0].processes[1]: the entry is listed twice"},
+      {begin + "[" + many + "]}]", "1:32: servers[0].processes: at most 64 processes"},
+      {begin + "['[host] host=/run/1', '[hostaddr] host=', '[port] host=']}]", ""},
+  });
 }
 
 }  // namespace

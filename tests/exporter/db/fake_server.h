@@ -92,6 +92,7 @@ class FakeServer {
   }
   int accepted() const { return accepted_; }
   int most_open() const { return most_open_; }
+  int open() const { return open_; }
 
  private:
   asio::awaitable<void> Accept() {

@@ -1,3 +1,4 @@
+// Through AllClientsReader, with one console.
 #include "exporter/pgbouncer/clients.h"
 
 #include <gtest/gtest.h>
@@ -7,85 +8,30 @@
 #include <map>
 
 #include "exporter/base/error.h"
+#include "exporter/pgbouncer/all_clients.h"
+#include "tests/exporter/pgbouncer/fake_console.h"
 
 namespace pgtls::pgbouncer {
 namespace {
 
 using sessions::Session;
-using Texts = std::vector<std::optional<std::string>>;
-
-// A console that shows what the test has set.
-class FakeConsole : public db::Session {
- public:
-  asio::awaitable<std::vector<db::Answer>> QueryAll(std::vector<db::Request> requests,
-                                                    Deadline /*it answers at once*/) override {
-    std::vector<db::Answer> answers;
-    for (const auto& [statement, parameters] : requests) {
-      const auto& [columns, rows] = tables.at(std::string(statement.sql));
-      answers.emplace_back(db::Result::FromRows(columns, rows));
-    }
-    co_return answers;
-  }
-  int server_version() const override { return version; }
-  int backend_pid() const override { return pid; }
-
-  int version = 12401;
-  int pid = 1;
-  std::map<std::string, std::pair<std::vector<std::string>, std::vector<Texts>>> tables = {
-      {"SHOW VERSION", {{"version"}, {{"PgBouncer 1.24.1"}}}},
-      {"SHOW CONFIG", {{"key", "value"}, {{"client_tls_sslmode", "allow"}, {"so_reuseport", "0"}}}},
-      {"SHOW DATABASES", {{"name", "host", "port"}, {}}},
-      {"SHOW LISTS", {{"list", "items"}, {{"used_clients", "1"}, {"login_clients", "0"}}}},
-  };
-};
-
-struct Row {
-  std::string user = "app";
-  std::string database = "shop";
-  std::string state = "active";
-  std::string addr = "10.1.2.3";
-  std::string port = "40000";
-  std::string connect_time = "2026-11-27 14:00:00 UTC";
-  std::string remote_pid = "0";
-  std::string tls = {};
-  std::string application_name = {};
-  std::string id = "7";
-};
+using testing::FakeConsole;
+using testing::Row;
 
 // The console session, by which the console's time is known; it comes from elsewhere.
 const Row kConsole = {.user = "tls_exporter", .database = "pgbouncer", .addr = "10.9.9.9", .port = "5", .id = "1"};
 
-class ClientReaderTest : public testing::Test {
+class ClientReaderTest : public ::testing::Test {
  protected:
-  void Show(const std::vector<Row>& rows, const std::string& command = "SHOW CLIENTS") {
-    std::vector<std::string> columns = {"type",         "user",         "database", "state",      "addr", "port",
-                                        "connect_time", "request_time", "ptr",      "remote_pid", "tls"};
-    if (console_.version >= 11800) columns.emplace_back("application_name");
-    if (console_.version >= 12400) columns.emplace_back("id");
-    std::vector<Texts> table;
-    for (const Row& row : rows) {
-      Texts cells = {"C",
-                     row.user,
-                     row.database,
-                     row.state,
-                     row.addr,
-                     row.port,
-                     row.connect_time,
-                     "2026-11-27 14:12:18 UTC",
-                     "0x5625632" + row.id,
-                     row.remote_pid,
-                     row.tls};
-      if (console_.version >= 11800) cells.emplace_back(row.application_name);
-      if (console_.version >= 12400) cells.emplace_back(row.id);
-      table.push_back(std::move(cells));
-    }
-    console_.tables[command] = {columns, table};
-  }
+  void Show(const std::vector<Row>& rows, const std::string& command = "SHOW CLIENTS") { console_.Show(rows, command); }
   std::unique_ptr<const sessions::Snapshot> Read() {
     asio::io_context loop;
-    auto future = asio::co_spawn(loop, reader_.Read(console_, own_, "tls_exporter", Deadline::max()), asio::use_future);
+    Consoles consoles;
+    consoles.reached.push_back({.session = &console_, .deadline = Deadline::max()});
+    auto future =
+        asio::co_spawn(loop, reader_.Read(std::move(consoles), false, own_, "tls_exporter"), asio::use_future);
     loop.run();
-    return future.get();
+    return std::move(future.get().snapshot);
   }
   // All but the console session.
   static std::vector<Session> Clients(const sessions::Snapshot& snapshot) {
@@ -99,7 +45,7 @@ class ClientReaderTest : public testing::Test {
 
   FakeConsole console_;
   sampling::OwnBackends own_;
-  ClientReader reader_;
+  AllClientsReader reader_;
 };
 
 TEST_F(ClientReaderTest, ReadsHowAClientIsProtected) {
@@ -193,6 +139,18 @@ TEST_F(ClientReaderTest, ShowsThoseThatAreLoggingIn) {
   EXPECT_TRUE(snapshot->shows_authenticating());
 }
 
+// It has no server connection yet to ask auth_query over: it may still be refused.
+TEST_F(ClientReaderTest, WhoWaitsForAuthQueryHasNotLoggedIn) {
+  Show({kConsole, {.user = "(nouser)", .state = "waiting"}, {.user = "(nouser)"}, {.state = "waiting"}});
+  const auto snapshot = Read();
+  const auto clients = Clients(*snapshot);
+  ASSERT_EQ(clients.size(), 3);
+  EXPECT_TRUE(clients[0].authenticating);
+  EXPECT_EQ(clients[0].user, "");
+  EXPECT_FALSE(clients[1].authenticating);  // a role may have any name
+  EXPECT_FALSE(clients[2].authenticating);
+}
+
 TEST_F(ClientReaderTest, KnowsOldAndNewReleases) {
   for (const int version : {11700, 11800, 12401, 12601}) {
     console_.version = version;
@@ -228,6 +186,7 @@ TEST_F(ClientReaderTest, TheDigestIsOfWhatIsShown) {
   };
   const Digest same = digest({});
   EXPECT_EQ(digest({.state = "waiting", .remote_pid = "5"}), same);
+  EXPECT_NE(digest({.user = "(nouser)"}), digest({.user = "(nouser)", .state = "waiting"}));
   for (const Row& row : std::vector<Row>{{.user = "x"},
                                          {.database = "x"},
                                          {.addr = "10.1.2.4"},
@@ -236,17 +195,6 @@ TEST_F(ClientReaderTest, TheDigestIsOfWhatIsShown) {
                                          {.id = "8"}}) {
     EXPECT_NE(digest(row), same);
   }
-}
-
-TEST_F(ClientReaderTest, SaysThatOthersMayListenOnItsPort) {
-  Show({kConsole});
-  Read();
-  EXPECT_FALSE(reader_.is_one_of_several());
-  console_.tables["SHOW CONFIG"].second.back() = {"so_reuseport", "1"};
-  ClientReader other;
-  std::swap(reader_, other);
-  Read();
-  EXPECT_TRUE(reader_.is_one_of_several());
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "exporter/sampling/process_sessions.h"
 #include "tests/exporter/db/fake_server.h"
 #include "tests/exporter/sampling/fakes.h"
 
@@ -82,19 +83,7 @@ class KindsTest : public testing::SamplingTest {
  protected:
   KindsTest()
       : SamplingTest({&testing::kSessionsType, &testing::kSettingsType, &kPostgresHba, &testing::kEndpointType}),
-        server_peer_(loop_, [this](Socket& socket) -> asio::awaitable<void> {
-          co_await ReceiveStartup(socket);
-          co_await Send(socket, Welcome("1.2/relay"));
-          for (;;) {
-            const std::string head = co_await Receive(socket, 5);
-            const std::string body = co_await Receive(socket, Number(head.substr(1)) - 4);
-            asked_.push_back(head.substr(0, 1) + body.substr(0, body.size() - 1));
-            co_await Send(
-                socket,
-                Message('T', "\0\1c\0"s + Int32(0) + "\0\0"s + Int32(25) + "\xFF\xFF" + Int32(0xFFFFFFFF) + "\0\0"s) +
-                    Message('D', "\0\1"s + Int32(5) + "hello") + Message('C', "SHOW\0"s) + Message('Z', "I"));
-          }
-        }) {
+        server_peer_(loop_, [this](Socket& socket) { return Talk(socket, "1.2/relay"); }) {
     drivers_ = {&relay_, &postgres::PostgresDriver()};
     runtime_.drivers = drivers_;
     g_fakes[kSessions].collect = [this](Context& context, Output& /*output*/) -> asio::awaitable<void> {
@@ -102,6 +91,19 @@ class KindsTest : public testing::SamplingTest {
       const db::Result rows = co_await context.session->Query(statement, {}, context.deadline);
       answer_ = rows.RequireText(0, 0);
     };
+  }
+
+  asio::awaitable<void> Talk(Socket& socket, std::string version) {
+    co_await ReceiveStartup(socket);
+    co_await Send(socket, Welcome(version));
+    for (;;) {
+      const std::string head = co_await Receive(socket, 5);
+      const std::string body = co_await Receive(socket, Number(head.substr(1)) - 4);
+      asked_.push_back(head.substr(0, 1) + body.substr(0, body.size() - 1));
+      co_await Send(
+          socket, Message('T', "\0\1c\0"s + Int32(0) + "\0\0"s + Int32(25) + "\xFF\xFF" + Int32(0xFFFFFFFF) + "\0\0"s) +
+                      Message('D', "\0\1"s + Int32(5) + "hello") + Message('C', "SHOW\0"s) + Message('Z', "I"));
+    }
   }
 
   Script script_;
@@ -151,6 +153,100 @@ TEST_F(KindsTest, ASpentSessionIsReplacedBeforeTheNextPass) {
   EXPECT_EQ(script_.sessions, 1);
   script_.spent = true;
   EXPECT_TRUE(RunUntil([&] { return script_.sessions == 2; }));
+}
+
+// Other processes of the server, as ServerConfig::processes names them.
+class ProcessesTest : public KindsTest {
+ protected:
+  ProcessesTest() {
+    g_fakes[kSessions].collect = [this](Context& context, Output& /*output*/) -> asio::awaitable<void> {
+      reached_.clear();
+      for (const std::string& process : context.server.processes) {
+        std::string text;
+        try {
+          auto login = context.facts().Get<ProcessSessions>()->open(process, After(wait_));
+          const auto session = co_await std::move(login);
+          const db::Statement statement{"greeting", "SHOW GREETING"};
+          text = (co_await session->connection().Query(statement, {}, context.deadline)).RequireText(0, 0);
+        } catch (const Error& error) {
+          text = error.what();
+        }
+        reached_.push_back(text);
+      }
+      ++collections_;
+    };
+  }
+  static std::string Entry(const FakeServer& server) { return "port=" + std::to_string(server.port()); }
+  config::ServerConfig ConfigWith(std::vector<std::string> processes) const {
+    auto config = Config("db", server_peer_.Conninfo());
+    config.collectors["sessions"].interval = std::chrono::milliseconds(5);
+    config.processes = std::move(processes);
+    return config;
+  }
+  bool RunOneMore() {
+    return RunUntil([this, before = collections_] { return collections_ > before + 1; });
+  }
+
+  std::chrono::milliseconds wait_{20'000};
+  std::vector<std::string> reached_;
+  int collections_ = 0;
+  FakeServer first_{loop_, [this](Socket& socket) { return Talk(socket, "1.2/relay"); }};
+  FakeServer second_{loop_, [this](Socket& socket) { return Talk(socket, "1.2/relay"); }};
+  FakeServer postgres_{loop_, [this](Socket& socket) { return Talk(socket, "15.3"); }};
+};
+
+TEST_F(ProcessesTest, EachHasOneSessionThatStays) {
+  Start(ConfigWith({Entry(first_), Entry(second_)}));
+  ASSERT_TRUE(RunOneMore());
+  EXPECT_THAT(reached_, ElementsAre("hello", "hello"));
+  EXPECT_EQ(first_.accepted(), 1);
+  EXPECT_EQ(second_.accepted(), 1);
+  EXPECT_EQ(server_peer_.accepted(), 1);
+}
+
+TEST_F(ProcessesTest, ASessionEndsWithItsEntry) {
+  Start(ConfigWith({Entry(first_), Entry(second_)}));
+  ASSERT_TRUE(RunOneMore());
+  Reconfigure(ConfigWith({Entry(second_)}));
+  ASSERT_TRUE(RunUntil([&] { return first_.open() == 0 && reached_.size() == 1; }));
+  EXPECT_EQ(second_.accepted(), 1) << "the other one stays";
+  EXPECT_EQ(server_peer_.accepted(), 1);
+  // Another place, or password: all are new.
+  auto elsewhere = ConfigWith({Entry(second_)});
+  elsewhere.conninfo += " application_name=x";
+  Reconfigure(elsewhere);
+  ASSERT_TRUE(RunUntil([&] { return second_.accepted() == 2 && second_.open() == 1; }));
+}
+
+TEST_F(ProcessesTest, AChangeOfTheListIsAppliedAtOnce) {
+  auto config = ConfigWith({});
+  config.collectors["sessions"].interval = std::chrono::hours(1);
+  Start(config);
+  ASSERT_TRUE(RunUntil([&] { return collections_ == 1; }));
+  config.processes = {Entry(first_)};
+  Reconfigure(config);
+  ASSERT_TRUE(RunUntil([&] { return collections_ == 2; }));
+  EXPECT_THAT(reached_, ElementsAre("hello"));
+}
+
+TEST_F(ProcessesTest, AnotherKindOfServerIsNoProcess) {
+  Start(ConfigWith({Entry(postgres_), Entry(first_)}));
+  ASSERT_TRUE(RunOneMore());
+  EXPECT_THAT(reached_, ElementsAre("what answers is no Relay", "hello"));
+}
+
+// A process that hangs does not end what is closed, and must not lose a connection at every collection.
+TEST_F(ProcessesTest, WhatHangsIsNotAskedWithoutEnd) {
+  wait_ = std::chrono::milliseconds(20);
+  FakeServer hung(loop_, [this](Socket& socket) -> asio::awaitable<void> {
+    co_await ReceiveStartup(socket);
+    asio::steady_timer forever(loop_, Deadline::max());
+    co_await forever.async_wait(asio::use_awaitable);
+  });
+  Start(ConfigWith({Entry(hung), Entry(first_)}));
+  ASSERT_TRUE(RunUntil([&] { return !reached_.empty() && reached_[0].find("it has not ended") == 0; }));
+  ASSERT_TRUE(RunOneMore());
+  EXPECT_EQ(hung.accepted(), static_cast<int>(Server::kMostLeftBehind));
 }
 
 }  // namespace

@@ -221,6 +221,31 @@ TEST(SessionCounter, TheServerBeforeIsRememberedAndCountsOnWhereItWas) {
   EXPECT_EQ(Unencrypted(counter), 2u);
 }
 
+// The processes of a pooler, each with a clock and identifiers of its own; one of them is not always reached.
+TEST(SessionCounter, SeveralServersInTurnAreCountedTogether) {
+  constexpr std::int64_t kMany = 20;
+  SessionCounter counter;
+  const auto collect = [&](std::int64_t server, std::int64_t now_us, const std::vector<Session>& open) {
+    Collect(counter,
+            {.now_us = now_us,
+             .postmaster_start_us = server,
+             .max_series = kNoCap,
+             .servers = static_cast<std::size_t>(kMany)},
+            open);
+  };
+  for (std::int64_t server = 1; server <= kMany; ++server) collect(server, 100, {Open(1, 50)});
+  EXPECT_EQ(Sessions(counter), 0);
+  for (std::int64_t server = 1; server <= kMany; ++server) collect(server, 200, {Open(1, 50), Open(2, 150)});
+  EXPECT_EQ(Sessions(counter), kMany);
+  for (std::int64_t server = 2; server <= kMany; ++server) collect(server, 300, {Open(1, 50), Open(2, 150)});
+  for (std::int64_t server = 1; server <= kMany; ++server) collect(server, 400, {Open(1, 50), Open(2, 150)});
+  EXPECT_EQ(Sessions(counter), kMany);
+  // One was restarted.
+  collect(kMany + 1, 500, {Open(1, 450)});
+  for (std::int64_t server = 2; server <= kMany; ++server) collect(server, 500, {Open(1, 50), Open(2, 150)});
+  EXPECT_EQ(Sessions(counter), kMany);
+}
+
 // ---- The cap
 
 TEST(SessionCounter, UnencryptedSessionsAreNamedHoweverManyOthersThereAre) {
