@@ -286,6 +286,9 @@ class Collector : public sampling::Collector {
     auto settings = std::make_shared<const settings::PoolerSettings>(
         co_await pgbouncer::ReadConfig(*context.session, context.deadline));
     Render(*settings, output.sink);
+    if (settings->Get("auth_type") == "hba") {
+      output.incomplete.push_back({"auth_hba_file", "unsupported", Printable(settings->Get("auth_hba_file"))});
+    }
     output.facts.Publish(std::move(settings));
   }
 

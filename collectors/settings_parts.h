@@ -32,12 +32,19 @@ inline constexpr sampling::Remedy kHostsRemedies[] = {
      "endpoint_names."},
 };
 
+inline constexpr sampling::Remedy kAuthHbaFileRemedies[] = {
+    {"unsupported",
+     "Read PgBouncer's auth_hba_file: host lines admit clients without TLS (unless client_tls_sslmode requires it), "
+     "and trust admits anyone. The exporter analyses pg_hba.conf of PostgreSQL only."},
+};
+
 inline constexpr sampling::DeclaredPart kSettingsParts[] = {
     {"settings", "settings that name files or restrict TLS", kSettingsRemedies},
     {"configuration_files", "the contents of the configuration files", kConfigurationFilesRemedies},
     {"wal_receiver", "the connection to the upstream server", kWalReceiverRemedies},
     {"role_passwords", "how the passwords of roles are stored", kRolePasswordsRemedies},
     {"hosts", "the host names in pg_hosts.conf", kHostsRemedies},
+    {"auth_hba_file", "the rules in PgBouncer's auth_hba_file", kAuthHbaFileRemedies},
     sampling::kConfigurationInForcePart,
 };
 

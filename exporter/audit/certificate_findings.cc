@@ -263,22 +263,29 @@ void AddServedNames(const Evidence& evidence, Findings& findings) {
     const std::string clients = name.host == tls::kWithoutSni ? "clients without SNI" : name.host;
     const std::string where = "served to " + clients;
     const std::string what = Printable("The certificate for " + clients);
-    const Place leaf = {where,
-                        true,
-                        what,
-                        "certificate",
-                        words,
-                        "Issue a new certificate for this name, put it and its key into the files of the name's entry "
-                        "in pg_hosts.conf, then SELECT pg_reload_conf(); and check again that it is served. If a proxy "
-                        "ends TLS at this address, install them there."};
+    const Place leaf = {
+        where,
+        true,
+        what,
+        "certificate",
+        words,
+        evidence.is_pooler()
+            ? "Issue a new certificate for this name, and install it and its key where TLS ends: at the "
+              "proxy in front of PgBouncer, which has one certificate for all names."
+            : "Issue a new certificate for this name, put it and its key into the files of the name's "
+              "entry in pg_hosts.conf, then SELECT pg_reload_conf(); and check again that it is "
+              "served. If a proxy ends TLS at this address, install them there."};
     const Place chain = {where,
                          false,
                          "A CA certificate that the server sends",
                          "ca",
                          words,
-                         "Get the current certificate of this CA and replace the old block in the certificate file of "
-                         "the name's entry in pg_hosts.conf with it (or remove it, if no client needs it), then SELECT "
-                         "pg_reload_conf(); If a proxy ends TLS at this address, do so there."};
+                         evidence.is_pooler()
+                             ? "Get the current certificate of this CA and replace the old block with it (or remove "
+                               "it, if no client needs it) where TLS ends: at the proxy in front of PgBouncer."
+                             : "Get the current certificate of this CA and replace the old block in the certificate "
+                               "file of the name's entry in pg_hosts.conf with it (or remove it, if no client needs "
+                               "it), then SELECT pg_reload_conf(); If a proxy ends TLS at this address, do so there."};
     AddChain(name.served, name.served_path, leaf, chain, evidence.now, findings);
     if (name.matches_file != false) continue;
     AddNotInForce(Printable("The certificate for " + clients + " is not the one in its file"), name.served.front(),

@@ -4,6 +4,7 @@
 
 #include "exporter/audit/findings.h"
 #include "exporter/audit/thresholds.h"
+#include "exporter/audit/wire_remedies.h"
 #include "exporter/base/date.h"
 #include "exporter/base/text.h"
 
@@ -38,12 +39,17 @@ std::string PoolerRemedy(FailureReason reason) {
       return "Add the exporter's user to stats_users in pgbouncer.ini, then run RELOAD on the console.";
     case FailureReason::kTimeout:
       return "Check PgBouncer's load and the network: its console answers at once unless the process hangs.";
+    case FailureReason::kAuthentication:
+    case FailureReason::kTls:
+      return std::string(PoolerLoginRemedy(reason));
+    case FailureReason::kConnection:
+      return "Check PgBouncer's log: a restart, an administrator who ended the session, client_idle_timeout, or a "
+             "firewall that closes connections.";
     case FailureReason::kError:
       return "Check PgBouncer's log. If another product answers at this address, or a release that this exporter does "
              "not know, watch it with the endpoint and certificates collectors only.";
-    default:
-      return "";
   }
+  return "";
 }
 
 std::string FailureRemedy(const sampling::CollectorState& collector, FailureReason reason) {
@@ -134,7 +140,7 @@ void AddUnsupported(std::string_view name, const sampling::Unsupported& unsuppor
 }
 
 // It accepts connections, and whether it speaks TLS is not known.
-void AddSilence(const tls::EndpointFacts& endpoint, Findings& findings) {
+void AddSilence(const tls::EndpointFacts& endpoint, bool pooler, Findings& findings) {
   const tls::Answer answer = endpoint.ssl_answer.value_or(tls::Answer::kNone);
   if (!endpoint.reachable || answer == tls::Answer::kYes || answer == tls::Answer::kNo) return;
   const bool error = answer == tls::Answer::kError;
@@ -144,7 +150,8 @@ void AddSilence(const tls::EndpointFacts& endpoint, Findings& findings) {
                       {fmt::format("at {}: the answer to SSLRequest is {}", Printable(endpoint.address),
                                    error ? "an error (E)" : "none, or not PostgreSQL's protocol")},
                       kWhyUnknown,
-                      error ? "Check the server log: starting up, no free connection slot, or out of memory."
+                      error ? fmt::format("Check {} log: starting up, no free connection slot, or out of memory.",
+                                          pooler ? "PgBouncer's" : "the server")
                             : "Check that PostgreSQL, or a pooler that speaks TLS, listens on this port (not a proxy "
                               "without a server behind it, or another service), and check its log.",
                       true});
@@ -175,15 +182,16 @@ void AddCoverage(const Evidence& evidence, Findings& findings) {
   for (const sampling::CollectorType* type : snapshot.disabled) {
     if (type->schema.enabled) AddDisabled(type->name, findings);
   }
-  if (evidence.endpoint) AddSilence(*evidence.endpoint, findings);
+  if (evidence.endpoint) AddSilence(*evidence.endpoint, evidence.is_pooler(), findings);
   if (evidence.endpoint && !evidence.endpoint->reachable) {
     findings.push_back({Severity::kWarning,
                         "endpoint_unreachable",
                         "No TCP connection to the server from this machine",
                         {Printable(evidence.endpoint->address)},
                         kWhyUnknown,
-                        "Check that the server listens there (listen_addresses, port), that no firewall is in between, "
-                        "and that `endpoint:` in the configuration, if set, is the address that clients use.",
+                        fmt::format("Check that the server listens there ({}), that no firewall is in between, and "
+                                    "that `endpoint:` in the configuration, if set, is the address that clients use.",
+                                    evidence.is_pooler() ? "listen_addr, listen_port" : "listen_addresses, port"),
                         true});
   }
 }

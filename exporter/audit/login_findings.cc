@@ -15,7 +15,8 @@ constexpr const char* kByReason =
     "Check host, port, user and password in the conninfo, and the server log at this time.";
 
 // Without a known problem: by the reason alone.
-std::string_view RemedyFor(FailureReason reason) {
+std::string_view RemedyFor(FailureReason reason, bool pooler) {
+  if (pooler) return PoolerLoginRemedy(reason);
   switch (reason) {
     case FailureReason::kTimeout:
       return "Check whether the server answers at all (`pg_isready -h HOST -p PORT`), its load and the network. Slow "
@@ -36,21 +37,21 @@ std::string_view RemedyFor(FailureReason reason) {
 }
 
 // What is known from outside about a connection that pg_hba.conf does not admit: is it another one that it wants?
-void AddAdmission(const tls::EndpointFacts& endpoint, Cause& cause) {
+void AddAdmission(const tls::EndpointFacts& endpoint, std::string_view rules, Cause& cause) {
   const auto over_tls = endpoint.client.admission;
   if (over_tls == tls::Admission::kAdmitted || over_tls == tls::Admission::kAuthFailed) {
-    cause.evidence.emplace_back("over TLS, pg_hba.conf admits this user and database from here");
+    cause.evidence.push_back(fmt::format("over TLS, {} admits this user and database from here", rules));
     cause.remedy = "Put sslmode=require or more into the conninfo: only connections without TLS are refused.";
     return;
   }
   if (over_tls == tls::Admission::kRefused) {
-    cause.evidence.emplace_back("over TLS, pg_hba.conf refuses this user and database from here");
+    cause.evidence.push_back(fmt::format("over TLS, {} refuses this user and database from here", rules));
     if (endpoint.tls && endpoint.tls->client_certificate_requested && endpoint.client.certificate_file.empty()) {
       cause.evidence.emplace_back("the server asks for a client certificate, and none is configured");
     }
   }
   if (endpoint.plaintext_accepted) {
-    cause.evidence.push_back(fmt::format("without TLS, pg_hba.conf {} this user and database from here",
+    cause.evidence.push_back(fmt::format("without TLS, {} {} this user and database from here", rules,
                                          *endpoint.plaintext_accepted ? "admits" : "refuses"));
   }
 }
@@ -63,7 +64,7 @@ void AddEvidence(const Evidence& evidence, db::LoginProblem problem, Cause& caus
   if (problem == kServerWithoutTls && endpoint.ssl_answer == tls::Answer::kNo) {
     lines.push_back(Printable(fmt::format("at {}: the answer to SSLRequest is N", endpoint.address)));
   }
-  if (problem == kNotAdmitted) AddAdmission(endpoint, cause);
+  if (problem == kNotAdmitted) AddAdmission(endpoint, WordsOf(evidence).rules, cause);
   if (problem == kNotVerified && endpoint.chain_errors && !endpoint.chain_errors->empty()) {
     std::ranges::move(WhyNotVerified(evidence).evidence, std::back_inserter(lines));
   }
@@ -74,7 +75,11 @@ void AddEvidence(const Evidence& evidence, db::LoginProblem problem, Cause& caus
 
 }  // namespace
 
-std::string_view LoginRemedy(db::LoginProblem problem) {
+std::string_view LoginRemedy(db::LoginProblem problem, const Words& words) {
+  if (words.product != kWordsOfPostgres.product) {
+    const std::string_view remedy = PoolerLoginRemedy(problem);
+    if (!remedy.empty()) return remedy;
+  }
   switch (problem) {
     case kUnknown:
       break;
@@ -259,7 +264,8 @@ void AddLogin(const Evidence& evidence, Findings& findings) {
   const sampling::Failure& failure = *evidence.snapshot.connection_failure;
   const bool known = failure.login != kUnknown;
   Cause cause = {{Printable(FailureText(failure))},
-                 std::string(known ? LoginRemedy(failure.login) : RemedyFor(failure.reason))};
+                 std::string(known ? LoginRemedy(failure.login, WordsOf(evidence))
+                                   : RemedyFor(failure.reason, evidence.is_pooler()))};
   AddEvidence(evidence, failure.login, cause);
   findings.push_back({Severity::kWarning, "no_login",
                       known ? fmt::format("Could not log in: {}", Describe(failure.login))

@@ -22,13 +22,13 @@ std::string AskedFor(const tls::NameFacts& name) {
 
 // What libpq's default does where TLS fails.
 std::string_view FateOfPrefer(const EndpointFacts& endpoint) {
-  if (!endpoint.plaintext_accepted) return "prefer falls back to plaintext, if pg_hba.conf admits it.";
+  if (!endpoint.plaintext_accepted) return "prefer falls back to plaintext, if the server admits it.";
   return *endpoint.plaintext_accepted
              ? "prefer, libpq's default, silently falls back to plaintext, which the server accepts."
              : "prefer falls back to plaintext, which the server refuses.";
 }
 
-void AddRefusedNames(const EndpointFacts& endpoint, Findings& findings) {
+void AddRefusedNames(const EndpointFacts& endpoint, bool pooler, Findings& findings) {
   std::vector<std::string> lines;
   for (const tls::NameFacts& name : endpoint.names) {
     if (name.host == tls::kWithoutSni || name.handshake != false) continue;
@@ -39,13 +39,16 @@ void AddRefusedNames(const EndpointFacts& endpoint, Findings& findings) {
   findings.push_back(
       {kNameRefused, "name_refused", "No TLS handshake succeeds for a name of the server", std::move(lines),
        fmt::format("Clients of this name with sslmode=require or higher cannot connect; {}", FateOfPrefer(endpoint)),
-       "Add an entry with a certificate for this name to pg_hosts.conf, then SELECT pg_reload_conf(); "
-       "(if a proxy ends TLS at this address: a route and a certificate there). If no client uses the "
-       "name, remove it from endpoint_names."});
+       pooler
+           ? "PgBouncer has one certificate for all names: add a route and a certificate for this name to the proxy in "
+             "front of it. If no client uses the name, remove it from endpoint_names."
+           : "Add an entry with a certificate for this name to pg_hosts.conf, then SELECT pg_reload_conf(); (if a "
+             "proxy ends TLS at this address: a route and a certificate there). If no client uses the name, remove "
+             "it from endpoint_names."});
 }
 
 // Many servers refuse these on purpose.
-void AddRefusedWithoutSni(const EndpointFacts& endpoint, Findings& findings) {
+void AddRefusedWithoutSni(const EndpointFacts& endpoint, bool pooler, Findings& findings) {
   const auto name = std::ranges::find(endpoint.names, tls::kWithoutSni, &tls::NameFacts::host);
   if (name == endpoint.names.end() || name->handshake != false) return;
   findings.push_back({endpoint.plaintext_accepted == true ? Severity::kWarning : Severity::kNote,
@@ -55,8 +58,11 @@ void AddRefusedWithoutSni(const EndpointFacts& endpoint, Findings& findings) {
                       fmt::format("libpq sends no name if host is an address, or with sslsni=0. For these clients "
                                   "sslmode=require fails, and {}",
                                   FateOfPrefer(endpoint)),
-                      "Let clients connect to a host name, with sslmode=verify-full. For those that cannot, add an "
-                      "entry for /no_sni/ (or *) to pg_hosts.conf, then SELECT pg_reload_conf();"});
+                      std::string("Let clients connect to a host name, with sslmode=verify-full. For those that "
+                                  "cannot, ") +
+                          (pooler ? "add a route for clients without SNI to the proxy in front of PgBouncer."
+                                  : "add an entry for /no_sni/ (or *) to pg_hosts.conf, then SELECT "
+                                    "pg_reload_conf();")});
 }
 
 // Of each other name: what wrong_host and chain_not_verified are for the server's own.
@@ -105,7 +111,7 @@ void AddUncoveredNames(const tls::HostsFile& hosts, const EndpointFacts* endpoin
                     hosts.entries.size() == 1 ? "1 entry" : fmt::format("{} entries", hosts.entries.size()))},
        fmt::format(
            "The server answers them with the alert unrecognized_name: sslmode=require fails, and {}",
-           endpoint == nullptr ? "prefer falls back to plaintext, if pg_hba.conf admits it." : FateOfPrefer(*endpoint)),
+           endpoint == nullptr ? "prefer falls back to plaintext, if the server admits it." : FateOfPrefer(*endpoint)),
        "Let clients use sslmode=verify-full. To serve other names as well, add an entry for * to pg_hosts.conf, then "
        "SELECT pg_reload_conf();"});
 }
@@ -133,8 +139,8 @@ void AddNames(const Evidence& evidence, Findings& findings) {
   }
   if (!evidence.endpoint) return;
   const EndpointFacts& endpoint = *evidence.endpoint;
-  AddRefusedNames(endpoint, findings);
-  AddRefusedWithoutSni(endpoint, findings);
+  AddRefusedNames(endpoint, evidence.is_pooler(), findings);
+  AddRefusedWithoutSni(endpoint, evidence.is_pooler(), findings);
   for (const tls::NameFacts& name : endpoint.names) AddVerification(endpoint, name, WordsOf(evidence), findings);
   AddServedNames(endpoint, findings);
 }

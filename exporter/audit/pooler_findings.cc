@@ -33,13 +33,16 @@ std::string Line(const PoolerSettings& settings, std::string_view name) {
   return Printable(fmt::format("{} = {}", name, settings.Get(name)));
 }
 
+// Other processes on the same port have a configuration of their own: this one proves nothing of them.
+bool IsOneOfSeveral(const PoolerSettings& settings) { return settings.Get("so_reuseport") == "1"; }
+
 void AddClientTls(const PoolerSettings& settings, const Evidence& evidence, Findings& findings) {
   const std::vector<std::string> lines = {Line(settings, "client_tls_sslmode"), Line(settings, "listen_addr")};
   if (settings.RequiresTls()) {
     // What is configured need not be in force: a certificate that cannot be loaded keeps the old settings.
     const bool refuted = evidence.endpoint && (evidence.endpoint->plaintext_accepted == true ||
                                                evidence.endpoint->ssl_answer == tls::Answer::kNo);
-    if (!refuted) {
+    if (!refuted && !IsOneOfSeveral(settings)) {
       findings.push_back(
           {Severity::kFine, "pooler_client_tls", "PgBouncer is configured to require TLS from clients", lines, "", ""});
     }
@@ -73,6 +76,7 @@ void AddServerTls(const PoolerSettings& settings, const Evidence& evidence, Find
   const std::string_view mode = settings.Get("server_tls_sslmode");
   std::vector<std::string> lines = {Line(settings, "server_tls_sslmode")};
   if (mode == "verify-full") {
+    if (IsOneOfSeveral(settings)) return;
     findings.push_back({Severity::kFine, "pooler_server_tls",
                         "PgBouncer is configured to encrypt connections to servers and to verify them",
                         std::move(lines), "", ""});
@@ -142,15 +146,6 @@ void AddAuthentication(const PoolerSettings& settings, const Evidence& evidence,
                         "Anyone who reads an MD5 secret in auth_file can log in with it. Users with a SCRAM secret "
                         "already authenticate with SCRAM.",
                         remedy});
-  } else if (type == "hba") {
-    findings.push_back({Severity::kNote,
-                        "pooler_hba_unchecked",
-                        "auth_hba_file was not checked",
-                        {Line(settings, "auth_type"), Line(settings, "auth_hba_file")},
-                        "Its rules may admit clients without TLS or without a password. Not checked does not mean OK.",
-                        "Read the file: host lines admit clients without TLS (unless client_tls_sslmode requires it), "
-                        "and trust admits anyone.",
-                        true});
   }
 }
 

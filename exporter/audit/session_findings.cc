@@ -34,14 +34,14 @@ void AddOwnConnection(const Evidence& evidence, Findings& findings) {
   const auto& own = evidence.snapshot.connection;
   if (!own || own->encryption != "none" || !own->address) return;
   const bool loopback = own->address->IsLoopback();
-  findings.push_back(
-      {loopback ? LoopbackPlaintext(evidence.snapshot.loopback) : Severity::kWarning,
-       "exporter_unencrypted",
-       "The exporter's own connection is not encrypted",
-       {Printable("sslmode=" + own->sslmode)},
-       loopback ? kWhyLoopback
-                : "Anyone on the network path can read what it reads (users, addresses, rules of pg_hba.conf).",
-       FirstTls(evidence) + "Put sslmode=verify-full (at least require) into the conninfo."});
+  findings.push_back({loopback ? LoopbackPlaintext(evidence.snapshot.loopback) : Severity::kWarning,
+                      "exporter_unencrypted",
+                      "The exporter's own connection is not encrypted",
+                      {Printable("sslmode=" + own->sslmode)},
+                      loopback ? kWhyLoopback
+                               : fmt::format("Anyone on the network path can read what it reads (users, addresses{}).",
+                                             evidence.is_pooler() ? "" : ", rules of pg_hba.conf"),
+                      FirstTls(evidence) + "Put sslmode=verify-full (at least require) into the conninfo."});
 }
 
 // In a run of a few seconds (`check`, `collect`) nothing is known of it.

@@ -142,9 +142,9 @@ std::string FirstTls(const Evidence& evidence) {
 
 std::string RefuseUnencrypted(const Evidence& evidence) {
   if (evidence.is_pooler()) {
-    return "Then set client_tls_sslmode = require (with client_tls_cert_file and client_tls_key_file) in "
-           "pgbouncer.ini, "
-           "and run RELOAD on the console: new connections without TLS are refused then, and open ones stay until they "
+    return "When all clients use TLS, set client_tls_sslmode = require (with client_tls_cert_file and "
+           "client_tls_key_file) in pgbouncer.ini, and run RELOAD on the console: new connections without TLS are "
+           "refused then, and open ones stay until they "
            "end.";
   }
   return "Put 'hostnossl all,replication all all reject' at the top of pg_hba.conf (after hostgssenc lines, if clients "

@@ -55,7 +55,7 @@ void AddAnswer(const EndpointFacts& endpoint, const Evidence& evidence, Findings
   }
   if (endpoint.ssl_answer == Answer::kYes && endpoint.handshake == false) {
     Cause cause = Joined({at}, WhyTlsFails(evidence));
-    if (cause.remedy.empty()) cause.remedy = LoginRemedy(db::LoginProblem::kTlsFailed);
+    if (cause.remedy.empty()) cause.remedy = LoginRemedy(db::LoginProblem::kTlsFailed, WordsOf(evidence));
     findings.push_back({Severity::kCritical, "handshake_failed", "No TLS handshake succeeds", std::move(cause.evidence),
                         "Clients that require TLS cannot connect, and the others connect unencrypted.",
                         std::move(cause.remedy)});
@@ -216,7 +216,7 @@ void AddModes(const EndpointFacts& endpoint, const Evidence& evidence, Findings&
     return;
   }
   Cause cause = Joined(std::move(lines), WhyTlsFails(evidence));
-  if (cause.remedy.empty()) cause.remedy = LoginRemedy(db::LoginProblem::kTlsFailed);
+  if (cause.remedy.empty()) cause.remedy = LoginRemedy(db::LoginProblem::kTlsFailed, WordsOf(evidence));
   findings.push_back({Severity::kWarning, "client_protection_none", "No sslmode protects a client here",
                       std::move(cause.evidence), "A client that requires TLS cannot connect.",
                       std::move(cause.remedy)});

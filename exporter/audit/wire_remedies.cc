@@ -99,10 +99,10 @@ db::LoginProblem ProblemInWords(const std::string& words) {
 
 Cause Of(const std::string& evidence, std::string_view remedy) { return {{Printable(evidence)}, std::string(remedy)}; }
 
-Cause Of(db::LoginProblem problem, const std::string& detail) {
+Cause Of(db::LoginProblem problem, const std::string& detail, const Words& words) {
   std::string line(Describe(problem));
   if (!detail.empty()) line += ": " + detail;
-  return Of(line, LoginRemedy(problem));
+  return Of(line, LoginRemedy(problem, words));
 }
 
 std::string Validity(const CertificateFacts& certificate) {
@@ -202,6 +202,7 @@ Cause WhyWrongHost(const std::string& host, const tls::Verification& verificatio
 std::vector<Cause> WhyTlsFails(const Evidence& evidence) {
   const EndpointFacts& endpoint = *evidence.endpoint;
   const tls::ClientTls& client = endpoint.client;
+  const Words& words = WordsOf(evidence);
   std::vector<Cause> causes;
   if (endpoint.ssl_answer == Answer::kNo) {
     return {Of("the answer to SSLRequest is N: the server has no TLS",
@@ -213,34 +214,37 @@ std::vector<Cause> WhyTlsFails(const Evidence& evidence) {
                      "with its own certificate). If ssl is on already, the server log shows why the files were not "
                      "loaded.")};
   }
-  if (endpoint.ssl_answer == Answer::kError) return {Of(kErrorBeforeTls, "")};
+  if (endpoint.ssl_answer == Answer::kError) return {Of(kErrorBeforeTls, "", words)};
   if (!client.usable) {
-    if (endpoint.root == tls::RootCertificate::kUnusable) return {Of(kRootUnusable, client.problem)};
-    if (!client.versions_usable) return {Of(kTlsVersion, client.problem)};
+    if (endpoint.root == tls::RootCertificate::kUnusable) return {Of(kRootUnusable, client.problem, words)};
+    if (!client.versions_usable) return {Of(kTlsVersion, client.problem, words)};
     const db::LoginProblem problem = ProblemInWords(client.problem);
-    return {Of(problem, client.problem)};
+    return {Of(problem, client.problem, words)};
   }
   if (client.handshake == false && client.direct && endpoint.direct_tls != true) {
     causes.push_back({{Printable("sslnegotiation=direct: " + client.failure)},
                       "The server does not accept TLS without SSLRequest. PostgreSQL 17 and newer do, and proxies that "
                       "select the ALPN protocol postgresql. Remove sslnegotiation=direct from the conninfo."});
   } else if (client.handshake == false) {
-    causes.push_back(Of(client.alert ? ProblemOfAlert(*client.alert) : ProblemInWords(client.failure), client.failure));
+    causes.push_back(
+        Of(client.alert ? ProblemOfAlert(*client.alert) : ProblemInWords(client.failure), client.failure, words));
   } else if (endpoint.root == tls::RootCertificate::kLoaded && endpoint.chain_errors &&
              !endpoint.chain_errors->empty()) {
     causes.push_back(WhyNotVerified(evidence));
   } else if (client.declined) {
-    causes.push_back({{"pg_hba.conf admits the client, and libpq gives up (require_auth, sslcertmode)"},
-                      std::string(LoginRemedy(kAuthenticationMethod)) +
+    causes.push_back({{"the server admits the client, and libpq gives up (require_auth, sslcertmode)"},
+                      std::string(LoginRemedy(kAuthenticationMethod, words)) +
                           " sslcertmode=require needs a client certificate (sslcert, "
-                          "sslkey) and a server that asks for it (ssl_ca_file)."});
+                          "sslkey) and a server that asks for it (" +
+                          std::string(words.ca) + ")."});
   } else if (client.admission == Admission::kRefused) {
-    causes.push_back(Of(kNotAdmitted, "over TLS, as the exporter's user and database"));
+    causes.push_back(Of(kNotAdmitted, "over TLS, as the exporter's user and database", words));
   } else if (client.admission == Admission::kLost && client.alert) {
-    causes.push_back(Of(ProblemOfAlert(*client.alert), fmt::format("TLS alert {} after the handshake", *client.alert)));
+    causes.push_back(
+        Of(ProblemOfAlert(*client.alert), fmt::format("TLS alert {} after the handshake", *client.alert), words));
   } else if (client.admission == Admission::kError) {
     causes.push_back(
-        Of("over TLS the server answers the StartupMessage with an error that is not pg_hba.conf's",
+        Of(fmt::format("over TLS the server answers the StartupMessage with an error that is not {}'s", words.rules),
            "Check the server log (too many connections, starting up). A pooler gives this answer for a user or "
            "database that it does not know: add the exporter's to it, or set `endpoint:` to PostgreSQL's address."));
   }

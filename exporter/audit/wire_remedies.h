@@ -16,7 +16,12 @@ struct Cause {
   std::string remedy;
 };
 
-std::string_view LoginRemedy(db::LoginProblem problem);
+// Of PostgreSQL, or what `words` are of.
+std::string_view LoginRemedy(db::LoginProblem problem, const Words& words = kWordsOfPostgres);
+// Of a server that is known to be a PgBouncer. Empty: PostgreSQL's fits.
+std::string_view PoolerLoginRemedy(db::LoginProblem problem);
+// Where only the reason is known; never empty.
+std::string_view PoolerLoginRemedy(FailureReason reason);
 // Of kChainErrors in exporter/tls/verify.h. Empty for another text.
 std::string ChainRemedy(std::string_view error, const Words& words = kWordsOfPostgres);
 // Each with its error.

@@ -10,6 +10,7 @@ constexpr Words kWordsOfPgBouncer = {.product = "PgBouncer",
                                      .certificate = "client_tls_cert_file",
                                      .key = "client_tls_key_file",
                                      .ca = "client_tls_ca_file or server_tls_ca_file",
+                                     .rules = "auth_hba_file",
                                      .reload = "run RELOAD on the console",
                                      .reload_end = "run RELOAD on the console."};
 

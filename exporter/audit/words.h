@@ -15,6 +15,7 @@ struct Words {
   std::string_view certificate;
   std::string_view key;
   std::string_view ca;
+  std::string_view rules;       // the file of the rules that admit clients
   std::string_view reload;      // within a sentence
   std::string_view reload_end;  // at the end of a sentence
 };
@@ -24,6 +25,7 @@ inline constexpr Words kWordsOfPostgres = {.product = "PostgreSQL",
                                            .certificate = "ssl_cert_file",
                                            .key = "ssl_key_file",
                                            .ca = "ssl_ca_file",
+                                           .rules = "pg_hba.conf",
                                            .reload = "SELECT pg_reload_conf();",
                                            .reload_end = "SELECT pg_reload_conf();"};
 

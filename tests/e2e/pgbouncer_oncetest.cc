@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <ctime>
+#include <memory>
 
 #include "tests/e2e/exporter.h"
 #include "tests/support/certificates.h"
@@ -286,6 +287,92 @@ TEST_P(PgBouncerTest, PasswordsWork) {
                     std::map<std::string, std::string>{{"PGPASSWORD", "it's secret"}});
   exporter_->WaitForLine(kUp);
   EXPECT_THAT(exporter_->Log(), Not(HasSubstr("secret")));
+}
+
+// Its server connection is not there yet: it may still be refused.
+TEST_P(PgBouncerTest, WhoWaitsForAuthQueryHasNotLoggedIn) {
+  server_.Execute("CREATE ROLE newbie LOGIN");
+  Start("allow", {"auth_user = postgres"});
+  App("sslmode=disable", "first");  // only now PgBouncer can welcome clients without a server
+  pooler_->Command("PAUSE");
+  const std::unique_ptr<PGconn, decltype(&PQfinish)> waiting(
+      PQconnectStart(pooler_->Conninfo("user=newbie application_name=waiting gssencmode=disable").c_str()), &PQfinish);
+  PostgresPollingStatusType next = PGRES_POLLING_WRITING;
+  ASSERT_TRUE(support::WaitUntil([&] {
+    if (next == PGRES_POLLING_WRITING) next = PQconnectPoll(waiting.get());
+    return next == PGRES_POLLING_READING;
+  }));
+  Watch(pooler_->ConsoleConninfo());
+  const std::string page =
+      exporter_->WaitForLine("pg_tls_authenticating_connections{server=\"pool\",network=\"loopback\"} 1");
+  EXPECT_TRUE(HasLine(page, kNobody)) << page;
+  EXPECT_THAT(page, AllOf(Not(HasSubstr("user=\"\"")), Not(HasSubstr("(nouser)"))));
+  pooler_->Command("RESUME");
+  ASSERT_TRUE(support::WaitUntil([&] { return PQconnectPoll(waiting.get()) == PGRES_POLLING_OK; }));
+  exporter_->WaitForLine(
+      "pg_tls_unencrypted_connections{server=\"pool\",database=\"postgres\",user=\"newbie\",client_addr=\"127.0.0.1\","
+      "application_name=\"waiting\",network=\"loopback\",allowed=\"false\"} 1");
+}
+
+TEST_P(PgBouncerTest, ItsOwnRulesAreNotChecked) {
+  Start("allow");
+  pooler_->Configure({"auth_hba_file = " + pooler_->WriteFile("hba", "local all all trust\nhost all all all trust\n"),
+                      "auth_type = hba"});
+  Watch(pooler_->ConsoleConninfo());
+  exporter_->WaitForLine(
+      "pg_tls_collector_incomplete_info{server=\"pool\",collector=\"settings\",part=\"auth_hba_file\",reason="
+      "\"unsupported\"} 1");
+  EXPECT_THAT(Check(pooler_->ConsoleConninfo()),
+              AllOf(HasSubstr("auth_hba_file could not be checked"), HasSubstr(pooler_->directory() + "/hba"),
+                    HasSubstr("host lines admit clients without TLS")));
+}
+
+// A client is who its certificate says; PgBouncer does not show certificates.
+TEST_P(PgBouncerTest, ClientsMayLogInByCertificate) {
+  Start("verify-full");
+  const std::string root = " sslrootcert=" + files_.Write("ca.crt", ca_.certificate());
+  const auto as = [&](const std::string& user) {
+    const support::Certificate certificate = ca_.Issue({.common_name = user});
+    return "user=" + user +
+           " sslmode=verify-full host=localhost sslcert=" + files_.Write(user + ".crt", certificate.chain) +
+           " sslkey=" + files_.Write(user + ".key", certificate.key, 0600) + root;
+  };
+  pooler_->Configure({"auth_type = cert"});
+  const Client client = App(as("app"), "certified");
+  const std::string conninfo = pooler_->Conninfo("dbname=pgbouncer " + as("tls_exporter"));
+  Watch(conninfo);
+  const std::string page = exporter_->WaitForLine(Connections("loopback", "tls"));
+  EXPECT_TRUE(HasLine(page, kUp)) << page;
+  EXPECT_TRUE(HasLine(page, kNobody)) << page;
+  EXPECT_THAT(page,
+              AllOf(HasSubstr("encryption=\"tls\",version=\"TLSv1.3\""), Not(HasSubstr("user=\"tls_exporter\""))));
+  EXPECT_THAT(Check(conninfo), AllOf(HasSubstr("[client_protection]"), Not(HasSubstr("[no_login]")),
+                                     Not(HasSubstr("[pooler_client_tls_o")), Not(HasSubstr("[pooler_password")),
+                                     Not(HasSubstr("[pooler_trust]"))));
+}
+
+TEST_P(PgBouncerTest, ABadOneIsToldInItsOwnWords) {
+  Start("allow");
+  InstallCertificate(support::SelfSigned({.common_name = "old.example.com",
+                                          .not_before = -std::chrono::days(400),
+                                          .not_after = -std::chrono::days(30),
+                                          .key = support::KeyType::kRsa2048}));
+  pooler_->Configure({"client_tls_protocols = all", "auth_type = plain", "listen_addr = *"});
+  InstallCertificate(ca_.IssueForLocalhost());  // without a reload
+  const Client plain = App("sslmode=disable", "plain");
+  const std::string file = files_.Write(
+      "config.yml", "collectors: {certificates: {read_via: local}}\nservers:\n  - name: pool\n    conninfo: \"" +
+                        pooler_->ConsoleConninfo() + "\"\n");
+  const std::string report = support::Masked(RunExporter({"check", "--config.file=" + file}).out,
+                                             {{"PgBouncer 1[0-9.]+", "PgBouncer N"},
+                                              {"/tmp/pgtls-[A-Za-z0-9]*", "/tmp/DIR"},
+                                              {"[0-9]{4}-[0-9]{2}-[0-9]{2}( [0-9:]{8} UTC)?", "TIME"},
+                                              {"127\\.0\\.0\\.1:[0-9]+", "127.0.0.1:PORT"},
+                                              {"serial [0-9A-Fa-f]+", "serial N"},
+                                              {"SHA-256 [0-9a-f]+", "SHA-256 N"}});
+  EXPECT_TRUE(support::MatchesGolden("tests/e2e/testdata/bad_pooler.txt", report));
+  EXPECT_THAT(report, AllOf(Not(HasSubstr("pg_reload_conf")), Not(HasSubstr("pg_hba.conf")), Not(HasSubstr("ALTER ")),
+                            Not(HasSubstr(" ssl_cert_file")), Not(HasSubstr("server log"))));
 }
 
 std::string NameOf(PgBouncerRelease release) {

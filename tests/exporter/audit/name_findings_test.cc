@@ -35,7 +35,7 @@ TEST(CheckNames, TellsWhichNamesAreRefusedAndWhatPreferDoesThere) {
   };
   EXPECT_THAT(why(true, "name_refused"), HasSubstr("silently falls back to plaintext, which the server accepts"));
   EXPECT_THAT(why(false, "name_refused"), HasSubstr("falls back to plaintext, which the server refuses"));
-  EXPECT_THAT(why(std::nullopt, "name_refused"), HasSubstr("if pg_hba.conf admits it"));
+  EXPECT_THAT(why(std::nullopt, "name_refused"), HasSubstr("if the server admits it"));
   EXPECT_THAT(SnapshotBuilder().Publish(endpoint).Of("name_refused").evidence,
               ElementsAre("asked for b.example: refused (unrecognized_name)"));
 }

@@ -38,6 +38,12 @@ TEST(PoolerFindings, OneThatIsAllRightHasNone) {
                                  Not(Contains(HasSubstr("warning"))), Not(Contains(HasSubstr("critical")))));
 }
 
+TEST(PoolerFindings, TheConfigurationOfOneProcessProvesNothingOfOthers) {
+  EXPECT_THAT(IdsWith({{"so_reuseport", "1"}}), Not(Contains(HasSubstr("fine pooler_"))));
+  EXPECT_THAT(IdsWith({{"so_reuseport", "1"}, {"client_tls_sslmode", "allow"}, {"server_tls_sslmode", "prefer"}}),
+              AllOf(Contains("critical pooler_client_tls_optional"), Contains("critical pooler_server_tls_optional")));
+}
+
 TEST(PoolerFindings, ClientsMustUseTls) {
   EXPECT_THAT(IdsWith({{"client_tls_sslmode", "disable"}}), Contains("critical pooler_client_tls_off"));
   for (const char* mode : {"allow", "prefer"}) {
@@ -95,7 +101,6 @@ TEST(PoolerFindings, PasswordsAreAskedFor) {
                 Contains("warning pooler_password_plain"))
         << type;
   }
-  EXPECT_THAT(IdsWith({{"auth_type", "hba"}}), Contains("note pooler_hba_unchecked"));
   EXPECT_THAT(IdsWith({{"auth_type", "md5"}}), Contains("note pooler_password_md5"));
   for (const char* type : {"scram-sha-256", "cert"}) {
     EXPECT_THAT(IdsWith({{"auth_type", type}}), Not(Contains(HasSubstr("pooler_password")))) << type;
