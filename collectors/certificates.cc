@@ -22,6 +22,7 @@
 #include "exporter/files/roots.h"
 #include "exporter/files/start_answers.h"
 #include "exporter/pgbouncer/driver.h"
+#include "exporter/pgbouncer/other_pooler.h"
 #include "exporter/postgres/backends.h"
 #include "exporter/sessions/client_certificates.h"
 #include "exporter/wire/wire_client.h"
@@ -244,7 +245,7 @@ class Collector : public sampling::Collector {
                                    .keep = std::chrono::ceil<std::chrono::seconds>(options.client_keep),
                                    .own_file = served.own_certificate_file,
                                    .own_user = served.user};
-    if (context.kind != pgbouncer::kKind) {
+    if (context.kind != pgbouncer::kKind && context.kind != pgbouncer::kOtherPooler) {
       question.seen = co_await UsedNow(context, inventory.has_client_inventory);
       if (question.seen == nullptr && inventory.has_client_inventory) {
         output.incomplete.push_back({"client_inventory", "no_sessions"});

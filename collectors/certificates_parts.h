@@ -67,6 +67,9 @@ inline constexpr sampling::Remedy kFilesRemedies[] = {
     {"pooler_elsewhere",
      "PgBouncer's console does not show files. Run an exporter on its machine that connects over its Unix socket (or "
      "sets read_via: local), or name the files that can be read here under collectors.certificates.files."},
+    {"unsupported",
+     "The console of this pooler does not show its files: name them under collectors.certificates.files of an exporter "
+     "on its machine."},
     {"relative_path",
      "Put absolute paths into client_tls_cert_file, client_tls_ca_file and server_tls_ca_file: relative ones belong to "
      "the directory that PgBouncer was started in."},

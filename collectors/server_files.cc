@@ -19,6 +19,7 @@
 #include "exporter/files/upstream_certificate.h"
 #include "exporter/pgbouncer/config.h"
 #include "exporter/pgbouncer/driver.h"
+#include "exporter/pgbouncer/other_pooler.h"
 #include "exporter/postgres/versioned_sql.h"
 
 namespace pgtls::collectors {
@@ -176,6 +177,10 @@ asio::awaitable<files::FileSettings> CollectServerFiles(sampling::Context& conte
   files::FileSettings settings;
   if (context.session == nullptr) {
     output.incomplete.push_back({"files", std::string(ToString(FailureReason::kConnection))});
+    co_return settings;
+  }
+  if (context.kind == pgbouncer::kOtherPooler) {
+    output.incomplete.push_back({"files", "unsupported"});
     co_return settings;
   }
   std::optional<FailureReason> failure;

@@ -3,12 +3,14 @@
 #include <array>
 
 #include "exporter/pgbouncer/driver.h"
+#include "exporter/pgbouncer/other_pooler.h"
 #include "exporter/postgres/driver.h"
 
 namespace pgtls {
 
 std::span<const sampling::Driver* const> Drivers() {
-  static const std::array kDrivers = {&pgbouncer::PgBouncerDriver(), &postgres::PostgresDriver()};
+  static const std::array kDrivers = {&pgbouncer::PgBouncerDriver(), &pgbouncer::OtherPoolerDriver(),
+                                      &postgres::PostgresDriver()};
   return kDrivers;
 }
 
