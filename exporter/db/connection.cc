@@ -138,6 +138,8 @@ asio::awaitable<std::vector<Answer>> Connection::QueryAll(std::vector<Request> r
   const SemaphoreGuard guard(round_trip_);
   const Deadline asked = std::chrono::steady_clock::now();
   if (longest < deadline - asked) deadline = asked + longest;
+  // Another user of this connection has found that the server does not answer.
+  if (!usable() && silent_) throw TimeoutError(what + ": the server does not answer");
   if (!usable()) throw DbError(FailureReason::kConnection, "", "the connection is closed");
   try {
     auto run = simple_ ? RunSimple(requests) : Run(requests, deadline);

@@ -340,6 +340,15 @@ TEST_F(ConnectionTest, AnErrorThatMayBeTheSessionsSpendsTheConnection) {
   }
 }
 
+// The one that waited for the connection finds out nothing else than the one that lost it.
+TEST_F(ConnectionTest, AServerThatIsSilentForOneUserIsSoForTheNext) {
+  Connect({});
+  EXPECT_THROW(Query(After(std::chrono::milliseconds(50))), TimeoutError);
+  EXPECT_FALSE(connection_->usable());
+  EXPECT_THROW(Query(), TimeoutError);
+  EXPECT_TRUE(connection_->silent());
+}
+
 TEST_F(ConnectionTest, IsSilentWhereNothingCame) {
   Connect({});
   EXPECT_THROW(Query(After(std::chrono::milliseconds(50))), TimeoutError);
