@@ -25,6 +25,7 @@
 #include "exporter/pgbouncer/other_pooler.h"
 #include "exporter/postgres/backends.h"
 #include "exporter/sessions/client_certificates.h"
+#include "exporter/tls/needed_certificates.h"
 #include "exporter/wire/wire_client.h"
 
 namespace pgtls::collectors {
@@ -72,7 +73,8 @@ class Collector : public sampling::Collector {
     auto inventory = std::make_shared<CertificateInventory>();
     const Served served = co_await CollectServed(context, output, *inventory);
     ObserveChanges(context, *inventory);
-    files::FileSettings settings = co_await CollectServerFiles(context, output, *inventory);
+    const ServerFiles found = co_await CollectServerFiles(context, output, *inventory);
+    const files::FileSettings& settings = found.settings;
     for (auto& file : inventory->files) {
       file.of_list_directory = file.role == "crl" && settings.contains("ssl_crl_file") &&
                                file.path != files::AbsolutePath(settings, "ssl_crl_file");
@@ -86,11 +88,14 @@ class Collector : public sampling::Collector {
     AddFiles(std::move(configured), output, *inventory);
 
     MarkServerFiles(served.trust.get(), *inventory);
-    co_await JudgeClients(context, settings, output, *inventory);
+    const bool same_port = !context.server.endpoint && !pooled;
+    const bool serves_another = same_port && ServedMatches(*inventory) == false;
+    co_await JudgeClients(context, found, serves_another, output, *inventory);
     co_await JudgeRoots(context, served, output, *inventory);
+    co_await MarkOtherFiles(context, *inventory);
     co_await FindClients(context, served, output, *inventory);
 
-    if (!context.server.endpoint && !pooled) Compare(settings, served.own_name, *inventory);
+    if (same_port) Compare(settings, served.own_name, *inventory);
     for (auto& file : inventory->files) {
       if (file.content.truncated) output.incomplete.push_back({"file_contents", "too_many_certificates"});
       file.content.decoded = nullptr;
@@ -283,10 +288,23 @@ class Collector : public sampling::Collector {
   }
 
   // Runs on the pool: OpenSSL's verification may take long.
-  static asio::awaitable<void> JudgeClients(sampling::Context& context, const files::FileSettings& settings,
+  static asio::awaitable<void> JudgeClients(sampling::Context& context, const ServerFiles& found, bool serves_another,
                                             sampling::Output& output, CertificateInventory& inventory) {
     using Judged = std::pair<std::optional<tls::ClientTrust>, std::vector<tls::ListInForce>>;
-    files::ClientFiles clients = files::ClientFilesOf(inventory.files, settings);
+    std::string not_loaded;
+    if (inventory.next_start && !(inventory.hosts && inventory.hosts->in_use())) {
+      not_loaded = WhyNotLoaded(found.answers, *inventory.next_start, serves_another, found.changes);
+    }
+    for (tls::FileReport& file : inventory.files) {
+      if (file.role == "ca" && !not_loaded.empty()) file.is_served = false;
+    }
+    const bool pooler = context.kind == pgbouncer::kKind;
+    files::ClientFiles clients;
+    if (pooler) {
+      clients.problem = files::WhyNotKnownOfPooler(inventory.files);
+    } else {
+      clients = files::ClientFilesOf(inventory.files, found.settings, not_loaded);
+    }
     if (!clients.problem.empty()) output.incomplete.push_back({"client_certificates", clients.problem});
     std::function<Judged()> judge = [clients = std::move(clients),
                                      configured = files::ConfiguredLists(inventory.files)] {
@@ -304,6 +322,31 @@ class Collector : public sampling::Collector {
     if (!inventory.clients) co_return;
     auto& certificates = std::ranges::find(inventory.files, "ca", &tls::FileReport::role)->content.certificates;
     for (std::size_t i = 0; i < certificates.size(); ++i) certificates[i].needed = inventory.clients->needed[i];
+  }
+
+  // Files of which it is not known what is verified with them. Runs on the pool, as JudgeClients() does.
+  static asio::awaitable<void> MarkOtherFiles(sampling::Context& context, CertificateInventory& inventory) {
+    std::vector<tls::FileReport*> others;
+    std::vector<std::shared_ptr<const tls::DecodedFile>> contents;
+    bool judged = inventory.clients.has_value();
+    for (tls::FileReport& file : inventory.files) {
+      if (file.role == "ca" && std::exchange(judged, false)) continue;  // the first one was
+      if ((file.role != "ca" && file.role != "extra") || !file.content.decoded) continue;
+      others.push_back(&file);
+      contents.push_back(file.content.decoded);
+    }
+    if (others.empty()) co_return;
+    std::function<std::vector<std::vector<bool>>()> judge = [contents = std::move(contents)] {
+      const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+      std::vector<std::vector<bool>> needed;
+      for (const auto& content : contents) needed.push_back(tls::NeededCertificates(content->certificates, now));
+      return needed;
+    };
+    const std::vector<std::vector<bool>> needed = co_await context.blocking.Run(std::move(judge));
+    for (std::size_t file = 0; file < others.size(); ++file) {
+      auto& certificates = others[file]->content.certificates;
+      for (std::size_t i = 0; i < certificates.size(); ++i) certificates[i].needed = needed[file][i];
+    }
   }
 
   ServedChanges changes_;
@@ -333,6 +376,7 @@ constexpr sampling::CollectorType kType = {
                .local_files = [](config::CollectorOptions& options) -> auto& {
                  return options.As<CertificatesOptions>().files;
                }},
+    .explain = [](std::vector<std::string> /*names*/, config::CollectorOptions& /*options*/) {},
 };
 
 }  // namespace

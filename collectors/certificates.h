@@ -7,6 +7,9 @@
 //
 // With pg_hosts.conf (PostgreSQL 19) the server's files are those of its entries: host_certificates.h.
 //
+// Which client certificates are accepted is known only if the server has loaded ssl_ca_file and ssl_crl_file as they
+// are on disk: loaded_files.h.
+//
 // Parts that may be incomplete: `served` (no connection, no handshake), `names` (the same for another name), `roots` (a
 // file of `roots` that cannot be used, or nothing is served), `host_files` (pg_hosts.conf not read, or with errors),
 // `files` (no session, settings not visible, function not installed, a directory of files that cannot be listed),

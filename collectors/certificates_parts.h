@@ -125,17 +125,28 @@ inline constexpr sampling::Remedy kClientCertificatesRemedies[] = {
      "GRANT pg_read_all_settings TO tls_exporter; (the role that the exporter logs in as): the settings ssl_ca_file, "
      "ssl_crl_file and ssl_crl_dir decide which client certificates the server accepts."},
     {"missing",
-     "ssl_ca_file or ssl_crl_file names a file that does not exist: correct the setting or install the file."},
+     "ssl_ca_file or ssl_crl_file (of PgBouncer: client_tls_ca_file or server_tls_ca_file) names a file that does not "
+     "exist: correct the setting or install the file."},
     {"permission_denied",
      "Let the server's OS user and the exporter's (through SQL: the server's alone) read ssl_ca_file, ssl_crl_file, "
-     "ssl_crl_dir and the files in it, and enter their directories: `namei -l PATH` shows which one refuses."},
+     "ssl_crl_dir and the files in it (of PgBouncer: client_tls_ca_file and server_tls_ca_file), and enter their "
+     "directories: `namei -l PATH` shows which one refuses."},
+    {"pooler",
+     "Nothing is wrong: which client certificates PgBouncer accepts is not checked. When the certificates in "
+     "client_tls_ca_file and server_tls_ca_file expire is checked."},
     {"server_access",
      "Whether the server's OS user may read a file in ssl_crl_dir could not be determined: an access control list "
      "(getfacl) decides, its groups are not known here, or the exporter may not search a directory on the path. Let "
      "the server's OS user own the directory and its files, or set read_via: sql, where the server itself tries."},
-    {"unreadable", "Run `ls -l` on ssl_ca_file, ssl_crl_file and ssl_crl_dir: one of them is not a regular file."},
-    {"malformed", "Replace ssl_ca_file or ssl_crl_file: a block in it is broken, and the server does not load it."},
-    {"no_certificate", "Put the certificates of the authorities that issue client certificates into ssl_ca_file."},
+    {"unreadable",
+     "Run `ls -l` on ssl_ca_file, ssl_crl_file and ssl_crl_dir (of PgBouncer: client_tls_ca_file and "
+     "server_tls_ca_file): one of them is not a regular file."},
+    {"malformed",
+     "Replace ssl_ca_file or ssl_crl_file (of PgBouncer: client_tls_ca_file or server_tls_ca_file): a block in it is "
+     "broken, and the server does not load it."},
+    {"no_certificate",
+     "Put the certificates of the authorities that issue client certificates into ssl_ca_file (of PgBouncer: "
+     "client_tls_ca_file; in server_tls_ca_file, those of its servers)."},
     {"not_modelled",
      "ssl_crl_dir has a colon: OpenSSL takes it for several directories, which are not read here. Put the lists into "
      "one directory whose path has none."},
@@ -153,6 +164,22 @@ inline constexpr sampling::Remedy kClientCertificatesRemedies[] = {
      "Nothing is wrong: with ssl_sni on, each entry of pg_hosts.conf has a CA file of its own instead of ssl_ca_file. "
      "When its certificates expire is checked; which client certificates they admit is not."},
     {"no_crl", "Put the revocation lists of these authorities into ssl_crl_file, or reset it."},
+    {"pending_reload",
+     "ssl_ca_file, ssl_crl_file or a path to one of them was changed after the server last loaded its TLS files, or in "
+     "the same second. Run SELECT pg_reload_conf(); if this remains, the server log shows why the reload was refused."},
+    {"pending_restart",
+     "ssl_ca_file, ssl_crl_file or a path to one of them was changed after the server's start, and no reload loads "
+     "the key: it has a passphrase, and ssl_passphrase_command_supports_reload is off. Restart the server."},
+    {"reload_refused",
+     "A reload of the TLS files as they are now is refused, so the server may still use earlier ones. Correct what "
+     "stops the next start (pg_tls_next_start_failure_info), then SELECT pg_reload_conf();"},
+    {"reloaded",
+     "The server was reloaded after the exporter's session began, which cannot tell what was loaded. It is checked "
+     "again on a new session, which the collectors settings and hba open after each reload (through a pooler: once the "
+     "pooler opens a new server connection)."},
+    {"outdated",
+     "Run deploy/sql/monitoring_role.sql again as a superuser: the installed version does not report when ssl_ca_file "
+     "and ssl_crl_file were changed, so it is not known whether the server has loaded them."},
     {"too_many_certificates",
      "ssl_ca_file contains more certificates than the exporter reads, and it cannot be split: remove from it the "
      "authorities whose clients must not connect."},

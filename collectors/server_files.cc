@@ -31,16 +31,24 @@ using tls::CertificateInventory;
 
 // What else it asks: start_answers.h.
 constexpr std::array kFilesSql = {postgres::VersionedSql{140000, R"(
-SELECT role, path, problem, data, whole
+SELECT role, path, problem, data, whole, changed
 FROM tls_exporter.certificate_files()
 )"}};
-// Of an older deploy/sql/monitoring_role.sql.
+// Of older versions of deploy/sql/monitoring_role.sql.
+constexpr std::array kFilesWithoutTimesSql = {postgres::VersionedSql{140000, R"(
+SELECT role, path, problem, data, whole, NULL::float8 AS changed
+FROM tls_exporter.certificate_files()
+)"}};
 constexpr std::array kOldFilesSql = {postgres::VersionedSql{140000, R"(
-SELECT role, path, problem, data, false AS whole
+SELECT role, path, problem, data, false AS whole, NULL::float8 AS changed
 FROM tls_exporter.certificate_files()
 )"}};
 constexpr std::array kKeySql = {postgres::VersionedSql{140000, R"(
-SELECT path, problem
+SELECT path, problem, changed
+FROM tls_exporter.private_key_file()
+)"}};
+constexpr std::array kKeyWithoutTimeSql = {postgres::VersionedSql{140000, R"(
+SELECT path, problem, NULL::float8 AS changed
 FROM tls_exporter.private_key_file()
 )"}};
 
@@ -53,14 +61,14 @@ std::vector<files::ServerFileRow> ReadRows(const db::Result& rows) {
                       std::string(rows.Text(row, rows.Column("path")).value_or("")),
                       std::string(rows.Text(row, rows.Column("problem")).value_or("")),
                       rows.Bytes(row, rows.Column("data")).value_or(""),
-                      rows.Bool(row, rows.Column("whole")).value_or(false)});
+                      rows.Bool(row, rows.Column("whole")).value_or(false), rows.Double(row, rows.Column("changed"))});
   }
   return result;
 }
 
 files::FilesRead ReadFiles(const std::vector<files::ServerFileRow>& rows) {
   files::FilesRead result;
-  for (const auto& [role, path, problem, bytes, whole] : rows) {
+  for (const auto& [role, path, problem, bytes, whole, changed] : rows) {
     if (role == "crl_dir") {  // only where it could not be listed
       files::AddLostDirectory(path, problem, result);
     } else {
@@ -97,12 +105,13 @@ struct SeenHere {
   files::FilesRead files;
   files::StartJudgement start;
   std::optional<tls::HostsFile> hosts;  // while ssl_sni is on
+  files::FileChanges changes;
 };
 
 // Returns why the files of this machine are not the server's.
-asio::awaitable<std::string> CollectHere(sampling::Context& context, const files::StartAnswers& answers,
-                                         files::FileSettings& settings, sampling::Output& output,
+asio::awaitable<std::string> CollectHere(sampling::Context& context, ServerFiles& found, sampling::Output& output,
                                          CertificateInventory& inventory) {
+  const files::StartAnswers& answers = found.answers;
   const files::ServerTraits traits = {files::Setting(answers.current, "data_directory"),
                                       files::Setting(answers.current, "port"), answers.start_time,
                                       context.peer ? context.peer->listener_pid : std::optional<pid_t>()};
@@ -110,9 +119,9 @@ asio::awaitable<std::string> CollectHere(sampling::Context& context, const files
       *context.session, answers.access.subscription_certificates, context.deadline);
   std::function<SeenHere()> read = [answers, traits, upstream, version = context.session->server_version()] {
     const files::ServerPlace place = files::ServerPlace::Find(traits);
-    if (!place.problem().empty()) return SeenHere{place.problem(), {}, {}, {}};
+    if (!place.problem().empty()) return SeenHere{place.problem(), {}, {}, {}, {}};
     SeenHere seen = {"", files::ReadServerFiles(answers.current, place), files::JudgeStartHere(answers, place, version),
-                     files::ReadHostsHere(answers.current, place)};
+                     files::ReadHostsHere(answers.current, place), files::ChangesHere(answers.current, place)};
     if (seen.hosts) files::AddHostFiles(*seen.hosts, answers.current, place, seen.files);
     files::AddUpstreamCertificates(upstream, answers.current, place, seen.files);
     return seen;
@@ -121,39 +130,50 @@ asio::awaitable<std::string> CollectHere(sampling::Context& context, const files
   if (!seen.problem.empty()) co_return seen.problem;
   AddFiles(std::move(seen.files), output, inventory);
   Conclude(answers, std::move(seen.start), output, inventory);
-  if (seen.hosts) UseHosts(*seen.hosts, settings, inventory, output);
+  if (seen.hosts) UseHosts(*seen.hosts, found.settings, inventory, output);
+  found.changes = std::move(seen.changes);
   co_return "";
 }
 
-asio::awaitable<void> CollectOverSql(sampling::Context& context, const files::StartAnswers& answers,
-                                     files::FileSettings& settings, sampling::Output& output,
+db::Statement FilesStatement(const files::StartAccess& access, int version) {
+  if (access.changed) return postgres::StatementFor("certificates_files", kFilesSql, version);
+  if (access.whole) return postgres::StatementFor("certificates_files_without_times", kFilesWithoutTimesSql, version);
+  return postgres::StatementFor("certificates_old_files", kOldFilesSql, version);
+}
+
+asio::awaitable<void> CollectOverSql(sampling::Context& context, ServerFiles& found, sampling::Output& output,
                                      CertificateInventory& inventory) {
+  const files::StartAnswers& answers = found.answers;
   db::Session& session = *context.session;
   const int version = session.server_version();
-  const db::Statement files = answers.access.whole
-                                  ? postgres::StatementFor("certificates_files", kFilesSql, version)
-                                  : postgres::StatementFor("certificates_old_files", kOldFilesSql, version);
-  const db::Result result = co_await session.Query(files, {}, context.deadline);
+  const db::Result result = co_await session.Query(FilesStatement(answers.access, version), {}, context.deadline);
   const std::vector<files::ServerFileRow> rows = ReadRows(result);
   std::optional<files::ServerFileRow> key;
   if (answers.access.private_key) {
-    const db::Statement statement = postgres::StatementFor("certificates_key", kKeySql, version);
+    const db::Statement statement =
+        answers.access.changed ? postgres::StatementFor("certificates_key", kKeySql, version)
+                               : postgres::StatementFor("certificates_key_without_time", kKeyWithoutTimeSql, version);
     const db::Result row = co_await session.Query(statement, {}, context.deadline);
     if (row.rows() > 0) {
-      key = files::ServerFileRow{"key", std::string(row.Text(0, row.Column("path")).value_or("")),
-                                 std::string(row.Text(0, row.Column("problem")).value_or("")), "", false};
+      key = files::ServerFileRow{"key",
+                                 std::string(row.Text(0, row.Column("path")).value_or("")),
+                                 std::string(row.Text(0, row.Column("problem")).value_or("")),
+                                 "",
+                                 false,
+                                 row.Double(0, row.Column("changed"))};
     }
   }
   std::optional<tls::HostsFile> hosts;
-  if (files::IsOn(settings, "ssl_sni") && answers.access.hosts_lines) {
+  if (files::IsOn(found.settings, "ssl_sni") && answers.access.hosts_lines) {
     const db::Result lines = co_await session.Query(files::HostsStatement(version), {}, context.deadline);
     hosts = files::ReadHosts(lines);
   }
   AddFiles(ReadFiles(rows), output, inventory);
+  found.changes = files::ChangesOf(answers, rows, key);
   Conclude(answers, files::JudgeStartOf(answers, rows, key, version), output, inventory);
   if (hosts) {
-    UseHosts(*hosts, settings, inventory, output);
-  } else if (files::IsOn(settings, "ssl_sni")) {
+    UseHosts(*hosts, found.settings, inventory, output);
+  } else if (files::IsOn(found.settings, "ssl_sni")) {
     output.incomplete.push_back({"host_files", "not_read"});
   }
 }
@@ -172,12 +192,12 @@ void AddFiles(files::FilesRead read, sampling::Output& output, CertificateInvent
   std::ranges::move(read.incomplete, std::back_inserter(output.incomplete));
 }
 
-asio::awaitable<files::FileSettings> CollectServerFiles(sampling::Context& context, sampling::Output& output,
-                                                        CertificateInventory& inventory) {
-  files::FileSettings settings;
+asio::awaitable<ServerFiles> CollectServerFiles(sampling::Context& context, sampling::Output& output,
+                                                CertificateInventory& inventory) {
+  ServerFiles found;
   if (context.session == nullptr) {
     output.incomplete.push_back({"files", std::string(ToString(FailureReason::kConnection))});
-    co_return settings;
+    co_return found;
   }
   if (context.kind == pgbouncer::kOtherPooler) {
     output.incomplete.push_back({"files", "unsupported"});
@@ -187,21 +207,22 @@ asio::awaitable<files::FileSettings> CollectServerFiles(sampling::Context& conte
   try {
     if (context.kind == pgbouncer::kKind) {
       co_await CollectPoolerFiles(context, output, inventory);
-      co_return settings;
+      co_return found;
     }
-    const files::StartAnswers answers = co_await files::AskStart(*context.session, context.deadline);
-    settings = answers.current;
+    found.answers = co_await files::AskStart(*context.session, context.deadline);
+    const files::StartAnswers& answers = found.answers;
+    found.settings = answers.current;
     const ReadVia via = context.config.options.As<CertificatesOptions>().read_via;
     const bool own_socket = context.peer && !context.peer->address && !answers.behind_pooler;
     std::string elsewhere;
     if (via == ReadVia::kLocal || (via == ReadVia::kAuto && own_socket)) {
-      elsewhere = co_await CollectHere(context, answers, settings, output, inventory);
-      if (elsewhere.empty()) co_return settings;
+      elsewhere = co_await CollectHere(context, found, output, inventory);
+      if (elsewhere.empty()) co_return found;
     }
     if (via != ReadVia::kLocal && answers.access.certificate_files) {
-      co_await CollectOverSql(context, answers, settings, output, inventory);
+      co_await CollectOverSql(context, found, output, inventory);
     } else {
-      if (files::IsOn(settings, "ssl_sni")) output.incomplete.push_back({"host_files", "not_read"});
+      if (files::IsOn(found.settings, "ssl_sni")) output.incomplete.push_back({"host_files", "not_read"});
       const std::string denied(ToString(FailureReason::kInsufficientPrivilege));
       output.incomplete.push_back({"files", elsewhere.empty() ? denied : elsewhere});
       // Settings, pg_hba.conf and a server without TLS can be judged without them.
@@ -211,7 +232,7 @@ asio::awaitable<files::FileSettings> CollectServerFiles(sampling::Context& conte
     failure = error.reason();  // what is served is reported regardless
   }
   if (failure) output.incomplete.push_back({"files", std::string(ToString(*failure))});
-  co_return settings;
+  co_return found;
 }
 
 }  // namespace pgtls::collectors

@@ -5,16 +5,23 @@
 
 #include <asio.hpp>
 
-#include "exporter/files/certificate_files.h"
+#include "exporter/files/loaded_files.h"
+#include "exporter/files/start_answers.h"
 #include "exporter/sampling/collector.h"
 #include "exporter/tls/inventory.h"
 
 namespace pgtls::collectors {
 
-// Adds the files to `inventory`, and what could not be read to `output`. Returns the settings that name the files;
-// empty if they are not known. Errors of the session are reported in `output`, not thrown.
-asio::awaitable<files::FileSettings> CollectServerFiles(sampling::Context& context, sampling::Output& output,
-                                                        tls::CertificateInventory& inventory);
+struct ServerFiles {
+  files::FileSettings settings;  // that name the files in use; empty if they are not known
+  files::StartAnswers answers;
+  files::FileChanges changes;
+};
+
+// Adds the files to `inventory`, and what could not be read to `output`. Errors of the session are reported in
+// `output`, not thrown.
+asio::awaitable<ServerFiles> CollectServerFiles(sampling::Context& context, sampling::Output& output,
+                                                tls::CertificateInventory& inventory);
 
 // Adds what was read, each file of a role once: two settings may name one file, in a relative and an absolute form.
 void AddFiles(files::FilesRead read, sampling::Output& output, tls::CertificateInventory& inventory);

@@ -404,13 +404,38 @@ GRANT EXECUTE ON FUNCTION tls_exporter.hosts_lines() TO tls_exporter;
 
 -- ---- Certificate files (certificates collector)
 
+-- When the file at this path, or what the path leads to, last changed. For the functions below: tls_exporter may not execute it.
+DROP FUNCTION IF EXISTS tls_exporter.file_changed(text);
+CREATE FUNCTION tls_exporter.file_changed(path text)
+  RETURNS double precision LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH way(path) AS (
+    SELECT array_to_string(p.parts[1:n], '/')
+    FROM (SELECT string_to_array($1, '/') AS parts) p
+    CROSS JOIN LATERAL generate_series(least(3, cardinality(p.parts) - 1), cardinality(p.parts) - 1) n
+  )
+  SELECT extract(epoch FROM greatest(
+    (SELECT greatest(s.modification, s.change) FROM pg_stat_file($1, true) s),
+    (SELECT max(s.modification) FROM way w CROSS JOIN LATERAL pg_stat_file(w.path, true) s
+     WHERE NOT starts_with(current_setting('data_directory'), w.path || '/')
+       AND NOT (w.path = current_setting('data_directory')
+                AND (s.modification <= pg_postmaster_start_time()
+                     OR EXISTS (SELECT FROM unnest(ARRAY['current_logfiles', 'postgresql.auto.conf', 'backup_label.old', 'tablespace_map.old']) entry
+                                CROSS JOIN LATERAL pg_stat_file(w.path || '/' || entry, true) e WHERE e.change = s.modification)))))
+  )::float8
+$$;
+REVOKE ALL ON FUNCTION tls_exporter.file_changed(text) FROM PUBLIC;
+
 -- The certificates and revocation lists in ssl_cert_file, ssl_ca_file, ssl_crl_file and ssl_crl_dir, and in the files of pg_hosts.conf,
 -- as PEM text: only blocks of these kinds are returned, and no block can contain another, so a private key in such a file (or a
 -- setting that names a key file) is not returned.
 -- `problem` is null, or why the file could not be read. A row of the role crl_dir is ssl_crl_dir itself if it could not be listed. `whole`:
 -- OpenSSL finds the same in `data` as in the file; what is missing is text, or a key that is skipped in a file of certificates.
+-- `changed`: when the file, or what its path leads to, last changed (modification or change, whichever is later; entries of directories as
+-- in hba_files()), in whole seconds; null: not known.
 DROP FUNCTION IF EXISTS tls_exporter.certificate_files();
-CREATE FUNCTION tls_exporter.certificate_files(OUT role text, OUT path text, OUT problem text, OUT data bytea, OUT whole boolean)
+CREATE FUNCTION tls_exporter.certificate_files(
+    OUT role text, OUT path text, OUT problem text, OUT data bytea, OUT whole boolean, OUT changed double precision)
   RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -460,6 +485,7 @@ BEGIN
     problem := NULL;
     data := NULL;
     whole := NULL;
+    changed := NULL;
     BEGIN
       -- Opening a FIFO would block; its size is 0, as that of an empty file.
       content := CASE WHEN (pg_stat_file(path, true)).size = 0 THEN ''::bytea ELSE pg_read_binary_file(path, 0, 16777216, true) END;
@@ -482,6 +508,7 @@ BEGIN
                    AND lines !~ E'\x01(?![ \t\r]*(?:\n|$)|\x01)';
         END IF;
       END IF;
+      changed := tls_exporter.file_changed(path);  -- after the content: a newer time than the content's does no harm
     EXCEPTION WHEN OTHERS THEN
       problem := CASE WHEN SQLSTATE = '42501' THEN 'permission_denied' ELSE 'unreadable' END;
     END;
@@ -492,9 +519,9 @@ $$;
 REVOKE ALL ON FUNCTION tls_exporter.certificate_files() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tls_exporter.certificate_files() TO tls_exporter;
 
--- Whether the server can read ssl_key_file and finds a private key in it. Nothing of the file is returned.
+-- Whether the server can read ssl_key_file and finds a private key in it, and when it last changed. Nothing of the file is returned.
 DROP FUNCTION IF EXISTS tls_exporter.private_key_file();
-CREATE FUNCTION tls_exporter.private_key_file(OUT path text, OUT problem text)
+CREATE FUNCTION tls_exporter.private_key_file(OUT path text, OUT problem text, OUT changed double precision)
   RETURNS record LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -508,6 +535,7 @@ BEGIN
   ELSIF encode(content, 'escape') !~ '-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----' THEN
     problem := 'malformed';
   END IF;
+  changed := tls_exporter.file_changed(path);
 EXCEPTION WHEN OTHERS THEN
   problem := CASE WHEN SQLSTATE = '42501' THEN 'permission_denied' ELSE 'unreadable' END;
 END

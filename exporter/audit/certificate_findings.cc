@@ -32,7 +32,7 @@ struct Place {
   std::string_view prefix;  // of the finding's id: certificate, ca
   const Words& words;
   std::string renew;
-  bool in_force = true;  // false: a file that the server loads at its next reload or start only
+  bool in_force = true;  // false: a file that the server may load at its next reload or start only
 };
 
 std::string Why(const Place& place) {
@@ -40,7 +40,7 @@ std::string Why(const Place& place) {
     return Fill("Clients that verify the server refuse it outside this time; {product} serves it without a warning.",
                 place.words);
   }
-  if (!place.in_force) return "The server does not use this file yet; it will after the next reload or restart.";
+  if (!place.in_force) return "The server may use this file as it is now only after the next reload or restart.";
   return "Certificates that it signed are refused outside this time.";
 }
 
@@ -396,7 +396,7 @@ void AddCertificates(const Evidence& evidence, Findings& findings) {
     const auto is_served = IsServed(inventory, file);
     const bool was_served = !inventory.served.empty() || !inventory.names.empty();
     const bool same = was_served && is_served == true;
-    const bool in_force = is_served != false;
+    const bool in_force = is_served != false && (file.role != "ca" || file.is_served != false);
     const bool reported = inventory.next_start && IsOfSettings(file) &&
                           std::ranges::count(inventory.next_start->failures, file.path, &tls::StartFailure::path) > 0;
     if (!same) AddFile(file, in_force, reported, inventory.clients.has_value(), evidence, findings);

@@ -101,7 +101,8 @@ std::string AddLists(const std::vector<tls::FileReport>& files, const std::strin
 
 }  // namespace
 
-ClientFiles ClientFilesOf(const std::vector<tls::FileReport>& files, const FileSettings& settings) {
+ClientFiles ClientFilesOf(const std::vector<tls::FileReport>& files, const FileSettings& settings,
+                          const std::string& not_loaded) {
   ClientFiles result;
   const auto ca_file = KnownSetting(settings, "ssl_ca_file");
   if (KnownSetting(settings, "ssl") == "off" || ca_file == "") return result;
@@ -125,6 +126,7 @@ ClientFiles ClientFilesOf(const std::vector<tls::FileReport>& files, const FileS
     }
     const std::string ciphers = KnownSetting(settings, "ssl_ciphers").value_or("");
     if (result.problem.empty() && (HasHighLevel(ciphers) || HasWeakAuthority(*ca))) result.problem = "security_level";
+    if (result.problem.empty()) result.problem = not_loaded;
     if (result.problem.empty()) {
       result.verification = std::move(verification);
       return result;
@@ -133,9 +135,20 @@ ClientFiles ClientFilesOf(const std::vector<tls::FileReport>& files, const FileS
     result.problem = ToString(FailureReason::kInsufficientPrivilege);
   }
   for (const tls::FileReport& file : files) {
-    if (file.role == "crl") result.other_lists.push_back(ListsOf(file, false));
+    const bool in_use = not_loaded.empty() || file.of_list_directory;
+    if (file.role == "crl" && in_use) result.other_lists.push_back(ListsOf(file, false));
   }
   return result;
+}
+
+std::string WhyNotKnownOfPooler(const std::vector<tls::FileReport>& files) {
+  std::string why;
+  for (const tls::FileReport& file : files) {
+    if (file.role != "ca") continue;
+    if (!file.problem.empty()) return file.problem;
+    why = "pooler";
+  }
+  return why;
 }
 
 std::vector<tls::ListFile> ConfiguredLists(const std::vector<tls::FileReport>& files) {

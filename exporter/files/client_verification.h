@@ -13,15 +13,20 @@ namespace pgtls::files {
 struct ClientFiles {
   // Absent: it verifies none (ssl = off, no ssl_ca_file), or this is not known.
   std::optional<tls::ClientVerification> verification;
-  // Why it is not known: insufficient_privilege, server_access, not_modelled, openssl_version, security_level, or what
-  // is wrong with a file. Empty: it is known.
+  // Why it is not known: insufficient_privilege, server_access, not_modelled, openssl_version, security_level, what is
+  // wrong with a file, or `not_loaded`. Empty: it is known.
   std::string problem;
   // Lists of the server's settings that belong to no known authority.
   std::vector<tls::ListFile> other_lists;
 };
 
-// REQUIRES: the files are still decoded.
-ClientFiles ClientFilesOf(const std::vector<tls::FileReport>& files, const FileSettings& settings);
+// `not_loaded`: WhyNotLoaded(). REQUIRES: the files are still decoded.
+ClientFiles ClientFilesOf(const std::vector<tls::FileReport>& files, const FileSettings& settings,
+                          const std::string& not_loaded);
+
+// Why nothing is known of the client certificates that a PgBouncer accepts: `pooler`, or what is wrong with one of its
+// files of authorities. Empty: it has none.
+std::string WhyNotKnownOfPooler(const std::vector<tls::FileReport>& files);
 
 // The lists in the files of the configuration.
 std::vector<tls::ListFile> ConfiguredLists(const std::vector<tls::FileReport>& files);

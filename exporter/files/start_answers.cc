@@ -15,6 +15,7 @@ constexpr std::array kAccessSql = {postgres::VersionedSql{140000, R"(
 WITH ours AS ()" PGTLS_TRUSTED_FUNCTIONS_SQL R"()
 SELECT EXISTS (SELECT FROM ours WHERE proname = 'certificate_files') AS has_function,
        EXISTS (SELECT FROM ours WHERE proname = 'certificate_files' AND 'whole' = ANY (proargnames)) AS has_whole,
+       EXISTS (SELECT FROM ours WHERE proname = 'certificate_files' AND 'changed' = ANY (proargnames)) AS has_changed,
        EXISTS (SELECT FROM ours WHERE proname = 'private_key_file') AS has_private_key,
        EXISTS (SELECT FROM ours WHERE proname = 'hosts_lines') AS has_hosts,
        EXISTS (SELECT FROM ours WHERE proname = 'file_settings') AS has_file_settings,
@@ -24,7 +25,10 @@ SELECT EXISTS (SELECT FROM ours WHERE proname = 'certificate_files') AS has_func
          AND pg_catalog.has_function_privilege('pg_catalog.pg_show_all_file_settings()', 'EXECUTE') AS sees_files,
        pg_catalog.has_function_privilege('pg_catalog.pg_hba_file_rules()', 'EXECUTE') AS sees_hba,
        extract(epoch FROM pg_catalog.pg_postmaster_start_time())::float8 AS start_time,
+       extract(epoch FROM least(pg_catalog.pg_conf_load_time(), own.backend_start))::float8 AS loaded,
+       pg_catalog.pg_conf_load_time() <= own.backend_start AS loaded_exactly,
        pg_catalog.inet_server_addr() IS NOT NULL AS over_tcp
+FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid()) own
 )"}};
 
 #define PGTLS_START_NAMES                                                                           \
@@ -40,18 +44,30 @@ constexpr std::array kSettingsSql = {postgres::VersionedSql{
     "SELECT name, CASE WHEN name = 'ssl_passphrase_command' AND setting <> '' THEN 'set' ELSE setting END AS setting, "
     "source, boot_val FROM pg_catalog.pg_settings WHERE " PGTLS_START_NAMES}};
 
+// Two errors stop no start. A change that waits for a restart is one, with pending_restart; an invalid value is the
+// same error without it, or with that of an earlier change: then only the text tells. A line that is gone has no name.
+// And the settings of a library are placeholders until it is loaded, when an invalid value is a warning.
+#define PGTLS_STOPS_START_SQL                                                                                \
+  "error IS NOT NULL "                                                                                       \
+  "AND NOT (name IS NULL AND error LIKE 'parameter \"%\" cannot be changed without restarting the server') " \
+  "AND NOT (name LIKE '%.%' AND error = 'setting could not be applied') "                                    \
+  "AND NOT coalesce((SELECT s.context = 'postmaster' AND s.pending_restart AND NOT coalesce(CASE s.vartype " \
+  "  WHEN 'bool' THEN f.setting !~* '^(t|tr|tru|true|f|fa|fal|fals|false|y|ye|yes|n|no|on|of|off|0|1)$' "    \
+  "  WHEN 'integer' THEN f.setting !~ '^\\s*[-+]?[.]?[0-9]' "                                                \
+  "    OR CASE WHEN f.setting ~ '^\\s*[-+]?[0-9]{1,18}\\s*$' "                                               \
+  "       THEN f.setting::numeric NOT BETWEEN s.min_val::numeric AND s.max_val::numeric END "                \
+  "  END, false) "                                                                                           \
+  "FROM pg_catalog.pg_settings s WHERE s.name = pg_catalog.lower(f.name)), false) AS failed"
+
 // The command's value is null through the function.
-constexpr std::array kFilesSql = {postgres::VersionedSql{140000, R"(
-SELECT sourcefile, pg_catalog.lower(name) AS name, error IS NOT NULL AS failed,
-       CASE WHEN name = 'ssl_passphrase_command' AND setting <> '' THEN 'set' ELSE setting END AS setting,
-       (SELECT s.context = 'postmaster' FROM pg_catalog.pg_settings s WHERE s.name = pg_catalog.lower(f.name)) AS at_start
-FROM pg_catalog.pg_file_settings f ORDER BY seqno
-)"}};
-constexpr std::array kFilesFunctionSql = {postgres::VersionedSql{140000, R"(
-SELECT sourcefile, pg_catalog.lower(name) AS name, error IS NOT NULL AS failed, setting,
-       (SELECT s.context = 'postmaster' FROM pg_catalog.pg_settings s WHERE s.name = pg_catalog.lower(f.name)) AS at_start
-FROM tls_exporter.file_settings() f ORDER BY seqno
-)"}};
+constexpr std::array kFilesSql = {
+    postgres::VersionedSql{140000,
+                           "SELECT sourcefile, pg_catalog.lower(name) AS name, "
+                           "CASE WHEN name = 'ssl_passphrase_command' AND setting <> '' THEN 'set' ELSE setting END AS "
+                           "setting, " PGTLS_STOPS_START_SQL " FROM pg_catalog.pg_file_settings f ORDER BY seqno"}};
+constexpr std::array kFilesFunctionSql = {
+    postgres::VersionedSql{140000, "SELECT sourcefile, pg_catalog.lower(name) AS name, setting, " PGTLS_STOPS_START_SQL
+                                   " FROM tls_exporter.file_settings() f ORDER BY seqno"}};
 
 // A refused line has no rule; its reason may be in the server's log alone (clientcert=1). A line in error that has its
 // rule (hostssl where ssl is off) is taken all the same.
@@ -66,9 +82,9 @@ FROM tls_exporter.hba_rules()
 
 StartAccess ReadAccess(const db::Result& row) {
   const auto flag = [&](const char* column) { return row.Bool(0, row.Column(column)).value_or(false); };
-  return {flag("has_function"),  flag("has_whole"),         flag("has_private_key"),
-          flag("has_hosts"),     flag("has_file_settings"), flag("sees_files"),
-          flag("has_hba_rules"), flag("sees_hba"),          flag("has_sslcert")};
+  return {flag("has_function"), flag("has_whole"),         flag("has_changed"), flag("has_private_key"),
+          flag("has_hosts"),    flag("has_file_settings"), flag("sees_files"),  flag("has_hba_rules"),
+          flag("sees_hba"),     flag("has_sslcert")};
 }
 
 // The old name of a setting, still read in files (map_old_guc_names in src/backend/utils/misc/guc.c, 18).
@@ -110,10 +126,7 @@ void ReadFiles(const db::Result& rows, const PresentSettings& present, int versi
   std::map<std::string, std::optional<std::string>, std::less<>> lines;  // the last line of a name counts
   for (int row = 0; row < rows.rows(); ++row) {
     const std::string name = CurrentName(std::string(rows.Text(row, rows.Column("name")).value_or("")), version);
-    const bool failed = rows.Bool(row, rows.Column("failed")).value_or(false);
-    // A change that waits for a restart is an error there, too, and the restart takes it.
-    const bool waits = rows.Bool(row, rows.Column("at_start")).value_or(false);
-    if (failed && !waits) {
+    if (rows.Bool(row, rows.Column("failed")).value_or(false)) {
       const std::string file(rows.Text(row, rows.Column("sourcefile")).value_or(""));
       answers.failures.push_back({"setting", name.empty() ? file : name, "other"});
     }
@@ -186,6 +199,8 @@ asio::awaitable<StartAnswers> AskStart(db::Session& session, Deadline deadline) 
   const db::Result row = co_await session.Query(access, {}, deadline);
   answers.access = ReadAccess(row);
   answers.start_time = row.Double(0, row.Column("start_time")).value_or(0);
+  answers.last_load = {row.Double(0, row.Column("loaded")).value_or(0),
+                       row.Bool(0, row.Column("loaded_exactly")).value_or(false)};
   answers.behind_pooler = row.Bool(0, row.Column("over_tcp")).value_or(false);
   const db::Statement settings = postgres::StatementFor("certificates_settings", kSettingsSql, version);
   const db::Result rows = co_await session.Query(settings, {}, deadline);

@@ -18,7 +18,8 @@ namespace pgtls::files {
 // superuser owns them.
 struct StartAccess {
   bool certificate_files = false;
-  bool whole = false;  // certificate_files() reports whether it returned a file's whole content
+  bool whole = false;    // certificate_files() reports whether it returned a file's whole content
+  bool changed = false;  // it and private_key_file() report when a file last changed
   bool private_key = false;
   bool hosts_lines = false;
   bool file_settings = false;
@@ -26,6 +27,12 @@ struct StartAccess {
   bool hba_rules = false;
   bool hba_view = false;
   bool subscription_certificates = false;  // subscriptions() reports sslcert
+};
+
+// When the server last loaded its configuration, and its TLS files unless it refused them; seconds since the epoch.
+struct LoadTime {
+  double not_before = 0;  // pg_conf_load_time() or, if this session has seen a later load, the session's start
+  bool exact = false;     // the former
 };
 
 struct StartAnswers {
@@ -38,7 +45,8 @@ struct StartAnswers {
   std::vector<tls::StartFailure> failures;  // of the configuration files and pg_hba.conf
   std::vector<tls::StartUnknown> unknown;   // the same
   double start_time = 0;                    // of the server
-  bool behind_pooler = false;               // over a Unix socket that is not the server's own
+  LoadTime last_load;
+  bool behind_pooler = false;  // over a Unix socket that is not the server's own
 };
 
 // Throws DbError and TimeoutError.

@@ -15,8 +15,9 @@ struct ServerFileRow {
   std::string role;
   std::string path;
   std::string problem;
-  std::string bytes;   // its blocks of certificates and lists
-  bool whole = false;  // whether this is everything that OpenSSL reads in the file
+  std::string bytes;                             // its blocks of certificates and lists
+  bool whole = false;                            // whether this is everything that OpenSSL reads in the file
+  std::optional<double> changed = std::nullopt;  // as LoadedFile has it
 };
 
 // `key`: of tls_exporter.private_key_file(), absent if the role may not call it. Throws std::system_error.

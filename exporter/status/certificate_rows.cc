@@ -101,9 +101,11 @@ Level LevelOfEnd(const Entry& entry) {
   const bool only_for_clients = !entry.served && entry.names.empty() &&
                                 std::ranges::all_of(entry.files, [](const auto* file) { return file->role == "ca"; });
   if (clients && only_for_clients) severity = OfAuthority(*clients, severity);
+  const bool waits_for_clients =
+      only_for_clients && std::ranges::any_of(entry.files, [](const auto* file) { return file->is_served == false; });
   const bool in_force = entry.served || !entry.names.empty() || entry.server_file == nullptr ||
                         IsServed(*entry.server->certificates, *entry.server_file) != false;
-  if (!in_force) severity = audit::BeforeLoading(severity);
+  if (!in_force || waits_for_clients) severity = audit::BeforeLoading(severity);
   return LevelOf(severity);
 }
 

@@ -30,8 +30,8 @@ struct FileReport {
   // Whether the server can read the file; `problem` is permission_denied or missing if it cannot. Absent: not known, or
   // not a file of the server.
   std::optional<bool> server_may_read = std::nullopt;
-  // For a certificate file in pg_hosts.conf: whether clients that ask for its names get it. Absent: not known. See
-  // IsServed().
+  // For a certificate file in pg_hosts.conf: whether clients that ask for its names get it (see IsServed()). For a CA
+  // file: false if the server may not have loaded it as it is now. Absent: not known.
   std::optional<bool> is_served = std::nullopt;
   bool of_list_directory = false;  // role "crl": ssl_crl_dir, or a file in it. No start and no reload reads them
 };

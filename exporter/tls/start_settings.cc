@@ -47,11 +47,17 @@ Verdict Protocols(const StartInput& input) {
   return least > 0 && most > 0 && least > most ? Verdict::kNo : Verdict::kYes;
 }
 
-// Up to 17: one curve by its short name.
+// Up to 17: one curve by its short name. Builds leave out all but three.
 Verdict Curve(const StartInput& input) {
   const int curve = OBJ_sn2nid(input.groups->c_str());
-  if (curve == NID_undef) return Verdict::kNo;
-  return EcKeyPtr(EC_KEY_new_by_curve_name(curve)) != nullptr ? Verdict::kYes : Verdict::kNo;
+  const bool ours = curve != NID_undef && EcKeyPtr(EC_KEY_new_by_curve_name(curve)) != nullptr;
+  if (input.same_library) return ours ? Verdict::kYes : Verdict::kNo;
+  if (ours)
+    return AllAmong(*input.groups, {"prime256v1", "secp384r1", "secp521r1"}) ? Verdict::kYes : Verdict::kUnknown;
+  const bool list = input.groups->contains(':');  // no name of a curve
+  const bool other =
+      !list && ContainsAny(*input.groups, {"secp", "sect", "prime", "brainpool", "c2", "wap-", "oakley", "sm2"});
+  return other ? Verdict::kUnknown : Verdict::kNo;
 }
 
 Verdict Groups(const StartInput& input, SSL_CTX* context) {

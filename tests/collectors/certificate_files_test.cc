@@ -89,6 +89,42 @@ TEST_F(CertificatesTest, WhatIsBeyondTheCapIsLeftOutAndCounted) {
             "pg_tls_certificate_series_omitted{server=\"db\",kind=\"file\"} 4\n");
 }
 
+// Of a bundle for clients of other servers, too: what no verification depends on has its mark.
+TEST_F(CertificatesTest, WhatNoPathNeedsInAConfiguredFileIsMarked) {
+  const support::TestCa old("Old", {.not_before = -std::chrono::days(90), .not_after = -std::chrono::days(1)});
+  const support::TestCa renewed = old.Renewed({.not_before = -std::chrono::days(2)});
+  const support::TestCa gone("Gone", {.not_before = -std::chrono::days(90), .not_after = -std::chrono::days(1)});
+  harness_.options<CertificatesOptions>().files = {
+      data_.Write("bundle.pem", old.certificate() + renewed.certificate() + gone.certificate())};
+  const std::string page = Page();
+  EXPECT_EQ(Families(page, "pg_tls_certificate_unneeded_info{"),
+            "pg_tls_certificate_unneeded_info{server=\"db\",source=\"file\",role=\"extra\",path=\"/data/bundle.pem\","
+            "position=\"0\",subject=\"CN=Old\"} 1\n");
+  EXPECT_THAT(page,
+              HasSubstr("pg_tls_certificate_not_after_timestamp_seconds{server=\"db\",source=\"file\",role=\"extra\","
+                        "path=\"/data/bundle.pem\",position=\"2\",subject=\"CN=Gone\"} "));
+}
+
+// The same before it is known whether the server has loaded its file.
+TEST_F(CertificatesTest, WhatIsNotLoadedIsNoVerdict) {
+  const support::TestCa old("Old", {.not_before = -std::chrono::days(90), .not_after = -std::chrono::days(1)});
+  const support::TestCa renewed = old.Renewed({.not_before = -std::chrono::days(2)});
+  const std::string ca = data_.Write("ca.crt", old.certificate() + renewed.certificate());
+  Local({{"ssl_ca_file", ca}});
+  EXPECT_EQ(Incomplete(), "");
+  EXPECT_THAT(Page(), HasSubstr("pg_tls_client_ca_accepted{"));
+  loaded_ = "2000";
+  Local({{"ssl_ca_file", ca}});
+  EXPECT_EQ(Incomplete(), "client_certificates:reloaded ");
+  harness_.fake.answers["certificates_access"].second[0].end()[-2] = "t";  // loaded_exactly
+  EXPECT_EQ(Incomplete(), "client_certificates:pending_reload ");
+  const std::string page = Page();
+  EXPECT_THAT(page, Not(HasSubstr("pg_tls_client_ca")));
+  EXPECT_THAT(page, HasSubstr("pg_tls_next_start_ok{server=\"db\"} 1\n"));
+  EXPECT_THAT(page, HasSubstr("pg_tls_certificate_unneeded_info{server=\"db\",source=\"file\",role=\"ca\",path=\"/data/"
+                              "ca.crt\",position=\"0\""));
+}
+
 // A server may send a hundred kilobytes of certificates, and different ones each time.
 TEST_F(CertificatesTest, OfALongServedChainTheFirstCertificatesAreShown) {
   support::Certificate padded = leaf_;

@@ -72,7 +72,7 @@ class CertificatesTest : public testing::Test {
     for (const auto& [name, value] : always) AddSetting(name, value);
     for (const auto& [name, value] : settings) AddSetting(name, value);
     Access({{"sees_files", "t"}, {"sees_hba", "t"}});
-    harness_.fake.answers["certificates_file_settings"] = {{"sourcefile", "name", "failed", "setting", "at_start"}, {}};
+    harness_.fake.answers["certificates_file_settings"] = {{"sourcefile", "name", "setting", "failed"}, {}};
     harness_.fake.answers["certificates_upstream"] = {{"uri", "sslcert"}, {}};
     harness_.fake.answers["certificates_hba"] = {{"rows", "refused"}, {{"1", "0"}}};
   }
@@ -85,12 +85,13 @@ class CertificatesTest : public testing::Test {
   // What the role may ask for.
   void Access(const std::map<std::string, std::string>& given) {
     auto& [columns, rows] = harness_.fake.answers["certificates_access"];
-    columns = {"has_function", "has_whole", "has_private_key", "has_hosts", "has_file_settings", "has_hba_rules",
-               "sees_files",   "sees_hba",  "start_time",      "over_tcp",  "has_sslcert"};
+    columns = {"has_function",  "has_whole",  "has_changed", "has_private_key", "has_hosts", "has_file_settings",
+               "has_hba_rules", "sees_files", "sees_hba",    "start_time",      "loaded",    "loaded_exactly",
+               "over_tcp",      "has_sslcert"};
     rows = {{}};
     for (const std::string& column : columns) {
       const auto value = given.find(column);
-      const std::string otherwise = column == "start_time" ? "1000" : "f";
+      const std::string otherwise = column == "start_time" ? "1000" : column == "loaded" ? loaded_ : "f";
       rows.front().push_back(value == given.end() ? otherwise : value->second);
     }
   }
@@ -110,11 +111,14 @@ class CertificatesTest : public testing::Test {
   }
   void ViaSql(FakeSession::Rows files) {
     harness_.options<CertificatesOptions>().read_via = ReadVia::kAuto;
-    Access({{"sees_files", "t"}, {"sees_hba", "t"}, {"has_function", "t"}, {"has_whole", "t"}});
+    Access({{"sees_files", "t"}, {"sees_hba", "t"}, {"has_function", "t"}, {"has_whole", "t"}, {"has_changed", "t"}});
     auto& [columns, rows] = harness_.fake.answers["certificates_files"];
-    columns = {"role", "path", "problem", "data", "whole"};
+    columns = {"role", "path", "problem", "data", "whole", "changed"};
     rows = std::move(files);
-    for (auto& row : rows) row.emplace_back("t");
+    for (auto& row : rows) {
+      row.emplace_back("t");
+      row.emplace_back("500");
+    }
   }
   std::string Page() {
     Give();
@@ -164,6 +168,7 @@ class CertificatesTest : public testing::Test {
     return text + " ";
   }
 
+  std::string loaded_ = "4102444800";  // when the server last loaded its files
   support::TestCa ca_;
   support::TestCa issuing_ = ca_.Intermediate("Issuing CA");
   support::Certificate leaf_ = issuing_.IssueForLocalhost();

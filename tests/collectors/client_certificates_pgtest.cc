@@ -10,6 +10,7 @@
 #include "tests/collectors/harness.h"
 #include "tests/support/files.h"
 #include "tests/support/postgres_server.h"
+#include "tests/support/seconds.h"
 
 namespace pgtls::collectors {
 namespace {
@@ -47,10 +48,8 @@ class ClientCertificatesPgTest : public testing::Test {
  protected:
   void SetUp() override {
     server_.RunSqlFile("deploy/sql/monitoring_role.sql");
-    const std::string conninfo = server_.Conninfo(
-        "host=localhost hostaddr=127.0.0.1 sslmode=require sslrootcert=/none sslcert=/none user=tls_exporter");
-    harness_.Connect(conninfo);
-    harness_.target = db::ResolveTarget(conninfo);
+    harness_.Connect(conninfo_);
+    harness_.target = db::ResolveTarget(conninfo_);
     harness_.peer = db::Peer{IpAddress::Parse("127.0.0.1"), server_.port(), "localhost", "tls_exporter", "postgres"};
   }
 
@@ -65,19 +64,28 @@ class ClientCertificatesPgTest : public testing::Test {
       server_.WriteDataFile("crls/" + name, text);
     }
     server_.Set(scenario.directory ? "ssl_crl_dir = 'crls/'" : "ssl_crl_dir = ''");
+    Reload();
+  }
+
+  // In a later second than the last change. The exporter logs in again after each reload, at the latest for the next
+  // collection of settings.
+  void Reload() {
+    support::LetASecondPass();
     server_.Reload();
+    harness_.Connect(conninfo_);
+  }
+
+  bool Accepts(const TestCa& issuer) const {
+    const Certificate client = issuer.Issue({.common_name = "ann"});
+    const support::TempDir files;
+    return !support::Client::WhyNot(
+        server_.Conninfo("sslmode=require sslcert=" + files.Write("c.crt", client.certificate) +
+                         " sslkey=" + files.Write("c.key", client.key)));
   }
 
   std::string Answers(const Scenario& scenario) const {
     std::string answers;
-    for (const TestCa* const issuer : scenario.issuers) {
-      const Certificate client = issuer->Issue({.common_name = "ann"});
-      const support::TempDir files;
-      const auto refusal = support::Client::WhyNot(
-          server_.Conninfo("sslmode=require sslcert=" + files.Write("c.crt", client.certificate) +
-                           " sslkey=" + files.Write("c.key", client.key)));
-      answers += refusal ? 'n' : 'y';
-    }
+    for (const TestCa* const issuer : scenario.issuers) answers += Accepts(*issuer) ? 'y' : 'n';
     return answers;
   }
 
@@ -113,6 +121,8 @@ class ClientCertificatesPgTest : public testing::Test {
   TestCa other_{"Other"};
   support::PostgresServer server_{{.hba = "local all all trust\nhostssl all all 127.0.0.1/32 trust\n",
                                    .tls = support::ServerTls{other_.IssueForLocalhost(), root_.certificate(), ""}}};
+  const std::string conninfo_ = server_.Conninfo(
+      "host=localhost hostaddr=127.0.0.1 sslmode=require sslrootcert=/none sslcert=/none user=tls_exporter");
   Harness harness_{CertificatesCollector()};
   std::vector<tls::ListInForce> lists_;
 };
@@ -287,7 +297,7 @@ TEST_F(ClientCertificatesPgTest, OfSeveralDirectoriesNothingIsSaid) {
                              ""};
   Install(scenario);
   server_.Set("ssl_crl_dir = '/none:crls'");
-  server_.Reload();
+  Reload();
   EXPECT_EQ(Answers(scenario), "y");
   ExpectNotJudged("not_modelled");
 }
@@ -296,7 +306,7 @@ TEST_F(ClientCertificatesPgTest, WhereNoneIsVerifiedNothingIsSaid) {
   Install({"", root_.certificate(), List(root_, -40, -10), {}, {}, ""});
   EXPECT_EQ(Verdicts(ReadVia::kSql), "n");
   server_.Set("ssl_ca_file = ''");
-  server_.Reload();
+  Reload();
   EXPECT_EQ(Verdicts(ReadVia::kSql), "not judged");
   const auto output = harness_.Collect();
   EXPECT_TRUE(output.facts.Get<CertificateInventory>()->lists.empty());

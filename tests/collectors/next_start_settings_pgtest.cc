@@ -23,6 +23,8 @@ TEST_F(NextStartPgTest, Settings) {
   });
   Case("no such version", [&] { Set("ssl_min_protocol_version = 'TLSv9'"); });
   Case("no such curve", [&] { Set("ssl_ecdh_curve = 'nosuch'"); });
+  Case("P-384", [&] { Set("ssl_ecdh_curve = 'secp384r1'"); });
+  Case("a curve that builds leave out", [&] { Set("ssl_ecdh_curve = 'brainpoolP256r1'"); }, kWithAnotherLibrary);
   Case("a NIST name", [&] { Set("ssl_ecdh_curve = 'P-256'"); });
   Case("an SECG name", [&] { Set("ssl_ecdh_curve = 'secp256r1'"); }, kWithAnotherLibrary);
   Case("X25519", [&] { Set("ssl_ecdh_curve = 'X25519'"); });
@@ -86,6 +88,30 @@ TEST_F(NextStartPgTest, Settings) {
   Case("a line that is none", [&] { Set("nonsense"); });
   Case("a setting that is none", [&] { Set("ssl_no_such = on"); });
   Case("a change that waits for the restart", [&] { Set("max_connections = 90"); });
+  Case("a change that waits, loaded", [&] {
+    Set("max_connections = 90");
+    server_.Reload();
+  });
+  Case("an invalid value that would wait", [&] { Set("max_connections = abc"); });
+  Case("a value out of range that would wait", [&] { Set("max_connections = 0"); });
+  Case("a switch that is none and would wait", [&] { Set("hot_standby = perhaps"); });
+  for (const char* line : {"max_connections = abc", "max_connections = 0", "hot_standby = perhaps"}) {
+    // Another change of it waits already.
+    Case(std::string("later, ") + line, [&] {
+      Set("max_connections = 90");
+      Set("hot_standby = off");
+      server_.Reload();
+      Connect();
+      Set(line);
+    });
+  }
+  Case("an invalid value of another", [&] { Set("work_mem = abc"); });
+  Case("a line gone that needs a restart", [&] {
+    Set("wal_level = logical");
+    server_.Restart();
+    Connect();
+    Write("postgresql.conf", configuration_);
+  });
   Case("an include that is missing", [&] { Set("include 'gone.conf'"); });
   if (server_.major() >= 18) {
     Case("ssl_groups", [&] { Set("ssl_groups = 'nosuch'"); });
@@ -95,6 +121,20 @@ TEST_F(NextStartPgTest, Settings) {
         "TLS 1.3: one and none", [&] { Set("ssl_tls13_ciphers = 'TLS_AES_128_GCM_SHA256:nosuch'"); },
         kWithAnotherLibrary);
   }
+}
+
+// A start reads the files before it loads the library: what is invalid is a warning then.
+TEST_F(NextStartPgTest, SettingsOfALibrary) {
+  configuration_ += "shared_preload_libraries = 'pg_stat_statements'\n";
+  Write("postgresql.conf", configuration_);
+  server_.Restart();
+  Connect();
+  Case("a valid value", [&] { Set("pg_stat_statements.track = all"); });
+  Case("an invalid value", [&] { Set("pg_stat_statements.track = bogus"); });
+  Case("an invalid value that would wait", [&] { Set("pg_stat_statements.max = bogus"); });
+  Case("a change that waits", [&] { Set("pg_stat_statements.max = 1000"); });
+  Case("no such setting", [&] { Set("pg_stat_statements.nosuch = 1"); });
+  Case("a name that is none", [&] { Set("pg_stat_statements..nosuch = 1"); });
 }
 
 TEST_F(NextStartPgTest, HostBasedAuthentication) {

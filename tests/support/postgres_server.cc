@@ -22,6 +22,9 @@
 #include <system_error>
 #include <utility>
 
+#include "tests/support/files.h"
+#include "tests/support/seconds.h"
+
 namespace pgtls::support {
 namespace {
 
@@ -109,6 +112,8 @@ PostgresServer::PostgresServer(PostgresOptions options) : options_(std::move(opt
   for (int attempt = 1;; ++attempt) {
     port_ = FreePort();
     WriteConfiguration();
+    // Over SQL the exporter would not know whether the server has loaded it.
+    if (options_.tls && !options_.tls->client_ca.empty()) LetASecondPass();
     try {
       Launch();
       return;

@@ -57,6 +57,18 @@ TEST(ChainFindings, WhatNoVerificationDependsOnMayEnd) {
   EXPECT_THAT(builder.Ids(), ElementsAre("fine certificate_valid"));
 }
 
+// Which client certificates are refused now is not known before the server has loaded the file.
+TEST(ChainFindings, AnExpiredAuthorityThatMayNotBeLoaded) {
+  tls::CertificateInventory inventory;
+  inventory.files.push_back({.role = "ca", .path = "/root.crt"});
+  inventory.files[0].content.certificates.push_back({0, Certificate("CN=Gone", -days(1))});
+  EXPECT_THAT(SnapshotBuilder().Publish(inventory).Ids(), ElementsAre("critical ca_expired"));
+  inventory.files[0].is_served = false;
+  EXPECT_THAT(SnapshotBuilder().Publish(inventory).Ids(), ElementsAre("warning ca_expired"));
+  EXPECT_EQ(SnapshotBuilder().Publish(inventory).Of("ca_expired").why,
+            "The server may use this file as it is now only after the next reload or restart.");
+}
+
 TEST(ChainFindings, AFileThatIsNotServed) {
   tls::CertificateInventory inventory;
   tls::FileReport file = {.role = "server", .path = "/data/server.crt"};

@@ -76,6 +76,20 @@ TEST_F(NextStartTest, OneCurveBefore18AListFrom18) {
   EXPECT_EQ(Judge(input), "setting ssl_ecdh_curve other;");
   input.groups = "prime256v1";
   EXPECT_EQ(Judge(input), "1");
+  // The server's library may be built without it, or with more.
+  for (const char* curve : {"brainpoolP256r1", "secp256k1", "secp999r9"}) {
+    input.groups = curve;
+    EXPECT_EQ(Judge(input), "[ssl_ecdh_curve openssl_version]") << curve;
+  }
+  input.same_library = true;
+  EXPECT_EQ(Judge(input), "setting ssl_ecdh_curve other;");
+  input.groups = "secp256k1";
+  EXPECT_EQ(Judge(input), "1");
+  input.same_library = false;
+  for (const char* curve : {"nosuch", "P-256", "X448"}) {
+    input.groups = curve;
+    EXPECT_EQ(Judge(input), "setting ssl_ecdh_curve other;") << curve;
+  }
   input.server_version = 180000;
   input.groups = "nosuch";
   EXPECT_EQ(Judge(input), "setting ssl_groups other;");
