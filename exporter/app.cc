@@ -138,14 +138,15 @@ int Check(const config::CommandLine& line) {
   return profile ? report::ExitCode(*profile) : audit::ExitCode(reports);
 }
 
-// Rules alone are read, and the server is asked what its regular expressions say of these very names.
+// The server is asked what its regular expressions say of these very names. What it presents on the wire counts for
+// clients over TLS only.
 int Explain(const config::CommandLine& line) {
   config::Config config = LoadConfig(line);
   if (config.servers.size() != 1)
     throw ConfigError("explain needs exactly one server: --dsn, or a configuration file with one server");
   for (const sampling::CollectorType* type : collectors::All()) {
     config::CollectorConfig& settings = config.servers[0].collectors.find(type->name)->second;
-    settings.enabled = type->explain != nullptr;
+    settings.enabled = type->explain != nullptr && (NeedsSql(*type) || line.explain.encryption == "tls");
     if (settings.enabled) type->explain({line.explain.user, line.explain.database}, settings.options);
   }
   const audit::Explanation explanation = audit::Explain(*Once(config).front(), line.explain, Now());

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "exporter/audit/findings.h"
+#include "exporter/audit/wire_remedies.h"
 #include "exporter/base/error.h"
 #include "exporter/base/text.h"
 #include "exporter/hba/posture.h"
@@ -80,6 +81,36 @@ std::string CertificateNames(const RuleSet& set, const Verdict& verdict) {
   return text;
 }
 
+// The server's certificate: as it is served or, where no handshake shows it, as it is in the file. Null: not known.
+const tls::CertificateFacts* ServerCertificate(const KnownFacts& facts) {
+  if (!facts.certificates) return nullptr;
+  const tls::CertificateInventory& inventory = *facts.certificates;
+  if (!inventory.served.empty()) return &inventory.served.front();
+  const auto file = std::ranges::find(inventory.files, "server", &tls::FileReport::role);
+  const bool known = file != inventory.files.end() && !inventory.hosts && !file->content.certificates.empty();
+  return known ? &file->content.certificates.front().facts : nullptr;
+}
+
+// Which of the methods that may ask this client cannot work: the rule admits it, and libpq ends the login.
+std::string ImpossibleLogins(const RuleSet& set, const Verdict& verdict, const Connection& connection,
+                             const tls::CertificateFacts* certificate) {
+  if (connection.encryption != Encryption::kTls || certificate == nullptr || HasBindingDigest(*certificate)) return "";
+  std::vector<std::size_t> rules = verdict.may_match;
+  if (verdict.rule) rules.push_back(*verdict.rule);
+  const auto any_has = [&](std::string_view method) {
+    return std::ranges::any_of(rules, [&](std::size_t at) { return set.rules[at].method == method; });
+  };
+  const bool scram = any_has("scram-sha-256");
+  // This method also verifies a password that is stored for SCRAM, by SCRAM.
+  if (!scram && !any_has("md5")) return "";
+  return Printable(fmt::format(
+             "with method {} libpq cannot log in: the server's certificate is signed with {}, which names no digest "
+             "for "
+             "channel binding ('could not find digest for NID UNDEF'); the client needs channel_binding=disable",
+             scram ? "scram-sha-256" : "md5 and a password stored for SCRAM", certificate->signature_algorithm)) +
+         '\n';
+}
+
 std::string Text(const Finding& finding) {
   return fmt::format("{}: {} [{}]\n  Do: {}\n", ToString(finding.severity), finding.title, finding.id, finding.remedy);
 }
@@ -97,8 +128,9 @@ std::string FindingsAbout(const RuleSet& set, const Verdict& verdict, const Find
   return text;
 }
 
-// Pure text of one verdict, and its exit code. `findings`: of the audit.
-Explanation Judge(const RuleSet& set, const Connection& connection, const Posture& posture, const Findings& findings) {
+// Pure text of one verdict, and its exit code. `findings`: of the audit. `certificate`: the server's; may be null.
+Explanation Judge(const RuleSet& set, const Connection& connection, const Posture& posture, const Findings& findings,
+                  const tls::CertificateFacts* certificate) {
   const Verdict verdict = Evaluate(set, connection, posture.catalog, posture.regexes, posture.abilities);
   Explanation result;
   if (verdict.tls_is_off) {
@@ -134,7 +166,8 @@ Explanation Judge(const RuleSet& set, const Connection& connection, const Postur
       break;
   }
   if (verdict.outcome != Verdict::Outcome::kRejected) {
-    result.text += CertificateNames(set, verdict) + FindingsAbout(set, verdict, findings);
+    result.text += ImpossibleLogins(set, verdict, connection, certificate) + CertificateNames(set, verdict) +
+                   FindingsAbout(set, verdict, findings);
   }
   if (verdict.assumed) {
     result.text +=
@@ -158,9 +191,15 @@ const char* WhyUnknown(hba::InForceView::Doubt doubt) {
 }
 
 // Why there are no rules, as `check` reports it.
-Explanation NoRules(const KnownFacts& facts) {
+Explanation NoRules(const KnownFacts& all) {
   Explanation result;
   Findings findings;
+  // What the wire does not show keeps no rule from being visible.
+  sampling::ServerSnapshot by_sql = all.snapshot;
+  std::erase_if(by_sql.collectors, [](const sampling::CollectorState& collector) {
+    return collector.type != nullptr && !NeedsSql(*collector.type);
+  });
+  const KnownFacts facts(by_sql, all.now);
   AddLogin(facts, findings);
   AddCoverage(facts, findings);
   for (const Finding& finding : findings) {
@@ -188,10 +227,11 @@ Explanation Explain(const sampling::ServerSnapshot& server, const config::Explai
   if (!posture) return NoRules(facts);
   Findings findings;
   AddHba(facts, findings);
+  const tls::CertificateFacts* const certificate = ServerCertificate(facts);
   const auto& in_force = posture->in_force;
   const bool in_doubt = in_force.doubt != hba::InForceView::Doubt::kNone;
   if (posture->file->loadable() && in_force.pending != true && !in_doubt) {
-    Explanation result = Judge(*posture->file, connection, *posture, findings);
+    Explanation result = Judge(*posture->file, connection, *posture, findings, certificate);
     if (!in_force.pending)
       result.text +=
           "assumed: the file has not changed since the server loaded it; its modification time is not visible\n";
@@ -201,7 +241,7 @@ Explanation Explain(const sampling::ServerSnapshot& server, const config::Explai
   Explanation result;
   std::optional<int> decided;
   if (in_force.rules) {
-    const Explanation judged = Judge(*in_force.rules, connection, *posture, findings);
+    const Explanation judged = Judge(*in_force.rules, connection, *posture, findings, certificate);
     result.text += "by the rules in force:\n" + judged.text;
     decided = judged.exit_code;
   } else {
@@ -209,7 +249,7 @@ Explanation Explain(const sampling::ServerSnapshot& server, const config::Explai
   }
   if (posture->file->loadable()) {
     result.text += "by the file, once it is loaded (SELECT pg_reload_conf()):\n" +
-                   Judge(*posture->file, connection, *posture, findings).text;
+                   Judge(*posture->file, connection, *posture, findings, certificate).text;
   }
   for (const auto& error : posture->file->errors) {
     result.text += "refused: " + Printable(ErrorText(error)) + '\n';

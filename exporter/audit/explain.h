@@ -15,9 +15,9 @@ struct Explanation {
   int exit_code = 3;
 };
 
-// From one collection of the hba collector on a server. Throws ConfigError for a question that makes no sense. While a
-// change waits or was refused, the rules in force decide, where they are known. With a rule come the audit's critical
-// findings and warnings about it.
+// From one collection of the collectors hba and certificates: libpq may not work with the server's certificate. Throws
+// ConfigError for a question that makes no sense. While a change waits or was refused, the rules in force decide, where
+// they are known. With a rule come the audit's critical findings and warnings about it.
 Explanation Explain(const sampling::ServerSnapshot& server, const config::ExplainOptions& question,
                     std::chrono::sys_seconds now);
 

@@ -148,12 +148,9 @@ std::vector<Cause> WhyNotFull(const EndpointFacts& endpoint, const Words& words)
   return causes;
 }
 
-// libpq binds a SCRAM login to a digest that the certificate's signature names, and these name none: it gives up with
-// "could not find digest for NID UNDEF", whatever the sslmode. The signature is the issuer's, not of the server's key.
-bool HasNoBindingDigest(const Evidence& evidence) {
+bool LacksBindingDigest(const Evidence& evidence) {
   if (!evidence.certificates || evidence.certificates->served.empty()) return false;
-  const std::string& signature = evidence.certificates->served.front().signature_algorithm;
-  return signature == "ED25519" || signature == "ED448";
+  return !HasBindingDigest(evidence.certificates->served.front());
 }
 
 // Why weaker sslmodes do not connect, whatever the server does.
@@ -190,7 +187,7 @@ void AddModes(const EndpointFacts& endpoint, const Evidence& evidence, Findings&
   }
   // What is not known is an incomplete part of the collector, and no finding about the server.
   if (!known) return;
-  if (encrypted_by_force && HasNoBindingDigest(evidence)) {
+  if (encrypted_by_force && LacksBindingDigest(evidence)) {
     lines.push_back("served: signed with " + evidence.certificates->served.front().signature_algorithm);
     findings.push_back({Severity::kWarning, "scram_impossible", "Clients cannot log in over TLS with a SCRAM password",
                         std::move(lines),

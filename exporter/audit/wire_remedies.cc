@@ -254,4 +254,8 @@ std::vector<Cause> WhyTlsFails(const Evidence& evidence) {
   return causes;
 }
 
+bool HasBindingDigest(const tls::CertificateFacts& certificate) {
+  return certificate.signature_algorithm != "ED25519" && certificate.signature_algorithm != "ED448";
+}
+
 }  // namespace pgtls::audit

@@ -35,6 +35,9 @@ std::vector<Cause> WhyTlsFails(const Evidence& evidence);
 Cause WhyNotVerified(const Evidence& evidence);
 // REQUIRES: the certificate is for another host than `host`, which may be empty.
 Cause WhyWrongHost(const std::string& host, const tls::Verification& verification, const Words& words);
+// libpq binds a SCRAM login over TLS to a digest that the certificate's signature names. Without one it gives up with
+// "could not find digest for NID UNDEF", whatever the sslmode. The signature is the issuer's, not of the server's key.
+bool HasBindingDigest(const tls::CertificateFacts& certificate);
 // Which root certificate file is in force; empty: none.
 std::string RootLine(const tls::EndpointFacts& endpoint);
 

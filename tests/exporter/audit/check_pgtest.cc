@@ -240,6 +240,88 @@ TEST(CheckPgTest, TellsWhichCertificatesKeepScramFromWorking) {
   }
 }
 
+// What the server and libpq do with a login over TLS, beside what `explain` says of it.
+class ExplainLoginPgTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    server_.RunSqlFile("deploy/sql/monitoring_role.sql");
+    server_.Execute("SET password_encryption = 'scram-sha-256'; CREATE ROLE ann LOGIN PASSWORD 'geheim'");
+  }
+  void SetRule(const std::string& rule) {
+    server_.SetHba("local all all trust\nhostssl all ann 127.0.0.1/32 " + rule + "\nhost all tls_exporter all trust\n");
+    server_.Reload();
+  }
+  // The server's or libpq's error; "logged in" without one. `name`: of the client certificate; empty: none.
+  std::string LogIn(const std::string& name, const std::string& more = "") const {
+    const support::TempDir files;
+    std::string conninfo = server_.Conninfo("user=ann password=geheim sslmode=require " + more);
+    if (!name.empty()) {
+      const support::Certificate client = ca_.Issue({.common_name = name});
+      conninfo +=
+          " sslcert=" + files.Write("c.crt", client.certificate) + " sslkey=" + files.Write("c.key", client.key);
+    }
+    return support::Client::WhyNot(conninfo).value_or("logged in");
+  }
+  std::string Explained(bool certificate, const std::string& conninfo) const {
+    const auto servers = CollectFrom(conninfo, {"ann"});
+    const Explanation explanation = Explain(*servers.front(),
+                                            {.user = "ann",
+                                             .database = "postgres",
+                                             .address = "127.0.0.1",
+                                             .encryption = "tls",
+                                             .client_certificate = certificate},
+                                            Now());
+    EXPECT_EQ(explanation.exit_code, 0) << explanation.text;
+    return explanation.text;
+  }
+
+  support::TestCa ca_;
+  PostgresServer server_{
+      {.hba = "local all all trust\n", .tls = support::ServerTls{ca_.IssueForLocalhost(), ca_.certificate(), ""}}};
+};
+
+TEST_F(ExplainLoginPgTest, TellsWhichNameTheCertificateNeeds) {
+  using testing::HasSubstr;
+  const auto explained = [&] { return Explained(true, server_.Conninfo("user=tls_exporter")); };
+  SetRule("scram-sha-256 clientcert=verify-full");
+  EXPECT_EQ(LogIn("ann"), "logged in");
+  EXPECT_THAT(LogIn("bob"), HasSubstr("password authentication failed for user \"ann\""));
+  EXPECT_THAT(explained(), HasSubstr("the certificate's CN must be the user name; with another certificate the server "
+                                     "answers 'password authentication failed'"));
+  SetRule("scram-sha-256 clientcert=verify-ca");
+  EXPECT_EQ(LogIn("bob"), "logged in");
+  EXPECT_THAT(explained(), testing::Not(HasSubstr("required by line")));
+  SetRule("trust clientcert=verify-full");
+  EXPECT_THAT(LogIn("bob"), HasSubstr("\"trust\" authentication failed for user \"ann\""));
+  EXPECT_THAT(explained(), HasSubstr("with another certificate the server answers '\"trust\" authentication failed'"));
+  // A map of pg_ident.conf is for the method cert only, not for clientcert=verify-full with a password.
+  server_.WriteDataFile("pg_ident.conf", "m bob ann\n");
+  SetRule("cert map=m");
+  EXPECT_EQ(LogIn("bob"), "logged in");
+  EXPECT_THAT(LogIn("ann"), HasSubstr("certificate authentication failed for user \"ann\""));
+  EXPECT_THAT(explained(),
+              HasSubstr("pg_ident.conf must map the certificate's CN to the user name (map=m); with another "
+                        "certificate the server answers 'certificate authentication failed'"));
+  SetRule("scram-sha-256 clientcert=verify-full map=m");
+  EXPECT_EQ(LogIn("bob"), "logged in") << "the file was refused: the rule before it is in force";
+  EXPECT_THAT(explained(), HasSubstr("refused: "));
+}
+
+TEST_F(ExplainLoginPgTest, SaysWhereScramCannotWork) {
+  const support::TestCa authority("Our CA", {.key = support::KeyType::kEd25519});
+  server_.SetTls({.server = authority.Issue({.ip_addresses = {"127.0.0.1"}})});
+  SetRule("scram-sha-256");
+  const auto says = testing::HasSubstr("with method scram-sha-256 libpq cannot log in");
+  EXPECT_THAT(LogIn(""), testing::HasSubstr("could not find digest for NID"));
+  EXPECT_EQ(LogIn("", "channel_binding=disable"), "logged in");
+  for (const std::string& conninfo :
+       {server_.Conninfo("user=tls_exporter"), server_.SocketConninfo("user=tls_exporter")})
+    EXPECT_THAT(Explained(false, conninfo), says) << "over a Unix socket by the file";
+  SetRule("trust");
+  EXPECT_EQ(LogIn(""), "logged in");
+  EXPECT_THAT(Explained(false, server_.Conninfo("user=tls_exporter")), testing::Not(says));
+}
+
 TEST(ExplainPgTest, AsksTheServerAboutNamesThatDoNotExist) {
   PostgresServer server(
       {.hba = "local all postgres trust\nhost all /^app_ 127.0.0.0/8 trust\nhost all app 127.0.0.0/8 trust\n"});

@@ -106,6 +106,39 @@ TEST(Explain, NamesTheCertificateThatTheUserNeeds) {
   EXPECT_THAT(About(Posture({"hostssl all all all md5 clientcert=verify-ca"}), tls).text, Not(HasSubstr("required")));
 }
 
+// libpq, not the rule, ends the login.
+TEST(Explain, SaysWhereTheCertificateKeepsScramFromWorking) {
+  const std::string words =
+      "with method scram-sha-256 libpq cannot log in: the server's certificate is signed with ED25519, which names no "
+      "digest for channel binding ('could not find digest for NID UNDEF'); the client needs channel_binding=disable\n";
+  config::ExplainOptions tls = kErp;
+  tls.encryption = "tls";
+  const auto about = [](const char* rule, const tls::CertificateInventory& inventory,
+                        const config::ExplainOptions& asked) {
+    SnapshotBuilder builder;
+    return Explain(builder.Publish(Posture({rule})).Publish(inventory).snapshot(), asked, kNow);
+  };
+  tls::CertificateInventory served;
+  served.served.push_back({.signature_algorithm = "ED25519"});
+  tls::CertificateInventory file;
+  file.files.push_back({.role = "server", .path = "/server.crt"});
+  file.files[0].content.certificates.push_back({0, served.served[0]});
+  for (const tls::CertificateInventory& inventory : {served, file}) {
+    const Explanation explanation = about("host all all all scram-sha-256", inventory, tls);
+    EXPECT_EQ(explanation.exit_code, 0) << "the rule admits";
+    EXPECT_THAT(explanation.text, HasSubstr("method scram-sha-256\n" + words));
+    EXPECT_THAT(about("host all all all md5", inventory, tls).text,
+                HasSubstr("with method md5 and a password stored for SCRAM libpq cannot log in"));
+    EXPECT_THAT(about("host all all all cert", inventory, tls).text, Not(HasSubstr("libpq cannot")));
+    EXPECT_THAT(about("host all all all reject", inventory, tls).text, Not(HasSubstr("libpq cannot")));
+    EXPECT_THAT(about("host all all all scram-sha-256", inventory, kErp).text, Not(HasSubstr("libpq cannot")));
+  }
+  served.served[0].signature_algorithm = "RSA-SHA256";
+  EXPECT_THAT(about("host all all all scram-sha-256", served, tls).text, Not(HasSubstr("libpq cannot")));
+  file.hosts.emplace();  // another certificate may be served
+  EXPECT_THAT(about("host all all all scram-sha-256", file, tls).text, Not(HasSubstr("libpq cannot")));
+}
+
 TEST(Explain, DoesNotJudgeByAFileThatMayNotBeInForce) {
   hba::Posture posture = Posture({"hostssl all all all md5"});
   for (const auto doubt : {hba::InForceView::Doubt::kSameSecond, hba::InForceView::Doubt::kPath}) {
