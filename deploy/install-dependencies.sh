@@ -26,7 +26,7 @@ case ${VERSION_ID:-} in
     ;;
 esac
 
-build="ca-certificates clang-19 lld-19 cmake ninja-build pkg-config libc6-dev libstdc++-$libstdcxx-dev libpq-dev libssl-dev zlib1g-dev
+build="ca-certificates clang-19 lld-19 cmake ninja-build pkg-config libc6-dev libstdc++-$libstdcxx-dev libpq-dev libssl-dev libcurl4-openssl-dev zlib1g-dev
   libcrypt-dev libfmt-dev nlohmann-json3-dev libyaml-cpp-dev libasio-dev libcli11-dev libcivetweb-dev prometheus-cpp-dev"
 demo="postgresql-$postgresql postgresql-client-$postgresql openssl curl procps util-linux socat pgbouncer"
 prometheus='prometheus prometheus-alertmanager iproute2'

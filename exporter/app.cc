@@ -187,6 +187,8 @@ int Dispatch(const config::CommandLine& line) {
       return Check(line);
     case config::Command::kExplain:
       return Explain(line);
+    case config::Command::kReport:
+      return Report(line);
   }
   return kBadConfiguration;
 }

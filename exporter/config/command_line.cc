@@ -1,9 +1,12 @@
 #include "exporter/config/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdint>
 #include <cstring>
 #include <sstream>
 #include <string_view>
+#include <utility>
 
 #include "exporter/base/text.h"
 #include "exporter/config/config.h"
@@ -75,15 +78,46 @@ void AddExplain(CLI::App& app, CommandLine& line) {
                "The client presents a certificate that the server trusts");
 }
 
-void AddReport(CLI::App& app, CommandLine& line) {
+void AddFormat(CLI::App& app, CommandLine& line) {
   static const std::map<std::string, ReportFormat> kFormats = {
       {"text", ReportFormat::kText}, {"json", ReportFormat::kJson}, {"html", ReportFormat::kHtml}};
   app.add_option("--format", line.format, "Format of the report")
       ->transform(CLI::CheckedTransformer(kFormats))
       ->option_text("text|json|html");
+}
+
+void AddProfile(CLI::App& app, CommandLine& line) {
   app.add_option("--profile", line.profile, "Judge the controls of a guideline")
       ->check(CLI::IsMember(std::vector<std::string>(kProfiles.begin(), kProfiles.end())))
       ->option_text("cis|stig|pci|hipaa");
+}
+
+// "90d": a whole number of one unit.
+std::chrono::seconds ParsePeriod(const std::string& text) {
+  static constexpr std::pair<char, int> kUnits[] = {{'m', 60}, {'h', 3600}, {'d', 86'400}, {'w', 7 * 86'400}};
+  constexpr std::int64_t kMost = 366 * 86'400;
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  for (const auto& [unit, factor] : kUnits) {
+    if (digits == 0 || digits > 6 || text.substr(digits) != std::string(1, unit)) continue;
+    const std::int64_t seconds = std::stoll(text.substr(0, digits)) * factor;
+    if (seconds >= factor && seconds <= kMost) return std::chrono::seconds(seconds);
+  }
+  throw CLI::ValidationError("--since=" + Printable(text, 100) +
+                             ": expected a period such as 30m, 12h, 90d or 13w, up to 366d");
+}
+
+void AddReport(CLI::App& app, CommandLine& line) {
+  ReportOptions& report = line.report;
+  app.add_option("--prometheus.url", report.prometheus_url, "Prometheus' URL, for example http://localhost:9090")
+      ->required();
+  app.add_option("--http.config.file", report.http_config_file,
+                 "TLS and authentication for it, in the format of Prometheus' HTTP clients");
+  app.add_option_function<std::string>(
+         "--since", [&report](const std::string& text) { report.since = ParsePeriod(text); },
+         "Length of the period, which ends now: for example 90d")
+      ->required();
+  app.add_option("--server", report.servers, "A server by its name, repeatable [all]")->allow_extra_args(false);
+  AddFormat(app, line);
 }
 
 // The path is used in links and next to the exporter's own paths. A request never arrives with an empty, "." or ".."
@@ -160,11 +194,15 @@ ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments, co
       subcommand("check", "Audit the servers and print findings with evidence, reason and remedy", Command::kCheck);
   AddSource(check, line);
   AddCollectors(check, collectors, line);
-  AddReport(check, line);
+  AddFormat(check, line);
+  AddProfile(check, line);
   CLI::App& explain =
       subcommand("explain", "Print the rule of pg_hba.conf that decides about a connection", Command::kExplain);
   AddSource(explain, line);
   AddExplain(explain, line);
+  CLI::App& report = subcommand(
+      "report", "Print what Prometheus' data prove about the encryption of sessions in a period", Command::kReport);
+  AddReport(report, line);
   CLI::App& metrics = subcommand("metrics", "Print the catalogue of metrics", Command::kMetrics);
   metrics.add_flag("--markdown", line.markdown, "Print a Markdown table");
 
@@ -176,6 +214,9 @@ ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments, co
     }
     if (collect.count("--output") != 0 && line.output.empty())
       throw CLI::ValidationError("--output: a file is required");
+    for (const std::string& server : line.report.servers) {
+      if (server.empty()) throw CLI::ValidationError("--server: a name is required");
+    }
     CheckTelemetryPath(line.telemetry_path);
     parsed.command_line = std::move(line);
   } catch (const CLI::ExtrasError&) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
@@ -13,7 +14,7 @@
 
 namespace pgtls::config {
 
-enum class Command { kServe, kConfigCheck, kCollect, kCheck, kExplain, kMetrics };
+enum class Command { kServe, kConfigCheck, kCollect, kCheck, kExplain, kReport, kMetrics };
 
 enum class ReportFormat { kText, kJson, kHtml };
 
@@ -30,6 +31,14 @@ struct ExplainOptions {
   bool client_certificate = false;
 };
 
+// The period and the Prometheus that `report` is about.
+struct ReportOptions {
+  std::string prometheus_url;
+  std::string http_config_file;
+  std::chrono::seconds since{0};     // before now
+  std::vector<std::string> servers;  // empty: all
+};
+
 struct CommandLine {
   Command command = Command::kServe;
   std::string config_file;
@@ -42,10 +51,11 @@ struct CommandLine {
   log::Level log_level = log::Level::kInfo;
   log::Format log_format = log::Format::kLogfmt;
   std::string output;                         // collect --output; empty: standard output
-  ReportFormat format = ReportFormat::kText;  // of check
+  ReportFormat format = ReportFormat::kText;  // of check and report
   std::string profile;                        // of check; empty: none
   bool markdown = false;                      // metrics --markdown
   ExplainOptions explain;
+  ReportOptions report;
 };
 
 // Paths that the exporter itself serves, besides those below "/-/". The telemetry path is none of them.

@@ -3,9 +3,9 @@
 #include <string>
 
 #include "exporter/base/date.h"
+#include "exporter/report/page.h"
 #include "exporter/report/report.h"
 #include "exporter/status/html.h"
-#include "exporter/status/style.h"
 
 namespace pgtls::report {
 namespace {
@@ -15,13 +15,6 @@ using audit::ServerReport;
 using audit::Severity;
 using status::Html;
 using status::Markup;
-
-constexpr std::size_t kMostBytes = 1000;  // of a line
-
-// On paper a table row stays on one page, and colours are not needed.
-constexpr Markup kPrint =
-    "h2{margin:26px 0 8px}ul.lines{margin:4px 0 0;padding-left:16px;font-size:12.5px}td{min-width:4em}"
-    "@media print{body{background:#fff;color:#000}section{border-color:#999}tr{break-inside:avoid}}";
 
 Markup ClassOf(Verdict verdict) {
   switch (verdict) {
@@ -49,14 +42,6 @@ Markup ClassOf(Severity severity) {
       return "good";
   }
   return "";
-}
-
-void Badge(Markup colour, std::string_view text, Html& html) {
-  (html << "<span class=\"badge " << colour << "\">").Text(text) << "</span>";
-}
-
-void Cell(Markup label, std::string_view text, Html& html) {
-  (html << "<td data-label=\"" << label << "\"><div>").Text(text, kMostBytes) << "</div></td>";
 }
 
 void Lines(const std::vector<std::string>& lines, Html& html) {
@@ -109,12 +94,7 @@ void FindingsOf(const ServerReport& server, Html& html) {
 std::string HtmlReport(const std::vector<ServerReport>& reports, const ProfileReport* profile,
                        std::chrono::sys_seconds now) {
   Html html;
-  html << "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-          "content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">"
-          "<title>Encryption of PostgreSQL connections</title><style>"
-       << status::StyleSheet() << kPrint << "</style></head>\n<body><header><div class=\"bar\"><h1>";
-  html.Text(profile == nullptr ? "Encryption of PostgreSQL connections" : profile->profile->title);
-  (html << "</h1><span class=\"quiet\">").Text(Date(now)) << "</span></div></header>\n<main>";
+  BeginPage(profile == nullptr ? "Encryption of PostgreSQL connections" : profile->profile->title, Date(now), html);
   for (std::size_t i = 0; i < reports.size(); ++i) {
     (html << "<h2>").Name(reports[i].server);
     (html << " <span class=\"quiet\">").Text(reports[i].product) << "</span></h2>\n";

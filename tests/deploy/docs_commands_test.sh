@@ -85,6 +85,8 @@ run() {
     'pg_tls_exporter check --config.file=/etc/'*) expect 2 'pg_hba.conf:3: host erp erp 10.1.2.0/24' "$1" ;;
     'pg_tls_exporter check') expect 2 'pg_hba.conf:3: host erp erp 10.1.2.0/24' "$1 --config.file=/etc/pg_tls_exporter/config.yml" ;;
     'pg_tls_exporter explain') expect 0 '--encryption' "$1 --help" ;;
+    # With a Prometheus that has a history: report_test.sh.
+    'pg_tls_exporter report --prometheus.url='*) expect 2 'http://localhost:9090: ' "$1" ;;
     'pg_tls_exporter metrics') expect 0 'pg_tls_unencrypted_connections' "$1" ;;
     *'pg_tls_exporter --config.file=/etc/pg_tls_exporter/config.yml') serves "$1" 'curl -sf http://127.0.0.1:9743/metrics' ;;
     "curl -s 'http://INSTANCE/metrics?server=SERVER'")

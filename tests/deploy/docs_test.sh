@@ -130,7 +130,7 @@ of() {
   sed -n '/^| option |/,/^$/p' docs/command-line.md | sed '1,2d' |
     awk -F'|' -v name="$1" '$3 ~ "every command" || $3 ~ "(^|[ `])" name "([` ,]|$)" {print $2}' | grep -oE -- '--[a-z][a-zA-Z._-]*' | sort
 }
-for command in serving config-check collect check explain metrics; do
+for command in serving config-check collect check explain report metrics; do
   # Not those of the footer. No word where nothing is served by a command.
   "$PGTLS_EXPORTER" ${command/serving/} --help | grep -oE -- '^ +(-h,)?--[a-z][a-z._-]*' | grep -oE -- '--.*' |
     sed -E 's/^--(no-)?collector\..*/--\1collector.NAME/' | sort -u >"$dir/help"
@@ -151,6 +151,7 @@ exits 2 collect --config.file="$dir/web.yml"
 exits 3 check "$nobody"
 exits 2 check --config.file="$dir/web.yml"
 exits 2 explain "$nobody" --user=u --database=d
+exits 2 report --prometheus.url=http://127.0.0.1:1 --since=1h
 exits 0 metrics
 sed -n '/^| command |/,/^$/p' docs/command-line.md | grep -oP '^\| `\K[a-z-]+' | sort >"$dir/table"
 "$PGTLS_EXPORTER" --help | sed -n '/^Subcommands:/,/^$/p' | grep -oP '^  \K[a-z-]+' | sort | diff - "$dir/table" || fail "commands (<) and the table (>)"
@@ -168,7 +169,7 @@ grep -oP '(?<![/\w])(deploy|tests|grafana)/[A-Za-z0-9_./-]+[A-Za-z0-9_]' "$dir/p
 done
 
 # Options, of the program or of a script.
-{ for command in '' collect check explain metrics config-check; do "$PGTLS_EXPORTER" $command --help; done; cat deploy/demo.sh; } >"$dir/help"
+{ for command in '' collect check explain report metrics config-check; do "$PGTLS_EXPORTER" $command --help; done; cat deploy/demo.sh; } >"$dir/help"
 grep -oE '(^|[ `'"'"'])--[a-z][a-z.-]*[a-z]' "$dir/pages" | grep -oE -- '--[a-z.-]+' | sort -u | while read -r option; do
   case $option in --preset | --build) continue ;; esac
   grep -qF -- "$option" "$dir/help" || fail "no option $option"

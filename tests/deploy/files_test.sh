@@ -49,7 +49,7 @@ echo 'servers: [' >"$work/bad.yml"
 
 # No option without its line in the man page and its completion, and none that does not exist.
 options() { grep -oE -- '--[a-z][a-z._-]*' | sed -E 's/^--(no-)?collector\..*/--\1collector.NAME/' | sort -u; }
-for command in '' config-check collect check explain metrics; do
+for command in '' config-check collect check explain report metrics; do
   # shellcheck disable=SC2086  # no word when empty
   "$PGTLS_EXPORTER" $command --help
 done | options >"$work/program"
@@ -68,7 +68,7 @@ complete_words() {
   _pg_tls_exporter
   printf '%s\n' "${COMPREPLY[@]}"
 }
-for command in '' config-check collect check explain metrics; do
+for command in '' config-check collect check explain report metrics; do
   # shellcheck disable=SC2086
   complete_words $command --
 done | options >"$work/completion"

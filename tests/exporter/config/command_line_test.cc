@@ -147,6 +147,27 @@ TEST(CommandLineTest, Explain) {
   EXPECT_THAT(Mistake({"explain", "--user=U", "--database=D", "--encryption=ssl"}), HasSubstr("--encryption"));
 }
 
+TEST(CommandLineTest, Report) {
+  const std::string url = "--prometheus.url=https://prometheus:9090";
+  const CommandLine line =
+      Line({"report", url, "--http.config.file=h.yml", "--since=90d", "--server=a", "--server=b", "--format=html"});
+  EXPECT_EQ(line.command, Command::kReport);
+  EXPECT_EQ(line.report.prometheus_url, "https://prometheus:9090");
+  EXPECT_EQ(line.report.http_config_file, "h.yml");
+  EXPECT_EQ(line.report.since, std::chrono::days(90));
+  EXPECT_EQ(line.report.servers, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(line.format, ReportFormat::kHtml);
+  EXPECT_EQ(Line({"report", url, "--since=30m"}).report.since, std::chrono::minutes(30));
+  EXPECT_EQ(Line({"report", url, "--since=12h"}).report.since, std::chrono::hours(12));
+  EXPECT_EQ(Line({"report", url, "--since=52w"}).report.since, std::chrono::weeks(52));
+  EXPECT_THAT(Mistake({"report", "--since=90d"}), HasSubstr("--prometheus.url"));
+  EXPECT_THAT(Mistake({"report", url}), HasSubstr("--since"));
+  for (const char* since : {"", "0d", "90", "d", "-1d", "1.5d", "90s", "367d", "9999999d", "1h30m"})
+    EXPECT_THAT(Mistake({"report", url, std::string("--since=") + since}), HasSubstr("--since")) << since;
+  EXPECT_THAT(Mistake({"report", url, "--since=1d", "--server="}), HasSubstr("--server"));
+  EXPECT_THAT(Mistake({"report", url, "--since=1d", "--profile=cis"}), HasSubstr("--profile"));
+}
+
 TEST(CommandLineTest, HelpAndVersionExitWithZero) {
   const ParsedCommandLine version = Parsed({"--version"});
   EXPECT_FALSE(version.command_line);
@@ -157,12 +178,13 @@ TEST(CommandLineTest, HelpAndVersionExitWithZero) {
   EXPECT_FALSE(help.command_line);
   EXPECT_EQ(help.exit_code, 0);
   EXPECT_EQ(help.error, "");
-  for (const char* word : {"--config.file", "--dsn", "--web.listen-address", "--web.config.file",
-                           "--web.telemetry-path", "--no-collector.sessions", "--log.level", "--log.format",
-                           "--version", "config-check", "collect", "check", "explain", "metrics", "DATA_SOURCE_NAME"}) {
+  for (const char* word :
+       {"--config.file", "--dsn", "--web.listen-address", "--web.config.file", "--web.telemetry-path",
+        "--no-collector.sessions", "--log.level", "--log.format", "--version", "config-check", "collect", "check",
+        "explain", "report", "metrics", "DATA_SOURCE_NAME"}) {
     EXPECT_THAT(help.out, HasSubstr(word));
   }
-  for (const char* command : {"config-check", "collect", "check", "explain", "metrics"}) {
+  for (const char* command : {"config-check", "collect", "check", "explain", "report", "metrics"}) {
     const ParsedCommandLine of = Parsed({command, "--help"});
     EXPECT_EQ(of.exit_code, 0) << command;
     EXPECT_THAT(of.out, HasSubstr(command));

@@ -1,0 +1,268 @@
+#include "exporter/evidence/collect.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <functional>
+#include <iterator>
+#include <utility>
+
+#include "exporter/evidence/increase.h"
+#include "exporter/evidence/observation.h"
+
+namespace pgtls::evidence {
+namespace {
+
+constexpr Duration kHour = std::chrono::hours(1);
+constexpr Duration kDay = std::chrono::hours(24);
+constexpr Duration kMinutes = std::chrono::minutes(5);  // the window of Queries::Exporters
+constexpr Duration kShortestStep{500};
+
+// When something was missing, by what.
+struct Missing {
+  Reason reason;
+  std::vector<Time> at;
+};
+
+// One exporter as it watched the server.
+struct Watch {
+  Exporter exporter;
+  TimeRange extent;      // from its first sample to its last, give or take an hour
+  Duration step{0};      // shorter than the scrape interval: there is a step for each sample
+  Duration interval{0};  // between two good samples
+  std::vector<Run> runs;
+  std::vector<Missing> missing;
+};
+
+std::vector<Watch> FindExporters(Source& source, const std::string& server, TimeRange period) {
+  const auto hours = (period.length() + kHour - Duration(1)) / kHour;
+  const TimeRange range{period.end - (hours - 1) * kHour, period.end};
+  std::vector<Watch> watches;
+  for (const Series& series : source.QueryRange(Queries::Exporters(server, kHour), range, kHour)) {
+    if (series.points.empty()) continue;
+    Watch watch{.exporter = {std::string(series.label("job")), std::string(series.label("instance"))}};
+    watch.extent = {std::max(period.begin, series.points.front().time - kHour), series.points.back().time};
+    const double most = std::ranges::max(series.points, {}, &Point::value).value;
+    watch.step = std::max(kShortestStep, Duration(static_cast<Duration::rep>(static_cast<double>(kMinutes.count()) /
+                                                                             (std::max(most, 1.0) + 1))));
+    if (watch.extent.begin < watch.extent.end) watches.push_back(std::move(watch));
+  }
+  std::ranges::sort(watches, {}, &Watch::exporter);
+  return watches;
+}
+
+// Each part of the extent of which Prometheus answers with every step; false stops.
+void ForEachPage(const Watch& watch, const std::function<bool(TimeRange page)>& ask) {
+  for (Time begin = watch.extent.begin; begin <= watch.extent.end; begin += Source::kMostSteps * watch.step) {
+    const TimeRange page{begin, std::min(begin + (Source::kMostSteps - 1) * watch.step, watch.extent.end)};
+    if (!ask(page)) return;
+  }
+}
+
+// The one series of a query without labels.
+std::vector<Point> Points(std::vector<Series> answer) {
+  return answer.empty() ? std::vector<Point>() : std::move(answer.front().points);
+}
+
+void AddGood(const std::vector<Point>& good, const std::vector<Point>& processes, std::vector<GoodSample>& samples) {
+  auto process = processes.begin();
+  for (const Point& point : good) {
+    while (process != processes.end() && process->time < point.time) ++process;
+    if (process == processes.end() || process->time != point.time) continue;
+    samples.push_back({point.time, Time(Duration(std::llround(point.value * 1000))), process->value});
+  }
+}
+
+void AddMissing(const std::vector<Series>& answer, Watch& watch) {
+  for (const Series& series : answer) {
+    const Reason reason{std::string(series.label("why")), watch.exporter, std::string(series.label("part")),
+                        std::string(series.label("reason"))};
+    auto found = std::ranges::find(watch.missing, reason, &Missing::reason);
+    if (found == watch.missing.end()) found = watch.missing.insert(found, {reason, {}});
+    std::ranges::transform(series.points, std::back_inserter(found->at), &Point::time);
+  }
+}
+
+TimeRanges Observe(Source& source, const Queries& queries, bool counted, Watch& watch) {
+  std::vector<GoodSample> samples;
+  std::vector<Point> processes;
+  ForEachPage(watch, [&](TimeRange page) {
+    const auto process = Points(source.QueryRange(queries.Process(), page, watch.step));
+    AddGood(Points(source.QueryRange(queries.Good(counted), page, watch.step)), process, samples);
+    AddMissing(source.QueryRange(queries.WhyNot(), page, watch.step), watch);
+    processes.insert(processes.end(), process.begin(), process.end());
+    return true;
+  });
+  watch.runs = RunsOf(processes);
+  watch.interval = UsualDistance(samples);
+  // Without the time of its start: as one process, from before the period on.
+  if (watch.runs.empty()) watch.runs = {{watch.extent, 0}};
+  return Observed(samples, watch.step, watch.extent);
+}
+
+bool FollowsLog(Source& source, const Queries& queries, bool counted, const Watch& watch) {
+  bool follows = true;
+  ForEachPage(watch, [&](TimeRange page) {
+    follows = Points(source.QueryRange(queries.NotLogged(counted), page, watch.step)).empty();
+    return follows;
+  });
+  return follows;
+}
+
+std::uint64_t Whole(double value) { return value < 0 ? 0 : static_cast<std::uint64_t>(std::llround(value)); }
+
+ExporterEvidence CollectFrom(Source& source, const std::string& server, TimeRange period, Watch& watch) {
+  const Queries queries(server, watch.exporter);
+  ExporterEvidence evidence{.exporter = watch.exporter};
+  const auto has = [&](std::string_view metric) {
+    return !source.Query(queries.Has(metric, watch.extent.length()), watch.extent.end).empty();
+  };
+  const bool counted = has("pg_tls_established_sessions_total");
+  evidence.observed = Observe(source, queries, counted, watch);
+
+  const auto sum = [&](const std::string& counter, std::string_view by = "") {
+    return Increase(source, queries, counter, by, watch.runs, period);
+  };
+  const auto counts = [&](const std::string& counter, const char* first, const char* second) {
+    Counts result;
+    for (const Series& series : sum(counter, std::string(first) + ", " + second)) {
+      result[{std::string(series.label(first)), std::string(series.label(second))}] = Whole(series.points.back().value);
+    }
+    return result;
+  };
+  if (counted) {
+    for (const Series& series : sum("pg_tls_established_sessions_total"))
+      evidence.established = Whole(series.points.back().value);
+    evidence.missed = MissedSessions(source, queries, watch.runs, period, watch.step);
+  }
+  evidence.seen = counts("pg_tls_sessions_total", "network", "encryption");
+  evidence.unencrypted = counts("pg_tls_unencrypted_sessions_total", "network", "allowed");
+  if (has("pg_tls_logged_unencrypted_sessions_total")) {
+    evidence.follows_log = FollowsLog(source, queries, counted, watch);
+    evidence.logged = 0;
+    for (const Series& series : sum("pg_tls_logged_sessions_total", "encryption")) {
+      const std::uint64_t sessions = Whole(series.points.back().value);
+      *evidence.logged += sessions;
+      if (series.label("encryption") == "unknown") evidence.logged_unknown += sessions;
+    }
+    evidence.logged_unencrypted = counts("pg_tls_logged_unencrypted_sessions_total", "network", "allowed");
+  }
+  return evidence;
+}
+
+bool AnyIn(const std::vector<Time>& times, TimeRange range) {
+  const auto found = std::ranges::lower_bound(times, range.begin);
+  return found != times.end() && *found <= range.end;
+}
+
+std::vector<Reason> ReasonsOf(TimeRange gap, const std::vector<Watch>& watches) {
+  std::vector<Reason> reasons;
+  for (const Watch& watch : watches) {
+    std::vector<Reason> own;
+    for (const Missing& missing : watch.missing) {
+      if (AnyIn(missing.at, gap)) own.push_back(missing.reason);
+    }
+    // Where nothing answers, nothing is counted.
+    if (own.size() > 1) std::erase_if(own, [](const Reason& reason) { return reason.why == "sessions_absent"; });
+    for (std::size_t i = 1; i < watch.runs.size(); ++i) {
+      if (watch.runs[i - 1].range.end >= gap.begin - watch.step && watch.runs[i].range.begin <= gap.end + watch.step)
+        own.push_back({"exporter_restarted", watch.exporter, "", ""});
+    }
+    reasons.insert(reasons.end(), own.begin(), own.end());
+  }
+  if (reasons.empty()) reasons.push_back({"no_samples", {}, "", ""});
+  return reasons;
+}
+
+// The period in equal parts of a day at most, by the end of each.
+struct Parts {
+  explicit Parts(TimeRange period)
+      : count((period.length() + kDay - Duration(1)) / kDay), length(period.length() / count) {
+    ends = {period.end - (count - 1) * length, period.end};
+  }
+  TimeRange PartAt(Time end) const { return {end - length, end}; }
+
+  Duration::rep count;
+  Duration length;
+  TimeRange ends;
+};
+
+// From the first part of the period that has a value to the last.
+TimeRange SeenIn(const Series& series, const Parts& parts) {
+  return {parts.PartAt(series.points.front().time).begin, series.points.back().time};
+}
+
+void AddClients(Source& source, const Queries& queries, bool logged, const Parts& parts, std::vector<Client>& clients) {
+  const char* const gauge = logged ? "pg_tls_logged_unencrypted_clients" : "pg_tls_unencrypted_connections";
+  for (Series& series : source.QueryRange(queries.Clients(gauge, parts.length), parts.ends, parts.length)) {
+    std::erase_if(series.points, [](const Point& point) { return !(point.value > 0); });
+    if (series.points.empty()) continue;
+    const auto label = [&](const char* name) { return std::string(series.label(name)); };
+    clients.push_back({.logged = logged,
+                       .database = label("database"),
+                       .user = label("user"),
+                       .address = label("client_addr"),
+                       .network = label("network"),
+                       .allowed = label("allowed") == "true",
+                       .most = Whole(std::ranges::max(series.points, {}, &Point::value).value),
+                       .seen = SeenIn(series, parts)});
+  }
+}
+
+Time TimeOf(double seconds) { return Time(Duration(std::llround(seconds * 1000))); }
+
+std::vector<Certificate> Certificates(Source& source, const Queries& queries, const Parts& parts) {
+  std::vector<Certificate> certificates;
+  const Duration step = std::clamp(parts.length / 10, Duration(1000), kMinutes);
+  for (const Series& series : source.QueryRange(queries.Certificates(parts.length, step), parts.ends, parts.length)) {
+    if (series.points.empty()) continue;
+    const auto label = [&](const char* name) { return std::string(series.label(name)); };
+    certificates.push_back({label("host"), label("subject"), label("issuer"), label("serial"),
+                            label("fingerprint_sha256"), label("key_algorithm") + " " + label("key_size"),
+                            TimeOf(series.points.back().value), SeenIn(series, parts)});
+  }
+  std::ranges::sort(certificates, {}, [](const Certificate& one) { return std::pair(one.host, one.seen.begin); });
+  return certificates;
+}
+
+}  // namespace
+
+std::vector<std::string> FindServers(Source& source, TimeRange period) {
+  std::vector<std::string> servers;
+  for (const Series& series : source.Query(Queries::Servers(period.length()), period.end)) {
+    servers.emplace_back(series.label("server"));
+  }
+  std::ranges::sort(servers);
+  return servers;
+}
+
+ServerEvidence Collect(Source& source, const std::string& server, TimeRange period) {
+  ServerEvidence evidence{.server = server, .period = period};
+  std::vector<Watch> watches = FindExporters(source, server, period);
+  evidence.known = !watches.empty();
+  std::vector<TimeRange> observed;
+  for (Watch& watch : watches) {
+    evidence.resolution = std::max(evidence.resolution, watch.interval);
+    evidence.exporters.push_back(CollectFrom(source, server, period, watch));
+    const TimeRanges& ranges = evidence.exporters.back().observed;
+    observed.insert(observed.end(), ranges.begin(), ranges.end());
+  }
+  evidence.observed = Union(std::move(observed));
+  for (const TimeRange& gap : Complement(evidence.observed, period))
+    evidence.gaps.push_back({gap, ReasonsOf(gap, watches)});
+
+  const Queries queries(server, {});
+  const Parts parts(period);
+  AddClients(source, queries, false, parts, evidence.clients);
+  // Without a session in the log, the gauge has those of the time before the period.
+  const auto has_logged = [](const ExporterEvidence& exporter) {
+    return std::ranges::any_of(exporter.logged_unencrypted, [](const auto& count) { return count.second > 0; });
+  };
+  if (std::ranges::any_of(evidence.exporters, has_logged)) AddClients(source, queries, true, parts, evidence.clients);
+  for (const Series& series : source.Query(queries.Exemptions(period.length()), period.end))
+    evidence.exemptions.push_back({std::string(series.label("exemption")), TimeOf(series.points.back().value)});
+  evidence.certificates = Certificates(source, queries, parts);
+  return evidence;
+}
+
+}  // namespace pgtls::evidence

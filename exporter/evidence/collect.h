@@ -1,0 +1,18 @@
+// Asks Prometheus what is known of servers.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "exporter/evidence/evidence.h"
+#include "exporter/evidence/series.h"
+
+namespace pgtls::evidence {
+
+// The servers of which there is a sample in the period, by name. Throws Error.
+std::vector<std::string> FindServers(Source& source, TimeRange period);
+
+// Throws Error. REQUIRES: the period is a second long at least, and not in the future.
+ServerEvidence Collect(Source& source, const std::string& server, TimeRange period);
+
+}  // namespace pgtls::evidence

@@ -1,0 +1,158 @@
+#include "exporter/evidence/evidence.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "exporter/base/text.h"
+
+namespace pgtls::evidence {
+namespace {
+
+std::uint64_t At(const Counts& counts, const char* first, const char* second) {
+  const auto found = counts.find({first, second});
+  return found == counts.end() ? 0 : found->second;
+}
+
+std::uint64_t UnknownEncryption(const ExporterEvidence& exporter) {
+  std::uint64_t unknown = 0;
+  for (const auto& [key, count] : exporter.seen) {
+    if (key.second == "unknown") unknown += count;
+  }
+  return unknown;
+}
+
+bool IsWhole(const ExporterEvidence& exporter, const ServerEvidence& server) {
+  return Covers(exporter.observed, server.observed);
+}
+
+// An exporter that missed nothing is enough if it always watched; otherwise each must have missed nothing while it did.
+bool EverySessionIsKnown(const ServerEvidence& server) {
+  const auto knows_all = [](const ExporterEvidence& exporter) {
+    return exporter.observed.empty() || exporter.KnowsAll();
+  };
+  return std::ranges::any_of(server.exporters,
+                             [&](const auto& exporter) { return IsWhole(exporter, server) && exporter.KnowsAll(); }) ||
+         std::ranges::all_of(server.exporters, knows_all);
+}
+
+// Those of the log are counted: its gauge also has who came shortly before the period.
+bool IsBad(const Client& client) { return !client.logged && client.network == "remote" && !client.allowed; }
+
+std::string Where(const Exporter& exporter) { return Printable(exporter.job + "/" + exporter.instance, 200); }
+
+void AddMissing(const ExporterEvidence& exporter, std::vector<std::string>& grounds) {
+  if (exporter.KnowsAll()) return;
+  const std::string who = Where(exporter.exporter);
+  if (!exporter.established) {
+    grounds.push_back(fmt::format(
+        "{}: sessions that began and ended between two samples are not known, because the server does not count its "
+        "sessions.",
+        who));
+  } else if (exporter.missed > 0) {
+    grounds.push_back(fmt::format("{}: {} of {} were in no sample: whether they were encrypted is not known.", who,
+                                  exporter.missed, Counted(*exporter.established, "session")));
+  }
+  const std::uint64_t unknown = UnknownEncryption(exporter);
+  if (unknown > 0)
+    grounds.push_back(fmt::format("{}: the encryption of {} is not known.", who, Counted(unknown, "session")));
+  if (exporter.logged_unknown > 0) {
+    grounds.push_back(fmt::format("{}: the log does not prove the encryption of {}.", who,
+                                  Counted(exporter.logged_unknown, "session")));
+  } else if (exporter.follows_log && exporter.missed > 0) {
+    grounds.push_back(fmt::format("{}: the log has {}, fewer than the server counted.", who,
+                                  Counted(exporter.logged.value_or(0), "session")));
+  }
+}
+
+}  // namespace
+
+std::string Words(const Reason& reason) {
+  if (reason.why == "no_samples") return "Prometheus has no samples";
+  if (reason.why == "exporter_down") return "the exporter could not be scraped";
+  if (reason.why == "exporter_restarted") return "the exporter was restarted";
+  if (reason.why == "server_down") return "the server did not answer";
+  const std::string detail = reason.detail.empty() ? "" : " (" + Printable(reason.detail, 100) + ")";
+  if (reason.why == "sessions_failed") return "the sessions collector failed" + detail;
+  if (reason.why == "sessions_incomplete") {
+    return "the sessions collector did not see everything: " + Printable(reason.part, 100) + detail;
+  }
+  if (reason.why == "sessions_stale") return "the data of the sessions collector were outdated";
+  if (reason.why == "sessions_absent") return "no sessions were counted";
+  return reason.why;
+}
+
+bool ExporterEvidence::KnowsAll() const {
+  if (UnknownEncryption(*this) > 0) return false;
+  if (established && missed == 0) return true;
+  if (!follows_log || !logged || logged_unknown > 0) return false;
+  // A log that has less is another server's. The statistics are up to ten seconds late.
+  return !established || *logged + *established / 100 >= *established;
+}
+
+std::string_view ToString(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kProven:
+      return "proven";
+    case Verdict::kUnencrypted:
+      return "unencrypted";
+    case Verdict::kNotProven:
+      return "not proven";
+  }
+  return "";
+}
+
+Verdict Judge(const ServerEvidence& server) {
+  const bool unencrypted = std::ranges::any_of(server.clients, IsBad) ||
+                           std::ranges::any_of(server.exporters, [](const ExporterEvidence& exporter) {
+                             return At(exporter.unencrypted, "remote", "false") > 0 ||
+                                    At(exporter.logged_unencrypted, "remote", "false") > 0;
+                           });
+  if (unencrypted) return Verdict::kUnencrypted;
+  if (!server.known || !server.gaps.empty() || server.observed.empty() || !EverySessionIsKnown(server)) {
+    return Verdict::kNotProven;
+  }
+  return Verdict::kProven;
+}
+
+std::vector<std::string> Grounds(const ServerEvidence& server) {
+  std::vector<std::string> grounds;
+  for (const ExporterEvidence& exporter : server.exporters) {
+    const std::uint64_t seen = At(exporter.unencrypted, "remote", "false");
+    const std::uint64_t logged = At(exporter.logged_unencrypted, "remote", "false");
+    if (seen > 0) {
+      grounds.push_back(fmt::format("{}: {} from other hosts began unencrypted, and no exemption allows that.",
+                                    Where(exporter.exporter), Counted(seen, "session")));
+    }
+    if (logged > 0) {
+      grounds.push_back(fmt::format("{}: the server's log has {} from other hosts without encryption or exemption.",
+                                    Where(exporter.exporter), Counted(logged, "session")));
+    }
+  }
+  const auto bad = static_cast<std::size_t>(std::ranges::count_if(server.clients, IsBad));
+  if (bad > 0) grounds.push_back(fmt::format("{} connected unencrypted without an exemption.", Counted(bad, "client")));
+  if (!server.known) {
+    grounds.emplace_back("Prometheus has no samples of this server in the period: nothing is proven.");
+    return grounds;
+  }
+  if (!server.gaps.empty()) {
+    grounds.push_back(fmt::format("The server was not observed all the time: {}, of which nothing is proven.",
+                                  Counted(server.gaps.size(), "gap")));
+  }
+  if (!EverySessionIsKnown(server)) {
+    for (const ExporterEvidence& exporter : server.exporters) AddMissing(exporter, grounds);
+  }
+  return grounds;
+}
+
+int ExitCode(const Evidence& evidence) {
+  bool proven = true;
+  for (const ServerEvidence& server : evidence.servers) {
+    const Verdict verdict = Judge(server);
+    if (verdict == Verdict::kUnencrypted) return 1;
+    if (verdict != Verdict::kProven) proven = false;
+  }
+  return proven ? 0 : 3;
+}
+
+}  // namespace pgtls::evidence

@@ -1,0 +1,38 @@
+// When a server was observed, from what one exporter reported and when.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "exporter/evidence/series.h"
+#include "exporter/evidence/time_range.h"
+
+namespace pgtls::evidence {
+
+// At the time `at`, the latest sample was good: the server answered, and its sessions were known as a whole.
+struct GoodSample {
+  Time at;             // a step of the query
+  Time sample;         // when it was scraped, at most 5 minutes (Prometheus' lookback) before `at`
+  double process = 0;  // when the exporter's process started
+};
+
+// Where two adjacent samples are good and of one process, the time between them was observed. `samples`: by `at`, of
+// steps that are `step` apart where none is missing. A sample that is 1.5 scrape intervals after the one before it
+// begins anew; the interval is the median of the distances around it. The last one counts until `within.end` if that is
+// as near.
+TimeRanges Observed(const std::vector<GoodSample>& samples, Duration step, TimeRange within);
+
+// The usual distance of two samples; zero with less than two.
+Duration UsualDistance(const std::vector<GoodSample>& samples);
+
+// The time in which one process of an exporter was scraped.
+struct Run {
+  TimeRange range;     // of its points
+  double process = 0;  // when it started, in seconds since the epoch
+};
+
+// `starts`: process_start_time_seconds by step.
+std::vector<Run> RunsOf(const std::vector<Point>& starts);
+
+}  // namespace pgtls::evidence

@@ -1,0 +1,69 @@
+// What is asked of Prometheus: PromQL on the exporter's own series. No recording rule is needed.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "exporter/evidence/series.h"
+
+namespace pgtls::evidence {
+
+// One that watched a server.
+struct Exporter {
+  std::string job;
+  std::string instance;
+
+  auto operator<=>(const Exporter&) const = default;
+};
+
+// The queries about one server, and about one exporter of it. Times are PromQL durations in milliseconds.
+class Queries {
+ public:
+  Queries(std::string_view server, const Exporter& exporter);
+
+  // The exporters, and the most samples that each had within 5 minutes of a `window`.
+  static std::string Exporters(std::string_view server, Duration window);
+  // All servers that a sample is there of.
+  static std::string Servers(Duration window);
+
+  // The time of the latest sample, where all of the server's sessions were known then. `counted`: and the server itself
+  // counted them.
+  std::string Good(bool counted) const;
+  // There where Good() holds, and the log collector does not follow the whole log.
+  std::string NotLogged(bool counted) const;
+  // When the exporter's process started.
+  std::string Process() const;
+  // The labels why, part and reason: what was missing for Good().
+  std::string WhyNot() const;
+
+  // The last value in the `window` of a counter whose name or matchers are `counter`, summed up by these labels.
+  std::string LastOf(const std::string& counter, std::string_view by, Duration window) const;
+  // The same at one moment.
+  std::string NowOf(const std::string& counter, std::string_view by) const;
+  // By database: sessions that the server counted and no sample has, at most within the `window`, of points that are
+  // `step` apart.
+  std::string Missed(Duration window, Duration step) const;
+  std::string MissedNow() const;
+  // Whether the exporter exported it at any time of the `window`.
+  std::string Has(std::string_view metric, Duration window) const;
+
+  // Whom this gauge had within the `window`, and how many at most.
+  std::string Clients(std::string_view gauge, Duration window) const;
+  // The certificates that were served within the `window`; the value is the end of their validity.
+  std::string Certificates(Duration window, Duration step) const;
+  std::string Exemptions(Duration window) const;
+
+ private:
+  std::string Of(std::string_view metric, std::string_view more = "") const;
+
+  std::string server_;    // a matcher
+  std::string exporter_;  // of this server
+  std::string process_;   // of the exporter itself
+};
+
+// How each figure is obtained: {what, query}, as the document lists them.
+std::vector<std::pair<std::string, std::string>> QueryList(std::string_view server);
+
+}  // namespace pgtls::evidence

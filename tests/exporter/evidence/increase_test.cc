@@ -1,0 +1,156 @@
+#include "exporter/evidence/increase.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <regex>
+
+#include "tests/exporter/evidence/samples.h"
+
+namespace pgtls::evidence {
+namespace {
+
+// The samples of one counter, and what Prometheus makes of them: the last one within its lookback, or the highest in a
+// window.
+class Recorded : public Source {
+ public:
+  void Add(int second, double value, const std::string& database = "app") {
+    series_[database].push_back({At(second), value});
+  }
+
+  std::vector<Series> Query(const std::string& expression, Time at) override {
+    static const std::regex window(R"(\[(\d+)ms(:\d+ms)?\])");
+    std::smatch found;
+    const bool in_window = std::regex_search(expression, found, window);
+    const Duration length = in_window ? Duration(std::stoll(found[1])) : std::chrono::minutes(5);
+    std::vector<Series> answer;
+    for (const auto& [database, points] : series_) {
+      std::optional<double> value;
+      for (const Point& point : points) {
+        if (point.time > at || point.time < at - length) continue;
+        value = in_window ? std::max(value.value_or(point.value), point.value) : point.value;
+      }
+      if (value) answer.push_back({{{"database", database}}, {{at, *value}}});
+    }
+    return answer;
+  }
+
+  std::vector<Series> QueryRange(const std::string& expression, TimeRange range, Duration step) override {
+    std::map<Labels, Series> all;
+    for (Time at = range.begin; at <= range.end; at += step) {
+      for (const Series& one : Query(expression, at)) {
+        all[one.labels].labels = one.labels;
+        all[one.labels].points.push_back(one.points[0]);
+      }
+    }
+    std::vector<Series> answer;
+    for (const auto& [labels, series] : all) answer.push_back(series);
+    return answer;
+  }
+
+ private:
+  std::map<std::string, std::vector<Point>> series_;
+};
+
+const TimeRange kWhole = Range(0, kPeriod);
+const Queries kQueries("orders", {"pg_tls", "mon1:9743"});
+
+// A process that started at this second.
+Run RunOf(int begin, int end, int start) {
+  return {Range(begin, end), static_cast<double>(At(start).time_since_epoch().count()) / 1000};
+}
+
+double Grown(Recorded& source, const std::vector<Run>& runs) {
+  double sum = 0;
+  for (const Series& series : Increase(source, kQueries, "c", "database", runs, kWhole)) sum += series.points[0].value;
+  return sum;
+}
+
+TEST(Increase, OfAnOldProcessIsWhatCameSinceTheBeginning) {
+  Recorded source;
+  for (int second = -600; second <= kPeriod; second += 60) source.Add(second, 5 + (second > 1000 ? 2 : 0));
+  EXPECT_EQ(Grown(source, {RunOf(0, kPeriod, -5000)}), 2);
+}
+
+TEST(Increase, HasTheFirstValueOfANewSeries) {
+  Recorded source;
+  for (int second = -600; second <= kPeriod; second += 60) source.Add(second, 5);
+  for (int second = 3000; second <= kPeriod; second += 60) source.Add(second, 1, "new");
+  EXPECT_EQ(Grown(source, {RunOf(0, kPeriod, -5000)}), 1);
+}
+
+TEST(Increase, AddsUpProcesses) {
+  Recorded source;
+  for (int second = -600; second <= 3000; second += 60) source.Add(second, 5 + (second > 1000 ? 2 : 0));
+  for (int second = 3060; second <= kPeriod; second += 60) source.Add(second, 3);
+  EXPECT_EQ(Grown(source, {RunOf(0, 3000, -5000), RunOf(3060, kPeriod, 3050)}), 5);
+}
+
+// A value that is lower than before is no reset where the process is the same.
+TEST(Increase, OfANewProcessWithMoreThanTheOldOneIsAll) {
+  Recorded source;
+  for (int second = -600; second <= 3000; second += 60) source.Add(second, 5);
+  for (int second = 3060; second <= kPeriod; second += 60) source.Add(second, 9);
+  EXPECT_EQ(Grown(source, {RunOf(0, 3000, -5000), RunOf(3060, kPeriod, 3050)}), 9);
+}
+
+// The collector failed at the end, or at the beginning.
+TEST(Increase, IsKnownFromTheLastValue) {
+  Recorded source;
+  for (int second = -3000; second <= -1200; second += 60) source.Add(second, 5);
+  for (int second = 600; second <= 3000; second += 60) source.Add(second, 8);
+  EXPECT_EQ(Grown(source, {RunOf(0, kPeriod, -5000)}), 3);
+}
+
+// What was counted before Prometheus knew the process may have been before the period.
+TEST(Increase, BeforeTheFirstSampleIsNotKnown) {
+  Recorded source;
+  for (int second = 600; second <= kPeriod; second += 60) source.Add(second, 8 + (second > 3000 ? 1 : 0));
+  EXPECT_EQ(Grown(source, {RunOf(600, kPeriod, -5000)}), 1);
+  EXPECT_EQ(Grown(source, {RunOf(600, kPeriod, 500)}), 9);
+}
+
+std::uint64_t Missed(Recorded& source, const std::vector<Run>& runs, TimeRange period = kWhole) {
+  return MissedSessions(source, kQueries, runs, period, std::chrono::seconds(14));
+}
+
+TEST(Missed, IsNothingWhereTheServerIsLate) {
+  Recorded source;
+  for (int second = -6000; second <= kPeriod; second += 60) source.Add(second, second % 120 == 0 ? 0 : -3);
+  EXPECT_EQ(Missed(source, {RunOf(0, kPeriod, -9000)}), 0u);
+}
+
+TEST(Missed, AreThoseOfThePeriod) {
+  Recorded source;
+  for (int second = -6000; second <= kPeriod; second += 60)
+    source.Add(second, second < -100 ? 4 : second < 5000 ? 5 : 7);
+  EXPECT_EQ(Missed(source, {RunOf(0, kPeriod, -9000)}), 2u);
+}
+
+TEST(Missed, InOneDatabaseAreNotMadeUpForInAnother) {
+  Recorded source;
+  for (int second = 0; second <= kPeriod; second += 60) {
+    source.Add(second, second < 4000 ? 0 : 2);
+    source.Add(second, second < 4000 ? 0 : -5, "other");
+  }
+  EXPECT_EQ(Missed(source, {RunOf(0, kPeriod, 0)}), 2u);
+}
+
+// A reset of the server's statistics costs it sessions that samples have: the next ones that are missed count.
+TEST(Missed, AreNotHiddenByALoss) {
+  Recorded source;
+  const TimeRange period = Range(0, 4 * 3600);
+  for (int second = 0; second <= 4 * 3600; second += 60)
+    source.Add(second, second < 3600 ? 0 : second < 3 * 3600 ? -10 : -7);
+  EXPECT_EQ(Missed(source, {RunOf(0, 4 * 3600, 0)}, period), 3u);
+}
+
+TEST(Missed, OfAShortProcessCountFromNothing) {
+  Recorded source;
+  for (int second = 3000; second <= 3600; second += 60) source.Add(second, 6);
+  EXPECT_EQ(Missed(source, {RunOf(3000, 3600, 2990)}), 6u);
+}
+
+}  // namespace
+}  // namespace pgtls::evidence
