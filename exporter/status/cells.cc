@@ -24,9 +24,27 @@ Markup ClassOf(Level level) {
   return "unknown";
 }
 
+std::string_view WordOf(Level level) {
+  switch (level) {
+    case Level::kGood:
+      return "OK";
+    case Level::kNote:
+      return "with notes";
+    case Level::kWarning:
+      return "with warnings";
+    case Level::kUnknown:
+      return "not known";
+    case Level::kBad:
+      return "failing";
+  }
+  return "not known";
+}
+
 void Badge(const Remark& remark, Html& html) {
   (html << "<span class=\"badge " << ClassOf(remark.level) << "\">").Text(remark.text) << "</span> ";
 }
+
+void ServerId(const std::string& name, Html& html) { (html << " id=\"server-").QueryValue(name) << "\""; }
 
 void ServerLink(const std::string& name, const StatusFrame& frame, Html& html) {
   (html << "<a href=\"?server=").QueryValue(name);

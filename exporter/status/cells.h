@@ -54,7 +54,11 @@ class Section {
 
 // The CSS class that gives the level its colour.
 Markup ClassOf(Level level);
+// What servers of the level are: "3 failing".
+std::string_view WordOf(Level level);
 void Badge(const Remark& remark, Html& html);
+// The id of what the page has of this server, so that "/#server-orders" leads to it: an attribute.
+void ServerId(const std::string& name, Html& html);
 // A link to the server's own page.
 void ServerLink(const std::string& name, const StatusFrame& frame, Html& html);
 void Number(std::size_t number, Html& html);

@@ -67,6 +67,9 @@ li.good{--c:var(--good)}li.note{--c:var(--note)}li.warning{--c:var(--warning)}li
 li.bad{--c:var(--bad)}
 ul.issues li{color:var(--text)}
 ul.issues li+li{margin-top:4px}
+tr:target,.others :target{background:var(--note-g)}
+.others span{margin-right:10px}
+.others span:target{outline:2px solid var(--link);outline-offset:2px;border-radius:3px}
 summary{cursor:pointer}
 summary:focus-visible{outline:2px solid var(--link);outline-offset:2px;border-radius:3px}
 details p{margin:4px 0;max-width:75ch;font-size:12.5px;overflow-wrap:anywhere}

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
+#include <span>
 #include <string>
 
 #include "exporter/base/date.h"
@@ -34,8 +36,12 @@ void Counts(const ConnectionCounts& counts, Level unencrypted, Html& html) {
 
 // Evidence and remedy are open on a server's own page, where there is room.
 void IssueItem(const Issue& issue, const StatusFrame& frame, Html& html) {
-  html << "<li class=\"" << ClassOf(issue.level)
-       << (frame.narrowed ? Markup("\"><details open><summary>") : Markup("\"><details><summary>"));
+  html << "<li class=\"" << ClassOf(issue.level) << "\">";
+  if (issue.why.empty() && issue.remedy.empty() && issue.evidence.rows.empty()) {
+    html.Text(issue.text) << "</li>";
+    return;
+  }
+  html << (frame.narrowed ? Markup("<details open><summary>") : Markup("<details><summary>"));
   html.Text(issue.text) << "</summary>";
   for (const auto& line : issue.evidence.rows) (html << "<small>").Name(line) << "</small>";
   if (issue.evidence.left_out > 0)
@@ -61,6 +67,27 @@ void Issues(const ServerRow& row, const StatusFrame& frame, Html& html) {
   html << "</ul>";
 }
 
+// The servers without a row, by level: found by their names.
+void OtherServers(const BoundedList<OtherServer>& servers, const StatusFrame& frame, Html& html) {
+  std::span<const OtherServer> rest(servers.rows);
+  while (!rest.empty()) {
+    const auto end = std::ranges::find_if(rest, [&](const auto& server) { return server.level != rest[0].level; });
+    const auto count = static_cast<std::size_t>(end - rest.begin());
+    html << "<p class=\"others\">";
+    Badge({rest[0].level, fmt::format("{} more {}", count, WordOf(rest[0].level))}, html);
+    for (const auto& server : rest.first(count)) {
+      html << "<span";
+      ServerId(server.name, html);
+      html << ">";
+      ServerLink(server.name, frame, html);
+      html << "</span> ";
+    }
+    html << "</p>\n";
+    rest = rest.subspan(count);
+  }
+  LeftOut(servers.left_out, "server", frame, html);
+}
+
 }  // namespace
 
 std::string TimeLeft(std::chrono::sys_seconds end, std::chrono::sys_seconds now) {
@@ -83,7 +110,9 @@ void ServerTable(const StatusView& view, const StatusFrame& frame, Html& html) {
   }
   section.Head({"Server", "State", "Exporter’s connection", "Open connections", "Issues", "Age of data"});
   for (const auto& row : view.servers.rows) {
-    html << "<tr>";
+    html << "<tr";
+    ServerId(row.name, html);
+    html << ">";
     {
       const Cell cell(html, "Server", "k");
       ServerLink(row.name, frame, html);
@@ -122,7 +151,7 @@ void ServerTable(const StatusView& view, const StatusFrame& frame, Html& html) {
     html << "</tr>\n";
   }
   section.Foot();
-  LeftOut(view.servers.left_out, "server", frame, html);
+  OtherServers(view.other_servers, frame, html);
 }
 
 void UnencryptedTable(const StatusView& view, const StatusFrame& frame, Html& html) {

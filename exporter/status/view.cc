@@ -40,8 +40,13 @@ Level LevelOfServer(const ServerFacts& facts, const audit::Findings& findings) {
   return facts.WhyUnknown("sessions").empty() ? level : std::max(level, Level::kUnknown);
 }
 
-Issue IssueOf(const audit::Finding& finding, std::size_t max_evidence) {
-  Issue issue{LevelOf(finding), finding.brief.empty() ? finding.title : finding.brief, {}, finding.why, finding.remedy};
+Issue IssueOf(const audit::Finding& finding, bool explained, std::size_t max_evidence) {
+  Issue issue;
+  issue.level = LevelOf(finding);
+  issue.text = finding.brief.empty() ? finding.title : finding.brief;
+  if (!explained) return issue;
+  issue.why = finding.why;
+  issue.remedy = finding.remedy;
   const std::size_t shown = std::min(finding.evidence.size(), max_evidence);
   issue.evidence.rows.assign(finding.evidence.begin(), finding.evidence.begin() + static_cast<std::ptrdiff_t>(shown));
   issue.evidence.left_out = finding.evidence.size() - shown;
@@ -53,7 +58,7 @@ bool IsWorse(const audit::Finding* a, const audit::Finding* b) {
   return std::tuple(LevelOf(*b), a) < std::tuple(LevelOf(*a), b);
 }
 
-void AddIssues(const audit::Findings& findings, const StatusLimits& limits, ServerRow& row) {
+void AddIssues(const audit::Findings& findings, bool explained, const StatusLimits& limits, ServerRow& row) {
   TopN<const audit::Finding*, decltype(&IsWorse)> worst(limits.issues, &IsWorse);
   for (const auto& finding : findings) {
     const Level level = LevelOf(finding);
@@ -65,10 +70,12 @@ void AddIssues(const audit::Findings& findings, const StatusLimits& limits, Serv
   }
   const auto kept = worst.Take();
   row.issues.left_out = kept.left_out;
-  for (const audit::Finding* finding : kept.rows) row.issues.rows.push_back(IssueOf(*finding, limits.evidence));
+  for (const audit::Finding* finding : kept.rows) {
+    row.issues.rows.push_back(IssueOf(*finding, explained, limits.evidence));
+  }
 }
 
-ServerRow RowOf(const ServerFacts& facts, const audit::Findings& findings, const StatusLimits& limits) {
+ServerRow RowOf(const ServerFacts& facts, const audit::Findings& findings, bool explained, const StatusLimits& limits) {
   ServerRow row;
   row.name = facts.snapshot.name;
   row.product = facts.snapshot.product.substr(0, facts.snapshot.product.find(" ("));
@@ -80,7 +87,7 @@ ServerRow RowOf(const ServerFacts& facts, const audit::Findings& findings, const
     row.counts_level = LevelOf(*row.counts, facts);
     row.age = audit::AgeOf(*facts.Collector("sessions"), facts.now);
   }
-  AddIssues(findings, limits, row);
+  AddIssues(findings, explained, limits, row);
   return row;
 }
 
@@ -105,8 +112,9 @@ std::vector<Ranked> Rank(const std::vector<ServerFacts>& servers, const StatusLi
   TopN<Row, decltype(first)> worst(limits.rows, first);
   std::vector<Ranked> ranked;
   ranked.reserve(servers.size());
+  const bool explained = servers.size() <= limits.explained;
   for (const auto& facts : servers) {
-    ServerRow row = RowOf(facts, FindingsOf(facts), limits);
+    ServerRow row = RowOf(facts, FindingsOf(facts), explained, limits);
     ranked.push_back({row.level, &facts});
     worst.Add({ranked.back(), std::move(row)});
   }
@@ -245,7 +253,8 @@ StatusView ViewOf(const sampling::Snapshots& servers, std::chrono::sys_seconds n
   all.reserve(servers.size());
   for (const auto& server : servers) all.emplace_back(*server, now);
 
-  for (const auto& [level, facts] : Rank(all, limits, view.servers)) {
+  const std::vector<Ranked> ranked = Rank(all, limits, view.servers);
+  for (const auto& [level, facts] : ranked) {
     ++view.by_level[static_cast<std::size_t>(level)];
     view.up += facts->snapshot.up == true ? 1 : 0;
     view.down += facts->snapshot.up == false ? 1 : 0;
@@ -262,6 +271,9 @@ StatusView ViewOf(const sampling::Snapshots& servers, std::chrono::sys_seconds n
     AddUnknown(*facts, limits, view);
     AddModes(*facts, limits, view);
     if (servers.size() <= limits.detailed) AddCollectors(*facts, limits, view);
+  }
+  for (std::size_t i = view.servers.rows.size(); i < ranked.size(); ++i) {
+    Add(view.other_servers, {ranked[i].facts->snapshot.name, ranked[i].level}, limits.other_servers);
   }
   view.unencrypted_rows = UnencryptedRows(all, limits.rows);
   view.paths = PathRows(all, limits.rows);

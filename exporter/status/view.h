@@ -58,6 +58,12 @@ struct ServerRow {
   std::size_t unchecked = 0;                // things: the table of what is not checked has them
 };
 
+// A server for which the table has no room.
+struct OtherServer {
+  std::string name;
+  Level level = Level::kGood;
+};
+
 struct UnencryptedRow {
   std::string server, user, client_addr, database, application;
   bool loopback = false;
@@ -114,6 +120,7 @@ struct StatusView {
   Level counts_level = Level::kGood;
   std::array<std::size_t, kLevels> by_level{};   // servers, by Level
   BoundedList<ServerRow> servers;                // the worst first
+  BoundedList<OtherServer> other_servers;        // those that `servers` leaves out, the worst first
   BoundedList<UnencryptedRow> unencrypted_rows;  // not allowed, remote, many connections first
   BoundedList<UnknownOn> sessions_unknown;
   BoundedList<PathRow> paths;                   // the worst first; of poolers only
@@ -126,11 +133,13 @@ struct StatusView {
 };
 
 struct StatusLimits {
-  std::size_t rows = 100;    // of each table
-  std::size_t names = 20;    // of servers where something is not known
-  std::size_t issues = 8;    // of a server
-  std::size_t evidence = 4;  // lines of an issue
-  std::size_t detailed = 1;  // with so many servers or fewer, the collectors are shown too
+  std::size_t rows = 100;             // of each table
+  std::size_t other_servers = 5'000;  // names of those that have no row
+  std::size_t names = 20;             // of servers where something is not known
+  std::size_t issues = 8;             // of a server
+  std::size_t evidence = 4;           // lines of an issue
+  std::size_t explained = 50;         // with so many servers or fewer, issues have their evidence and remedy
+  std::size_t detailed = 1;           // with so many servers or fewer, the collectors are shown too
 };
 
 StatusView ViewOf(const sampling::Snapshots& servers, std::chrono::sys_seconds now, const StatusLimits& limits = {});

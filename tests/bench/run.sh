@@ -10,7 +10,7 @@
 # scaling:  1 to 1,000 servers, 10 to 2,000 sessions. SECONDS a point, default 20; eight points. Draws build/bench/scaling.svg.
 # soak:     120 servers that are killed, frozen and reconfigured for SECONDS, default 600. Exit 1 where an invariant did not hold; the seed
 #           that it prints repeats it: build/bench/tests/bench/soak build/bench/pg_tls_exporter SECONDS SEED.
-# status:   the status page of 1,000 servers, beside the audit alone. Some seconds.
+# status:   the status page of 1,000 servers, beside the audit alone, and in Chromium. A minute.
 # inventory: 50,000 client certificates of which some are in use. A minute.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -40,6 +40,7 @@ deploy/install-dependencies.sh bench
 tests/support/fetch-postgres.sh 15 >/dev/null
 cmake --preset bench -DPGTLS_BENCH=ON >/dev/null
 cmake --build --preset bench --target pg_tls_exporter "${programs[@]}" -- --quiet
+[[ ${programs[*]} != *status_bench* ]] || tests/deploy/npm.sh
 
 # Thousands of connections are as many files here and on the servers' side.
 ulimit -n "$(ulimit -Hn)"

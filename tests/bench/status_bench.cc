@@ -1,14 +1,18 @@
 // The cost of the status page for many servers. It is made on each request, from stored results: the page must audit
-// every server, so that the audit alone is the reference. Prints markdown.
+// every server, so that the audit alone is the reference. And what Chromium needs for it. Prints markdown.
 //   status_bench
 #include <cstdio>
 #include <cstdlib>
+#include <sstream>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "exporter/audit/check.h"
 #include "tests/bench/measure.h"
 #include "tests/exporter/status/status_fixture.h"
+#include "tests/support/files.h"
+#include "tests/support/process.h"
 
 namespace pgtls::bench {
 namespace {
@@ -52,6 +56,20 @@ double MedianMs(Work work) {
   return Median(std::move(times));
 }
 
+// What Chromium needs to lay out and paint each page, in milliseconds.
+std::vector<double> RenderMs(const std::vector<std::string>& pages) {
+  const support::TempDir dir;
+  std::vector<std::string> command = {"node", "tests/bench/render.mjs"};
+  for (std::size_t i = 0; i < pages.size(); ++i) {
+    command.push_back(dir.Write(std::to_string(i) + ".html", pages[i]));
+  }
+  std::istringstream lines(support::MustRun(command));
+  std::vector<double> times(pages.size());
+  for (double& time : times) lines >> time;
+  if (!lines) throw std::runtime_error("render.mjs printed too little");
+  return times;
+}
+
 int Run() {
   const sampling::Snapshots servers = Servers(kServers);
   const sampling::Snapshots few = Servers(kServers / 10);
@@ -62,6 +80,8 @@ int Run() {
   TableHead("the status page", "reference");
   Row("CPU of a page, beside the audit of the same servers alone", page, audit, "ms");
   Row("CPU of a page, beside ten times that of a page for a tenth of the servers", page, small_page * 10, "ms");
+  const std::vector<double> rendered = RenderMs({Page(servers), Page(few)});
+  Row("Chromium, until the page is painted, beside a page for a tenth of the servers", rendered[0], rendered[1], "ms");
   return EXIT_SUCCESS;
 }
 

@@ -5,6 +5,7 @@ import { launch } from './browser.mjs';
 
 const open = 'http://127.0.0.1:9743/';
 const guarded = 'http://127.0.0.1:9744/';
+const fleet = 'http://127.0.0.1:9745/';
 const script = "<script>document.title='owned'</script>";
 const image = '"><img src=x onerror="document.title=1">';
 
@@ -177,6 +178,34 @@ test('fits a phone', async () => {
     assert.deepEqual(wide.beyond, []);
     const label = await page.locator('#servers tbody td').first().evaluate((cell) => getComputedStyle(cell, '::before').content);
     assert.equal(label, '"Server"');
+    await context.close();
+  }
+});
+
+test('holds a thousand servers', async () => {
+  const size = (await (await fetch(fleet)).text()).length;
+  assert.ok(size < 1_000_000, `the page has ${size} bytes`);
+  for (const options of [{}, { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true }]) {
+    const { context, page, troubles } = await visit(`${fleet}?refresh=off`, options);
+    assert.match(await page.locator('.verdict').first().innerText(), /On 990 of 1000 servers this is not known/);
+    const first = await rows(page, 'servers');
+    assert.equal(first.length, 100, 'the worst first');
+    assert.ok(first.every((row) => row.includes('Could not log in')), first.find((row) => !row.includes('Could not log in')));
+    assert.equal(await page.locator('[id^="server-fleet"]').count(), 1000);
+    const others = page.locator('#servers .others');
+    assert.match(await others.first().innerText(), /^890 more failing/);
+    // One with a row, one without.
+    for (const name of ['fleet 0001', 'fleet 1000']) {
+      await page.goto(`${fleet}?refresh=off#server-${encodeURIComponent(name)}`);
+      const target = page.locator(':target');
+      assert.ok((await target.innerText()).includes(name));
+      const box = await target.boundingBox();
+      assert.ok(box.y >= 0 && box.y < page.viewportSize().height, `${name} is at ${box.y}`);
+    }
+    if (options.isMobile) assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
+    await page.locator(':target a').click();
+    assert.equal((await rows(page, 'servers')).length, 1);
+    assert.deepEqual(troubles, []);
     await context.close();
   }
 });

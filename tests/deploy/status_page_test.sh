@@ -54,6 +54,15 @@ client disable $'back\u202Ewards\nline' hidden
 
 "$PGTLS_EXPORTER" --config.file="$work/config.yml" --web.listen-address=127.0.0.1:9743 2>"$work/exporter.log" &
 children+=($!)
+# A thousand servers: most of them are down, so that each row has issues.
+{
+  echo 'servers:'
+  for i in {1..1000}; do
+    printf '  - {name: "fleet %04d", conninfo: host=192.0.2.1 port=%d dbname=postgres user=tls_exporter sslmode=require}\n' "$i" $((i > 990 ? 5432 : 1))
+  done
+} >"$work/fleet.yml"
+"$PGTLS_EXPORTER" --config.file="$work/fleet.yml" --web.listen-address=127.0.0.1:9745 2>"$work/fleet.log" &
+children+=($!)
 # shellcheck disable=SC2016  # bcrypt's own dollars
 hash='$2b$10$GuJKgrrjQ5HsQ1M8118MGOGorZiHo2pnTD3x5ginoek/rJXhbiEfW' # bcrypt of "open sesame"
 printf 'basic_auth_users:\n  ada: %s\n' "$hash" >"$work/web.yml"
@@ -75,6 +84,7 @@ all_seen() {
 }
 until_true 'the clients on the page' all_seen
 until_true 'the first collections' curl -sf -o /dev/null http://127.0.0.1:9743/-/ready
+until_true 'the fleet' curl -sf -o /dev/null http://127.0.0.1:9745/-/ready
 until_true 'the guarded exporter' curl -sf -o /dev/null -u 'ada:open sesame' http://127.0.0.1:9744/-/ready
 
 code=0
