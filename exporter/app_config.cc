@@ -141,10 +141,11 @@ config::Config FromEnvironment() {
 config::Config LoadConfig(const config::CommandLine& line) {
   config::Config config;
   if (!line.config_file.empty()) {
-    config = config::LoadFile(line.config_file, collectors::Schemas(), [](const std::string& conninfo) {
+    const auto check = [](const std::string& conninfo) {
       db::ResolveTarget(conninfo);
       return db::Keywords(conninfo);
-    });
+    };
+    config = config::LoadFile(line.config_file, collectors::Schemas(), check, line.shard);
   } else {
     config = line.dsn ? ForSources("--dsn", db::SplitDataSources(*line.dsn)) : FromEnvironment();
   }

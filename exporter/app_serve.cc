@@ -136,12 +136,15 @@ std::vector<http::Route> Service::Routes() {
   metrics.order = order_;
   metrics.collectors = runtime_.collectors;
   metrics.servers = [this] { return fleet_.Snapshots(); };
-  metrics.exporter = [this] { return exposition::RenderExporter(reload_, requests_.get(), admission_.figures()); };
+  metrics.exporter = [this] {
+    return exposition::RenderExporter(reload_, requests_.get(), admission_.figures(), line_.shard);
+  };
   status::StatusSource status;
   status.servers = metrics.servers;
   status.reload_refused = [this] { return !reload_.Get().successful; };
   status.telemetry_path = line_.telemetry_path;
   status.version = exposition::VersionText();
+  if (line_.shard.count > 1) status.shard = line_.shard.ToString();
   routes::ProbeSource probe{order_, config, runtime_, kProbes, stopping_};
   const auto names = [config] {
     std::vector<std::string> result;

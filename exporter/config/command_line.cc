@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "exporter/base/error.h"
 #include "exporter/base/text.h"
 #include "exporter/config/config.h"
 
@@ -54,6 +55,14 @@ void AddCollectors(CLI::App& app, const CollectorSchemas& collectors, CommandLin
   }
 }
 
+Shard ReadShard(const std::string& text) {
+  try {
+    return ParseShard(text);
+  } catch (const ConfigError& error) {
+    throw CLI::ValidationError(std::string("--servers.shard=") + error.what());
+  }
+}
+
 void AddServe(CLI::App& app, CommandLine& line) {
   app.add_option("--web.listen-address", line.listen_addresses,
                  "ADDRESS:PORT to listen on, repeatable [127.0.0.1:9743]")
@@ -63,6 +72,11 @@ void AddServe(CLI::App& app, CommandLine& line) {
   app.add_option("--web.telemetry-path", line.telemetry_path, "Path under which the metrics are exposed")
       ->capture_default_str();
   app.add_flag("--web.enable-lifecycle", line.enable_lifecycle, "Allow POST /-/reload");
+  app.add_option_function<std::string>(
+         "--servers.shard", [&line](const std::string& text) { line.shard = ReadShard(text); },
+         "Monitor this part only of the servers in --config.file, 0/3 for example; the others are for exporters 1/3 "
+         "and 2/3")
+      ->option_text("NUMBER/COUNT");
 }
 
 void AddExplain(CLI::App& app, CommandLine& line) {
@@ -218,6 +232,9 @@ ParsedCommandLine ParseCommandLine(const std::vector<std::string>& arguments, co
       if (server.empty()) throw CLI::ValidationError("--server: a name is required");
     }
     CheckTelemetryPath(line.telemetry_path);
+    if (line.shard != Shard{} && line.config_file.empty()) {
+      throw CLI::ValidationError("--servers.shard needs --config.file: it selects among the servers of the file");
+    }
     parsed.command_line = std::move(line);
   } catch (const CLI::ExtrasError&) {
     parsed.exit_code = 2;

@@ -11,6 +11,7 @@
 
 #include "exporter/base/log.h"
 #include "exporter/config/collector_schema.h"
+#include "exporter/config/shard.h"
 
 namespace pgtls::config {
 
@@ -47,6 +48,7 @@ struct CommandLine {
   std::string web_config_file;
   std::string telemetry_path = "/metrics";
   bool enable_lifecycle = false;
+  Shard shard;                             // of the configuration file's servers
   std::map<std::string, bool> collectors;  // --collector.NAME, --no-collector.NAME
   log::Level log_level = log::Level::kInfo;
   log::Format log_format = log::Format::kLogfmt;

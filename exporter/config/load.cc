@@ -185,7 +185,7 @@ void KeepFilesOnce(std::string_view collector, const CollectorSchema& schema, Co
 }  // namespace
 
 Config Parse(const std::string& path, const std::string& content, const CollectorSchemas& collectors,
-             const ConninfoCheck& check) {
+             const ConninfoCheck& check, const Shard& shard) {
   const Node root = ParseYaml(path, content);
   Document document{{DirectoryOf(path), {}}, collectors, check};
   const auto sections = root.Map({"servers", "roots", "collectors", "policy", "modules"});
@@ -205,16 +205,18 @@ Config Parse(const std::string& path, const std::string& content, const Collecto
       for (const auto& [name, module] : value.Map({})) config.modules.push_back(ParseModule(name, module, document));
     }
   }
+  if (config.servers.empty() && config.modules.empty())
+    root.Fail("no servers (and no modules for /probe) are configured");
+  std::erase_if(config.servers, [&](const ServerConfig& server) { return !shard.Has(server.name); });
   for (const auto& [name, schema] : collectors) {
     if (schema.local_files != nullptr) KeepFilesOnce(name, schema, config);
   }
   config.secret_files = std::move(document.files.secrets);
-  if (config.servers.empty() && config.modules.empty())
-    root.Fail("no servers (and no modules for /probe) are configured");
   return config;
 }
 
-Config LoadFile(const std::string& path, const CollectorSchemas& collectors, const ConninfoCheck& check) {
+Config LoadFile(const std::string& path, const CollectorSchemas& collectors, const ConninfoCheck& check,
+                const Shard& shard) {
   std::string content;
   try {
     content = ReadFile(path, kMaxFileBytes);
@@ -223,7 +225,7 @@ Config LoadFile(const std::string& path, const CollectorSchemas& collectors, con
   } catch (const Error& error) {
     throw ConfigError(error.what());
   }
-  return Parse(path, content, collectors, check);
+  return Parse(path, content, collectors, check, shard);
 }
 
 Config ForServers(const std::vector<std::pair<std::string, std::string>>& servers, const CollectorSchemas& collectors) {

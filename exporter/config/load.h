@@ -10,6 +10,7 @@
 
 #include "exporter/config/collector_schema.h"
 #include "exporter/config/config.h"
+#include "exporter/config/shard.h"
 
 namespace pgtls::config {
 
@@ -18,12 +19,13 @@ namespace pgtls::config {
 using ConninfoCheck = std::function<std::set<std::string>(const std::string& conninfo)>;
 
 // Blocks on files. Throws ConfigError, with file:line:column wherever a place in the file is at fault; UnavailableError
-// where the file itself cannot be read.
-Config LoadFile(const std::string& path, const CollectorSchemas& collectors, const ConninfoCheck& check);
+// where the file itself cannot be read. Every server of the file is checked, and those that `shard` has are returned.
+Config LoadFile(const std::string& path, const CollectorSchemas& collectors, const ConninfoCheck& check,
+                const Shard& shard = {});
 
 // As LoadFile, for a file's content.
 Config Parse(const std::string& path, const std::string& content, const CollectorSchemas& collectors,
-             const ConninfoCheck& check);
+             const ConninfoCheck& check, const Shard& shard = {});
 
 // These servers, {name, conninfo} each, with everything at its default.
 Config ForServers(const std::vector<std::pair<std::string, std::string>>& servers, const CollectorSchemas& collectors);

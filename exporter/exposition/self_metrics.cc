@@ -49,8 +49,15 @@ constexpr Desc kDroppedLines = {"pg_tls_exporter_log_lines_dropped_total",
                                 Type::kCounter,
                                 "Log lines that were dropped because standard error was not read.",
                                 {}};
-constexpr std::array<const Desc*, 8> kDescs = {&kBuildInfo,  &kReloadSuccessful, &kReloadTime, &kRequests,
-                                               &kOverloaded, &kDelayed,          &kLimit,      &kDroppedLines};
+constexpr Desc kShards = {
+    "pg_tls_exporter_shards",
+    Type::kGauge,
+    "Number of exporters that share the configuration, by the number of this one (from 0); absent "
+    "without --servers.shard.",
+    {"shard"}};
+constexpr std::array<const Desc*, 9> kDescs = {&kBuildInfo, &kReloadSuccessful, &kReloadTime,
+                                               &kRequests,  &kOverloaded,       &kDelayed,
+                                               &kLimit,     &kDroppedLines,     &kShards};
 
 constexpr std::string_view kCompiler = __VERSION__;
 
@@ -77,7 +84,8 @@ ReloadStatus::State ReloadStatus::Get() const {
 std::span<const Desc* const> ExporterDescs() { return kDescs; }
 
 metrics::SharedSamples RenderExporter(const ReloadStatus& reload, const http::RequestCounter* requests,
-                                      const std::optional<sampling::Admission::Figures>& load) {
+                                      const std::optional<sampling::Admission::Figures>& load,
+                                      const config::Shard& shard) {
   metrics::Sink sink("");
   sink.Add(kBuildInfo, {PGTLS_VERSION, PGTLS_REVISION, kCompiler, LibpqVersion(), OpensslVersion()}, 1);
   const ReloadStatus::State state = reload.Get();
@@ -93,6 +101,7 @@ metrics::SharedSamples RenderExporter(const ReloadStatus& reload, const http::Re
     sink.Add(kLimit, {}, static_cast<double>(load->limit));
   }
   sink.Add(kDroppedLines, {}, static_cast<double>(log::DroppedLines()));
+  if (shard.count > 1) sink.Add(kShards, {std::to_string(shard.number)}, static_cast<double>(shard.count));
   metrics::AddProcess(sink);
   return sink.Render();
 }

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "exporter/config/shard.h"
 #include "exporter/http/request_counter.h"
 #include "exporter/metrics/sink.h"
 #include "exporter/sampling/admission.h"
@@ -33,7 +34,8 @@ std::span<const metrics::Desc* const> ExporterDescs();
 // Null `requests`: a process that serves nothing and ends soon. HTTP counters and process_* are left out then. `load`:
 // absent where collections have no limit.
 metrics::SharedSamples RenderExporter(const ReloadStatus& reload, const http::RequestCounter* requests,
-                                      const std::optional<sampling::Admission::Figures>& load = std::nullopt);
+                                      const std::optional<sampling::Admission::Figures>& load = std::nullopt,
+                                      const config::Shard& shard = {});
 
 // "pg_tls_exporter 0.1.0 (revision …) …": also what --version prints.
 std::string VersionText();

@@ -15,6 +15,7 @@ http::Response Answer(const StatusSource& source, const http::Request& request) 
   StatusFrame frame;
   frame.telemetry_path = source.telemetry_path;
   frame.version = source.version;
+  frame.shard = source.shard;
   frame.narrowed = request.query.contains("server");
   frame.refreshes = !exposition::Values(request, "refresh").contains("off");
   frame.reload_refused = source.reload_refused();
@@ -23,6 +24,7 @@ http::Response Answer(const StatusSource& source, const http::Request& request) 
     limits.rows *= 5;
     limits.issues = 50;
     limits.evidence = 12;
+    limits.explained = limits.rows;
     limits.detailed = 10;
   }
   const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());

@@ -95,6 +95,15 @@ Level Worst(const StatusView& view) {
   return Level::kUnknown;  // no server at all
 }
 
+// The first of the table of unencrypted connections.
+void WorstGroup(const UnencryptedRow& row, const StatusFrame& frame, Html& html) {
+  (html << "<p>First of <a href=\"#unencrypted\">these</a>: user ").Name(row.user, 100) << " from ";
+  html.Name(row.client_addr, 100) << " on ";
+  ServerLink(row.server, frame, html);
+  if (!row.rule.empty()) (html << ", admitted by ").Name(row.rule, 200);
+  html << "</p>";
+}
+
 void Verdict(const StatusView& view, const StatusFrame& frame, Level level, Html& html) {
   const std::size_t unknown = Length(view.sessions_unknown);
   const std::size_t open = view.counts.unencrypted();
@@ -120,6 +129,7 @@ void Verdict(const StatusView& view, const StatusFrame& frame, Level level, Html
     (html << "<p>")
             .Text(fmt::format("{} from other machines, {} over loopback.", view.counts.remote, view.counts.loopback))
         << "</p>";
+    WorstGroup(view.unencrypted_rows.rows.front(), frame, html);
   }
   if (open > 0 && unknown > 0) {
     (html << "<p>").Text(fmt::format("On {} of {} this is not known.", unknown, Counted(view.servers_in_all, "server")))
@@ -131,6 +141,8 @@ void Verdict(const StatusView& view, const StatusFrame& frame, Level level, Html
     html << "<p>Not everything was checked: see <a href=\"#unseen\">Not checked</a>.</p>";
   if (open == 0 && unknown == 0 && level >= Level::kWarning && view.servers_in_all > 0)
     html << "<p>There are other issues: see the servers below.</p>";
+  if (!frame.shard.empty())
+    (html << "<p>This exporter monitors shard ").Text(frame.shard) << " of the configured servers only.</p>";
   if (frame.narrowed) (html << "<p>This page shows ").Text(Counted(view.servers_in_all, "server")) << " only.</p>";
   html << "</div>\n";
 }
@@ -145,15 +157,10 @@ void Tile(Markup title, const Remark& figure, const std::string& more, Html& htm
 
 std::string ByLevel(const StatusView& view) {
   std::vector<std::string> parts;
-  const auto add = [&](std::size_t count, std::string_view what) {
-    if (count > 0) parts.push_back(fmt::format("{} {}", count, what));
-  };
-  const auto of = [&](Level level) { return view.by_level[static_cast<std::size_t>(level)]; };
-  add(of(Level::kBad), "failing");
-  add(of(Level::kUnknown), "not known");
-  add(of(Level::kWarning), "with warnings");
-  add(of(Level::kNote), "with notes");
-  add(of(Level::kGood), "OK");
+  for (std::size_t level = kLevels; level-- > 0;) {
+    const std::size_t count = view.by_level[level];
+    if (count > 0) parts.push_back(fmt::format("{} {}", count, WordOf(static_cast<Level>(level))));
+  }
   return fmt::format("{}", fmt::join(parts, ", "));
 }
 

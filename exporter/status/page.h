@@ -15,6 +15,7 @@ namespace pgtls::status {
 struct StatusFrame {
   std::string telemetry_path = "/metrics";
   std::string version;          // of the exporter
+  std::string shard;            // "0/3": this exporter's part of the servers; empty: all of them
   bool narrowed = false;        // to some servers, by ?server=
   bool refreshes = true;        // by itself
   bool reload_refused = false;  // the configuration's last reload
@@ -29,6 +30,7 @@ struct StatusSource {
   std::function<bool()> reload_refused;
   std::string telemetry_path;
   std::string version;
+  std::string shard;
 };
 
 // GET /: reads results, never waits for a database. `?server=NAME` (repeatable) narrows it as it narrows /metrics, and

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The three example configurations of deploy/prometheus, each in a real Prometheus on one real exporter with eight servers: the whole
-# page; two shards that have every server once between them; probes. Only intervals and the probes' targets are replaced.
+# The three example configurations of deploy/prometheus, each in a real Prometheus on real exporters with eight servers: the whole page; two
+# Prometheus on three exporters that have every server once between them; probes. Only intervals and addresses are replaced.
 # PGTLS_EXPORTER: the executable. In a network of its own, where the ports of the examples are free.
 set -euo pipefail
 : "${PGTLS_EXPORTER:?}"
@@ -41,9 +41,25 @@ start() {
     2>"$work/$name.log" &
   children+=($!)
 }
+# start_shard NUMBER: one of three exporters, at port 975N
+start_shard() {
+  "$PGTLS_EXPORTER" --config.file="$work/config.yml" --servers.shard="$1/3" --web.listen-address="127.0.0.1:975$1" 2>"$work/exporter-$1.log" &
+  children+=($!)
+}
+for shard in 0 1 2; do start_shard $shard; done
 start whole 9090 prometheus.yml
-start shard0 9091 prometheus-sharded.yml
-start shard1 9092 prometheus-sharded.yml -e "s/regex: 0\$/regex: 1/; s/shard: '0'/shard: '1'/"
+start shard0 9091 prometheus-sharded.yml -e 's/exporter-([0-2])\.example\.com:9743/localhost:975\1/g'
+start shard1 9092 prometheus-sharded.yml -e 's/exporter-([0-2])\.example\.com:9743/localhost:975\1/g' -e "s/regex: 0\$/regex: 1/; s/shard: '0'/shard: '1'/"
+mkdir "$work/by_name"
+cat >"$work/by_name/prometheus.yml" <<'CONFIG'
+global: {scrape_interval: 1s, scrape_timeout: 1s}
+scrape_configs:
+  - job_name: pg_tls
+    http_sd_configs: [{url: 'http://localhost:9743/sd'}]
+    relabel_configs: [{source_labels: [__meta_pg_tls_server], modulus: 3, action: hashmod, target_label: exporter}]
+CONFIG
+prometheus --config.file="$work/by_name/prometheus.yml" --storage.tsdb.path="$work/by_name/tsdb" --web.listen-address=127.0.0.1:9095 2>"$work/by_name.log" &
+children+=($!)
 # A probe does all that the exporter does over minutes, within one scrape.
 start probe 9094 prometheus-probe.yml -e 's/^( *scrape_(interval|timeout)): .*/\1: 10s/' -e 's/db1\.example\.com:/127.0.0.21:/; s/db2\.example\.com:/127.0.0.22:/'
 
@@ -66,10 +82,12 @@ some 9090 'count(pg_tls_up == 1) == 8'
 [[ $(label 9090 pg_tls_up server) == "$all" ]] || fail "the whole page has: $(label 9090 pg_tls_up server)"
 some 9090 'pg_tls_exporter_build_info{job="pg_tls",instance="localhost:9743"}'
 
-# ---- Shards. All targets of a discovery come at once: with the first that is up the others are known.
+# ---- Shards. By the hashes of the eight names, the two Prometheus have 5 and 3 of them, the three exporters 2, 3 and 3.
+declare -A count=([9091]=5 [9092]=3)
 for port in 9091 9092; do
-  some $port 'count(up{job="pg_tls"}) == count(up{job="pg_tls"} == 1) and count(up{job="pg_tls"}) == count(pg_tls_up{job="pg_tls"} == 1)'
-  some $port 'pg_tls_exporter_build_info{job="pg_tls_self"}'
+  some $port "count(up{job=\"pg_tls\"} == 1) == ${count[$port]} and count(pg_tls_up{job=\"pg_tls\"} == 1) == ${count[$port]}"
+  some $port 'count(pg_tls_exporter_build_info{job="pg_tls_self"}) == 3'
+  some $port 'count(group by (shard) (pg_tls_exporter_shards{job="pg_tls_self"} == 3)) == 3'
   some $port 'process_open_fds{job="pg_tls_self"}'
   none $port '{server=~".+",job="pg_tls_self"}'
   none $port 'pg_tls_exporter_build_info{job="pg_tls"}'
@@ -77,11 +95,17 @@ for port in 9091 9092; do
   none $port 'count by (instance) (count by (instance, server) ({server=~".+"})) > 1'
   none $port 'count by (server) (count by (server, instance) ({server=~".+"})) > 1'
   # shellcheck disable=SC2016  # Prometheus' own $1
-  none $port 'pg_tls_up unless on (instance) label_replace(pg_tls_up, "instance", "localhost:9743/$1", "server", "(.*)")'
+  none $port 'label_replace(pg_tls_up, "server", "$1", "instance", "localhost:975[0-2]/(.*)") unless on (instance, server) pg_tls_up'
+  none $port 'pg_tls_up{instance!~"localhost:975[0-2]/.*"}'
 done
-shares=$(label 9091 pg_tls_up server; echo --; label 9092 pg_tls_up server)
-[[ $shares != --* && $shares != *-- ]] || fail "one shard has everything: $shares"
-[[ $(grep -vx -- -- <<<"$shares" | sort) == "$all" ]] || fail "not every server once: $shares"
+shares=$({ label 9091 pg_tls_up server; label 9092 pg_tls_up server; } | sort)
+[[ $shares == "$all" ]] || fail "not every server once: $shares"
+# Prometheus itself computes the exporter of each server.
+for shard in 0 1 2; do
+  some 9095 'count(up == 1) == 8'
+  has=$(curl -sf "http://127.0.0.1:975$shard/sd" | sed -nE 's/.*"__meta_pg_tls_server":"([^"]*)".*/\1/p' | sort)
+  [[ $has == "$(label 9095 "up{exporter=\"$shard\"}" instance | sed 's,.*/,,')" ]] || fail "exporter $shard has: $has"
+done
 
 # ---- Probes
 for target in 127.0.0.21:5432 127.0.0.22:5432; do

@@ -246,7 +246,7 @@ const std::set<std::string> kNotJudged = {"PgTlsServerDown",         "PgTlsExpor
                                           "PgTlsExporterOverloaded", "PgTlsExemptionEnding",
                                           "PgTlsLogNotRead",         "PgTlsLogGap",
                                           "PgTlsPlaintextAttempts",  "PgTlsClientCertificateExpired",
-                                          "PgTlsSessionsMissed"};
+                                          "PgTlsSessionsMissed",     "PgTlsShardMissing"};
 
 TEST(Alerts, HaveTheSeveritiesOfTheAudit) {
   const auto rules = Rules();

@@ -79,6 +79,20 @@ TEST(CommandLineTest, EveryOptionInBothForms) {
   EXPECT_TRUE(Line({"--web.enable-lifecycle"}).enable_lifecycle);
 }
 
+TEST(CommandLineTest, AShardOfTheFilesServers) {
+  const std::string file = "--config.file=c.yml";
+  EXPECT_EQ(Line({file}).shard, Shard{});
+  EXPECT_EQ(Line({file, "--servers.shard=0/3"}).shard, (Shard{0, 3}));
+  EXPECT_EQ(Line({file, "--servers.shard", "999/1000"}).shard, (Shard{999, 1000}));
+  EXPECT_EQ(Line({file, "--servers.shard=0/1"}).shard, Shard{});
+  for (const std::string text : {"", "1", "/", "1/", "/3", "3/3", "0/0", "-1/3", "0/1001", "0/3x", " 0/3", "+0/3",
+                                 "0/3/3", "18446744073709551616/3"}) {
+    EXPECT_THAT(Mistake({file, "--servers.shard=" + text}), HasSubstr("--servers.shard")) << text;
+  }
+  EXPECT_THAT(Mistake({file, "--servers.shard=3/3"}), HasSubstr("3/3: NUMBER/COUNT is expected, for example 0/3"));
+  EXPECT_THAT(Mistake({"--dsn=host=db", "--servers.shard=0/3"}), HasSubstr("--servers.shard needs --config.file"));
+}
+
 TEST(CommandLineTest, ListenAddressesRepeat) {
   EXPECT_THAT(
       Line({"--web.listen-address=:1", "--web.listen-address", "a:2", "--web.listen-address=[::]:3"}).listen_addresses,

@@ -227,6 +227,35 @@ TEST(LoadTest, FilesForAllServersAreReadOnce) {
   EXPECT_EQ(files("modules: {m: {collectors: [certificates], allowed_targets: ['h:*']}}"), "/probe:/a");
 }
 
+// The numbers are those of Prometheus' `action: hashmod`, tried with a real one.
+TEST(LoadTest, AShardHasTheServersThatPrometheusNames) {
+  const auto names = [](const Shard& shard) {
+    const Config config =
+        Parse("/nowhere/c.yml",
+              "collectors: {certificates: {files: [/a]}}\nservers: [{name: orders}, {name: billing}, {name: "
+              "shop}, {name: crm}, {name: erp}, {name: archive}, {name: reports}, {name: staging}]",
+              collectors::Schemas(), AcceptAll, shard);
+    std::vector<std::string> result;
+    for (const auto& server : config.servers) result.push_back(server.name);
+    EXPECT_THAT(FilesOf(config.servers.at(0).collector("certificates")), ElementsAre("/a")) << "this machine's files";
+    return result;
+  };
+  EXPECT_THAT(names({0, 3}), ElementsAre("shop", "archive"));
+  EXPECT_THAT(names({1, 3}), ElementsAre("orders", "crm", "erp"));
+  EXPECT_THAT(names({2, 3}), ElementsAre("billing", "reports", "staging"));
+  EXPECT_THAT(names({1, 2}), ElementsAre("orders", "shop", "crm"));
+  EXPECT_EQ(names({}).size(), 8u);
+}
+
+// A mistake in another exporter's server is one in the file all the same; a part without servers is none.
+TEST(LoadTest, AShardIsOfAFileThatIsRight) {
+  EXPECT_TRUE(Parse("/c.yml", "servers: [{name: orders}]", collectors::Schemas(), AcceptAll, {0, 3}).servers.empty());
+  EXPECT_THROW(Parse("/c.yml", "servers: [{name: orders, conninfo: [1]}]", collectors::Schemas(), AcceptAll, {0, 3}),
+               ConfigError);
+  EXPECT_THROW(Parse("/c.yml", "servers: [{name: orders}, {name: orders}]", collectors::Schemas(), AcceptAll, {0, 3}),
+               ConfigError);
+}
+
 TEST(LoadTest, ReadsEveryUnitOfDurations) {
   const std::pair<const char*, milliseconds> cases[] = {
       {"500ms", milliseconds(500)}, {"15s", seconds(15)},      {"5m", minutes(5)},          {"1h", hours(1)},

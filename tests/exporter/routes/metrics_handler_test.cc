@@ -122,6 +122,21 @@ TEST(ExporterMetricsTest, NamesWhatItIsBuiltFrom) {
   EXPECT_THAT(exposition::VersionText(), ::testing::MatchesRegex("pg_tls_exporter [0-9.]+ \\(revision .*\\)"));
 }
 
+TEST(ExporterMetricsTest, AShardSaysOfHowMany) {
+  const exposition::ReloadStatus reload;
+  const http::RequestCounter requests;
+  const auto shards = [&](const config::Shard& shard) {
+    std::string text;
+    const auto samples = exposition::RenderExporter(reload, &requests, std::nullopt, shard);
+    for (std::size_t i = 0; i < samples->size(); ++i) {
+      if ((*samples)[i].desc->name == "pg_tls_exporter_shards") text += (*samples)[i].text;
+    }
+    return text;
+  };
+  EXPECT_THAT(shards({2, 3}), HasSubstr("pg_tls_exporter_shards{shard=\"2\"} 3\n"));
+  EXPECT_EQ(shards({}), "");
+}
+
 TEST(ExporterMetricsTest, TheReloadBeforeAndAfter) {
   exposition::ReloadStatus reload;
   EXPECT_THAT(Rendered(reload, {}), Not(HasSubstr("timestamp_seconds"))) << "never is absent";

@@ -332,12 +332,62 @@ TEST(StatusPageTest, HundredsOfServersAreCutAndTheRestIsSaid) {
   for (int i = 0; i < 120; ++i) servers[100].Unencrypted(Group("user" + std::to_string(i), 1, true));
   const std::string page = PageOf(servers);
   EXPECT_THAT(Section(page, "servers"),
-              AllOf(HasSubstr("s349"), HasSubstr("s348"), HasSubstr("250 servers not shown")));
+              AllOf(HasSubstr("s349"), HasSubstr("s348"), HasSubstr("250 more OK"), Not(HasSubstr("not shown"))));
   EXPECT_THAT(Section(page, "unencrypted"), AllOf(HasSubstr("erp"), HasSubstr("21 groups not shown")));
   EXPECT_THAT(Section(page, "certificates"), HasSubstr("250 certificates not shown"));
   EXPECT_THAT(Section(page, "sslmode"), HasSubstr("250 servers not shown"));
   EXPECT_THAT(page, HasSubstr("349 of 350</b>"));
   EXPECT_LT(page.size(), 400'000u);
+}
+
+TEST(StatusPageTest, EveryServerHasItsAnchor) {
+  std::vector<ServerBuilder> servers;
+  for (int i = 0; i < 20; ++i) servers.emplace_back("s" + std::to_string(i));
+  servers[7].Down("gone");
+  servers[8].Down("gone");
+  servers[9] = ServerBuilder("a b");
+  StatusLimits limits;
+  limits.rows = 1;
+  limits.other_servers = 18;
+  const std::string page = PageOf(servers, limits);
+  EXPECT_EQ(Count(page, "<tr id=\"server-"), 1u);
+  EXPECT_EQ(Count(page, "<tr id=\"server-s7\">"), 1u);
+  for (int i = 0; i < 19; ++i) {
+    const std::string name = i == 9 ? "a%20b" : "s" + std::to_string(i);
+    EXPECT_EQ(Count(page, " id=\"server-" + name + "\">"), 1u) << name;
+  }
+  const std::string section = Section(page, "servers");
+  EXPECT_THAT(section,
+              AllOf(HasSubstr("|1 more failing|"), HasSubstr("|17 more OK|"), HasSubstr("1 server not shown")));
+  EXPECT_LT(section.find("1 more failing"), section.find("s8"));
+  EXPECT_LT(section.find("s8"), section.find("17 more OK"));
+  EXPECT_LT(section.find("17 more OK"), section.find("s0"));
+}
+
+TEST(StatusPageTest, RemediesOfManyServersAreOnTheirOwnPages) {
+  const std::vector<ServerBuilder> servers(3, ServerBuilder("db").Unencrypted(Group("erp")));
+  StatusLimits limits;
+  limits.explained = 3;
+  EXPECT_THAT(Section(PageOf(servers, limits), "servers"),
+              AllOf(HasSubstr("1 unencrypted"), HasSubstr("sslmode=verify-full on")));
+  limits.explained = 2;
+  const std::string page = PageOf(servers, limits);
+  EXPECT_THAT(Section(page, "servers"),
+              AllOf(HasSubstr("1 unencrypted connection"), Not(HasSubstr("can read and change"))));
+  EXPECT_EQ(Count(page, "<details"), 0u);
+}
+
+TEST(StatusPageTest, TheVerdictNamesTheFirst) {
+  ServerBuilder server("orders");
+  server.Unencrypted(Group("few", 1)).Unencrypted(Group("many", 3)).Unencrypted(Group("agreed", 9, true));
+  const std::string page = PageOf({server});
+  const auto verdict =
+      page.substr(page.find("<div class=\"verdict"), page.find("</div>") - page.find("<div class=\"verdict"));
+  EXPECT_THAT(verdict, AllOf(HasSubstr("<bdi>many</bdi> from <bdi>192.0.2.7</bdi> on"), HasSubstr("?server=orders"),
+                             Not(HasSubstr("few")), Not(HasSubstr("admitted by"))));
+  ServerBuilder agreed;
+  agreed.Unencrypted(Group("agreed", 9, true));
+  EXPECT_THAT(PageOf({agreed}), Not(HasSubstr("First of")));
 }
 
 TEST(StatusPageTest, UnknownServersAreCutToo) {
@@ -408,6 +458,14 @@ TEST(StatusPageTest, RefreshesUnlessPaused) {
   EXPECT_THAT(page, HasSubstr("<a href=\"./metrics?server=a%20b\">Metrics</a>"));
   EXPECT_THAT(page, HasSubstr("?server=a%20b&amp;refresh=off\""));
   EXPECT_THAT(page, HasSubstr("This page shows 1 server only"));
+}
+
+TEST(StatusPageTest, AShardIsNoAllClearForTheOthers) {
+  StatusFrame frame;
+  EXPECT_THAT(PageOf({ServerBuilder()}, {}, frame), Not(HasSubstr("shard")));
+  frame.shard = "0/3";
+  EXPECT_THAT(PageOf({ServerBuilder()}, {}, frame),
+              HasSubstr("This exporter monitors shard 0/3 of the configured servers only."));
 }
 
 TEST(StatusPageTest, ARefusedReloadIsSaid) {
