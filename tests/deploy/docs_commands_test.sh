@@ -46,7 +46,7 @@ expect() {
   [[ $code == "$1" ]] || fail "exit code $code, not $1: $3"
   [[ -z $2 ]] || grep -qF -- "$2" "$work/out.log" || fail "no '$2' in the output of: $3"
 }
-# serves SERVICE COMMAND: while the service runs, with the README's configuration, the command prints that its server is up; SIGTERM ends it.
+# serves SERVICE COMMAND: while the service runs, with the configuration of the first steps, the command prints that its server is up; SIGTERM ends it.
 serves() {
   (cd "$work/tree" && exec $1) 2>"$work/out.log" &
   local service=$!
@@ -102,10 +102,10 @@ run() {
 }
 
 touch "$work/password"
-# The examples of configuration: the whole file, and the README's, which is in force.
+# The examples of configuration: the whole file, and that of the first steps, which is in force.
 sed -n '/^## The file$/,/^| key /p' docs/configuration.md | sed -n 's/^    //p' | sed "s#/run/secrets/[a-z]*#$work/password#" >"$work/config.yml"
 mkdir -p /etc/pg_tls_exporter
-sed -n '/config.yml`:$/,/and run/p' README.md | sed -n 's/^       //p' | sed "s#/run/secrets/[a-z]*#$work/password#" >/etc/pg_tls_exporter/config.yml
+sed -n '/config.yml`:$/,/and run/p' docs/getting-started.md | sed -n 's/^       //p' | sed "s#/run/secrets/[a-z]*#$work/password#" >/etc/pg_tls_exporter/config.yml
 
 # In blocks, without the comment at their end; and within sentences.
 cat README.md docs/*.md >"$work/pages"
