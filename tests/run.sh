@@ -12,6 +12,7 @@
 #     tidy    clang-tidy; half an hour the first time, verdicts are cached
 #     debian13 hermetic tests and the demo in a Debian 13 of its own, without sanitizers; needs root
 #     package the Debian packages, built and installed in a clean Debian 12 and a clean Debian 13; needs root
+#     dashboards  each dashboard drawn by Grafana's own components, with what the demo has; 600 MB from npm; needs root
 #   tests/run.sh one FOLDER [FILTER]   the tests of one folder that match GoogleTest's filter, for example: one hba 'Tokenize.*'
 # PGTLS_PRESET        preset that `one` builds: asan (default) or dev
 # PGTLS_TEST_MAJOR    version of PostgreSQL that `one` runs, 14 to 19 (default 15)
@@ -21,7 +22,7 @@ set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
 all='format asan pg e2e tsan debian13'
-extra='unit fuzz tidy package'
+extra='unit fuzz tidy package dashboards'
 jobs=$(nproc)
 export CMAKE_BUILD_PARALLEL_LEVEL=$jobs CTEST_OUTPUT_ON_FAILURE=1 CCACHE_NOHASHDIR=1 CCACHE_BASEDIR=$PWD
 
@@ -135,6 +136,7 @@ wants fuzz && step "build fuzz targets" build fuzz fuzz_tests && step "fuzz test
 wants tidy && step "clang-tidy" tests/tidy.py
 wants debian13 && step "Debian 13" tests/deploy/debian13_test.sh
 wants package && step "Debian packages" tests/deploy/debian_package_test.sh
+wants dashboards && step "build the exporter" build dev pg_tls_exporter && PGTLS_EXPORTER=build/dev/pg_tls_exporter step "dashboards" tests/grafana/drawn_test.sh
 
 echo
 if ((${#failed[@]})); then

@@ -17,6 +17,12 @@ local mapping(values) = [{
   },
 }];
 
+// Without a value the base color would show, which is green where few are good.
+local not_known(text) = [{
+  type: 'special',
+  options: { match: 'null+nan', result: { text: text, color: 'purple', index: 0 } },
+}];
+
 {
   // Thresholds, from the base color (value null) upward.
   plain: steps([[null, 'blue']]),
@@ -90,7 +96,13 @@ local mapping(values) = [{
   stat(title, description, expr, unit='none', thresholds=$.plain, mappings=[], no_value='unknown', width=4, height=4)::
     panel('stat', title, description, width, height, [{ expr: expr, legendFormat: '', instant: true, range: false }]) {
       fieldConfig: {
-        defaults: { unit: unit, thresholds: thresholds, mappings: mappings, color: { mode: 'thresholds' }, noValue: no_value },
+        defaults: {
+          unit: unit,
+          thresholds: thresholds,
+          mappings: mappings + not_known(no_value),
+          color: { mode: 'thresholds' },
+          noValue: no_value,
+        },
         overrides: [],
       },
       options: {
