@@ -11,6 +11,7 @@
 #include "exporter/tls/inventory.h"
 #include "tests/collectors/harness.h"
 #include "tests/support/postgres_server.h"
+#include "tests/support/seconds.h"
 
 namespace pgtls::collectors {
 namespace {
@@ -216,7 +217,9 @@ TEST_F(CertificatesPgTest, MissingMalformedAndHashedFiles) {
 TEST_F(CertificatesPgTest, ADirectoryOfListsThatCannotBeListedIsToldAsSuch) {
   const auto both = [&](const std::string& directory, const std::string& reason) {
     server_.Set("ssl_crl_dir = '" + directory + "'");
+    support::LetASecondPass();
     server_.Reload();
+    Connect("user=tls_exporter");
     const CertificateInventory sql = Look();
     // In a directory that is not there OpenSSL finds no list; what it would find in this one is not known.
     const bool closed = reason == "permission_denied";
