@@ -201,7 +201,7 @@ asio::awaitable<ServerFiles> CollectServerFiles(sampling::Context& context, samp
   }
   if (context.kind == pgbouncer::kOtherPooler) {
     output.incomplete.push_back({"files", "unsupported"});
-    co_return settings;
+    co_return found;
   }
   std::optional<FailureReason> failure;
   try {

@@ -217,6 +217,7 @@ p.dashboard(
             p.instant('max by (instance) (%s)' % p.exporter('pg_tls_exporter_config_last_reload_successful')),
             p.instant('time() - max by (instance) (%s)' % p.exporter('pg_tls_exporter_config_last_reload_success_timestamp_seconds')),
             p.instant('time() - max by (instance) (%s)' % p.exporter('process_start_time_seconds')),
+            p.instant('max by (instance, shard) (%s)' % p.exporter('pg_tls_exporter_shards')),
           ],
           [
             exporter_column,
@@ -228,6 +229,8 @@ p.dashboard(
             { value: 'B', name: 'configuration good', mappings: p.yes_is_good },
             { value: 'C', name: 'loaded', unit: 'dtdurations' },
             { value: 'D', name: 'running for', unit: 'dtdurations' },
+            { label: 'shard', name: 'shard' },
+            { value: 'E', name: 'of shards' },
           ],
           height=5,
         ),

@@ -93,8 +93,9 @@ bool WeakKey(const CertificateFacts& certificate) {
   const auto& size = certificate.key_size;
   const auto [end, error] = std::from_chars(size.data(), size.data() + size.size(), bits);
   if (error != std::errc()) return false;
-  if (certificate.key_algorithm == "RSA" || certificate.key_algorithm == "DSA") return bits < 2048;
-  return certificate.key_algorithm == "EC" && bits < 224;
+  const std::string& algorithm = certificate.key_algorithm;
+  if (algorithm == "RSA" || algorithm == "RSA-PSS" || algorithm == "DSA") return bits < 2048;
+  return algorithm == "EC" && bits < 224;
 }
 
 bool WeakSignature(const CertificateFacts& certificate) {

@@ -42,6 +42,7 @@ declare -A has_no_data=(
   [PgTlsLogContradicted]='the increase of an hour outlives its data'
   [PgTlsLogGap]='the increase of an hour outlives its data'
   [PgTlsLogNotRead]='says that there are no data'
+  [PgTlsShardMissing]='fires because the data of an exporter are gone'
 )
 failed=0
 fail() {

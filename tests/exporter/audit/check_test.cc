@@ -168,8 +168,8 @@ TEST(CheckHba, NamesPrivilegedRolesThatComeInUnencrypted) {
   const Finding finding = check(lines, {roles, 2}).Of("hba_plaintext_privileged");
   EXPECT_EQ(finding.severity, Severity::kCritical);
   EXPECT_THAT(finding.evidence, ElementsAre("/data/pg_hba.conf:1: host erp,replication all 10.0.0.0/8 scram-sha-256",
-                                            "  superuser ad\\x01min, database erp, from 10.0.0.0",
-                                            "  replication role repl, database erp, from 10.0.0.0"));
+                                            "  superuser ad\\x01min, replication, from 10.0.0.0",
+                                            "  replication role repl, replication, from 10.0.0.0"));
   EXPECT_THAT(check(lines, {roles, 7}).Of("hba_plaintext_privileged").evidence,
               Contains("5 more such roles were not checked"));
   EXPECT_EQ(check({"host all all samenet scram-sha-256"}, {roles, 2}).Of("hba_plaintext_privileged").severity,
@@ -399,6 +399,8 @@ TEST(CheckCertificates, JudgesStrength) {
   weak.key_size = "1024";
   weak.signature_algorithm = "sha1WithRSAEncryption";
   EXPECT_THAT(WithServed(weak), IsSupersetOf({"warning weak_key", "warning weak_signature"}));
+  weak.key_algorithm = "RSA-PSS";
+  EXPECT_THAT(WithServed(weak), testing::Contains("warning weak_key"));
   weak.self_signed = true;
   weak.key_size = "2048";
   EXPECT_THAT(WithServed(weak), ElementsAre("warning self_signed", "fine certificate_valid"));
@@ -427,6 +429,8 @@ TEST(CheckCertificates, AuthoritiesOfClientsByWhoDependsOnThem) {
   EXPECT_THAT(findings({lasting(days(6), days(3))}), ElementsAre());
   EXPECT_THAT(findings({lasting(days(6), days(2))}), ElementsAre("warning ca_expiring"));
   EXPECT_THAT(findings({lasting(days(6), std::chrono::hours(14))}), ElementsAre("critical ca_expiring"));
+  // It will be replaced in time, by one that is not valid yet.
+  EXPECT_THAT(findings({{"CN=next", "07", {}, kNow + days(90), kNow + days(1)}}), ElementsAre());
   // One that begins later is of interest if no other is accepted.
   const tls::ClientAuthority early{"CN=early", "06", {{"not_yet_valid", "CN=early"}}, kNow + days(90), kNow + days(1)};
   EXPECT_THAT(findings({good, early}), ElementsAre());

@@ -58,6 +58,7 @@ TEST(X509Test, Keys) {
   EXPECT_EQ(facts(KeyType::kEc256).key_algorithm + facts(KeyType::kEc256).key_size, "EC256");
   EXPECT_EQ(facts(KeyType::kEd25519).key_algorithm + facts(KeyType::kEd25519).key_size, "ED25519256");
   EXPECT_EQ(facts(KeyType::kEd25519).signature_algorithm, "ED25519");
+  EXPECT_EQ(facts(KeyType::kRsaPss).key_algorithm + facts(KeyType::kRsaPss).key_size, "RSA-PSS2048");
   EXPECT_EQ(facts(KeyType::kRsa1024).key_algorithm + facts(KeyType::kRsa1024).key_size, "RSA1024");
 }
 
