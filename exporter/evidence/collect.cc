@@ -242,8 +242,8 @@ ServerEvidence Collect(Source& source, const std::string& server, TimeRange peri
   evidence.known = !watches.empty();
   std::vector<TimeRange> observed;
   for (Watch& watch : watches) {
-    evidence.resolution = std::max(evidence.resolution, watch.interval);
     evidence.exporters.push_back(CollectFrom(source, server, period, watch));
+    evidence.resolution = std::max(evidence.resolution, watch.interval);
     const TimeRanges& ranges = evidence.exporters.back().observed;
     observed.insert(observed.end(), ranges.begin(), ranges.end());
   }
