@@ -30,20 +30,20 @@ asio::awaitable<Shown> Ask(const Console& console) {
   co_return Shown{std::move(settings), co_await std::move(servers)};
 }
 
-// The processes of one port have the same databases, as a rule.
+// The processes of one port have the same databases, as a rule; each may have its own copy of the root certificates.
 class Targets {
  public:
   void Add(const settings::PoolerSettings& settings, Links& found);
 
  private:
-  std::set<std::tuple<std::string, std::string, std::string, std::string, std::string>> known_;
+  std::set<std::tuple<std::string, std::string, std::string, std::string, bool>> known_;
 };
 
 void Targets::Add(const settings::PoolerSettings& settings, Links& found) {
   const std::string sslmode(settings.Get("server_tls_sslmode"));
   const std::string sslrootcert(settings.Get("server_tls_ca_file"));
   for (const auto& [database, host, port] : settings.targets) {
-    if (!known_.emplace(database, host, port, sslmode, sslrootcert).second) continue;
+    if (!known_.emplace(database, host, port, sslmode, sslrootcert.empty()).second) continue;
     found.links.push_back(links::LinkOf(links::kPooler, database, "",
                                         {.host = host, .port = port, .sslmode = sslmode, .sslrootcert = sslrootcert}));
   }

@@ -8,6 +8,7 @@
 #include "tests/collectors/harness.h"
 #include "tests/support/files.h"
 #include "tests/support/postgres_server.h"
+#include "tests/support/seconds.h"
 
 namespace pgtls::collectors {
 namespace {
@@ -24,10 +25,8 @@ TestCa Authority(const TestCa& root, const std::string& usage) { return root.Int
 class PurposesPgTest : public testing::Test {
  protected:
   void SetUp() override {
-    const std::string conninfo =
-        server_.Conninfo("host=localhost hostaddr=127.0.0.1 user=postgres sslmode=require sslrootcert=/none");
-    harness_.Connect(conninfo);
-    harness_.target = db::ResolveTarget(conninfo);
+    harness_.Connect(conninfo_);
+    harness_.target = db::ResolveTarget(conninfo_);
     harness_.peer = db::Peer{IpAddress::Parse("127.0.0.1"), server_.port(), "localhost", "postgres", "postgres"};
     harness_.server.roots = {{"root", root_file_}};
     harness_.options<CertificatesOptions>().read_via = ReadVia::kLocal;
@@ -42,6 +41,8 @@ class PurposesPgTest : public testing::Test {
   std::string root_file_ = files_.Write("root.crt", root_.certificate());
   support::PostgresServer server_{{.hba = "local all all trust\nhost all all 127.0.0.1/32 trust\n",
                                    .tls = support::ServerTls{root_.IssueForLocalhost(), root_.certificate(), ""}}};
+  const std::string conninfo_ =
+      server_.Conninfo("host=localhost hostaddr=127.0.0.1 user=postgres sslmode=require sslrootcert=/none");
   Harness harness_{CertificatesCollector()};
 };
 
@@ -115,7 +116,10 @@ TEST_F(PurposesPgTest, AnAuthorityForServersIssuesNoClients) {
   const TestCa for_servers("Servers", For("serverAuth"));
   const TestCa for_clients("Clients", For("clientAuth"));
   server_.WriteDataFile("root.crt", for_servers.certificate() + for_clients.certificate());
+  // Files and session of seconds that show what the server has loaded.
+  support::LetASecondPass();
   server_.Reload();
+  harness_.Connect(conninfo_);
   const tls::CertificateInventory inventory = Look();
   ASSERT_EQ(inventory.clients->authorities.size(), 2U);
   EXPECT_EQ(inventory.clients->authorities[0].refusals, (std::vector<tls::Refusal>{{"wrong_purpose", "CN=Servers"}}));

@@ -316,8 +316,9 @@ TEST_P(PgBouncerTest, WhoWaitsForAuthQueryHasNotLoggedIn) {
 
 TEST_P(PgBouncerTest, ItsOwnRulesAreNotChecked) {
   Start("allow");
-  pooler_->Configure({"auth_hba_file = " + pooler_->WriteFile("hba", "local all all trust\nhost all all all trust\n"),
-                      "auth_type = hba"});
+  pooler_->Configure(
+      {"auth_hba_file = " + pooler_->WriteFile("hba", "local all all trust\nhost all all 0.0.0.0/0 trust\n"),
+       "auth_type = hba"});
   Watch(pooler_->ConsoleConninfo());
   exporter_->WaitForLine(
       "pg_tls_collector_incomplete_info{server=\"pool\",collector=\"settings\",part=\"auth_hba_file\",reason="
@@ -357,7 +358,7 @@ TEST_P(PgBouncerTest, ABadOneIsToldInItsOwnWords) {
                                           .not_before = -std::chrono::days(400),
                                           .not_after = -std::chrono::days(30),
                                           .key = support::KeyType::kRsa2048}));
-  pooler_->Configure({"client_tls_protocols = all", "auth_type = plain", "listen_addr = *"});
+  pooler_->Configure({"client_tls_protocols = all", "listen_addr = *"});
   InstallCertificate(ca_.IssueForLocalhost());  // without a reload
   const Client plain = App("sslmode=disable", "plain");
   const std::string file = files_.Write(

@@ -262,7 +262,7 @@ class ExplainLoginPgTest : public testing::Test {
     }
     return support::Client::WhyNot(conninfo).value_or("logged in");
   }
-  std::string Explained(bool certificate, const std::string& conninfo) const {
+  std::string Explained(bool certificate, const std::string& conninfo, int exit_code = 0) const {
     const auto servers = CollectFrom(conninfo, {"ann"});
     const Explanation explanation = Explain(*servers.front(),
                                             {.user = "ann",
@@ -271,7 +271,7 @@ class ExplainLoginPgTest : public testing::Test {
                                              .encryption = "tls",
                                              .client_certificate = certificate},
                                             Now());
-    EXPECT_EQ(explanation.exit_code, 0) << explanation.text;
+    EXPECT_EQ(explanation.exit_code, exit_code) << explanation.text;
     return explanation.text;
   }
 
@@ -304,7 +304,7 @@ TEST_F(ExplainLoginPgTest, TellsWhichNameTheCertificateNeeds) {
                         "certificate the server answers 'certificate authentication failed'"));
   SetRule("scram-sha-256 clientcert=verify-full map=m");
   EXPECT_EQ(LogIn("bob"), "logged in") << "the file was refused: the rule before it is in force";
-  EXPECT_THAT(explained(), HasSubstr("refused: "));
+  EXPECT_THAT(Explained(true, server_.Conninfo("user=tls_exporter"), 3), HasSubstr("refused: "));
 }
 
 TEST_F(ExplainLoginPgTest, SaysWhereScramCannotWork) {
