@@ -102,7 +102,7 @@ class Prometheus::Connection {
     if (code == CURLE_WRITE_ERROR) Fail(fmt::format("the answer has more than {} MiB", kMaxAnswerBytes >> 20));
     if (code != CURLE_OK) {
       const std::string detail = OneLine(error_.data());
-      Fail(detail.empty() ? curl_easy_strerror(code) : detail);
+      Fail((detail.empty() ? curl_easy_strerror(code) : detail) + MayNeedCertificate(code));
     }
     long status = 0;
     curl_easy_getinfo(curl_.get(), CURLINFO_RESPONSE_CODE, &status);
@@ -120,6 +120,13 @@ class Prometheus::Connection {
     if (curl_easy_setopt(curl_.get(), option, value) != CURLE_OK) {
       throw Error(FailureReason::kError, fmt::format("libcurl has no option {}", static_cast<int>(option)));
     }
+  }
+
+  // With TLS 1.3 a client learns only after its handshake that the server wanted a certificate: the connection breaks.
+  std::string MayNeedCertificate(CURLcode code) const {
+    const bool broke = code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING;
+    if (!broke || url_.scheme != "https" || !config_.cert_file.empty()) return "";
+    return "; does the server require a client certificate (tls_config.cert_file)?";
   }
 
   [[noreturn]] void Fail(const std::string& why) const {

@@ -38,7 +38,7 @@ test('says what is so', async () => {
   const servers = await rows(page, 'servers');
   assert.equal(servers.length, 3);
   const of = (name) => servers.find((row) => row.startsWith(name));
-  assert.match(of('db1'), /up[\s\S]*TLSv1\.3, sslmode=verify-full[\s\S]*2 unencrypted[\s\S]*1 unencrypted but allowed, \d TLS/);
+  assert.match(of('db1'), /up[\s\S]*TLSv1\.3, sslmode=verify-full[\s\S]*2 unencrypted[\s\S]*1 unencrypted but allowed, \d+ TLS/);
   assert.match(of('db1'), /The server's certificate expires in 4 days/);
   assert.match(of('blind'), /up[\s\S]*not known[\s\S]*insufficient_privilege/);
   assert.match(of(image), /down[\s\S]*not known[\s\S]*Could not log in: nothing listens on that port/);
@@ -193,14 +193,14 @@ test('holds a thousand servers', async () => {
     assert.ok(first.every((row) => row.includes('Could not log in')), first.find((row) => !row.includes('Could not log in')));
     assert.equal(await page.locator('[id^="server-fleet"]').count(), 1000);
     const others = page.locator('#servers .others');
-    assert.match(await others.first().innerText(), /^890 more failing/);
+    assert.match((await others.first().innerText()).slice(0, 40), /^900 more failing/);
     // One with a row, one without.
     for (const name of ['fleet 0001', 'fleet 1000']) {
       await page.goto(`${fleet}?refresh=off#server-${encodeURIComponent(name)}`);
       const target = page.locator(':target');
       assert.ok((await target.innerText()).includes(name));
       const box = await target.boundingBox();
-      assert.ok(box.y >= 0 && box.y < page.viewportSize().height, `${name} is at ${box.y}`);
+      assert.ok(box.y > -1 && box.y < page.viewportSize().height, `${name} is at ${box.y}`);
     }
     if (options.isMobile) assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 360);
     await page.locator(':target a').click();
