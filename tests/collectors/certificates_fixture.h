@@ -85,9 +85,9 @@ class CertificatesTest : public testing::Test {
   // What the role may ask for.
   void Access(const std::map<std::string, std::string>& given) {
     auto& [columns, rows] = harness_.fake.answers["certificates_access"];
-    columns = {"has_function", "has_whole", "has_changed", "has_private_key", "has_hosts", "has_file_settings",
-               "has_hba_rules", "sees_files", "sees_hba", "has_sslcert", "start_time", "loaded", "loaded_exactly",
-               "over_tcp"};
+    columns = {"has_function",      "has_whole",     "has_changed",    "has_private_key", "has_hosts",
+               "has_file_settings", "has_hba_rules", "sees_files",     "sees_hba",        "has_sslcert",
+               "start_time",        "loaded",        "loaded_exactly", "over_tcp"};
     rows = {{}};
     for (const std::string& column : columns) {
       const auto value = given.find(column);

@@ -67,8 +67,7 @@ TEST(CheckIdentMaps, AMapThatDoesNotExist) {
   const std::vector<std::string> rules = {"local all all peer map=other", "hostssl all all all cert map=os"};
   const Finding finding = With({Line("bob", "app")}, rules).Of("ident_map_missing");
   EXPECT_EQ(finding.severity, Severity::kWarning);
-  EXPECT_THAT(finding.evidence,
-              ElementsAre("map other", "  used by /data/pg_hba.conf:1: local all all peer"));
+  EXPECT_THAT(finding.evidence, ElementsAre("map other", "  used by /data/pg_hba.conf:1: local all all peer"));
 }
 
 TEST(CheckIdentMaps, AFileThatIsRefused) {

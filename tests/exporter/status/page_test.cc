@@ -381,7 +381,8 @@ TEST(StatusPageTest, TheVerdictNamesTheFirst) {
   ServerBuilder server("orders");
   server.Unencrypted(Group("few", 1)).Unencrypted(Group("many", 3)).Unencrypted(Group("agreed", 9, true));
   const std::string page = PageOf({server});
-  const std::string verdict = page.substr(page.find("<div class=\"verdict"), page.find("<ul class=\"tiles") - page.find("<div class=\"verdict"));
+  const std::string verdict = page.substr(page.find("<div class=\"verdict"),
+                                          page.find("<ul class=\"tiles") - page.find("<div class=\"verdict"));
   EXPECT_THAT(verdict, AllOf(HasSubstr("<bdi>many</bdi> from <bdi>192.0.2.7</bdi> on"), HasSubstr("?server=orders"),
                              Not(HasSubstr("few")), Not(HasSubstr("admitted by"))));
   ServerBuilder agreed;
