@@ -151,11 +151,11 @@ TEST_F(StalledServerTest, CostsABoundedNumberOfSlots) {
 
 // A session that is idle between two collections is not ended for it.
 TEST_F(StalledServerTest, AnIdleSessionIsKept) {
-  server_.Set("idle_session_timeout = 200ms");
+  server_.Set("idle_session_timeout = 700ms");
   server_.Reload();
-  server_.Execute("ALTER ROLE tls_exporter SET idle_session_timeout = '100ms'");
+  server_.Execute("ALTER ROLE tls_exporter SET idle_session_timeout = '600ms'");
   const std::size_t before = server_.LogSize();
-  Watch("  sessions: {interval: 1s}\n");
+  Watch("  sessions: {interval: 2s}\n");
   for (int collections = 0; collections < 3; ++collections) {
     const std::string last = LastSuccess();
     ASSERT_TRUE(support::WaitUntil([&] { return LastSuccess() != last; }));
