@@ -33,7 +33,7 @@ std::string Mask(const std::string& page) {
              {R"((^pg_tls_exporter_http_requests_total\{.*\}) .*)", "$1 #"},
              {R"((pg_tls_exporter_build_info)\{.*\})", "$1{#}"},
              {R"((serial|fingerprint_sha256|server_version|ssl_library|subject_key)="[^"]*")", R"($1="#")"},
-             {R"(/tmp/pgtls-\w{6})", "/tmp/pgtls-#"},
+             {R"((/dev/shm|/tmp)/pgtls-\w{6})", "/tmp/pgtls-#"},
              {R"(/[^"]*/postgresql-[0-9.a-z-]+)", "/pg"}});
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -33,13 +34,24 @@ bool CanListen(int port) {
   return free;
 }
 
+// Containers often have no more than 64 MB of it.
+bool HasRoom(const char* path) {
+  constexpr std::uintmax_t kEnough = std::uintmax_t{2} << 30;
+  std::error_code absent;
+  const std::filesystem::space_info space = std::filesystem::space(path, absent);
+  return !absent && space.available >= kEnough;
+}
+
 }  // namespace
 
-TempDir::TempDir() {
-  std::string path = "/tmp/pgtls-XXXXXX";
-  if (mkdtemp(path.data()) == nullptr) throw std::system_error(errno, std::generic_category(), "mkdtemp");
-  path_ = path;
+std::string MakeScratchDirectory() {
+  constexpr const char* kMemory = "/dev/shm";
+  std::string path = std::string(HasRoom(kMemory) ? kMemory : "/tmp") + "/pgtls-XXXXXX";
+  if (mkdtemp(path.data()) == nullptr) throw std::system_error(errno, std::generic_category(), path);
+  return path;
 }
+
+TempDir::TempDir() : path_(MakeScratchDirectory()) {}
 
 TempDir::~TempDir() {
   std::error_code ignored;

@@ -9,7 +9,12 @@
 
 namespace pgtls::support {
 
-// A new directory under /tmp, removed with its contents by the destructor. The path is short enough for a Unix socket.
+// Returns the path of a new, empty directory in memory, or under /tmp where memory has no room. A server's data
+// directory is a thousand files, and a disk takes ten times as long to create them. The path is short enough for a Unix
+// socket. Throws std::system_error.
+std::string MakeScratchDirectory();
+
+// A scratch directory, removed with its contents by the destructor.
 class TempDir {
  public:
   TempDir();

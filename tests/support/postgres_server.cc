@@ -81,10 +81,8 @@ PostgresServer::PostgresServer(PostgresOptions options) : options_(std::move(opt
   const std::string data_template = FromScript(
       {support + "/data-template.sh", std::to_string(options_.major), options_.sql_ascii ? "SQL_ASCII" : "UTF8"});
 
-  std::string dir = "/tmp/pgtls-XXXXXX";
-  if (mkdtemp(dir.data()) == nullptr) throw std::system_error(errno, std::generic_category(), "mkdtemp");
-  dir_ = dir;
-  data_ = dir + "/data";
+  dir_ = MakeScratchDirectory();
+  data_ = dir_ + "/data";
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category(), "pipe2");
   guardian_pipe_ = ends[1];
@@ -97,7 +95,7 @@ PostgresServer::PostgresServer(PostgresOptions options) : options_(std::move(opt
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);  // a signal to the test's group must not reach it
   std::string script = support + "/guardian.sh";
-  char* argv[] = {script.data(), dir.data(), nullptr};
+  char* argv[] = {script.data(), dir_.data(), nullptr};
   const int error = posix_spawn(&guardian_, script.c_str(), &actions, &attributes, argv, environ);
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
