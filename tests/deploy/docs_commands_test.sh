@@ -51,7 +51,7 @@ serves() {
   (cd "$work/tree" && exec $1) 2>"$work/out.log" &
   local service=$!
   children=("$service")
-  local deadline=$((SECONDS + 60))
+  local deadline=$((SECONDS + 240))
   until eval "$2" | grep -q '^pg_tls_up{server="orders"} 1'; do
     if ((SECONDS >= deadline)) || ! kill -0 "$service"; then fail "the server is not up on port 9743: $1; $2"; fi
   done

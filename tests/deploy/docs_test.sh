@@ -112,7 +112,7 @@ sed -i 's#\$2y\$10\$…#$2y$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8
 "$PGTLS_EXPORTER" --dsn='host=127.0.0.1 port=1' --web.listen-address=127.0.0.1:0 --web.config.file="$dir/web.yml" 2>"$dir/log" &
 exporter=$!
 trap 'kill "$exporter" 2>/dev/null || true; wait; rm -rf "$dir"' EXIT
-deadline=$((SECONDS + 60))
+deadline=$((SECONDS + 240))
 until address=$(grep -oP 'msg="?listening"? address=\K\S+' "$dir/log"); do
   if ((SECONDS >= deadline)) || ! kill -0 "$exporter"; then fail "the web configuration is refused: $(cat "$dir/log")"; fi
 done

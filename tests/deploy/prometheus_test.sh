@@ -55,7 +55,7 @@ children+=("$prometheus")
 query() { promtool query instant http://127.0.0.1:9090 "$1" 2>/dev/null; }
 # until_query WANT QUERY: waits for a result (WANT: some) or for none
 until_query() {
-  local deadline=$((SECONDS + 90)) got
+  local deadline=$((SECONDS + 240)) got
   while :; do
     got=error
     if query 'vector(1)' >/dev/null; then
@@ -187,7 +187,7 @@ unencrypted="network=\"remote\",allowed=\"false\""
 until_query some "pg_tls_unencrypted_sessions_total{instance=\"$second\",$unencrypted} == 0"
 # until_exporter LINE: waits until the second exporter's own page has it
 until_exporter() {
-  local deadline=$((SECONDS + 90))
+  local deadline=$((SECONDS + 240))
   until curl -sf "http://$second/metrics" | grep -xF "$1" >/dev/null; do
     ((SECONDS < deadline)) || fail "the exporter's page: no $1"
     sleep 0.2

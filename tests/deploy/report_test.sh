@@ -38,7 +38,7 @@ start_prometheus() {
   prometheus --config.file="$work/prometheus.yml" --storage.tsdb.path="$work/tsdb" --storage.tsdb.retention.time=1y \
     --web.listen-address=127.0.0.1:9090 "$@" 2>"$work/prometheus.log" &
   children=($!)
-  local deadline=$((SECONDS + 60))
+  local deadline=$((SECONDS + 240))
   until grep -q 'Server is ready' "$work/prometheus.log"; do
     if ((SECONDS >= deadline)) || ! kill -0 "${children[0]}" 2>/dev/null; then fail 'Prometheus does not start'; fi
     sleep 0.1
@@ -220,7 +220,7 @@ http.server.HTTPServer(("127.0.0.1", 9092), Proxy).serve_forever()
 PROXY
 python3 -u "$work/proxy.py" 2>"$work/proxy.log" &
 children+=($!)
-deadline=$((SECONDS + 30))
+deadline=$((SECONDS + 240))
 until grep -q ready "$work/proxy.log" && (exec 3<>/dev/tcp/127.0.0.1/9092) 2>/dev/null; do
   ((SECONDS < deadline)) || fail 'no proxy'
   sleep 0.1

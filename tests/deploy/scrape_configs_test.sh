@@ -66,7 +66,7 @@ start probe 9094 prometheus-probe.yml -e 's/^( *scrape_(interval|timeout)): .*/\
 # answer PORT QUERY: its series, one a line
 answer() { promtool query instant "http://127.0.0.1:$1" "$2" 2>/dev/null; }
 some() {
-  local deadline=$((SECONDS + 60))
+  local deadline=$((SECONDS + 240))
   until [[ -n $(answer "$1" "$2") ]]; do
     ((SECONDS < deadline)) || fail "port $1, $2: nothing; up: $(answer "$1" up)"
     sleep 0.2

@@ -72,7 +72,7 @@ children+=($!)
 
 # until_true WHAT COMMAND…
 until_true() {
-  local deadline=$((SECONDS + 60)) what=$1
+  local deadline=$((SECONDS + 240)) what=$1
   shift
   until "$@"; do
     ((SECONDS < deadline)) || fail "$what: not within the time"

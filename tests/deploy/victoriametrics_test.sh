@@ -28,7 +28,7 @@ names() {
 for series in json.load(sys.stdin)["data"]["result"]: print(series["metric"]["__name__"])' | sort -u
 }
 wait_for() {
-  local deadline=$((SECONDS + 60))
+  local deadline=$((SECONDS + 240))
   until [[ -n $(names "$1" 2>/dev/null) ]]; do
     ((SECONDS < deadline)) || fail "$1: nothing; up: $(names up)"
     sleep 0.2

@@ -38,7 +38,7 @@ class FaultsTest : public testing::Test {
     std::string text = Config({{"db", db_.Conninfo(conninfo)}});
     text += "    password_file: " + password_file_ + "\n    collectors:\n";
     // What freezes is to be found out; the other server has all the time that it needs.
-    for (const char* name : {"sessions", "settings", "hba", "endpoint", "certificates"}) {
+    for (const char* name : {"sessions", "settings", "hba", "links", "log", "endpoint", "certificates"}) {
       text += "      " + std::string(name) + ": {timeout: 2s}\n";
     }
     text += "  - name: other\n    conninfo: \"" + other_.Conninfo(conninfo) + "\"\n";
