@@ -8,7 +8,7 @@ root=$(tests/support/debian-root.sh trixie)
 inside() { tests/support/in-root.sh "$root" "$@"; }
 
 [[ $(inside cat /etc/debian_version) == 13.* ]]
-inside sh -c 'command -v ccache || apt-get install -y -q ccache' >/dev/null
+inside sh -c 'command -v ccache || { apt-get update -q && apt-get install -y -q ccache; }' >/dev/null
 inside tests/run.sh unit
 # What the demo would build as well, in another build type.
 inside deploy/install-dependencies.sh demo
