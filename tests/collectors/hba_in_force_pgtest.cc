@@ -248,7 +248,7 @@ TEST_F(HbaInForcePgTest, NeverGivesAnAllClearThatAConnectionRefutes) {
   bool loaded_strict = true;
   Watchers watchers;
   std::map<Sight, int> clear;
-  for (int step = 0; step < 60; ++step) {
+  for (int step = 0; step < 30; ++step) {
     switch (random() % 6) {
       case 0:
       case 1:

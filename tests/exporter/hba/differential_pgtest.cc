@@ -26,7 +26,7 @@ using support::PostgresServer;
 using support::RawClient;
 using Outcome = Verdict::Outcome;
 
-constexpr std::size_t kRounds = 60;
+constexpr std::size_t kRounds = 20;
 constexpr std::size_t kConnectionsPerRound = 30;
 constexpr const char* kAdmin = "local all postgres trust\n";
 
