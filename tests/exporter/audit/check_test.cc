@@ -469,6 +469,7 @@ TEST(CheckCertificates, JudgesFilesAndTheKey) {
   ca.content.certificates = {{0, Certificate(days(3))}};
   inventory.lists = {{"/data/root.crl", "CN=CA", kNow - seconds(1)},
                      {"/data/soon.crl", "CN=CA", kNow + days(2)},
+                     {"/data/later.crl", "CN=CA", kNow + days(2) + std::chrono::hours(1)},
                      {"/data/soon.crl", "CN=other", std::nullopt}};
   inventory.files = {ca, {"server", "/data/server.crt", "missing", {}}, {"ca", "/x", "permission_denied", {}}};
   EXPECT_THAT(SnapshotBuilder().Publish(inventory).Ids(),

@@ -80,6 +80,9 @@ TEST(ClientUseFindings, Revoked) {
 TEST(ClientUseFindings, UnknownOnlyBesideAnInventory) {
   EXPECT_THAT(With({Use("bob", std::nullopt)}).Ids(), ElementsAre("note client_certificate_unknown"));
   EXPECT_THAT(With({Use("bob", std::nullopt)}, false).Ids(), IsEmpty());
+  tls::ClientUse past = Use("bob", std::nullopt);
+  past.connections = 0;
+  EXPECT_THAT(With({past}).Ids(), IsEmpty());
 }
 
 }  // namespace

@@ -30,6 +30,8 @@ TEST(CheckPasswords, JudgesTheIterations) {
   const Finding finding =
       SnapshotBuilder().Publish(RolePasswords{.scram = 9, .few_iterations = 2}).Of("scram_few_iterations");
   EXPECT_THAT(finding.evidence, ElementsAre("2 of 9 roles with a SCRAM password"));
+  EXPECT_THAT(SnapshotBuilder().Publish(RolePasswords{.scram = 9, .few_iterations = 1}).Ids(),
+              ElementsAre("warning scram_few_iterations"));
 }
 
 TEST(CheckPasswords, ARuleWithMd5IsNeededByMd5VerifiersAlone) {

@@ -87,7 +87,12 @@ TEST(UsageFindings, OtherNames) {
   endpoint.names.emplace_back().host = "a.example";
   builder.Publish(endpoint);
   EXPECT_THAT(builder.Ids(), testing::Contains("warning certificate_usage"));
+  endpoint.names.insert(endpoint.names.begin(), tls::NameFacts());
+  endpoint.names[0].host = "b.example";
   endpoint.names[0].chain_errors = {"wrong_purpose"};
+  builder.Publish(endpoint);
+  EXPECT_THAT(builder.Ids(), testing::Contains("warning certificate_usage")) << "another name's fault";
+  endpoint.names[1].chain_errors = {"wrong_purpose"};
   builder.Publish(endpoint);
   EXPECT_THAT(builder.Ids(), Not(testing::Contains("warning certificate_usage")));
 }
