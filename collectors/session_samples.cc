@@ -1,5 +1,8 @@
 #include "collectors/session_samples.h"
 
+#include <map>
+#include <string_view>
+
 #include "collectors/folded.h"
 
 namespace pgtls::collectors {
@@ -72,6 +75,18 @@ constexpr Desc kViolatingByNetwork = {
     Type::kGauge,
     "Open TLS connections that policy.require does not accept, each counted once; 0 if there are none.",
     {"server", "network", "allowed"}};
+constexpr Desc kExempted = {
+    "pg_tls_policy_exempted_connections",
+    Type::kGauge,
+    "Open TCP connections with neither TLS nor GSS encryption that an exemption of policy.allow_unencrypted allows, by "
+    "client; the first exemption that matches counts.",
+    {"server", "exemption", "database", "user", "client_addr"}};
+constexpr Desc kExemptedByExemption = {
+    "pg_tls_policy_exempted_connections_by_exemption",
+    Type::kGauge,
+    "Open TCP connections with neither TLS nor GSS encryption that an exemption allows, for each exemption in force; 0 "
+    "if there are none.",
+    {"server", "exemption"}};
 constexpr Desc kExemptionEnd = {"pg_tls_policy_exemption_end_timestamp_seconds",
                                 Type::kGauge,
                                 "When the policy's exemption ends, in seconds since the epoch.",
@@ -101,6 +116,10 @@ void Add(const Desc& desc, const sessions::CipherKey& key, double value, Sink& s
 
 void Add(const Desc& desc, const sessions::ViolationKey& key, double value, Sink& sink) {
   sink.Add(desc, {key.database, key.user, key.client.ToString(), key.reason, ToString(key.allowed)}, value);
+}
+
+void Add(const Desc& desc, const sessions::ExemptedKey& key, double value, Sink& sink) {
+  sink.Add(desc, {key.exemption, key.database, key.user, key.client.ToString()}, value);
 }
 
 void Add(const Desc& desc, const sessions::ClientCertificateKey& key, double value, Sink& sink) {
@@ -140,10 +159,11 @@ sessions::Summary SummaryOf(const Counts& counts, const Capped<sessions::Unencry
 
 }  // namespace
 
-constexpr std::array<const Desc*, 15> kSessionDescs = {
-    &kConnections,        &kUnencrypted, &kUnencryptedByNetwork, &kAuthenticating, &kCiphers,
-    &kClientCertificates, &kSessions,    &kEstablished,          &kSampled,        &kUnencryptedSessions,
-    &kOldestUnencrypted,  &kViolating,   &kViolatingByNetwork,   &kFolded,         &kExemptionEnd};
+constexpr std::array<const Desc*, 17> kSessionDescs = {
+    &kConnections,         &kUnencrypted, &kUnencryptedByNetwork, &kAuthenticating, &kCiphers,
+    &kClientCertificates,  &kSessions,    &kEstablished,          &kSampled,        &kUnencryptedSessions,
+    &kOldestUnencrypted,   &kViolating,   &kViolatingByNetwork,   &kFolded,         &kExempted,
+    &kExemptedByExemption, &kExemptionEnd};
 
 sessions::Summary RenderSessions(const Counts& counts, const sessions::SessionCounter& counter,
                                  bool shows_authenticating, std::size_t max_series, SessionCaps& caps, Sink& sink) {
@@ -188,7 +208,15 @@ void RenderEstablished(const sessions::EstablishedCounter& counter, Sink& sink) 
   sink.Add(kFolded, {kSampled.name}, static_cast<double>(folded_sampled));
 }
 
-void RenderExemptions(const config::Policy& policy, Sink& sink) {
+void RenderExemptions(const config::Policy& policy, const sessions::Exemptions& exemptions, const Counts& counts,
+                      std::size_t max_series, SessionCaps& caps, Sink& sink) {
+  RenderCapped(kExempted, caps.exempted.Apply(counts.exempted, max_series), sink);
+  std::map<std::string_view, std::size_t> connections;
+  for (const config::Exemption* const exemption : exemptions.in_force()) connections[exemption->name] = 0;
+  for (const auto& [key, count] : counts.exempted.counts()) connections[key.exemption] += count;
+  for (const auto& [exemption, count] : connections) {
+    sink.Add(kExemptedByExemption, {exemption}, static_cast<double>(count));
+  }
   for (const auto& exemption : policy.allow_unencrypted) {
     if (const auto end = exemption.end())
       sink.Add(kExemptionEnd, {exemption.name}, metrics::Seconds(end->time_since_epoch()));

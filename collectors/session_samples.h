@@ -9,12 +9,13 @@
 #include "exporter/metrics/sink.h"
 #include "exporter/sessions/count.h"
 #include "exporter/sessions/established.h"
+#include "exporter/sessions/exemptions.h"
 #include "exporter/sessions/session_counter.h"
 #include "exporter/sessions/summary.h"
 
 namespace pgtls::collectors {
 
-extern const std::array<const metrics::Desc*, 15> kSessionDescs;
+extern const std::array<const metrics::Desc*, 17> kSessionDescs;
 
 // Which series each metric of one server has. Kept from one collection to the next.
 struct SessionCaps {
@@ -23,9 +24,10 @@ struct SessionCaps {
   metrics::SeriesCap<sessions::CipherKey> ciphers;
   metrics::SeriesCap<sessions::ClientCertificateKey> client_certificates;
   metrics::SeriesCap<sessions::ViolationKey> violations;
+  metrics::SeriesCap<sessions::ExemptedKey> exempted;
 };
 
-// Adds all series but those of the policy, and returns the fact that says the same. At most `max_series` of each metric
+// Adds all series but those of exemptions, and returns the fact that says the same. At most `max_series` of each metric
 // keep their names. `shows_authenticating`: the server shows sessions before their authentication is over.
 sessions::Summary RenderSessions(const sessions::Counts& counts, const sessions::SessionCounter& counter,
                                  bool shows_authenticating, std::size_t max_series, SessionCaps& caps,
@@ -34,7 +36,8 @@ sessions::Summary RenderSessions(const sessions::Counts& counts, const sessions:
 // How many sessions there were, and how many of them were seen. REQUIRES: `counter` has read statistics.
 void RenderEstablished(const sessions::EstablishedCounter& counter, metrics::Sink& sink);
 
-// When the policy's exemptions end.
-void RenderExemptions(const config::Policy& policy, metrics::Sink& sink);
+// The connections that each exemption in force allows, and when the policy's exemptions end.
+void RenderExemptions(const config::Policy& policy, const sessions::Exemptions& exemptions,
+                      const sessions::Counts& counts, std::size_t max_series, SessionCaps& caps, metrics::Sink& sink);
 
 }  // namespace pgtls::collectors

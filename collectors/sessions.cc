@@ -94,7 +94,7 @@ class Collector : public sampling::Collector {
     auto summary = std::make_shared<sessions::Summary>(
         RenderSessions(counts, counter_, snapshot.shows_authenticating(), options.max_series, caps_, output.sink));
     summary->required = !context.server.policy.require.empty();
-    RenderExemptions(context.server.policy, output.sink);
+    RenderExemptions(context.server.policy, exemptions, counts, options.max_series, caps_, output.sink);
     if (counts.requirements_not_shown) output.incomplete.push_back({"policy", "not_shown"});
     if (counts.issuers_cut) output.incomplete.push_back({"policy", "issuer_cut"});
     std::ranges::copy(found.missing, std::back_inserter(output.incomplete));

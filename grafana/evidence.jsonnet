@@ -163,6 +163,36 @@ p.dashboard(
           ],
           width=10,
         ),
+        p.table(
+          'Exemptions in force',
+          'Exemptions that were in force at any time of the range, also those without an end, and how many connections each allowed at most. One with 0 was not used in samples.',
+          [p.instant('max by (server, exemption) (max_over_time(%s[$__range]))' % of('pg_tls_policy_exempted_connections_by_exemption'))],
+          [
+            server_column,
+            { label: 'exemption', name: 'exemption' },
+            { value: 'A', name: 'at most', thresholds: p.plain },
+          ],
+          width=10,
+        ),
+        p.table(
+          'Clients that an exemption allowed',
+          'Who was connected unencrypted under which exemption at any time of the range, from where, and how many at most. Of several exemptions that match, the first one counts.',
+          [
+            p.instant(
+              'max by (server, exemption, user, database, client_addr) (max_over_time(%s[$__range]))' % of('pg_tls_policy_exempted_connections')
+            ),
+          ],
+          [
+            server_column,
+            { label: 'exemption', name: 'exemption' },
+            { label: 'user', name: 'user' },
+            { label: 'database', name: 'database' },
+            { label: 'client_addr', name: 'address' },
+            { value: 'A', name: 'at most', thresholds: p.plain },
+          ],
+          sort='exemption',
+          width=14,
+        ),
       ],
     },
     {

@@ -33,12 +33,12 @@ sessions::Session SessionOf(const LoggedSession& logged) {
 bool IsAllowed(LoggedSession session, const sessions::Exemptions& exemptions) {
   const Connection& connection = session.connection;
   const sessions::Origin origin{NetworkOf(connection), IpAddress::Parse(connection.host)};
-  if (!exemptions.Allow(SessionOf(session), origin)) return false;
+  if (exemptions.AllowedBy(SessionOf(session), origin) == nullptr) return false;
   if (session.application_certain) return true;
   // Replication has no database.
   std::string& name = connection.database.empty() ? session.connection.user : session.connection.database;
   name += " application_name=" + std::exchange(session.application_name, "");
-  return exemptions.Allow(SessionOf(session), origin);
+  return exemptions.AllowedBy(SessionOf(session), origin) != nullptr;
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ void CountViolations(const Session& session, const Origin& origin, const CountOp
   counts.requirements_not_shown = counts.requirements_not_shown || found.not_shown;
   counts.issuers_cut = counts.issuers_cut || found.issuer_cut;
   if (!found.any()) return;
-  const bool allowed = exemptions.Allow(session, origin);
+  const bool allowed = exemptions.AllowedBy(session, origin) != nullptr;
   const ShownClient client = ShownClientOf(origin, options.buckets);
   for (std::size_t i = 0; i < kViolationReasons.size(); ++i) {
     if (found.reasons[i])
@@ -36,7 +36,8 @@ void Count(const Session& session, const CountOptions& options, const Exemptions
   }
   const std::optional<Encryption> encryption = EncryptionOf(session);
   const bool unencrypted = encryption == Encryption::kNone && network != Network::kLocal;
-  const bool allowed = unencrypted && exemptions.Allow(session, origin);
+  const config::Exemption* const exemption = unencrypted ? exemptions.AllowedBy(session, origin) : nullptr;
+  const bool allowed = exemption != nullptr;
   const ShownClient client = ShownClientOf(origin, options.buckets);
 
   counts.connections.Add({session.database, session.user, options.client_addr ? client : ShownClient{}, network,
@@ -59,6 +60,7 @@ void Count(const Session& session, const CountOptions& options, const Exemptions
   if (!unencrypted) return;
   counts.unencrypted.Add({session.database, session.user, client, session.application_name, network, allowed});
   ++counts.unencrypted_by_network[{network, allowed}];
+  if (exemption != nullptr) counts.exempted.Add({exemption->name, session.database, session.user, client});
   if (network == Network::kRemote && !allowed) {
     auto& oldest = counts.oldest_unencrypted_us;
     oldest = std::min(oldest.value_or(session.backend_start_us), session.backend_start_us);

@@ -25,7 +25,7 @@ namespace pgtls::sessions {
 using metrics::kOther;
 using metrics::Tally;
 
-// The keys hold views into the rows that the sessions were read from.
+// The keys hold views into the rows that the sessions were read from, and into the configuration.
 
 struct ConnectionKey {
   std::string_view database;
@@ -51,6 +51,18 @@ struct UnencryptedKey {
   UnencryptedKey Folded() const { return {kOther, kOther, client.Folded(), kOther, network, allowed}; }
   auto Fields() const { return std::tie(database, user, client, application_name, network, allowed); }
   friend auto operator<=>(const UnencryptedKey&, const UnencryptedKey&) = default;
+};
+
+struct ExemptedKey {
+  std::string_view exemption;
+  std::string_view database;
+  std::string_view user;
+  ShownClient client;
+
+  // The configuration limits the number of exemptions.
+  ExemptedKey Folded() const { return {exemption, kOther, kOther, client.Folded()}; }
+  auto Fields() const { return std::tie(exemption, database, user, client); }
+  friend auto operator<=>(const ExemptedKey&, const ExemptedKey&) = default;
 };
 
 struct CipherKey {
@@ -117,6 +129,7 @@ struct Counts {
   Tally<ClientCertificateKey> client_certificates;
   Tally<OpenKey> open;
   ByNetwork unencrypted_by_network = NoneByNetwork();
+  Tally<ExemptedKey> exempted;  // each connection under the first exemption that matches
   Tally<ViolationKey> violations;
   ByNetwork violating_by_network = NoneByNetwork();
   // Of some sessions; see Violations.

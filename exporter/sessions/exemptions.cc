@@ -20,9 +20,10 @@ Exemptions::Exemptions(const std::vector<config::Exemption>& entries,
   }
 }
 
-bool Exemptions::Allow(const Session& session, const Origin& origin) const {
-  return std::any_of(in_force_.begin(), in_force_.end(),
-                     [&](const config::Exemption* entry) { return Matches(*entry, session, origin); });
+const config::Exemption* Exemptions::AllowedBy(const Session& session, const Origin& origin) const {
+  const auto found =
+      std::ranges::find_if(in_force_, [&](const config::Exemption* entry) { return Matches(*entry, session, origin); });
+  return found == in_force_.end() ? nullptr : *found;
 }
 
 }  // namespace pgtls::sessions

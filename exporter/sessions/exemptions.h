@@ -23,8 +23,11 @@ class Exemptions {
  public:
   Exemptions(const std::vector<config::Exemption>& entries, std::chrono::sys_time<std::chrono::microseconds> now);
 
-  // True if one entry matches with all its fields.
-  bool Allow(const Session& session, const Origin& origin) const;
+  // The first entry, in the order of the configuration, that matches with all its fields; null if none does.
+  const config::Exemption* AllowedBy(const Session& session, const Origin& origin) const;
+
+  // In the order of the configuration.
+  const std::vector<const config::Exemption*>& in_force() const { return in_force_; }
 
  private:
   std::vector<const config::Exemption*> in_force_;

@@ -1,11 +1,13 @@
-// policy.require on real sessions.
+// The policy on real sessions.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "collectors/sessions.h"
 #include "exporter/sessions/summary.h"
 #include "tests/collectors/harness.h"
+#include "tests/support/golden.h"
 #include "tests/support/postgres_server.h"
+#include "tests/support/raw_client.h"
 
 namespace pgtls::collectors {
 namespace {
@@ -76,6 +78,25 @@ TEST_F(PolicyPgTest, VersionCipherAndIssuerOfOpenSessions) {
   EXPECT_THAT(page, HasSubstr(family + "\"loopback\",allowed=\"true\"} 1\n")) << "once, with two reasons";
   EXPECT_THAT(page, HasSubstr(family + "\"loopback\",allowed=\"false\"} 1\n"));
   EXPECT_THAT(page, HasSubstr(family + "\"remote\",allowed=\"false\"} 0\n"));
+}
+
+TEST_F(PolicyPgTest, WhoUsesWhichExemption) {
+  harness_.server.policy.allow_unencrypted = {
+      {.name = "legacy", .user = "old", .client_addr = Cidr::Parse("127.9.0.0/16")},
+      {.name = "reports", .database = "postgres"},
+      {.name = "unused", .user = "nobody"}};
+  const support::RawClient legacy({.port = server_.port(), .source = "127.9.1.1", .user = "old"});
+  const support::RawClient elsewhere({.port = server_.port(), .source = "127.8.1.1", .user = "old"});
+  const Client encrypted(Tls("user=old"));
+  const Client local(server_.SocketConninfo("user=app"));
+  const std::string by = "pg_tls_policy_exempted_connections{server=\"db\",exemption=\"";
+  const std::string sum = "pg_tls_policy_exempted_connections_by_exemption{server=\"db\",exemption=\"";
+  const std::string page = harness_.CollectPage();
+  EXPECT_EQ(support::Families(page, "pg_tls_policy_exempted_connections{") +
+                support::Families(page, "pg_tls_policy_exempted_connections_by_exemption{"),
+            by + "legacy\",database=\"postgres\",user=\"old\",client_addr=\"127.9.1.1\"} 1\n" +       //
+                by + "reports\",database=\"postgres\",user=\"old\",client_addr=\"127.8.1.1\"} 1\n" +  //
+                sum + "legacy\"} 1\n" + sum + "reports\"} 1\n" + sum + "unused\"} 0\n");
 }
 
 TEST_F(PolicyPgTest, AnIssuerWhoseNameIsCut) {

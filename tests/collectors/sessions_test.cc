@@ -397,6 +397,7 @@ TEST_F(SessionsTest, TheCapFoldsNamesAndNeverWhatMatters) {
             "pg_tls_folded_connections{server=\"db\",metric=\"pg_tls_client_certificate_connections\"} 1\n"
             "pg_tls_folded_connections{server=\"db\",metric=\"pg_tls_connections\"} 4\n"
             "pg_tls_folded_connections{server=\"db\",metric=\"pg_tls_established_sessions_total\"} 0\n"
+            "pg_tls_folded_connections{server=\"db\",metric=\"pg_tls_policy_exempted_connections\"} 0\n"
             "pg_tls_folded_connections{server=\"db\",metric=\"pg_tls_policy_violating_connections\"} 0\n"
             "pg_tls_folded_connections{server=\"db\",metric=\"pg_tls_sampled_sessions_total\"} 0\n"
             "pg_tls_folded_connections{server=\"db\",metric=\"pg_tls_sessions_total\"} 0\n"

@@ -109,6 +109,7 @@ declare -A may_be_empty=(
   [pg_tls_served_certificate_matches_file]='no name has an entry in pg_hosts.conf'
   [pg_tls_wal_receiver_info]='this is no standby'
   [pg_tls_policy_violating_connections]='there is no policy.require'
+  [pg_tls_policy_exempted_connections]='nobody uses the exemption'
   [pg_tls_link_info]='there is no link'
   ['pgbouncer client']='this is no PgBouncer'
   [pg_tls_link_connections]='this is no PgBouncer'

@@ -124,6 +124,18 @@ TEST_P(PgBouncerTest, JudgesItsClientsByThePolicy) {
                           HasSubstr("collector=\"sessions\",part=\"policy\",reason=\"not_shown\"} 1\n")));
 }
 
+TEST_P(PgBouncerTest, ShowsWhichExemptionAllowsItsClients) {
+  Start("allow");
+  const Client plain = App("sslmode=disable", "plain");
+  Watch(pooler_->ConsoleConninfo(),
+        "policy:\n  allow_unencrypted:\n    - {name: legacy, user: app}\n    - {name: unused, user: nobody}\n");
+  const std::string page = exporter_->WaitForLine(
+      "pg_tls_policy_exempted_connections{server=\"pool\",exemption=\"legacy\",database=\"postgres\",user=\"app\","
+      "client_addr=\"127.0.0.1\"} 1");
+  const std::string sum = "pg_tls_policy_exempted_connections_by_exemption{server=\"pool\",exemption=\"";
+  EXPECT_THAT(page, AllOf(HasSubstr(sum + "legacy\"} 1\n"), HasSubstr(sum + "unused\"} 0\n")));
+}
+
 TEST_P(PgBouncerTest, TellsItsSettingsAndWhatTheWireShows) {
   Start("require");
   Watch(pooler_->ConsoleConninfo(), "    endpoint: 127.0.0.1:" + std::to_string(pooler_->port()) + "\n");

@@ -1,5 +1,6 @@
 #include "exporter/sessions/exemptions.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace pgtls::sessions {
@@ -13,7 +14,7 @@ constexpr sys_days kToday = std::chrono::year{2027} / 1 / 31;
 bool Allowed(const config::Exemption& entry, const Session& session,
              std::chrono::sys_time<std::chrono::microseconds> now = kToday) {
   const std::vector<config::Exemption> entries = {entry};
-  return Exemptions(entries, now).Allow(session, OriginOf(session));
+  return Exemptions(entries, now).AllowedBy(session, OriginOf(session)) != nullptr;
 }
 
 Session Erp() {
@@ -23,7 +24,7 @@ Session Erp() {
 
 TEST(Exemptions, NoneAllowNothing) {
   const std::vector<config::Exemption> none;
-  EXPECT_FALSE(Exemptions(none, kToday).Allow(Erp(), OriginOf(Erp())));
+  EXPECT_EQ(Exemptions(none, kToday).AllowedBy(Erp(), OriginOf(Erp())), nullptr);
 }
 
 TEST(Exemptions, EveryFieldThatIsThereMustMatch) {
@@ -53,9 +54,15 @@ TEST(Exemptions, AbsentFieldsMatchEverything) {
   EXPECT_TRUE(Allowed({.name = "a", .client_addr = Cidr::Parse("10.0.0.0/8")}, Erp()));
 }
 
-TEST(Exemptions, OneOfSeveralIsEnough) {
-  const std::vector<config::Exemption> entries = {{.name = "a", .user = "nobody"}, {.name = "b", .database = "erp"}};
-  EXPECT_TRUE(Exemptions(entries, kToday).Allow(Erp(), OriginOf(Erp())));
+TEST(Exemptions, TheFirstOfSeveralThatMatchesAndIsInForce) {
+  const std::vector<config::Exemption> entries = {
+      {.name = "other", .user = "nobody"},
+      {.name = "ended", .user = "erp", .until = kToday - std::chrono::days(1)},
+      {.name = "z", .database = "erp"},
+      {.name = "a", .user = "erp"}};
+  const Exemptions exemptions(entries, kToday);
+  EXPECT_EQ(exemptions.AllowedBy(Erp(), OriginOf(Erp())), &entries[2]);
+  EXPECT_THAT(exemptions.in_force(), testing::ElementsAre(&entries[0], &entries[2], &entries[3]));
 }
 
 TEST(Exemptions, MappedAddressMatchesItsIpv4Range) {
