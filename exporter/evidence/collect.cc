@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 #include <iterator>
+#include <map>
 #include <utility>
 
 #include "exporter/evidence/increase.h"
@@ -211,6 +212,44 @@ void AddClients(Source& source, const Queries& queries, bool logged, const Parts
 
 Time TimeOf(double seconds) { return Time(Duration(std::llround(seconds * 1000))); }
 
+std::vector<Exemption> Exemptions(Source& source, const Queries& queries, TimeRange period) {
+  std::vector<Exemption> exemptions;
+  for (const Series& series : source.Query(queries.Exemptions(period.length()), period.end))
+    exemptions.push_back({std::string(series.label("exemption")), TimeOf(series.points.back().value)});
+  return exemptions;
+}
+
+// By name. An exemption that is in no answer about those in force was in force where it allowed a connection.
+std::vector<ExemptionInForce> ExemptionsInForce(Source& source, const Queries& queries, const Parts& parts,
+                                                const std::vector<Exemption>& ends) {
+  std::map<std::string, ExemptionInForce> exemptions;
+  const auto find = [&](const Series& series) -> ExemptionInForce& {
+    const std::string name(series.label("exemption"));
+    return exemptions.try_emplace(name, ExemptionInForce{.name = name, .in_force = SeenIn(series, parts)})
+        .first->second;
+  };
+  for (const Series& series : source.QueryRange(queries.ExemptionsInForce(parts.length), parts.ends, parts.length)) {
+    if (!series.points.empty()) find(series);
+  }
+  for (Series& series : source.QueryRange(queries.ExemptedClients(parts.length), parts.ends, parts.length)) {
+    std::erase_if(series.points, [](const Point& point) { return !(point.value > 0); });
+    if (series.points.empty()) continue;
+    const auto label = [&](const char* name) { return std::string(series.label(name)); };
+    find(series).clients.push_back({.database = label("database"),
+                                    .user = label("user"),
+                                    .address = label("client_addr"),
+                                    .most = Whole(std::ranges::max(series.points, {}, &Point::value).value),
+                                    .seen = SeenIn(series, parts)});
+  }
+  for (const Exemption& exemption : ends) {
+    const auto found = exemptions.find(exemption.name);
+    if (found != exemptions.end()) found->second.end = exemption.end;
+  }
+  std::vector<ExemptionInForce> in_force;
+  for (auto& [name, exemption] : exemptions) in_force.push_back(std::move(exemption));
+  return in_force;
+}
+
 std::vector<Certificate> Certificates(Source& source, const Queries& queries, const Parts& parts) {
   std::vector<Certificate> certificates;
   const Duration step = std::clamp(parts.length / 10, Duration(1000), kMinutes);
@@ -259,8 +298,8 @@ ServerEvidence Collect(Source& source, const std::string& server, TimeRange peri
     return std::ranges::any_of(exporter.logged_unencrypted, [](const auto& count) { return count.second > 0; });
   };
   if (std::ranges::any_of(evidence.exporters, has_logged)) AddClients(source, queries, true, parts, evidence.clients);
-  for (const Series& series : source.Query(queries.Exemptions(period.length()), period.end))
-    evidence.exemptions.push_back({std::string(series.label("exemption")), TimeOf(series.points.back().value)});
+  evidence.exemptions = Exemptions(source, queries, period);
+  evidence.in_force = ExemptionsInForce(source, queries, parts, evidence.exemptions);
   evidence.certificates = Certificates(source, queries, parts);
   return evidence;
 }

@@ -70,6 +70,21 @@ struct Exemption {
   Time end;
 };
 
+// Unencrypted connections of one client that an exemption allowed, in samples.
+struct ExemptedClient {
+  std::string database, user, address;
+  std::uint64_t most = 0;  // at a time
+  TimeRange seen;          // as in Client
+};
+
+// An exemption that was in force at some time of the period.
+struct ExemptionInForce {
+  std::string name;
+  std::optional<Time> end;              // absent if it has none
+  TimeRange in_force;                   // as in Client
+  std::vector<ExemptedClient> clients;  // empty if it was used in no sample
+};
+
 enum class Verdict { kProven, kUnencrypted, kNotProven };
 std::string_view ToString(Verdict verdict);
 
@@ -82,7 +97,8 @@ struct ServerEvidence {
   std::vector<Gap> gaps;
   std::vector<ExporterEvidence> exporters;
   std::vector<Client> clients;
-  std::vector<Exemption> exemptions;
+  std::vector<Exemption> exemptions;  // those with an end
+  std::vector<ExemptionInForce> in_force;
   std::vector<Certificate> certificates;
 };
 

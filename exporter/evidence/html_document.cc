@@ -91,6 +91,28 @@ void Exemptions(const ServerEvidence& server, Html& html) {
   End(html);
 }
 
+void ExemptionsInForce(const ServerEvidence& server, Html& html) {
+  if (server.in_force.empty()) return;
+  html << "<h3>Exemptions in force</h3>\n";
+  Begin("<th>Exemption</th><th>End</th><th>In force</th><th>Used by</th><th>Most</th><th>Used</th>", html);
+  for (const ExemptionInForce& exemption : server.in_force) {
+    const auto row = [&](const std::string& used_by, const std::string& most, const std::string& used) {
+      html << "<tr>";
+      report::Cell("Exemption", exemption.name, html);
+      report::Cell("End", exemption.end ? DateText(*exemption.end) : "none", html);
+      report::Cell("In force", RangeText(exemption.in_force), html);
+      report::Cell("Used by", used_by, html);
+      report::Cell("Most", most, html);
+      report::Cell("Used", used, html);
+      html << "</tr>\n";
+    };
+    if (exemption.clients.empty()) row("not used in samples", "", "");
+    for (const ExemptedClient& client : exemption.clients)
+      row(ClientText(client), std::to_string(client.most), RangeText(client.seen));
+  }
+  End(html);
+}
+
 void Certificates(const ServerEvidence& server, Html& html) {
   if (server.certificates.empty()) return;
   html << "<h3>Certificates that were served</h3>\n";
@@ -142,6 +164,7 @@ void Server(const ServerEvidence& server, Html& html) {
   Gaps(server, html);
   Clients(server, html);
   Exemptions(server, html);
+  ExemptionsInForce(server, html);
   Exporters(server, html);
   Certificates(server, html);
   ListOf(Remarks(server), html);

@@ -78,6 +78,20 @@ Json AsJson(const Client& client) {
 
 Json AsJson(const Exemption& exemption) { return {{"exemption", exemption.name}, {"end", Stamp(exemption.end)}}; }
 
+Json AsJson(const ExemptedClient& client) {
+  return {{"database", client.database},       {"user", client.user},
+          {"client_addr", client.address},     {"most", client.most},
+          {"first", Stamp(client.seen.begin)}, {"last", Stamp(client.seen.end)}};
+}
+
+Json AsJson(const ExemptionInForce& exemption) {
+  return {{"exemption", exemption.name},
+          {"end", exemption.end ? Json(Stamp(*exemption.end)) : Json(nullptr)},
+          {"first", Stamp(exemption.in_force.begin)},
+          {"last", Stamp(exemption.in_force.end)},
+          {"used_by", AsArray(exemption.clients)}};
+}
+
 Json AsJson(const Certificate& certificate) {
   return {{"host", certificate.host},
           {"subject", certificate.subject},
@@ -111,6 +125,7 @@ Json AsJson(const ServerEvidence& server) {
           {"exporters", AsArray(server.exporters)},
           {"unencrypted_clients", AsArray(server.clients)},
           {"exemptions", AsArray(server.exemptions)},
+          {"exemptions_in_force", AsArray(server.in_force)},
           {"certificates", AsArray(server.certificates)},
           {"queries", AsArray(QueryList(server.server))}};
 }

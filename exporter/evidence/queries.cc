@@ -123,6 +123,18 @@ std::string Queries::Exemptions(Duration window) const {
                      server_, Window(window));
 }
 
+std::string Queries::ExemptionsInForce(Duration window) const {
+  return fmt::format(
+      "max by (exemption) (present_over_time(pg_tls_policy_exempted_connections_by_exemption{{{}}}[{}]))", server_,
+      Window(window));
+}
+
+std::string Queries::ExemptedClients(Duration window) const {
+  return fmt::format(
+      "max by (exemption, database, user, client_addr) (max_over_time(pg_tls_policy_exempted_connections{{{}}}[{}]))",
+      server_, Window(window));
+}
+
 std::vector<std::pair<std::string, std::string>> QueryList(std::string_view server) {
   const Queries of(server, {"JOB", "INSTANCE"});
   const Duration hour = std::chrono::hours(1);
@@ -144,6 +156,8 @@ std::vector<std::pair<std::string, std::string>> QueryList(std::string_view serv
       {"unencrypted clients", of.Clients("pg_tls_unencrypted_connections", day)},
       {"unencrypted clients in the log", of.Clients("pg_tls_logged_unencrypted_clients", day)},
       {"exemptions with an end", of.Exemptions(day)},
+      {"exemptions in force", of.ExemptionsInForce(day)},
+      {"clients that an exemption allowed", of.ExemptedClients(day)},
       {"certificates that were served", of.Certificates(day, minutes)},
   };
 }

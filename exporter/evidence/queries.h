@@ -53,7 +53,12 @@ class Queries {
   std::string Clients(std::string_view gauge, Duration window) const;
   // The certificates that were served within the `window`; the value is the end of their validity.
   std::string Certificates(Duration window, Duration step) const;
+  // Those with an end; the value is the end.
   std::string Exemptions(Duration window) const;
+  // The exemptions that were in force within the `window`.
+  std::string ExemptionsInForce(Duration window) const;
+  // Whom each exemption allowed within the `window`, and how many connections at most.
+  std::string ExemptedClients(Duration window) const;
 
  private:
   std::string Of(std::string_view metric, std::string_view more = "") const;

@@ -32,6 +32,20 @@ std::string ClientLine(const Client& client) {
                      RangeText(client.seen));
 }
 
+std::vector<std::string> ExemptionLines(const std::vector<ExemptionInForce>& exemptions) {
+  std::vector<std::string> lines;
+  for (const ExemptionInForce& exemption : exemptions) {
+    lines.push_back(fmt::format("{}, {}, in force {}{}", Printable(exemption.name),
+                                exemption.end ? "until " + DateText(*exemption.end) : "no end",
+                                RangeText(exemption.in_force),
+                                exemption.clients.empty() ? ": not used in samples" : ""));
+    for (const ExemptedClient& client : exemption.clients) {
+      lines.push_back(fmt::format("  {}: {} at most, {}", ClientText(client), client.most, RangeText(client.seen)));
+    }
+  }
+  return lines;
+}
+
 void AddServer(const ServerEvidence& server, std::string& text) {
   const Verdict verdict = Judge(server);
   text += fmt::format("\n{}: {}\n  {}\n", Printable(server.server), ToString(verdict), Meaning(verdict));
@@ -59,6 +73,7 @@ void AddServer(const ServerEvidence& server, std::string& text) {
                      return Printable(exemption.name) + ", until " + DateText(exemption.end);
                    }),
            text);
+  AddLines("Exemptions in force", ExemptionLines(server.in_force), text);
   AddLines("Certificates that were served",
            LinesOf(server.certificates,
                    [](const Certificate& certificate) {

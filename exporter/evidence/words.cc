@@ -32,6 +32,11 @@ std::string UnencryptedText(const Counts& counts) {
   return CountsText(words);
 }
 
+std::string ClientText(const std::string& user, const std::string& database, const std::string& address) {
+  return Printable(fmt::format("user {}, {}, from {}", user, database.empty() ? "replication" : "database " + database,
+                               address.empty() ? "an unknown address" : address));
+}
+
 }  // namespace
 
 std::string DateText(Time time) { return Date(std::chrono::floor<std::chrono::seconds>(time)); }
@@ -108,10 +113,10 @@ std::vector<std::pair<std::string, std::string>> FiguresOf(const ExporterEvidenc
   return figures;
 }
 
-std::string ClientText(const Client& client) {
-  return Printable(fmt::format("user {}, {}, from {}", client.user,
-                               client.database.empty() ? "replication" : "database " + client.database,
-                               client.address.empty() ? "an unknown address" : client.address));
+std::string ClientText(const Client& client) { return ClientText(client.user, client.database, client.address); }
+
+std::string ClientText(const ExemptedClient& client) {
+  return ClientText(client.user, client.database, client.address);
 }
 
 std::string_view Meaning(Verdict verdict) {
@@ -138,6 +143,12 @@ std::vector<std::string> Remarks(const ServerEvidence& server) {
     remarks.emplace_back("Several exporters reported a server of this name. It was observed while one of them did.");
   if (std::ranges::any_of(server.clients, [](const Client& client) { return client.network == "loopback"; }))
     remarks.emplace_back("Connections over loopback do not leave the machine. They are listed, and not judged.");
+  if (!server.in_force.empty())
+    remarks.emplace_back(
+        "Who used an exemption is known from samples of open connections: shorter ones may be missing.");
+  const auto was_allowed = [](const Client& client) { return client.allowed && !client.logged; };
+  if (server.in_force.empty() && std::ranges::any_of(server.clients, was_allowed))
+    remarks.emplace_back("Which exemptions were in force is not known: the exporter did not report it.");
   return remarks;
 }
 

@@ -21,8 +21,9 @@ std::string ShareText(Duration part, Duration whole);
 std::string ReasonsText(const Gap& gap);
 // {what, figure} of one exporter.
 std::vector<std::pair<std::string, std::string>> FiguresOf(const ExporterEvidence& exporter, TimeRange period);
-// Whether no, or which, client is allowed by an exemption.
+// User, database and address.
 std::string ClientText(const Client& client);
+std::string ClientText(const ExemptedClient& client);
 // What the verdict means, in a sentence.
 std::string_view Meaning(Verdict verdict);
 // What the figures mean, and what they do not.

@@ -14,7 +14,7 @@ families = {}
 
 def add(name, labels, times, value, kind="gauge"):
     family = families.setdefault(name, (kind, []))
-    escaped = {key: one.replace("\\", "\\\\").replace('"', '\\"') for key, one in labels.items()}
+    escaped = {key: one.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") for key, one in labels.items()}
     text = ",".join(f'{key}="{one}"' for key, one in escaped.items())
     for time in times:
         number = value(time)
@@ -95,6 +95,16 @@ def client(user, address, allowed, when):
     return ("pg_tls_unencrypted_connections", labels, lambda time: 2 if when(time) else None, "gauge")
 
 
+def exempted(exemption, connections, when=lambda time: True, user=None):
+    """An exemption that is in force, and who uses it."""
+    more = [("pg_tls_policy_exempted_connections_by_exemption", {"exemption": exemption},
+             lambda time: (connections(time) or 0) if when(time) else None, "gauge")]
+    if user:
+        labels = {"exemption": exemption, "database": "app", "user": user, "client_addr": "10.1.2.3"}
+        more.append(("pg_tls_policy_exempted_connections", labels, lambda time: connections(time) if when(time) else None, "gauge"))
+    return more
+
+
 def log(value, unencrypted=lambda time: 0, success=lambda time: 1):
     collector = {"collector": "log"}
     return [("pg_tls_collector_success", collector, success, "gauge"),
@@ -122,7 +132,12 @@ story("late", since=3)
 # Unencrypted sessions before the period, and one of an allowed client within it.
 story("allowed", unencrypted={("remote", "true"): since(3, 7, before=4), ("remote", "false"): lambda time: 9},
       more=[client("erp", "10.1.2.3", "true", within(3, 2)),
-            ("pg_tls_policy_exemption_end_timestamp_seconds", {"exemption": "legacy-erp"}, lambda time: ago(-2400), "gauge")])
+            ("pg_tls_policy_exemption_end_timestamp_seconds", {"exemption": "legacy-erp"}, lambda time: ago(-2400), "gauge"),
+            *exempted("legacy-erp", lambda time: (2 if time < ago(2.5) else 1) if within(3, 2)(time) else None, user="erp"),
+            *exempted("endless", lambda time: None),
+            *exempted("<b>\n", lambda time: 4 if within(3, 2.9)(time) else None, when=within(4, 2), user="<i>"),
+            # In force and used, and over before the period.
+            *exempted("former", lambda time: 3, when=within(8, 7), user="old")])
 story("unencrypted", scraped=lambda time: not within(3, 2.5)(time), unencrypted={("remote", "false"): since(2, 3)},
       more=[client("bob", "192.0.2.7", "false", within(2, 1.5))])
 # Open when the period began: no counter has it.

@@ -71,6 +71,7 @@ between = lambda begin, end: ago(begin) - 60 <= at(gap()["begin"]) <= ago(begin)
 why = lambda: [reason["why"] for reason in gap()["reasons"]]
 count = lambda rows, network, allowed: [row["sessions"] for row in rows if (row["network"], row["allowed"]) == (network, allowed)]
 clients = lambda: [(one["source"], one["user"], one["client_addr"], one["allowed"]) for one in s["unencrypted_clients"]]
+used = lambda exemption: [(one["database"], one["user"], one["client_addr"], one["most"]) for one in exemption["used_by"]]
 e = s["exporters"][0] if s["exporters"] else None
 if not eval(sys.argv[3]):
     print(json.dumps({key: value for key, value in s.items() if key != "queries"}, indent=1), file=sys.stderr)
@@ -100,7 +101,9 @@ story 3 not_proven late 'at(gap()["begin"]) == at(d["period"]["begin"]) and ago(
 story 3 not_proven nonesuch 'not s["known"] and s["observed_seconds"] == 0 and gap()["seconds"] == 6 * 3600'
 
 story 0 proven allowed 'count(e["unencrypted"], "remote", "true") == [3] and count(e["unencrypted"], "remote", "false") == [0]' \
-  'clients() == [("samples", "erp", "10.1.2.3", True)]' '[(one["exemption"], at(one["end"])) for one in s["exemptions"]] == [("legacy-erp", ago(-2400))]'
+  'clients() == [("samples", "erp", "10.1.2.3", True)]' '[(one["exemption"], at(one["end"])) for one in s["exemptions"]] == [("legacy-erp", ago(-2400))]' \
+  '[(one["exemption"], one["end"] and at(one["end"]), used(one)) for one in s["exemptions_in_force"]] == [("<b>\n", None, [("app", "<i>", "10.1.2.3", 4)]), ("endless", None, []), ("legacy-erp", ago(-2400), [("app", "erp", "10.1.2.3", 2)])]' \
+  'all(at(one["first"]) == at(d["period"]["begin"]) and one["last"] == d["period"]["end"] for one in s["exemptions_in_force"])'
 story 1 unencrypted unencrypted 'between(3, 2.5)' 'count(e["unencrypted"], "remote", "false") == [3]' 'clients() == [("samples", "bob", "192.0.2.7", False)]'
 story 1 unencrypted open_before 's["gaps"] == [] and count(e["unencrypted"], "remote", "false") == [0]' 'clients() == [("samples", "bob", "192.0.2.7", False)]'
 story 1 unencrypted restarted 'gap()["seconds"] == 60 and why() == ["exporter_restarted"]' 'count(e["unencrypted"], "remote", "false") == [2]' \
@@ -126,6 +129,11 @@ report 0 --since=6h --server=proven --server=allowed --server=proven
 [[ $(grep -c ': proven$' "$work/out") == 2 ]] || fail 'not two servers'
 report 3 --since=6h --server=proven --server=gap
 grep -q 'Prometheus has no samples$' "$work/out" || fail 'no reason'
+report 0 --since=6h --server=allowed
+grep -q '^    endless, no end, in force .*: not used in samples$' "$work/out" || fail 'no unused exemption'
+grep -q '^    legacy-erp, until ' "$work/out" || fail 'no exemption with an end'
+grep -q '^      user erp, database app, from 10.1.2.3: 2 at most, ' "$work/out" || fail 'nobody used the exemption'
+! grep -q former "$work/out" || fail 'an exemption that ended before the period'
 report 1 --since=6h --server=unencrypted
 grep -q 'user bob, database app, from 192.0.2.7 (remote, not allowed): 2 at most' "$work/out" || fail 'no client'
 report 1 --since=6h --server=unencrypted --format=html

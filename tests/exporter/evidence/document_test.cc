@@ -14,6 +14,8 @@ namespace {
 using std::chrono::hours;
 using std::chrono::minutes;
 using std::chrono::seconds;
+using testing::AllOf;
+using testing::Contains;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -49,6 +51,13 @@ Evidence Everything() {
                   .most = 4,
                   .seen = Range(3600, 7200)}};
   bad.exemptions = {{"legacy-erp", At(86'400 * 30)}};
+  bad.in_force = {
+      {.name = "legacy-erp",
+       .end = At(86'400 * 30),
+       .in_force = Range(0, kPeriod),
+       .clients = {{"erp", "old", "10.1.2.3", 4, Range(3600, 7200)}, {"", "rep", "", 1, Range(0, 3600)}}},
+      {.name = "endless", .in_force = Range(0, 3600)},
+      {.name = hostile, .in_force = Range(0, 3600), .clients = {{hostile, hostile, hostile, 1, Range(0, 60)}}}};
   bad.certificates = {
       {"", "CN=db1", "CN=CA", "0a1b", "ab:cd", "RSA 2048", At(86'400 * 60), Range(0, kPeriod)},
       {"a.example", "CN=" + hostile, "CN=CA", "0a1c", "ab:ce", "EC 256", At(86'400), Range(0, kPeriod)}};
@@ -101,6 +110,18 @@ TEST(Document, ALongListIsCutInTextOnly) {
     evidence.servers[0].gaps.push_back({Range(10 * i, 10 * i + 5), {{"no_samples", {}, "", ""}}});
   EXPECT_THAT(TextDocument(evidence), HasSubstr("… and 10 more lines"));
   EXPECT_THAT(HtmlDocument(evidence), HasSubstr("2025-11-28 00:04:55 UTC"));
+}
+
+TEST(Words, WhatIsNotKnownOfExemptionsIsARemark) {
+  ServerEvidence server = Proven();
+  const auto unknown = HasSubstr("Which exemptions were in force is not known");
+  const auto short_ones = HasSubstr("shorter ones may be missing");
+  server.clients = {{.logged = true, .allowed = true}, {.allowed = false}};
+  EXPECT_THAT(Remarks(server), Not(Contains(unknown)));
+  server.clients.push_back({.allowed = true});
+  EXPECT_THAT(Remarks(server), AllOf(Contains(unknown), Not(Contains(short_ones))));
+  server.in_force = {{.name = "e"}};
+  EXPECT_THAT(Remarks(server), AllOf(Not(Contains(unknown)), Contains(short_ones)));
 }
 
 TEST(Words, LengthHasItsTwoLargestUnits) {
