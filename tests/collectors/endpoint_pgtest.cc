@@ -13,6 +13,7 @@
 #include "exporter/tls/endpoint_facts.h"
 #include "tests/collectors/harness.h"
 #include "tests/support/postgres_server.h"
+#include "tests/support/psql.h"
 
 namespace pgtls::collectors {
 namespace {
@@ -79,9 +80,9 @@ class EndpointPgTest : public testing::Test {
     std::string result;
     for (const tls::SslMode mode : tls::kSslModes) {
       const std::string conninfo = Conninfo(more + " sslmode=" + std::string(ToString(mode)));
-      const auto run = support::RunProcess(
-          {"psql", "-X", "-w", "-At", "-d", conninfo, "-c", "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"},
-          {.environment = {{"PGPASSWORD", "secret"}}});
+      const auto run = support::RunProcess({support::Psql(), "-X", "-w", "-At", "-d", conninfo, "-c",
+                                            "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"},
+                                           {.environment = {{"PGPASSWORD", "secret"}}});
       result += run.exit_code != 0 ? '-' : run.out == "t\n" ? 'E' : 'P';
     }
     return result;

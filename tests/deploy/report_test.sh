@@ -1,11 +1,14 @@
 #!/bin/bash
 # `report` asks a real Prometheus with a known history (report_history.py): what each story proves, where the gaps are and why, and the
-# exit codes. Then over TLS with a password, with a client certificate, and with a token.
+# exit codes; the page in a browser. Then over TLS with a password, with a client certificate, and with a token.
 # PGTLS_EXPORTER: the executable. In a network of its own, where every port is free.
 set -euo pipefail
 : "${PGTLS_EXPORTER:?}"
 cd "$(dirname "$0")/../.."
-[[ ${1:-} == inside ]] || exec unshare --net "$0" inside
+if [[ ${1:-} != inside ]]; then
+  tests/deploy/npm.sh
+  exec unshare --net "$0" inside
+fi
 ip link set lo up
 
 work=$(mktemp -d)
@@ -138,6 +141,12 @@ report 1 --since=6h --server=unencrypted
 grep -q 'user bob, database app, from 192.0.2.7 (remote, not allowed): 2 at most' "$work/out" || fail 'no client'
 report 1 --since=6h --server=unencrypted --format=html
 grep -q '^<!DOCTYPE html>' "$work/out" || fail 'no page'
+report 1 --since=6h --format=html
+mv "$work/out" "$work/report.html"
+REPORT="file://$work/report.html" node --test --test-reporter=spec tests/deploy/evidence_page.mjs >"$work/browser.log" 2>&1 || {
+  cat "$work/browser.log" >&2
+  fail 'the browser'
+}
 report 3 --since=6h --server=nonesuch
 grep -q 'no samples of this server' "$work/out" || fail 'no words about a server that is not known'
 

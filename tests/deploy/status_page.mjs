@@ -1,7 +1,7 @@
 // What a browser makes of the status page. Run by status_page_test.sh, which has the exporters and their servers.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { launch } from './browser.mjs';
+import { contrasts, isADocument, launch, visitIn } from './browser.mjs';
 
 const open = 'http://127.0.0.1:9743/';
 const guarded = 'http://127.0.0.1:9744/';
@@ -13,21 +13,7 @@ let browser;
 before(async () => { browser = await launch(); });
 after(async () => { await browser.close(); });
 
-// A page that fails the test where the browser complains, asks something, or fetches more than the page.
-async function visit(url, options = {}) {
-  const context = await browser.newContext(options);
-  const page = await context.newPage();
-  const troubles = [];
-  page.on('console', (message) => troubles.push(`console: ${message.text()}`));
-  page.on('pageerror', (error) => troubles.push(`error: ${error}`));
-  page.on('dialog', (dialog) => { troubles.push(`dialog: ${dialog.message()}`); dialog.dismiss(); });
-  page.on('request', (request) => {
-    if (!request.isNavigationRequest() && !request.url().startsWith('data:')) troubles.push(`request: ${request.url()}`);
-  });
-  const response = await page.goto(url);
-  return { context, page, response, troubles };
-}
-
+const visit = (url, options) => visitIn(browser, url, options);
 const rows = (page, section) => page.locator(`#${section} tbody tr`).allInnerTexts();
 
 test('says what is so', async () => {
@@ -130,29 +116,6 @@ test('is used with the keyboard alone', async () => {
   await context.close();
 });
 
-// Every text with its ground, by the formulas of WCAG 2.1 (relative luminance, contrast ratio).
-const contrasts = () => {
-  const parse = (colour) => colour.match(/[\d.]+/g).map(Number);
-  const luminance = ([r, g, b]) => [r, g, b].map((value) => {
-    const part = value / 255;
-    return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
-  }).reduce((sum, part, i) => sum + part * [0.2126, 0.7152, 0.0722][i], 0);
-  const ground = (element) => {
-    for (let e = element; e; e = e.parentElement) {
-      const colour = parse(getComputedStyle(e).backgroundColor);
-      if (colour.length === 3 || colour[3] === 1) return colour;
-    }
-    return [255, 255, 255];
-  };
-  const result = [];
-  for (const element of document.body.querySelectorAll('*')) {
-    if (![...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim())) continue;
-    const [a, b] = [luminance(parse(getComputedStyle(element).color)), luminance(ground(element))];
-    result.push({ text: element.textContent.slice(0, 40), ratio: (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05) });
-  }
-  return result;
-};
-
 test('is readable, light and dark', async () => {
   const grounds = new Set();
   for (const colorScheme of ['light', 'dark']) {
@@ -244,24 +207,9 @@ test('says so in its headers', async () => {
   assert.equal((await fetch(`${open}?server=nobody`)).status, 404);
 });
 
-test('the report of check is read, printed and handed in', async () => {
-  const report = process.env.REPORT;
-  for (const options of [{ colorScheme: 'light' }, { colorScheme: 'dark' }, { viewport: { width: 360, height: 740 }, isMobile: true },
-    { javaScriptEnabled: false }]) {
-    const { context, page, troubles } = await visit(report, options);
-    assert.match(await page.locator('h1').innerText(), /PCI DSS/);
-    const rows = await page.locator('section').first().locator('tbody tr').allInnerTexts();
-    assert.match(rows.find((row) => row.includes('4.2.1')), /fail[\s\S]*pg_hba\.conf:\d+: host all all/);
-    assert.ok(rows.some((row) => row.includes('not looked at')), rows.join('\n'));
-    assert.equal(await page.locator('script, img, iframe, object, form, a').count(), 0);
-    if (options.javaScriptEnabled !== false) {
-      assert.deepEqual((await page.evaluate(contrasts)).filter(({ ratio }) => ratio < 4.5), []);
-      const width = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
-      assert.ok(width[0] <= width[1], `the page is ${width[0]} wide, the screen ${width[1]}`);
-      const pdf = await page.pdf({ format: 'A4' });
-      assert.ok(pdf.length > 10_000);
-    }
-    assert.deepEqual(troubles, []);
-    await context.close();
-  }
-});
+test('the report of check is read, printed and handed in', () => isADocument(browser, process.env.REPORT, async (page) => {
+  assert.match(await page.locator('h1').innerText(), /PCI DSS/);
+  const rows = await page.locator('section').first().locator('tbody tr').allInnerTexts();
+  assert.match(rows.find((row) => row.includes('4.2.1')), /fail[\s\S]*pg_hba\.conf:\d+: host all all/);
+  assert.ok(rows.some((row) => row.includes('not looked at')), rows.join('\n'));
+}));

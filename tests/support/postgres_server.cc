@@ -23,6 +23,7 @@
 #include <utility>
 
 #include "tests/support/files.h"
+#include "tests/support/psql.h"
 #include "tests/support/seconds.h"
 
 namespace pgtls::support {
@@ -271,7 +272,7 @@ Rows PostgresServer::Query(const std::string& sql) const {
 }
 
 void PostgresServer::RunSqlFile(const std::string& path, const std::string& database) const {
-  MustRun({"psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", SocketConninfo("dbname=" + database), "-f", path});
+  MustRun({Psql(), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", SocketConninfo("dbname=" + database), "-f", path});
 }
 
 std::string PostgresServer::Log(std::size_t offset) const {
