@@ -253,11 +253,20 @@ std::vector<ExemptionInForce> ExemptionsInForce(Source& source, const Queries& q
 std::vector<Certificate> Certificates(Source& source, const Queries& queries, const Parts& parts) {
   std::vector<Certificate> certificates;
   const Duration step = std::clamp(parts.length / 10, Duration(1000), kMinutes);
-  for (const Series& series : source.QueryRange(queries.Certificates(parts.length, step), parts.ends, parts.length)) {
+  const auto ask = [&](std::string_view bound) {
+    return source.QueryRange(queries.Certificates(bound, parts.length, step), parts.ends, parts.length);
+  };
+  std::map<std::string, Time, std::less<>> begins;
+  for (const Series& series : ask("not_before")) {
+    if (!series.points.empty()) begins.emplace(series.label("fingerprint_sha256"), TimeOf(series.points.back().value));
+  }
+  for (const Series& series : ask("not_after")) {
     if (series.points.empty()) continue;
+    const auto begin = begins.find(series.label("fingerprint_sha256"));
     const auto label = [&](const char* name) { return std::string(series.label(name)); };
     certificates.push_back({label("host"), label("subject"), label("issuer"), label("serial"),
                             label("fingerprint_sha256"), label("key_algorithm") + " " + label("key_size"),
+                            begin == begins.end() ? std::nullopt : std::optional(begin->second),
                             TimeOf(series.points.back().value), SeenIn(series, parts)});
   }
   std::ranges::sort(certificates, {}, [](const Certificate& one) { return std::pair(one.host, one.seen.begin); });

@@ -116,14 +116,14 @@ void ExemptionsInForce(const ServerEvidence& server, Html& html) {
 void Certificates(const ServerEvidence& server, Html& html) {
   if (server.certificates.empty()) return;
   html << "<h3>Certificates that were served</h3>\n";
-  Begin("<th>Subject</th><th>Issuer</th><th>Serial</th><th>Key</th><th>Valid until</th><th>Served</th>", html);
+  Begin("<th>Subject</th><th>Issuer</th><th>Serial</th><th>Key</th><th>Valid</th><th>Served</th>", html);
   for (const Certificate& certificate : server.certificates) {
     html << "<tr>";
     report::Cell("Subject", certificate.subject + (certificate.host.empty() ? "" : " for " + certificate.host), html);
     report::Cell("Issuer", certificate.issuer, html);
     report::Cell("Serial", certificate.serial, html);
     report::Cell("Key", certificate.key, html);
-    report::Cell("Valid until", DateText(certificate.not_after), html);
+    report::Cell("Valid", ValidityText(certificate), html);
     report::Cell("Served", RangeText(certificate.seen), html);
     html << "</tr>\n";
   }

@@ -99,6 +99,7 @@ Json AsJson(const Certificate& certificate) {
           {"serial", certificate.serial},
           {"fingerprint_sha256", certificate.fingerprint},
           {"key", certificate.key},
+          {"not_before", certificate.not_before ? Json(Stamp(*certificate.not_before)) : Json(nullptr)},
           {"not_after", Stamp(certificate.not_after)},
           {"first", Stamp(certificate.seen.begin)},
           {"last", Stamp(certificate.seen.end)}};

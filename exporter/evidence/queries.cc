@@ -108,14 +108,14 @@ std::string Queries::Clients(std::string_view gauge, Duration window) const {
                      server_, Window(window));
 }
 
-std::string Queries::Certificates(Duration window, Duration step) const {
+std::string Queries::Certificates(std::string_view bound, Duration window, Duration step) const {
   const std::string served = server_ + ",source=\"served\",position=\"0\"";
   return fmt::format(
       "max by (host, subject, issuer, serial, fingerprint_sha256, key_algorithm, key_size) (max_over_time(("
       "max by (job, instance, host, subject, issuer, serial, fingerprint_sha256, key_algorithm, key_size)"
       " (pg_tls_certificate_info{{{0}}}) * on (job, instance, host, subject) group_left () "
-      "max by (job, instance, host, subject) (pg_tls_certificate_not_after_timestamp_seconds{{{0}}}))[{1}:{2}]))",
-      served, Window(window), Millis(step));
+      "max by (job, instance, host, subject) (pg_tls_certificate_{1}_timestamp_seconds{{{0}}}))[{2}:{3}]))",
+      served, bound, Window(window), Millis(step));
 }
 
 std::string Queries::Exemptions(Duration window) const {
@@ -158,7 +158,8 @@ std::vector<std::pair<std::string, std::string>> QueryList(std::string_view serv
       {"exemptions with an end", of.Exemptions(day)},
       {"exemptions in force", of.ExemptionsInForce(day)},
       {"clients that an exemption allowed", of.ExemptedClients(day)},
-      {"certificates that were served", of.Certificates(day, minutes)},
+      {"certificates that were served", of.Certificates("not_after", day, minutes)},
+      {"the begin of their validity", of.Certificates("not_before", day, minutes)},
   };
 }
 

@@ -51,8 +51,9 @@ class Queries {
 
   // Whom this gauge had within the `window`, and how many at most.
   std::string Clients(std::string_view gauge, Duration window) const;
-  // The certificates that were served within the `window`; the value is the end of their validity.
-  std::string Certificates(Duration window, Duration step) const;
+  // The certificates that were served within the `window`; the value is the `bound` of their validity: not_before or
+  // not_after.
+  std::string Certificates(std::string_view bound, Duration window, Duration step) const;
   // Those with an end; the value is the end.
   std::string Exemptions(Duration window) const;
   // The exemptions that were in force within the `window`.

@@ -80,8 +80,7 @@ void AddServer(const ServerEvidence& server, std::string& text) {
                      return Printable(fmt::format("{}{}, serial {}, issued by {}", certificate.subject,
                                                   certificate.host.empty() ? "" : " for " + certificate.host,
                                                   certificate.serial, certificate.issuer)) +
-                            ": valid until " + DateText(certificate.not_after) + ", served " +
-                            RangeText(certificate.seen);
+                            ": valid " + ValidityText(certificate) + ", served " + RangeText(certificate.seen);
                    }),
            text);
   AddLines("Remarks", Remarks(server), text);

@@ -119,6 +119,11 @@ std::string ClientText(const ExemptedClient& client) {
   return ClientText(client.user, client.database, client.address);
 }
 
+std::string ValidityText(const Certificate& certificate) {
+  const std::string begin = certificate.not_before ? "from " + DateText(*certificate.not_before) + " " : "";
+  return begin + "until " + DateText(certificate.not_after);
+}
+
 std::string_view Meaning(Verdict verdict) {
   switch (verdict) {
     case Verdict::kProven:

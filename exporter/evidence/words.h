@@ -21,6 +21,8 @@ std::string ShareText(Duration part, Duration whole);
 std::string ReasonsText(const Gap& gap);
 // {what, figure} of one exporter.
 std::vector<std::pair<std::string, std::string>> FiguresOf(const ExporterEvidence& exporter, TimeRange period);
+// "from … until …", or the end alone.
+std::string ValidityText(const Certificate& certificate);
 // User, database and address.
 std::string ClientText(const Client& client);
 std::string ClientText(const ExemptedClient& client);

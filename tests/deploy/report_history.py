@@ -69,6 +69,7 @@ class Exporter:
             add("pg_tls_sampled_sessions_total", {**of, "database": "app"}, times, sql(self.sampled or self.established), "counter")
         certificate = {**of, "source": "served", "role": "server", "path": "", "position": "0", "subject": f"CN={self.server}"}
         add("pg_tls_certificate_not_after_timestamp_seconds", certificate, times, there(lambda time: ago(-2400)))
+        add("pg_tls_certificate_not_before_timestamp_seconds", certificate, times, there(lambda time: ago(2400)))
         add("pg_tls_certificate_info", {**certificate, "issuer": "CN=CA", "serial": "0a", "fingerprint_sha256": "ab", "key_algorithm": "RSA",
                                         "key_size": "2048"}, times, there(lambda time: 1))
         for name, labels, value, kind in self.more:

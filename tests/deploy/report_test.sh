@@ -91,7 +91,7 @@ story() {
 
 story 0 proven proven 's["gaps"] == [] and s["not_proven_seconds"] == 0 and s["resolution_seconds"] == 60' \
   'e["established"] == 360 or e["established"] == 361' 'e["missed"] == 0 and e["logged"] is None' \
-  'clients() == [] and len(s["certificates"]) == 1 and s["certificates"][0]["not_after"]' 'at(s["certificates"][0]["not_after"]) == ago(-2400)'
+  'clients() == [] and len(s["certificates"]) == 1 and s["certificates"][0]["not_after"]' 'at(s["certificates"][0]["not_before"]) == ago(2400) and at(s["certificates"][0]["not_after"]) == ago(-2400)'
 story 3 not_proven gap 'between(3, 2.5) and why() == ["no_samples"]' 'abs(s["not_proven_seconds"] - 1860) <= 60'
 story 3 not_proven exporter_down 'between(3, 2.5) and why() == ["exporter_down"]' 'gap()["reasons"][0]["instance"] == "exporter_down:9743"'
 story 3 not_proven server_down 'between(3, 2.5) and why() == ["server_down"]'

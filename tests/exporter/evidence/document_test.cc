@@ -59,8 +59,8 @@ Evidence Everything() {
       {.name = "endless", .in_force = Range(0, 3600)},
       {.name = hostile, .in_force = Range(0, 3600), .clients = {{hostile, hostile, hostile, 1, Range(0, 60)}}}};
   bad.certificates = {
-      {"", "CN=db1", "CN=CA", "0a1b", "ab:cd", "RSA 2048", At(86'400 * 60), Range(0, kPeriod)},
-      {"a.example", "CN=" + hostile, "CN=CA", "0a1c", "ab:ce", "EC 256", At(86'400), Range(0, kPeriod)}};
+      {"", "CN=db1", "CN=CA", "0a1b", "ab:cd", "RSA 2048", At(-86'400 * 30), At(86'400 * 60), Range(0, kPeriod)},
+      {"a.example", "CN=" + hostile, "CN=CA", "0a1c", "ab:ce", "EC 256", std::nullopt, At(86'400), Range(0, kPeriod)}};
   ServerEvidence unknown{
       .server = "nonesuch", .period = Range(0, kPeriod), .gaps = {{Range(0, kPeriod), {{"no_samples", {}, "", ""}}}}};
   return {.made = At(kPeriod + 1),
