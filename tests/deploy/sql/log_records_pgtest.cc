@@ -244,19 +244,20 @@ TEST(LogMalformedTest, ARecordThatIsNotInTheFormatIsAmbiguous) {
   }
 }
 
+std::string CsvRecord(const std::string& user) {
+  return "2026-01-01 00:00:00.000 UTC,\"" + user +
+         "\",\"d\",1,\"127.0.0.1:1\",s.1,1,\"\",2026-01-01 00:00:00 UTC,,0,LOG," +
+         "00000,\"connection authorized: user=" + user + "\",,,,,,,,,\"\",\"client backend\",,0\n";
+}
+
 // A crash may leave a record of which a part is missing; the server appends the next one to it.
 TEST(LogBrokenTest, RecordsOfCsvlogAfterABrokenOneAreFound) {
   LogServer log;
   Client exporter(log.Conninfo());
-  const auto record = [](const std::string& user) {
-    return "2026-01-01 00:00:00.000 UTC,\"" + user +
-           "\",\"d\",1,\"127.0.0.1:1\",s.1,1,\"\",2026-01-01 00:00:00 UTC,,0,LOG," +
-           "00000,\"connection authorized: user=" + user + "\",,,,,,,,,\"\",\"client backend\",,0\n";
-  };
-  const std::string broken = record("b\"\"\n2026-01-01 b");
+  const std::string broken = CsvRecord("b\"\"\n2026-01-01 b");
   for (std::size_t length = 0; length < broken.size(); ++length) {
-    log.Write("x.csv",
-              record("a") + broken.substr(0, length) + record("c") + record("d") + record("\ne") + record("f"));
+    log.Write("x.csv", CsvRecord("a") + broken.substr(0, length) + CsvRecord("c") + CsvRecord("d") + CsvRecord("\ne") +
+                           CsvRecord("f"));
     for (const int size : {1024, 1 << 20}) {
       const LogPiece all = log.ReadAll(exporter, "x.csv", size);
       for (const char* user : {"user=a\"", "user=d\"", "user=\ne\"", "user=f\""}) {
@@ -267,16 +268,33 @@ TEST(LogBrokenTest, RecordsOfCsvlogAfterABrokenOneAreFound) {
   }
   // A name cannot make such a line: the quote that closes it stands before a comma.
   for (const char* name : {"g\n2026-01-01 00:00:00.000 UTC,", "g\n2026-01-01 00:00:00.000 UTC,\"\"x,"}) {
-    log.Write("x.csv", record(name) + record("f"));
-    EXPECT_EQ(LogServer::WithoutTime("x.csv", log.Read(exporter, "x.csv").records), record(name) + record("f")) << name;
+    log.Write("x.csv", CsvRecord(name) + CsvRecord("f"));
+    EXPECT_EQ(LogServer::WithoutTime("x.csv", log.Read(exporter, "x.csv").records), CsvRecord(name) + CsvRecord("f"))
+        << name;
   }
   // The exporter may begin anywhere in the file, too.
-  const std::string content = broken + record("c") + record("d") + record("\ne") + record("f");
+  const std::string content = broken + CsvRecord("c") + CsvRecord("d") + CsvRecord("\ne") + CsvRecord("f");
   log.Write("x.csv", content);
   for (std::size_t start = 1; start < broken.size(); ++start) {
     const LogPiece piece = log.Read(exporter, "x.csv", {.start = start, .state = 1});
     ASSERT_EQ(LogServer::WithoutTime("x.csv", piece.records), content.substr(broken.size())) << start;
     ASSERT_EQ(piece.skipped, broken.size() - start);
+  }
+}
+
+// A piece may end between the two quotes that stand for one.
+TEST(LogBrokenTest, NoCutMakesARecordOfALineWithinQuotes) {
+  const LogServer log;
+  Client exporter(log.Conninfo());
+  const std::string line = "\n2026-01-01 00:00:00.000 UTC,,,1,\"\"h\"\",s.1";
+  std::string name;
+  while (name.size() < 2000) name += line;
+  const std::string large = CsvRecord(name);
+  log.Write("x.csv", CsvRecord("a") + large + CsvRecord("f"));
+  for (std::size_t more = 0; more < line.size(); ++more) {
+    const LogPiece all = log.ReadAll(exporter, "x.csv", 1024 + static_cast<int>(more));
+    EXPECT_EQ(all.records, CsvRecord("a") + CsvRecord("f")) << more;
+    EXPECT_EQ(all.skipped, large.size()) << more;
   }
 }
 
