@@ -1,4 +1,5 @@
 // The exporter as a service: the sampling loop on the calling thread, the web on its own.
+#include <malloc.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -35,6 +36,7 @@ constexpr std::size_t kConcurrentConnects = 8;
 constexpr int kProbes = 8;  // at once
 constexpr int kHttpWorkers = 8;
 constexpr std::chrono::seconds kBeat{1};
+constexpr std::chrono::minutes kTrim{1};
 
 class Service {
  public:
@@ -49,6 +51,7 @@ class Service {
         fleet_(runtime_),
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
         beat_(loop_),
+        trim_(loop_),
         requests_(std::make_shared<http::RequestCounter>()) {}
 
   int Run() {
@@ -56,6 +59,7 @@ class Service {
     StartWeb();
     WaitForSignal();
     Beat();
+    TrimMemory();
     loop_.run();
     stopping_ = true;
     const bool web_ended = web_->Stop();
@@ -67,6 +71,8 @@ class Service {
   void WaitForSignal();
   // Shows that the loop runs.
   void Beat();
+  // Logins and handshakes leave holes in the heap, which the C library keeps.
+  void TrimMemory();
   // Why a restart would help; empty: nothing is stuck. On any thread.
   std::string Problem() const;
   // Every server was tried once; from then on for good, whatever a reload adds. On any thread.
@@ -87,6 +93,7 @@ class Service {
   sampling::Fleet fleet_;
   asio::signal_set signals_;
   asio::steady_timer beat_;
+  asio::steady_timer trim_;
   Heartbeat loop_heartbeat_;
   bool ending_ = false;  // on the loop: SIGTERM or SIGINT has come
   std::atomic<bool> ready_{false};
@@ -118,6 +125,15 @@ void Service::Beat() {
   beat_.expires_after(kBeat);
   beat_.async_wait([this](const std::error_code& error) {
     if (!error) Beat();
+  });
+}
+
+void Service::TrimMemory() {
+  trim_.expires_after(kTrim);
+  trim_.async_wait([this](const std::error_code& error) {
+    if (error) return;
+    malloc_trim(0);
+    TrimMemory();
   });
 }
 
@@ -194,6 +210,7 @@ void Service::WaitForSignal() {
       ending_ = true;
       fleet_.Stop();
       beat_.cancel();
+      trim_.cancel();
       loop_.stop();
       return;
     }
@@ -219,6 +236,8 @@ int Service::End(bool web_ended) {
 }  // namespace
 
 int Serve(const config::CommandLine& line) {
+  // Otherwise each thread has holes of its own.
+  mallopt(M_ARENA_MAX, 1);
   const log::Background background;
   log::Info("starting", {{"version", exposition::VersionText()}});
   return std::make_unique<Service>(line)->Run();
