@@ -27,7 +27,7 @@ if (start_demo 0) >"$dir/late" 2>&1; then fail "start_demo passed without a demo
 grep -q 'was not there within' "$dir/late" || fail "start_demo failed for another reason: $(cat "$dir/late")"
 nothing_left
 
-start_demo 600
+start_demo 2400
 interrupt_demo
 
 if [[ $(id -u) == 0 ]]; then

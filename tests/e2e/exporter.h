@@ -36,9 +36,9 @@ class Exporter {
   // Polls /metrics until `good` holds for it, and returns that page. Throws std::runtime_error with the last page and
   // the log when it does not within `limit`.
   std::string WaitForPage(const std::function<bool(const std::string&)>& good,
-                          std::chrono::milliseconds limit = std::chrono::seconds(30)) const;
+                          std::chrono::milliseconds limit = std::chrono::seconds(90)) const;
   // WaitForPage for a line that is on the page.
-  std::string WaitForLine(const std::string& line, std::chrono::milliseconds limit = std::chrono::seconds(30)) const;
+  std::string WaitForLine(const std::string& line, std::chrono::milliseconds limit = std::chrono::seconds(90)) const;
   // Every server was tried once.
   void WaitUntilReady() const;
 
