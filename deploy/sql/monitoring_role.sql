@@ -688,6 +688,7 @@ DECLARE
   total integer;
   first integer;    -- of the whole records
   last integer;
+  uncertain integer := 0;  -- csvlog: the last line, if the piece ends with a quote, which may be the first half of an escaped one ("")
   large boolean;    -- no record is whole
   beyond text;      -- what follows a record that is not whole
   used integer;     -- octets before `next`
@@ -735,25 +736,28 @@ BEGIN
   content := replace(encode(substr(piece, before + 1, octets), 'escape'), '\\', '\134');
   lines := CASE WHEN octets = 0 THEN ARRAY[''] ELSE string_to_array(content, E'\n') END;
 
+  IF format = 'csv' AND lines[cardinality(lines)] LIKE '%"' THEN
+    uncertain := cardinality(lines);
+  END IF;
+
   -- The lines of the whole records
   first := CASE WHEN fresh THEN 1 ELSE 2 END;
   WHILE skipping AND first <= cardinality(lines)
-        AND CASE format WHEN 'csv' THEN lines[first] !~ csv_begin OR first = cardinality(lines) AND lines[first] LIKE '%"'
+        AND CASE format WHEN 'csv' THEN lines[first] !~ csv_begin OR first = uncertain
                         WHEN 'stderr' THEN lines[first] LIKE E'\t%' OR coalesce(substring(lines[first] FROM label) = ANY (further), true)
                         ELSE false END LOOP
     first := first + 1;
   END LOOP;
   IF format = 'csv' AND first <= cardinality(lines) THEN
     -- One line for each record: a newline within quotes becomes \012. If a line within quotes certainly begins a record, the server did not
-    -- write the record before it to its end; the piece ends there. The end of the piece may be between the two quotes that stand for one:
-    -- then its last line is not certain.
+    -- write the record before it to its end; the piece ends there.
     WITH one AS MATERIALIZED (
       SELECT t.l, t.n, sum(octet_length(t.l) - octet_length(replace(t.l, '"', '')))
                          OVER (ORDER BY t.n ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) % 2 = 1 AS quoted
       FROM unnest(lines[first:]) WITH ORDINALITY AS t(l, n)
     ), broken AS (
       SELECT min(one.n) AS n FROM one WHERE one.quoted AND one.l LIKE '____-__-__ %' AND one.l ~ csv_begin
-        AND NOT (first + one.n > cardinality(lines) AND one.l LIKE '%"')
+        AND first + one.n - 1 <> uncertain
     )
     SELECT string_agg(CASE WHEN one.n = 1 THEN '' WHEN one.quoted THEN '\012' ELSE E'\n' END || one.l, '' ORDER BY one.n), max(broken.n)
     INTO content, i

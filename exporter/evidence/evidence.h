@@ -61,7 +61,7 @@ struct Client {
 
 struct Certificate {
   std::string host, subject, issuer, serial, fingerprint, key;
-  std::optional<Time> not_before;  // absent if Prometheus has it not
+  std::optional<Time> not_before;  // absent if Prometheus has no sample of it
   Time not_after;
   TimeRange seen;  // as in Client
 };

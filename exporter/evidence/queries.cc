@@ -159,7 +159,7 @@ std::vector<std::pair<std::string, std::string>> QueryList(std::string_view serv
       {"exemptions in force", of.ExemptionsInForce(day)},
       {"clients that an exemption allowed", of.ExemptedClients(day)},
       {"certificates that were served", of.Certificates("not_after", day, minutes)},
-      {"the begin of their validity", of.Certificates("not_before", day, minutes)},
+      {"start of their validity", of.Certificates("not_before", day, minutes)},
   };
 }
 

@@ -282,7 +282,7 @@ TEST(LogBrokenTest, RecordsOfCsvlogAfterABrokenOneAreFound) {
   }
 }
 
-// A piece may end between the two quotes that stand for one.
+// A piece may end within an escaped quote.
 TEST(LogBrokenTest, NoCutMakesARecordOfALineWithinQuotes) {
   const LogServer log;
   Client exporter(log.Conninfo());
