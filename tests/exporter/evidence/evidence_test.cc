@@ -45,6 +45,12 @@ TEST(Judge, ProvenIsObservedAndComplete) { EXPECT_EQ(JudgeAndExplain(Proven()), 
 
 TEST(Judge, AGapIsNoProof) { EXPECT_EQ(JudgeAndExplain(WithGap()), Verdict::kNotProven); }
 
+TEST(Judge, NothingObservedIsNoProof) {
+  ServerEvidence server = Proven();
+  server.observed.clear();
+  EXPECT_EQ(Judge(server), Verdict::kNotProven);
+}
+
 TEST(Judge, AServerThatIsNotKnownIsNoProof) {
   const ServerEvidence server{.server = "nonesuch", .period = Range(0, kPeriod), .gaps = {{Range(0, kPeriod), {}}}};
   EXPECT_EQ(JudgeAndExplain(server), Verdict::kNotProven);
@@ -73,6 +79,12 @@ TEST(Judge, TheLogHasWhatNoSampleHas) {
   EXPECT_EQ(JudgeAndExplain(server), Verdict::kNotProven);
   server = WithLog();
   server.exporters[0].logged = 39;  // another server's log
+  EXPECT_EQ(JudgeAndExplain(server), Verdict::kNotProven);
+  // The statistics are late: a hundredth may be missing.
+  server.exporters[0].established = 1000;
+  server.exporters[0].logged = 990;
+  EXPECT_EQ(JudgeAndExplain(server), Verdict::kProven);
+  server.exporters[0].logged = 989;
   EXPECT_EQ(JudgeAndExplain(server), Verdict::kNotProven);
   server = WithLog();
   server.exporters[0].logged_unknown = 1;

@@ -11,8 +11,8 @@
 namespace pgtls::evidence {
 namespace {
 
-// The samples of one counter, and what Prometheus makes of them: the last one within its lookback, or the highest in a
-// window.
+// The samples of one counter, and what Prometheus makes of them: the last one within its lookback, the highest in a
+// window, or the highest at the steps of a window.
 class Recorded : public Source {
  public:
   void Add(int second, double value, const std::string& database = "app") {
@@ -20,16 +20,21 @@ class Recorded : public Source {
   }
 
   std::vector<Series> Query(const std::string& expression, Time at) override {
-    static const std::regex window(R"(\[(\d+)ms(:\d+ms)?\])");
+    static const std::regex window(R"(\[(\d+)ms(:(\d+)ms)?\])");
     std::smatch found;
     const bool in_window = std::regex_search(expression, found, window);
-    const Duration length = in_window ? Duration(std::stoll(found[1])) : std::chrono::minutes(5);
     std::vector<Series> answer;
     for (const auto& [database, points] : series_) {
       std::optional<double> value;
-      for (const Point& point : points) {
-        if (point.time > at || point.time < at - length) continue;
-        value = in_window ? std::max(value.value_or(point.value), point.value) : point.value;
+      if (in_window && found[3].matched) {
+        const Duration step(std::stoll(found[3]));
+        for (Time t = at - at.time_since_epoch() % step; t >= at - Duration(std::stoll(found[1])); t -= step) {
+          value = std::max(value, Last(points, t));
+        }
+      } else if (in_window) {
+        value = Highest(points, {at - Duration(std::stoll(found[1])), at});
+      } else {
+        value = Last(points, at);
       }
       if (value) answer.push_back({{{"database", database}}, {{at, *value}}});
     }
@@ -50,6 +55,22 @@ class Recorded : public Source {
   }
 
  private:
+  static std::optional<double> Highest(const std::vector<Point>& points, TimeRange range) {
+    std::optional<double> highest;
+    for (const Point& point : points) {
+      if (point.time >= range.begin && point.time <= range.end)
+        highest = std::max<std::optional<double>>(highest, point.value);
+    }
+    return highest;
+  }
+  static std::optional<double> Last(const std::vector<Point>& points, Time at) {
+    std::optional<double> last;
+    for (const Point& point : points) {
+      if (point.time >= at - std::chrono::minutes(5) && point.time <= at) last = point.value;
+    }
+    return last;
+  }
+
   std::map<std::string, std::vector<Point>> series_;
 };
 
@@ -150,6 +171,16 @@ TEST(Missed, OfAShortProcessCountFromNothing) {
   Recorded source;
   for (int second = 3000; second <= 3600; second += 60) source.Add(second, 6);
   EXPECT_EQ(Missed(source, {RunOf(3000, 3600, 2990)}), 6u);
+}
+
+// The steps of a window end before its last sample, or on it.
+TEST(Missed, OfAShortProcessAreAlsoThoseOfItsLastSample) {
+  for (int end = 3600; end < 3600 + 14; ++end) {
+    Recorded source;
+    source.Add(3000, 0);
+    source.Add(end, 2);
+    EXPECT_EQ(Missed(source, {RunOf(3000, end, 2990)}), 2u) << end;
+  }
 }
 
 }  // namespace
