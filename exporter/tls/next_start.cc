@@ -187,10 +187,13 @@ NextStart At(const StartInput& input, std::optional<int> level) {
   return result;
 }
 
-// As a library reads it that does not skip a byte order mark (before 3.0): the first line begins no block.
-void HideMark(StartFile& file) {
+// As a library reads it that does not skip a byte order mark (before 3.0): the first line begins no block. Returns
+// whether there is one.
+bool HideMark(StartFile& file) {
   constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-  if (file.bytes && file.bytes->starts_with(kByteOrderMark)) (*file.bytes)[0] = '#';
+  const bool marked = file.bytes && file.bytes->starts_with(kByteOrderMark);
+  if (marked) (*file.bytes)[0] = '#';
+  return marked;
 }
 
 NextStart JudgeFiles(const StartInput& input) {
@@ -198,12 +201,14 @@ NextStart JudgeFiles(const StartInput& input) {
   // The server's library is not known. What fails in all of them without a security level fails, what passes the
   // strictest passes.
   StartInput older = input;
-  for (StartFile* file : {&older.certificate, &older.key, &older.ca, &older.crl}) HideMark(*file);
+  bool marked = false;
+  for (StartFile* file : {&older.certificate, &older.key, &older.ca, &older.crl}) marked |= HideMark(*file);
+  const NextStart strict = At(input, kStrictestLevel);
+  if (strict.failures.empty() && !marked) return strict;
   NextStart result = At(input, 0);
   // The first 1.1.1 takes any size.
   std::erase_if(result.failures,
                 [](const StartFailure& failure) { return failure.role == "dh" && failure.reason == "key_too_small"; });
-  const NextStart strict = At(input, kStrictestLevel);
   const NextStart old = At(older, 0);
   const auto is_in = [](const std::vector<StartFailure>& all) {
     return [&all](const StartFailure& failure) { return std::ranges::find(all, failure) != all.end(); };

@@ -70,6 +70,20 @@ TEST_F(NextStartTest, TheLibraryDecidesWhatIsWeak) {
   EXPECT_EQ(Judge(input), "server /s.crt key_too_small;");  // Debian's level is 2
 }
 
+TEST_F(NextStartTest, TheLibraryDecidesAboutAByteOrderMark) {
+  for (StartFile StartInput::* file : {&StartInput::certificate, &StartInput::key, &StartInput::ca, &StartInput::crl}) {
+    StartInput input = Good();
+    (input.*file).bytes = "\xef\xbb\xbf" + *(input.*file).bytes;
+    const std::string role = file == &StartInput::certificate ? "server"
+                             : file == &StartInput::key       ? "key"
+                             : file == &StartInput::ca        ? "ca"
+                                                              : "crl";
+    EXPECT_EQ(Judge(input), "[" + role + " openssl_version]");
+    input.same_library = true;
+    EXPECT_EQ(Judge(input), "1");
+  }
+}
+
 TEST_F(NextStartTest, OneCurveBefore18AListFrom18) {
   StartInput input = Good();
   input.server_version = 170000;
