@@ -16,6 +16,7 @@
 #   tests/run.sh one FOLDER [FILTER]   the tests of one folder that match GoogleTest's filter, for example: one hba 'Tokenize.*'
 # PGTLS_PRESET        preset that `one` builds: asan (default) or dev
 # PGTLS_TEST_MAJOR    version of PostgreSQL that `one` runs, 14 to 19 (default 15)
+# PGTLS_WITHOUT       tests that do not run, as a regular expression of ctest
 # PGTLS_CACHE         folder for PostgreSQL servers and verdicts of clang-tidy
 # Builds go to build/PRESET. Packages that a kind needs and that are missing are installed: only that needs root or sudo.
 set -uo pipefail
@@ -64,7 +65,7 @@ for kind in $kinds; do
 done
 wants() { [[ " $kinds " == *" $1 "* ]]; }
 
-declare -a failed=()
+declare -a failed=() reports=()
 # step NAME COMMAND…: runs it, prints how long it took, goes on after a failure.
 step() {
   local name=$1 start=$SECONDS
@@ -104,10 +105,25 @@ fetch_servers() {
 }
 # run PRESET LABEL. Tests against real servers mostly wait, so more of them run at once.
 run() {
-  local parallel=$jobs
+  local parallel=$jobs results=build/$1/$2.xml
   [[ $2 == pg || $2 == e2e ]] && parallel=$((jobs * 3))
-  ctest --test-dir "build/$1" --parallel "$parallel" --label-regex "^$2\$" --no-tests=error --quiet --output-log "build/$1/$2.log" ||
-    { tail -n 200 "build/$1/$2.log"; return 1; }
+  rm -f "$results"
+  ctest --test-dir "build/$1" --parallel "$parallel" --label-regex "^$2\$" --exclude-regex "${PGTLS_WITHOUT:-^\$}" --no-tests=error \
+    --quiet --output-junit "$PWD/$results" && return
+  [[ -e $results ]] && reports+=("$results")
+  return 1
+}
+# print_failures FILE…: what the failed tests of these JUnit files wrote
+print_failures() {
+  python3 - "$@" <<'PYTHON'
+import sys
+import xml.etree.ElementTree as xml
+for file in sys.argv[1:]:
+    for test in xml.parse(file).iter("testcase"):
+        if test.get("status") not in ("run", "disabled"):
+            lines = (test.findtext("system-out") or "").splitlines()
+            print(f"── {test.get('name')}: {test.get('status')} after {test.get('time')} s", *lines[-60:], sep="\n")
+PYTHON
 }
 
 step "install missing packages" install_missing || exit 1
@@ -139,6 +155,7 @@ wants package && step "Debian packages" tests/deploy/debian_package_test.sh
 wants dashboards && step "build the exporter" build dev pg_tls_exporter && PGTLS_EXPORTER=build/dev/pg_tls_exporter step "dashboards" tests/grafana/drawn_test.sh
 
 echo
+((${#reports[@]})) && print_failures "${reports[@]}"
 if ((${#failed[@]})); then
   printf 'FAILED: %s\n' "${failed[@]}"
   exit 1

@@ -2,7 +2,11 @@
 import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
 
+// A busy machine takes longer than Playwright's 30 s.
+const patience = 240_000;
+
 export const launch = () => chromium.launch({
+  timeout: patience,
   executablePath: '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
     '--disable-component-update', '--disable-sync'],
@@ -11,6 +15,7 @@ export const launch = () => chromium.launch({
 // A page that fails the test where the browser complains, asks something, or fetches more than the page.
 export async function visitIn(browser, url, options = {}) {
   const context = await browser.newContext(options);
+  context.setDefaultTimeout(patience);
   const page = await context.newPage();
   const troubles = [];
   page.on('console', (message) => troubles.push(`console: ${message.text()}`));

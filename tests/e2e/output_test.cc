@@ -32,6 +32,7 @@ std::vector<std::string> Commands(const TempDir& dir) {
   return {"--help",
           "--version",
           "check --help",
+          "report --help",
           "metrics",
           "metrics --markdown",
           "config-check --config.file=" + config,
