@@ -170,7 +170,7 @@ url=http://auditor:hunter2@127.0.0.1:9090 refused 'http.config.file' --since=6h
 refused 'no such file\|No such file' --since=6h --http.config.file="$work/nonesuch"
 code=0
 "$PGTLS_EXPORTER" report --prometheus.url="$url" --since=6h --server=proven >/dev/full 2>"$work/err" || code=$?
-[[ $code == 2 ]] && grep -q 'No space left on device' "$work/err" || fail "exit code $code of a report that could not be written"
+{ [[ $code == 2 ]] && grep -q 'No space left on device' "$work/err"; } || fail "exit code $code of a report that could not be written"
 start_prometheus --query.max-samples=100
 refused 'too many samples' --since=6h --server=proven
 
