@@ -105,24 +105,27 @@ fetch_servers() {
 }
 # run PRESET LABEL. Tests against real servers mostly wait, so more of them run at once.
 run() {
-  local parallel=$jobs results=build/$1/$2.xml
+  local parallel=$jobs results=$PWD/build/$1/$2
   [[ $2 == pg || $2 == e2e ]] && parallel=$((jobs * 3))
-  rm -f "$results"
+  rm -f "$results".{xml,log}
   ctest --test-dir "build/$1" --parallel "$parallel" --label-regex "^$2\$" --exclude-regex "${PGTLS_WITHOUT:-^\$}" --no-tests=error \
-    --quiet --output-junit "$PWD/$results" && return
-  [[ -e $results ]] && reports+=("$results")
-  return 1
+    --quiet --output-log "$results.log" --output-junit "$results.xml" --test-output-truncation head || { reports+=("$results"); return 1; }
 }
-# print_failures FILE…: what the failed tests of these JUnit files wrote
+# print_failures RESULTS…: what the failed tests of ctest's RESULTS.xml wrote; where it has none, the end of RESULTS.log
 print_failures() {
   python3 - "$@" <<'PYTHON'
+import pathlib
 import sys
 import xml.etree.ElementTree as xml
-for file in sys.argv[1:]:
-    for test in xml.parse(file).iter("testcase"):
-        if test.get("status") not in ("run", "disabled"):
-            lines = (test.findtext("system-out") or "").splitlines()
-            print(f"── {test.get('name')}: {test.get('status')} after {test.get('time')} s", *lines[-60:], sep="\n")
+for results in sys.argv[1:]:
+    file = pathlib.Path(results + ".xml")
+    tests = xml.parse(file).iter("testcase") if file.exists() else []
+    failed = [test for test in tests if test.get("status") not in ("run", "disabled")]
+    for test in failed:
+        lines = (test.findtext("system-out") or "").splitlines()
+        print(f"── {test.get('name')}: {test.get('status')} after {test.get('time')} s", *lines[-60:], sep="\n")
+    if not failed:
+        print(*pathlib.Path(results + ".log").read_text(errors="replace").splitlines()[-60:], sep="\n")
 PYTHON
 }
 
