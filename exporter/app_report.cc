@@ -15,9 +15,13 @@
 namespace pgtls {
 namespace {
 
+// The last sessions of a period are known when they were collected and scraped.
+constexpr std::chrono::minutes kSettled{5};
+
 evidence::Evidence Ask(const config::ReportOptions& options) {
   const evidence::Time now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
-  evidence::Evidence evidence{.made = now, .source = options.prometheus_url, .period = {now - options.since, now}};
+  const evidence::Time end = now - kSettled;
+  evidence::Evidence evidence{.made = now, .source = options.prometheus_url, .period = {end - options.since, end}};
   evidence::HttpConfig config;
   if (!options.http_config_file.empty()) config = evidence::LoadHttpConfig(options.http_config_file);
   evidence::Prometheus prometheus(options.prometheus_url, std::move(config));
@@ -31,7 +35,7 @@ evidence::Evidence Ask(const config::ReportOptions& options) {
   for (const std::string& server : servers) {
     if (!asked.insert(server).second) continue;
     log::Debug("asking Prometheus", {{"server", server}});
-    evidence.servers.push_back(Collect(prometheus, server, evidence.period));
+    evidence.servers.push_back(Collect(prometheus, server, evidence.period, now));
   }
   return evidence;
 }

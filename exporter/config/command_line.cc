@@ -128,7 +128,7 @@ void AddReport(CLI::App& app, CommandLine& line) {
                  "TLS and authentication for it, in the format of Prometheus' HTTP clients");
   app.add_option_function<std::string>(
          "--since", [&report](const std::string& text) { report.since = ParsePeriod(text); },
-         "Length of the period, which ends now: for example 90d")
+         "Length of the period, which ends five minutes ago: for example 90d")
       ->required();
   app.add_option("--server", report.servers, "A server by its name, repeatable [all]")->allow_extra_args(false);
   AddFormat(app, line);

@@ -35,14 +35,28 @@ struct Watch {
   std::vector<Missing> missing;
 };
 
-std::vector<Watch> FindExporters(Source& source, const std::string& server, TimeRange period) {
-  const auto hours = (period.length() + kHour - Duration(1)) / kHour;
-  const TimeRange range{period.end - (hours - 1) * kHour, period.end};
+// The period in equal parts of a day at most, by the end of each.
+struct Parts {
+  explicit Parts(TimeRange period)
+      : count((period.length() + kDay - Duration(1)) / kDay), length(period.length() / count) {
+    ends = {period.end - (count - 1) * length, period.end};
+  }
+  TimeRange PartAt(Time end) const { return {end - length, end}; }
+
+  Duration::rep count;
+  Duration length;
+  TimeRange ends;
+};
+
+// `asked`: the period, and what came after it.
+std::vector<Watch> FindExporters(Source& source, const std::string& server, TimeRange asked) {
+  const auto hours = (asked.length() + kHour - Duration(1)) / kHour;
+  const TimeRange range{asked.end - (hours - 1) * kHour, asked.end};
   std::vector<Watch> watches;
   for (const Series& series : source.QueryRange(Queries::Exporters(server, kHour), range, kHour)) {
     if (series.points.empty()) continue;
     Watch watch{.exporter = {std::string(series.label("job")), std::string(series.label("instance"))}};
-    watch.extent = {std::max(period.begin, series.points.front().time - kHour), series.points.back().time};
+    watch.extent = {std::max(asked.begin, series.points.front().time - kHour), series.points.back().time};
     const double most = std::ranges::max(series.points, {}, &Point::value).value;
     watch.step = std::max(kShortestStep, Duration(static_cast<Duration::rep>(static_cast<double>(kMinutes.count()) /
                                                                              (std::max(most, 1.0) + 1))));
@@ -65,12 +79,33 @@ std::vector<Point> Points(std::vector<Series> answer) {
   return answer.empty() ? std::vector<Point>() : std::move(answer.front().points);
 }
 
-void AddGood(const std::vector<Point>& good, const std::vector<Point>& processes, std::vector<GoodSample>& samples) {
-  auto process = processes.begin();
+Time TimeOf(double seconds) { return Time(Duration(std::llround(seconds * 1000))); }
+
+// Goes through the points of one series in the order of their times.
+class Follower {
+ public:
+  explicit Follower(const std::vector<Point>& points) : point_(points.begin()), end_(points.end()) {}
+
+  std::optional<double> At(Time time) {
+    while (point_ != end_ && point_->time < time) ++point_;
+    return point_ != end_ && point_->time == time ? std::optional(point_->value) : std::nullopt;
+  }
+
+ private:
+  std::vector<Point>::const_iterator point_;
+  std::vector<Point>::const_iterator end_;
+};
+
+void AddGood(const std::vector<Point>& good, const std::vector<Point>& collections, const std::vector<Point>& processes,
+             std::vector<GoodSample>& samples) {
+  Follower collection_of(collections);
+  Follower process_of(processes);
   for (const Point& point : good) {
-    while (process != processes.end() && process->time < point.time) ++process;
-    if (process == processes.end() || process->time != point.time) continue;
-    samples.push_back({point.time, Time(Duration(std::llround(point.value * 1000))), process->value});
+    const std::optional<double> collection = collection_of.At(point.time);
+    const std::optional<double> process = process_of.At(point.time);
+    if (!collection || !process) continue;
+    const Time sample = TimeOf(point.value);
+    samples.push_back({point.time, sample, std::min(sample, TimeOf(*collection)), *process});
   }
 }
 
@@ -89,7 +124,8 @@ TimeRanges Observe(Source& source, const Queries& queries, bool counted, Watch& 
   std::vector<Point> processes;
   ForEachPage(watch, [&](TimeRange page) {
     const auto process = Points(source.QueryRange(queries.Process(), page, watch.step));
-    AddGood(Points(source.QueryRange(queries.Good(counted), page, watch.step)), process, samples);
+    const auto collected = Points(source.QueryRange(queries.Collected(), page, watch.step));
+    AddGood(Points(source.QueryRange(queries.Good(counted), page, watch.step)), collected, process, samples);
     AddMissing(source.QueryRange(queries.WhyNot(), page, watch.step), watch);
     processes.insert(processes.end(), process.begin(), process.end());
     return true;
@@ -112,14 +148,15 @@ bool FollowsLog(Source& source, const Queries& queries, bool counted, const Watc
 
 std::uint64_t Whole(double value) { return value < 0 ? 0 : static_cast<std::uint64_t>(std::llround(value)); }
 
-ExporterEvidence CollectFrom(Source& source, const std::string& server, TimeRange period, Watch& watch) {
+ExporterEvidence CollectFrom(Source& source, const std::string& server, TimeRange period, const Parts& parts,
+                             Watch& watch) {
   const Queries queries(server, watch.exporter);
   ExporterEvidence evidence{.exporter = watch.exporter};
   const auto has = [&](std::string_view metric) {
     return !source.Query(queries.Has(metric, watch.extent.length()), watch.extent.end).empty();
   };
   const bool counted = has("pg_tls_established_sessions_total");
-  evidence.observed = Observe(source, queries, counted, watch);
+  evidence.observed = Clipped(Observe(source, queries, counted, watch), period);
 
   const auto sum = [&](const std::string& counter, std::string_view by = "") {
     return Increase(source, queries, counter, by, watch.runs, period);
@@ -138,6 +175,8 @@ ExporterEvidence CollectFrom(Source& source, const std::string& server, TimeRang
   }
   evidence.seen = counts("pg_tls_sessions_total", "network", "encryption");
   evidence.unencrypted = counts("pg_tls_unencrypted_sessions_total", "network", "allowed");
+  for (const Point& point : Points(source.QueryRange(queries.MostOpen(parts.length), parts.ends, parts.length)))
+    evidence.most_open = std::max(evidence.most_open, Whole(point.value));
   if (has("pg_tls_logged_unencrypted_sessions_total")) {
     evidence.follows_log = FollowsLog(source, queries, counted, watch);
     evidence.logged = 0;
@@ -175,19 +214,6 @@ std::vector<Reason> ReasonsOf(TimeRange gap, const std::vector<Watch>& watches) 
   return reasons;
 }
 
-// The period in equal parts of a day at most, by the end of each.
-struct Parts {
-  explicit Parts(TimeRange period)
-      : count((period.length() + kDay - Duration(1)) / kDay), length(period.length() / count) {
-    ends = {period.end - (count - 1) * length, period.end};
-  }
-  TimeRange PartAt(Time end) const { return {end - length, end}; }
-
-  Duration::rep count;
-  Duration length;
-  TimeRange ends;
-};
-
 // From the first part of the period that has a value to the last.
 TimeRange SeenIn(const Series& series, const Parts& parts) {
   return {parts.PartAt(series.points.front().time).begin, series.points.back().time};
@@ -209,8 +235,6 @@ void AddClients(Source& source, const Queries& queries, bool logged, const Parts
                        .seen = SeenIn(series, parts)});
   }
 }
-
-Time TimeOf(double seconds) { return Time(Duration(std::llround(seconds * 1000))); }
 
 std::vector<Exemption> Exemptions(Source& source, const Queries& queries, TimeRange period) {
   std::vector<Exemption> exemptions;
@@ -284,13 +308,14 @@ std::vector<std::string> FindServers(Source& source, TimeRange period) {
   return servers;
 }
 
-ServerEvidence Collect(Source& source, const std::string& server, TimeRange period) {
+ServerEvidence Collect(Source& source, const std::string& server, TimeRange period, Time now) {
   ServerEvidence evidence{.server = server, .period = period};
-  std::vector<Watch> watches = FindExporters(source, server, period);
+  const Parts parts(period);
+  std::vector<Watch> watches = FindExporters(source, server, {period.begin, now});
   evidence.known = !watches.empty();
   std::vector<TimeRange> observed;
   for (Watch& watch : watches) {
-    evidence.exporters.push_back(CollectFrom(source, server, period, watch));
+    evidence.exporters.push_back(CollectFrom(source, server, period, parts, watch));
     evidence.resolution = std::max(evidence.resolution, watch.interval);
     const TimeRanges& ranges = evidence.exporters.back().observed;
     observed.insert(observed.end(), ranges.begin(), ranges.end());
@@ -300,7 +325,6 @@ ServerEvidence Collect(Source& source, const std::string& server, TimeRange peri
     evidence.gaps.push_back({gap, ReasonsOf(gap, watches)});
 
   const Queries queries(server, {});
-  const Parts parts(period);
   AddClients(source, queries, false, parts, evidence.clients);
   // Without a session in the log, the gauge has those of the time before the period.
   const auto has_logged = [](const ExporterEvidence& exporter) {

@@ -72,6 +72,7 @@ std::string Words(const Reason& reason) {
   if (reason.why == "exporter_down") return "the exporter could not be scraped";
   if (reason.why == "exporter_restarted") return "the exporter was restarted";
   if (reason.why == "server_down") return "the server did not answer";
+  if (reason.why == "exporter_ambiguous") return "several exporters have its job and instance";
   const std::string detail = reason.detail.empty() ? "" : " (" + Printable(reason.detail, 100) + ")";
   if (reason.why == "sessions_failed") return "the sessions collector failed" + detail;
   if (reason.why == "sessions_incomplete") {
@@ -86,8 +87,11 @@ bool ExporterEvidence::KnowsAll() const {
   if (UnknownEncryption(*this) > 0) return false;
   if (established && missed == 0) return true;
   if (!follows_log || !logged || logged_unknown > 0) return false;
-  // A log that has less is another server's. The statistics are up to ten seconds late.
-  return !established || *logged + *established / 100 >= *established;
+  if (!established) return true;
+  // A log that has less is another server's. It and the statistics are late by different times: a minute together, for
+  // which there are as many sessions as in any other.
+  const auto minutes = static_cast<std::uint64_t>(Length(observed) / std::chrono::minutes(1));
+  return *logged + *established / std::max<std::uint64_t>(minutes, 1) >= *established;
 }
 
 std::string_view ToString(Verdict verdict) {
@@ -105,7 +109,7 @@ std::string_view ToString(Verdict verdict) {
 Verdict Judge(const ServerEvidence& server) {
   const bool unencrypted = std::ranges::any_of(server.clients, IsBad) ||
                            std::ranges::any_of(server.exporters, [](const ExporterEvidence& exporter) {
-                             return At(exporter.unencrypted, "remote", "false") > 0 ||
+                             return At(exporter.unencrypted, "remote", "false") > 0 || exporter.most_open > 0 ||
                                     At(exporter.logged_unencrypted, "remote", "false") > 0;
                            });
   if (unencrypted) return Verdict::kUnencrypted;
@@ -130,6 +134,14 @@ std::vector<std::string> Grounds(const ServerEvidence& server) {
     }
   }
   const auto bad = static_cast<std::size_t>(std::ranges::count_if(server.clients, IsBad));
+  for (const ExporterEvidence& exporter : server.exporters) {
+    if (bad == 0 && exporter.most_open > 0) {
+      grounds.push_back(
+          fmt::format("{}: {} from other hosts at a time, unencrypted and without an exemption; Prometheus does not "
+                      "have whose.",
+                      Where(exporter.exporter), Counted(exporter.most_open, "connection")));
+    }
+  }
   if (bad > 0) grounds.push_back(fmt::format("{} connected unencrypted without an exemption.", Counted(bad, "client")));
   if (!server.known) {
     grounds.emplace_back("Prometheus has no samples of this server in the period: nothing is proven.");

@@ -41,6 +41,7 @@ struct ExporterEvidence {
   std::uint64_t missed = 0;                  // of these, in no sample
   Counts seen;                               // {network, encryption}
   Counts unencrypted;                        // {network, allowed}
+  std::uint64_t most_open = 0;               // connections from other hosts, unencrypted and not allowed, at a time
   bool follows_log = false;                  // the whole log, whenever it observed the server
   std::optional<std::uint64_t> logged;
   std::uint64_t logged_unknown = 0;  // with an encryption that the log does not prove

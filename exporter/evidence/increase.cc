@@ -79,6 +79,7 @@ std::uint64_t MissedSessions(Source& source, const Queries& queries, const std::
       for (const Series& series : source.QueryRange(queries.Missed(kHour, step), range, kHour)) {
         for (const Point& point : series.points) add(series.labels, point.value);
       }
+      for (const auto& [labels, value] : ValuesOf(source.Query(queries.MissedNow(), run.range.end))) add(labels, value);
     } else {
       Values last = ValuesOf(source.Query(queries.MissedNow(), run.range.end));
       for (const auto& [labels, value] :

@@ -44,16 +44,16 @@ TimeRanges Observed(const std::vector<GoodSample>& samples, Duration step, TimeR
 
   const Tolerance tolerance(distinct);
   std::vector<TimeRange> ranges;
+  bool goes_on = false;
   for (std::size_t i = 1; i < distinct.size(); ++i) {
     const GoodSample& before = distinct[i - 1];
     const GoodSample& after = distinct[i];
-    if (begins[i] || after.process != before.process) continue;
-    if (after.sample - before.sample <= tolerance.At(i - 1)) ranges.push_back({before.sample, after.sample});
-  }
-  if (!distinct.empty()) {
-    const Time last = distinct.back().sample;
-    const bool is_last_step = within.end - samples.back().at < step;
-    if (is_last_step && within.end - last <= tolerance.At(distinct.size() - 1)) ranges.push_back({last, within.end});
+    const bool adjacent =
+        !begins[i] && after.process == before.process && after.sample - before.sample <= tolerance.At(i - 1);
+    const Time begin = goes_on ? before.collected - kStatisticsDelay : before.collected;
+    const Time end = after.collected - kStatisticsDelay;
+    if (adjacent && begin < end) ranges.push_back({begin, end});
+    goes_on = adjacent;
   }
   return Clipped(Union(std::move(ranges)), within);
 }

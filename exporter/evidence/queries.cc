@@ -8,6 +8,7 @@ namespace pgtls::evidence {
 namespace {
 
 constexpr const char* kSessions = "collector=\"sessions\"";
+constexpr const char* kNotAllowed = "network=\"remote\",allowed=\"false\"";
 
 std::string Millis(Duration duration) { return fmt::format("{}ms", duration.count()); }
 
@@ -38,13 +39,14 @@ std::string Queries::Servers(Duration window) {
 std::string Queries::Good(bool counted) const {
   const std::string last_success = Of("pg_tls_collector_last_success_timestamp_seconds", kSessions);
   return fmt::format(
-      "max(timestamp({0}) and on () ({0} == 1) and on () ({1} == 1)"
+      "max(timestamp({0}) and on () (count({0}) == 1) and on () ({0} == 1) and on () ({1} == 1)"
       " and on () (max(timestamp({2}) - {2}) <= 3 * max({3}))"
-      " unless on () {4} and on () {5} and on () process_start_time_seconds{{{6}}}{7})",
+      " unless on () {4} and on () {5} and on () {6} and on () process_start_time_seconds{{{7}}}{8})",
       Of("pg_tls_up"), Of("pg_tls_collector_success", kSessions), last_success,
       Of("pg_tls_collector_interval_seconds", kSessions),
       Of("pg_tls_collector_incomplete_info", std::string(kSessions) + ",part=~\"encryption|processes\""),
-      Of("pg_tls_unencrypted_sessions_total"), process_,
+      Of("pg_tls_unencrypted_sessions_total", kNotAllowed),
+      Of("pg_tls_unencrypted_connections_by_network", kNotAllowed), process_,
       counted ? " and on () " + Of("pg_tls_established_sessions_total") : "");
 }
 
@@ -59,6 +61,15 @@ std::string Queries::NotLogged(bool counted) const {
       Of("pg_tls_logged_unencrypted_sessions_total"));
 }
 
+std::string Queries::Collected() const {
+  return fmt::format("max({})", Of("pg_tls_collector_last_success_timestamp_seconds", kSessions));
+}
+
+std::string Queries::MostOpen(Duration window) const {
+  return fmt::format("max(max_over_time({}[{}]))", Of("pg_tls_unencrypted_connections_by_network", kNotAllowed),
+                     Window(window));
+}
+
 std::string Queries::Process() const { return fmt::format("max(process_start_time_seconds{{{}}})", process_); }
 
 std::string Queries::WhyNot() const {
@@ -70,6 +81,7 @@ std::string Queries::WhyNot() const {
   const auto add = [&](const std::string& expression) { any += (any.empty() ? "" : " or ") + expression; };
   add(labelled(fmt::format("up{{{}}} == 0", process_), "exporter_down"));
   add(labelled(Of("pg_tls_up") + " == 0", "server_down"));
+  add(labelled(fmt::format("count({}) > 1", Of("pg_tls_up")), "exporter_ambiguous"));
   add(labelled(Of("pg_tls_collector_failure_info", kSessions), "sessions_failed"));
   add(labelled(
       Of("pg_tls_collector_incomplete_info", std::string(kSessions) + ",part=~\"encryption|processes|established\""),
@@ -77,7 +89,9 @@ std::string Queries::WhyNot() const {
   add(labelled(fmt::format("max(timestamp({0}) - {0}) > 3 * max({1})", last_success,
                            Of("pg_tls_collector_interval_seconds", kSessions)),
                "sessions_stale"));
-  add(labelled(fmt::format("max({}) unless on () {}", Of("pg_tls_up"), Of("pg_tls_unencrypted_sessions_total")),
+  add(labelled(fmt::format("max({}) unless on () ({} and on () {})", Of("pg_tls_up"),
+                           Of("pg_tls_unencrypted_sessions_total", kNotAllowed),
+                           Of("pg_tls_unencrypted_connections_by_network", kNotAllowed)),
                "sessions_absent"));
   return fmt::format("max by (why, part, reason) ({})", any);
 }
@@ -143,12 +157,14 @@ std::vector<std::pair<std::string, std::string>> QueryList(std::string_view serv
   return {
       {"exporters of the server", Queries::Exporters(server, hour)},
       {"when all sessions were known (the value is the time of the sample)", of.Good(true)},
+      {"when its sessions were last collected", of.Collected()},
       {"when the exporter was started", of.Process()},
       {"why not all sessions were known", of.WhyNot()},
       {"sessions that the server counted", of.LastOf("pg_tls_established_sessions_total", "", day)},
       {"sessions that samples had", of.LastOf("pg_tls_sessions_total", "network, encryption", day)},
       {"sessions that no sample had", of.Missed(hour, minutes)},
       {"unencrypted sessions", of.LastOf("pg_tls_unencrypted_sessions_total", "network, allowed", day)},
+      {"unencrypted connections at a time", of.MostOpen(day)},
       {"unencrypted sessions in the log",
        of.LastOf("pg_tls_logged_unencrypted_sessions_total", "network, allowed", day)},
       {"sessions in the log", of.LastOf("pg_tls_logged_sessions_total", "encryption", day)},

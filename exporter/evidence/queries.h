@@ -33,6 +33,10 @@ class Queries {
   std::string Good(bool counted) const;
   // There where Good() holds, and the log collector does not follow the whole log.
   std::string NotLogged(bool counted) const;
+  // When the sessions were last collected.
+  std::string Collected() const;
+  // Unencrypted connections from other hosts that are not allowed, at most at a time.
+  std::string MostOpen(Duration window) const;
   // When the exporter's process started.
   std::string Process() const;
   // The labels why, part and reason: what was missing for Good().

@@ -77,6 +77,9 @@ void CheckStatus(const Json& answer) {
   const std::string status = text("status");
   if (status == "error") Fail("Prometheus refused the query: " + text("errorType") + ": " + text("error"));
   if (status != "success") FailForm("status");
+  // A cluster of VictoriaMetrics of which a part does not answer.
+  if (const auto partial = answer.find("isPartial"); partial != answer.end() && *partial != false)
+    Fail("the answer is incomplete: isPartial");
   if (const auto warnings = answer.find("warnings"); warnings != answer.end() && warnings->is_array()) {
     for (const Json& warning : *warnings) {
       if (!warning.is_string()) FailForm("warnings");

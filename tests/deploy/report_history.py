@@ -43,6 +43,7 @@ class Exporter:
         self.established = lambda time: (time - self.begin) // 60
         self.sampled = None
         self.unencrypted = {}  # (network, allowed): value
+        self.open = lambda time: 0  # unencrypted connections from other hosts that are not allowed
         self.more = []  # (name, labels, value, kind)
 
     def write(self):
@@ -64,6 +65,7 @@ class Exporter:
                 add("pg_tls_unencrypted_sessions_total", {**of, "network": network, "allowed": allowed}, times, sql(value), "counter")
         add("pg_tls_sessions_total", {**of, "database": "app", "user": "app", "network": "remote", "encryption": "tls"}, times,
             sql(self.established or (lambda time: 5)), "counter")
+        add("pg_tls_unencrypted_connections_by_network", {**of, "network": "remote", "allowed": "false"}, times, sql(self.open))
         if self.established:
             add("pg_tls_established_sessions_total", {**of, "database": "app"}, times, sql(self.established), "counter")
             add("pg_tls_sampled_sessions_total", {**of, "database": "app"}, times, sql(self.sampled or self.established), "counter")
@@ -143,6 +145,11 @@ story("unencrypted", scraped=lambda time: not within(3, 2.5)(time), unencrypted=
       more=[client("bob", "192.0.2.7", "false", within(2, 1.5))])
 # Open when the period began: no counter has it.
 story("open_before", more=[client("bob", "192.0.2.7", "false", within(7, 5))])
+# Prometheus does not have who it was, or not even that.
+story("nameless", open=lambda time: 1 if within(3, 2)(time) else 0)
+story("dropped", open=lambda time: None if within(3, 2.5)(time) else 0)
+# In a Prometheus of several clusters.
+story("ambiguous", more=[("pg_tls_up", {"cluster": "us"}, lambda time: 1 if within(3, 2.5)(time) else None, "gauge")])
 # Its second process counts from 0 again. Each had one.
 story("restarted", start=lambda time: ago(100) if time < ago(3) else ago(3) - 5,
       established=lambda time: (time - ago(100)) // 60 if time < ago(3) else (time - ago(3)) // 60,

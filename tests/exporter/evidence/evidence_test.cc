@@ -9,6 +9,7 @@ namespace pgtls::evidence {
 namespace {
 
 using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
@@ -80,11 +81,11 @@ TEST(Judge, TheLogHasWhatNoSampleHas) {
   server = WithLog();
   server.exporters[0].logged = 39;  // another server's log
   EXPECT_EQ(JudgeAndExplain(server), Verdict::kNotProven);
-  // The statistics are late: a hundredth may be missing.
-  server.exporters[0].established = 1000;
-  server.exporters[0].logged = 990;
+  // The statistics are late: as many as in one of 120 minutes may be missing.
+  server.exporters[0].established = 1200;
+  server.exporters[0].logged = 1190;
   EXPECT_EQ(JudgeAndExplain(server), Verdict::kProven);
-  server.exporters[0].logged = 989;
+  server.exporters[0].logged = 1189;
   EXPECT_EQ(JudgeAndExplain(server), Verdict::kNotProven);
   server = WithLog();
   server.exporters[0].logged_unknown = 1;
@@ -105,6 +106,11 @@ TEST(Judge, UnencryptedSessionsDecideWhateverElseIsMissing) {
   ServerEvidence server = Proven();
   server.exporters[0].logged_unencrypted[{"remote", "false"}] = 2;
   EXPECT_EQ(JudgeAndExplain(server), Verdict::kUnencrypted);
+  // Prometheus does not have who it was.
+  server = Proven();
+  server.exporters[0].most_open = 1;
+  EXPECT_EQ(JudgeAndExplain(server), Verdict::kUnencrypted);
+  EXPECT_THAT(Grounds(server), ElementsAre(HasSubstr("1 connection from other hosts at a time, unencrypted")));
   // It was open before the period began: no counter has it.
   server = Proven();
   server.clients = {{.user = "bob", .address = "192.0.2.7", .network = "remote", .most = 1}};

@@ -22,6 +22,8 @@ constexpr Duration kStep = seconds(14);
 Time At(int second) { return Time(seconds(second)); }
 TimeRange Range(int begin, int end) { return {At(begin), At(end)}; }
 
+constexpr seconds kAge{2};  // of a collection, when it is scraped
+
 // What a range query answers about these scrapes of one process: at each step the latest good sample, while it is young
 // enough and no scrape after it failed.
 std::vector<GoodSample> Steps(const std::vector<int>& good, const std::vector<int>& bad, TimeRange range,
@@ -35,7 +37,7 @@ std::vector<GoodSample> Steps(const std::vector<int>& good, const std::vector<in
     };
     const int sample = latest(good);
     if (sample > latest(bad) && step - At(sample) <= std::chrono::minutes(5))
-      samples.push_back({step, At(sample), process});
+      samples.push_back({step, At(sample), At(sample) - kAge, process});
   }
   return samples;
 }
@@ -73,28 +75,43 @@ TEST(TimeRanges, CoveringIsHavingAll) {
 
 TEST(Observed, GoodSamplesWithoutAGapAreTheWholeTime) {
   const auto samples = Steps(Every(15, -3, 597), {}, Range(0, 600));
-  EXPECT_THAT(Observed(samples, kStep, Range(0, 600)), ElementsAre(Range(0, 600)));
+  EXPECT_THAT(Observed(samples, kStep, Range(0, 570)), ElementsAre(Range(0, 570)));
+}
+
+// Nothing is known of what came after the last collection, and not all of the ten seconds before it.
+TEST(Observed, EndsBeforeTheLastCollection) {
+  auto samples = Steps(Every(15, -3, 597), {}, Range(0, 600));
+  EXPECT_THAT(Observed(samples, kStep, Range(0, 600)), ElementsAre(Range(0, 570)));
+  for (GoodSample& sample : samples) sample.collected = sample.sample - seconds(40);
+  EXPECT_THAT(Observed(samples, kStep, Range(0, 600)), ElementsAre(Range(0, 532)));
+}
+
+// A collector may have an interval of many scrapes.
+TEST(Observed, ACollectionOfManyScrapesGoesOn) {
+  auto samples = Steps(Every(15, 0, 600), {}, Range(0, 600));
+  for (GoodSample& sample : samples) sample.collected = At(sample.sample < At(200) ? -20 : 180);
+  EXPECT_THAT(Observed(samples, kStep, Range(0, 600)), ElementsAre(Range(0, 170)));
 }
 
 TEST(Observed, BeforeTheFirstSampleNothingIs) {
   const auto samples = Steps(Every(15, 303, 597), {}, Range(0, 600));
-  EXPECT_THAT(Observed(samples, kStep, Range(0, 600)), ElementsAre(Range(303, 600)));
+  EXPECT_THAT(Observed(samples, kStep, Range(0, 600)), ElementsAre(Range(301, 576)));
 }
 
 // Prometheus was down: the sample before stands for the next five minutes, at the same time.
 TEST(Observed, ASampleProvesNothingOfTheLookback) {
   const auto samples = Steps(Without(Every(15, 0, 600), 200, 400), {}, Range(0, 600));
-  EXPECT_THAT(Observed(samples, kStep, Range(0, 600)), ElementsAre(Range(0, 195), Range(405, 600)));
+  EXPECT_THAT(Observed(samples, kStep, Range(0, 600)), ElementsAre(Range(0, 183), Range(403, 573)));
 }
 
 TEST(Observed, OneMissingSampleIsAGap) {
   const auto samples = Steps(Without(Every(15, 0, 600), 300, 300), {}, Range(0, 600));
-  EXPECT_THAT(Observed(samples, kStep, Range(0, 600)), ElementsAre(Range(0, 285), Range(315, 600)));
+  EXPECT_THAT(Observed(samples, kStep, Range(0, 600)), ElementsAre(Range(0, 273), Range(313, 573)));
 }
 
 TEST(Observed, OneBadSampleIsAGap) {
   const auto samples = Steps(Without(Every(15, 0, 600), 300, 300), {300}, Range(0, 600));
-  EXPECT_THAT(Observed(samples, kStep, Range(0, 600)), ElementsAre(Range(0, 285), Range(315, 600)));
+  EXPECT_THAT(Observed(samples, kStep, Range(0, 600)), ElementsAre(Range(0, 273), Range(313, 573)));
 }
 
 // Half of the samples are bad: the distance of good ones looks like a scrape interval of 30 seconds.
@@ -105,21 +122,21 @@ TEST(Observed, GoodAndBadInTurnIsNothing) {
 
 TEST(Observed, ALastSampleThatIsOldIsNoProof) {
   const auto samples = Steps(Every(15, 0, 450), {}, Range(0, 600));
-  EXPECT_THAT(Observed(samples, kStep, Range(0, 600)), ElementsAre(Range(0, 450)));
+  EXPECT_THAT(Observed(samples, kStep, Range(0, 600)), ElementsAre(Range(0, 438)));
 }
 
 TEST(Observed, ARestartIsAGap) {
   auto samples = Steps(Every(15, 0, 300), {}, Range(0, 308), 1);
   const auto after = Steps(Every(15, 315, 600), {}, Range(322, 600), 310);
   samples.insert(samples.end(), after.begin(), after.end());
-  EXPECT_THAT(Observed(samples, kStep, Range(0, 600)), ElementsAre(Range(0, 300), Range(315, 600)));
+  EXPECT_THAT(Observed(samples, kStep, Range(0, 600)), ElementsAre(Range(0, 288), Range(313, 573)));
 }
 
 TEST(Observed, AnotherScrapeIntervalIsNoGap) {
   auto times = Every(60, 0, 3000);
   const auto faster = Every(15, 3060, 3600);
   times.insert(times.end(), faster.begin(), faster.end());
-  EXPECT_THAT(Observed(Steps(times, {}, Range(0, 3600)), kStep, Range(0, 3600)), ElementsAre(Range(0, 3600)));
+  EXPECT_THAT(Observed(Steps(times, {}, Range(0, 3600)), kStep, Range(0, 3600)), ElementsAre(Range(0, 3573)));
 }
 
 TEST(Observed, OneSampleIsNoTime) {

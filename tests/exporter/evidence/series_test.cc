@@ -64,6 +64,13 @@ TEST(Answer, WithAWarningIsRefused) {
       "accepted");
 }
 
+TEST(Answer, OfAPartOfAClusterIsRefused) {
+  EXPECT_THAT(Refusal(R"({"status":"success","isPartial":true,"data":{"resultType":"vector","result":[]}})"),
+              HasSubstr("incomplete: isPartial"));
+  EXPECT_EQ(Refusal(R"({"status":"success","isPartial":false,"data":{"resultType":"vector","result":[]}})"),
+            "accepted");
+}
+
 TEST(Answer, OfAnotherKindIsRefused) {
   for (const char* answer :
        {"", "<html>", "[]", "{}", R"({"status":"success"})", R"({"status":7,"data":{}})",
