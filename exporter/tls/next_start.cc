@@ -203,7 +203,7 @@ NextStart JudgeFiles(const StartInput& input) {
   StartInput older = input;
   bool marked = false;
   for (StartFile* file : {&older.certificate, &older.key, &older.ca, &older.crl}) marked |= HideMark(*file);
-  const NextStart strict = At(input, kStrictestLevel);
+  NextStart strict = At(input, kStrictestLevel);
   if (strict.failures.empty() && !marked) return strict;
   NextStart result = At(input, 0);
   // The first 1.1.1 takes any size.
@@ -215,7 +215,7 @@ NextStart JudgeFiles(const StartInput& input) {
   };
   const std::vector<StartFailure> lenient = std::exchange(result.failures, {});
   std::ranges::copy_if(lenient, std::back_inserter(result.failures), is_in(old.failures));
-  for (const auto& [failures, why] : {std::pair{&strict.failures, "security_level"},
+  for (const auto& [failures, why] : {std::pair{&std::as_const(strict).failures, "security_level"},
                                       {&old.failures, "openssl_version"},
                                       {&lenient, "openssl_version"}}) {
     for (const StartFailure& failure : *failures) {
