@@ -35,7 +35,7 @@ says 'the alert alertname=PgTlsUnencryptedConnections .*: not within the time'
 nothing_left
 
 # What --once waits for comes before this, too.
-start_demo 1200 --with-prometheus
+start_demo 2400 --with-prometheus
 says '^  PgTlsUnencryptedConnections: orders: warehouse is connected from 192\.0\.2\.10 without encryption$'
 says '^  The line that admitted it is .*/orders/data/pg_hba.conf:[0-9]+: host    shop warehouse     192\.0\.2\.10/32 scram-sha-256$'
 says '^  PgTlsHbaAdmitsPlaintext: orders: '
