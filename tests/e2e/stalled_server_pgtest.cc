@@ -96,10 +96,11 @@ TEST_F(StalledServerTest, ASlowStatementIsNoSilence) {
       "integer, OUT name text, OUT setting text, OUT error text) RETURNS SETOF record LANGUAGE sql SECURITY DEFINER "
       "SET search_path = pg_catalog, pg_temp AS 'SELECT 1, pg_sleep(600)::text, 1, '''', '''', '''''");
   Watch(
-      "  sessions: {interval: 200ms, timeout: 5s}\n"
-      "  settings: {interval: 200ms, timeout: 3s}\n"
+      "  sessions: {interval: 200ms, timeout: 30s}\n"
+      "  settings: {interval: 200ms, timeout: 5s}\n"
+      "  hba: {timeout: 60s}\n"
       // It calls the same function, on the same connection, and would wait longer than the sessions do.
-      "  certificates: {interval: 200ms, timeout: 30s}\n");
+      "  certificates: {interval: 200ms, timeout: 60s}\n");
   const std::string slow = "pg_tls_collector_failure_info{server=\"db\",collector=\"settings\",reason=\"timeout\"} 1";
   bool down = false;
   const auto watch = [&](const std::string& page) {
