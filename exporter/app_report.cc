@@ -15,7 +15,7 @@
 namespace pgtls {
 namespace {
 
-// The last sessions of a period are known when they were collected and scraped.
+// By then, the last sessions of a period have been collected and scraped.
 constexpr std::chrono::minutes kSettled{5};
 
 evidence::Evidence Ask(const config::ReportOptions& options) {

@@ -148,8 +148,7 @@ bool FollowsLog(Source& source, const Queries& queries, bool counted, const Watc
 
 std::uint64_t Whole(double value) { return value < 0 ? 0 : static_cast<std::uint64_t>(std::llround(value)); }
 
-ExporterEvidence CollectFrom(Source& source, const std::string& server, TimeRange period, const Parts& parts,
-                             Watch& watch) {
+ExporterEvidence CollectFrom(Source& source, const std::string& server, TimeRange period, Watch& watch) {
   const Queries queries(server, watch.exporter);
   ExporterEvidence evidence{.exporter = watch.exporter};
   const auto has = [&](std::string_view metric) {
@@ -175,6 +174,7 @@ ExporterEvidence CollectFrom(Source& source, const std::string& server, TimeRang
   }
   evidence.seen = counts("pg_tls_sessions_total", "network", "encryption");
   evidence.unencrypted = counts("pg_tls_unencrypted_sessions_total", "network", "allowed");
+  const Parts parts(period);
   for (const Point& point : Points(source.QueryRange(queries.MostOpen(parts.length), parts.ends, parts.length)))
     evidence.most_open = std::max(evidence.most_open, Whole(point.value));
   if (has("pg_tls_logged_unencrypted_sessions_total")) {
@@ -310,12 +310,11 @@ std::vector<std::string> FindServers(Source& source, TimeRange period) {
 
 ServerEvidence Collect(Source& source, const std::string& server, TimeRange period, Time now) {
   ServerEvidence evidence{.server = server, .period = period};
-  const Parts parts(period);
   std::vector<Watch> watches = FindExporters(source, server, {period.begin, now});
   evidence.known = !watches.empty();
   std::vector<TimeRange> observed;
   for (Watch& watch : watches) {
-    evidence.exporters.push_back(CollectFrom(source, server, period, parts, watch));
+    evidence.exporters.push_back(CollectFrom(source, server, period, watch));
     evidence.resolution = std::max(evidence.resolution, watch.interval);
     const TimeRanges& ranges = evidence.exporters.back().observed;
     observed.insert(observed.end(), ranges.begin(), ranges.end());
@@ -325,6 +324,7 @@ ServerEvidence Collect(Source& source, const std::string& server, TimeRange peri
     evidence.gaps.push_back({gap, ReasonsOf(gap, watches)});
 
   const Queries queries(server, {});
+  const Parts parts(period);
   AddClients(source, queries, false, parts, evidence.clients);
   // Without a session in the log, the gauge has those of the time before the period.
   const auto has_logged = [](const ExporterEvidence& exporter) {

@@ -72,7 +72,7 @@ std::string Words(const Reason& reason) {
   if (reason.why == "exporter_down") return "the exporter could not be scraped";
   if (reason.why == "exporter_restarted") return "the exporter was restarted";
   if (reason.why == "server_down") return "the server did not answer";
-  if (reason.why == "exporter_ambiguous") return "several exporters have its job and instance";
+  if (reason.why == "exporter_ambiguous") return "several exporters have the same job and instance";
   const std::string detail = reason.detail.empty() ? "" : " (" + Printable(reason.detail, 100) + ")";
   if (reason.why == "sessions_failed") return "the sessions collector failed" + detail;
   if (reason.why == "sessions_incomplete") {
@@ -88,10 +88,10 @@ bool ExporterEvidence::KnowsAll() const {
   if (established && missed == 0) return true;
   if (!follows_log || !logged || logged_unknown > 0) return false;
   if (!established) return true;
-  // A log that has less is another server's. It and the statistics are late by different times: a minute together, for
-  // which there are as many sessions as in any other.
+  // A log that has less is another server's. It and the statistics are not read at the same moment: the sessions of a
+  // minute may be missing, but never more than one in a hundred.
   const auto minutes = static_cast<std::uint64_t>(Length(observed) / std::chrono::minutes(1));
-  return *logged + *established / std::max<std::uint64_t>(minutes, 1) >= *established;
+  return *logged + *established / std::max<std::uint64_t>(minutes, 100) >= *established;
 }
 
 std::string_view ToString(Verdict verdict) {
@@ -137,8 +137,8 @@ std::vector<std::string> Grounds(const ServerEvidence& server) {
   for (const ExporterEvidence& exporter : server.exporters) {
     if (bad == 0 && exporter.most_open > 0) {
       grounds.push_back(
-          fmt::format("{}: {} from other hosts at a time, unencrypted and without an exemption; Prometheus does not "
-                      "have whose.",
+          fmt::format("{}: {} from other hosts at a time, unencrypted and without an exemption. No sample names the "
+                      "client.",
                       Where(exporter.exporter), Counted(exporter.most_open, "connection")));
     }
   }

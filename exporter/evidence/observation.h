@@ -14,17 +14,17 @@ namespace pgtls::evidence {
 struct GoodSample {
   Time at;             // a step of the query
   Time sample;         // when it was scraped, at most 5 minutes (Prometheus' lookback) before `at`
-  Time collected;      // when its sessions were collected, some collector intervals before
+  Time collected;      // when its sessions were collected, three collector intervals before at most
   double process = 0;  // when the exporter's process started
 };
 
-// PostgreSQL's statistics have a session ten seconds after its end at the latest.
+// PostgreSQL counts a session ten seconds after its end at the latest.
 inline constexpr Duration kStatisticsDelay = std::chrono::seconds(10);
 
 // Where two adjacent samples are good and of one process, the time between their collections was observed; what ended
 // less than kStatisticsDelay before the last of them may be in no counter yet. `samples`: by `at`, of steps that are
-// `step` apart where none is missing. A sample that is 1.5 scrape intervals after the one before it begins anew; the
-// interval is the median of the distances around it.
+// `step` apart where none is missing. A distance of more than 1.5 scrape intervals is a gap; the interval is the median
+// of the distances around it.
 TimeRanges Observed(const std::vector<GoodSample>& samples, Duration step, TimeRange within);
 
 // The usual distance of two samples; zero with less than two.

@@ -146,8 +146,8 @@ std::vector<std::string> Remarks(const ServerEvidence& server) {
   }
   if (!server.exporters.empty() && std::ranges::none_of(server.exporters, &ExporterEvidence::follows_log)) {
     remarks.emplace_back(
-        "The server's log was not followed: replication sessions between two collections are not known, nor are "
-        "others where a crash or a reset of the statistics took them from the server's count.");
+        "The server's log was not followed: replication sessions that began and ended between two collections are "
+        "not known, nor are other sessions that a crash or a reset of the statistics removed from the server's count.");
   }
   if (server.exporters.size() > 1)
     remarks.emplace_back("Several exporters reported a server of this name. It was observed while one of them did.");

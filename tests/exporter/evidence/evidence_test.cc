@@ -11,7 +11,6 @@ namespace {
 using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 // The verdict is proven if and only if nothing stands against it.
 Verdict JudgeAndExplain(const ServerEvidence& server) {
@@ -87,6 +86,15 @@ TEST(Judge, TheLogHasWhatNoSampleHas) {
   EXPECT_EQ(JudgeAndExplain(server), Verdict::kProven);
   server.exporters[0].logged = 1189;
   EXPECT_EQ(JudgeAndExplain(server), Verdict::kNotProven);
+  // In a short time, one in a hundred.
+  for (const int length : {30, 60, 600}) {
+    server.period = Range(0, length);
+    server.observed = server.exporters[0].observed = {server.period};
+    server.exporters[0].logged = 1188;
+    EXPECT_EQ(JudgeAndExplain(server), Verdict::kProven) << length;
+    server.exporters[0].logged = 1187;
+    EXPECT_EQ(JudgeAndExplain(server), Verdict::kNotProven) << length;
+  }
   server = WithLog();
   server.exporters[0].logged_unknown = 1;
   EXPECT_EQ(JudgeAndExplain(server), Verdict::kNotProven);

@@ -174,12 +174,14 @@ TEST(Missed, OfAShortProcessCountFromNothing) {
 }
 
 // The steps of a window end before its last sample, or on it.
-TEST(Missed, OfAShortProcessAreAlsoThoseOfItsLastSample) {
-  for (int end = 3600; end < 3600 + 14; ++end) {
-    Recorded source;
-    source.Add(3000, 0);
-    source.Add(end, 2);
-    EXPECT_EQ(Missed(source, {RunOf(3000, end, 2990)}), 2u) << end;
+TEST(Missed, AreAlsoThoseOfTheLastSample) {
+  for (const int begin : {3000, -1000}) {  // for less than an hour, and for more
+    for (int end = 3600; end < 3600 + 14; ++end) {
+      Recorded source;
+      source.Add(begin, 0);
+      source.Add(end, 2);
+      EXPECT_EQ(Missed(source, {RunOf(begin, end, begin - 10)}), 2u) << begin << " " << end;
+    }
   }
 }
 
