@@ -60,6 +60,17 @@ constexpr Desc kUnencryptedSessions = {"pg_tls_unencrypted_sessions_total",
                                        "TCP sessions with neither TLS nor GSS encryption that began after the first "
                                        "collection and were observed, each counted once.",
                                        {"server", "network", "allowed"}};
+constexpr Desc kCountedSince = {"pg_tls_sessions_counted_since_timestamp_seconds",
+                                Type::kGauge,
+                                "When the counters of the server's sessions began at 0: at the exporter's start, or "
+                                "when a reload added the server; in seconds since the epoch.",
+                                {"server"}};
+constexpr Desc kLosses = {"pg_tls_session_count_losses_total",
+                          Type::kCounter,
+                          "Collections before which sessions may have been counted by nobody: another server answered "
+                          "(server_changed), the server's statistics were reset, also by a crash (statistics_reset), "
+                          "or a database was dropped (database_dropped).",
+                          {"server", "reason"}};
 constexpr Desc kOldestUnencrypted = {"pg_tls_oldest_unencrypted_connection_start_timestamp_seconds",
                                      Type::kGauge,
                                      "When the oldest open remote connection began that is unencrypted and not allowed "
@@ -159,11 +170,25 @@ sessions::Summary SummaryOf(const Counts& counts, const Capped<sessions::Unencry
 
 }  // namespace
 
-constexpr std::array<const Desc*, 17> kSessionDescs = {
-    &kConnections,         &kUnencrypted, &kUnencryptedByNetwork, &kAuthenticating, &kCiphers,
-    &kClientCertificates,  &kSessions,    &kEstablished,          &kSampled,        &kUnencryptedSessions,
-    &kOldestUnencrypted,   &kViolating,   &kViolatingByNetwork,   &kFolded,         &kExempted,
-    &kExemptedByExemption, &kExemptionEnd};
+constexpr std::array<const Desc*, 19> kSessionDescs = {&kConnections,
+                                                       &kUnencrypted,
+                                                       &kUnencryptedByNetwork,
+                                                       &kAuthenticating,
+                                                       &kCiphers,
+                                                       &kClientCertificates,
+                                                       &kSessions,
+                                                       &kEstablished,
+                                                       &kSampled,
+                                                       &kUnencryptedSessions,
+                                                       &kCountedSince,
+                                                       &kLosses,
+                                                       &kOldestUnencrypted,
+                                                       &kViolating,
+                                                       &kViolatingByNetwork,
+                                                       &kFolded,
+                                                       &kExempted,
+                                                       &kExemptedByExemption,
+                                                       &kExemptionEnd};
 
 sessions::Summary RenderSessions(const Counts& counts, const sessions::SessionCounter& counter,
                                  bool shows_authenticating, std::size_t max_series, SessionCaps& caps, Sink& sink) {
@@ -185,6 +210,8 @@ sessions::Summary RenderSessions(const Counts& counts, const sessions::SessionCo
   }
   sink.Add(kFolded, {kSessions.name}, static_cast<double>(counter.folded()));
   RenderByNetwork(kUnencryptedSessions, counter.unencrypted(), sink);
+  sink.Add(kCountedSince, {}, metrics::Seconds(counter.since().time_since_epoch()));
+  sink.Add(kLosses, {"server_changed"}, static_cast<double>(counter.server_changes()));
   if (const auto oldest = counts.oldest_unencrypted_us) {
     sink.Add(kOldestUnencrypted, {}, metrics::Seconds(std::chrono::microseconds(*oldest)));
   }
@@ -204,6 +231,8 @@ void RenderEstablished(const sessions::EstablishedCounter& counter, Sink& sink) 
     folded_established += series.established;
     folded_sampled += series.sampled;
   }
+  sink.Add(kLosses, {"statistics_reset"}, static_cast<double>(counter.losses().resets));
+  sink.Add(kLosses, {"database_dropped"}, static_cast<double>(counter.losses().dropped_databases));
   sink.Add(kFolded, {kEstablished.name}, static_cast<double>(folded_established));
   sink.Add(kFolded, {kSampled.name}, static_cast<double>(folded_sampled));
 }

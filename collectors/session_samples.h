@@ -15,7 +15,7 @@
 
 namespace pgtls::collectors {
 
-extern const std::array<const metrics::Desc*, 17> kSessionDescs;
+extern const std::array<const metrics::Desc*, 19> kSessionDescs;
 
 // Which series each metric of one server has. Kept from one collection to the next.
 struct SessionCaps {

@@ -115,6 +115,18 @@ p.dashboard(
           ],
           width=14,
         ),
+        p.table(
+          "Losses of the servers' own count",
+          'How often sessions may have been counted by nobody: another server answered, the statistics were reset (also by a crash), or a database was dropped. What '
+          + 'came in between only the log collector can show.',
+          [p.instant('round(sum by (server, reason) (increase(%s[$__range]))) > 0' % of('pg_tls_session_count_losses_total'))],
+          [
+            server_column,
+            { label: 'reason', name: 'reason' },
+            { value: 'A', name: 'times', decimals: 0, thresholds: p.poor_from_one },
+          ],
+          width=24,
+        ),
       ],
     },
     {

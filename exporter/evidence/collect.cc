@@ -25,6 +25,16 @@ struct Missing {
   std::vector<Time> at;
 };
 
+// When sessions may have been counted by nobody.
+struct Loss {
+  std::string reason;
+  Time step;       // at which it was known
+  Time collected;  // the sessions, for the first time since
+};
+
+// Only a change of the server loses what the server's log has, too.
+bool IsInLog(const Loss& loss) { return loss.reason != "server_changed"; }
+
 // One exporter as it watched the server.
 struct Watch {
   Exporter exporter;
@@ -33,18 +43,24 @@ struct Watch {
   Duration interval{0};  // between two good samples
   std::vector<Run> runs;
   std::vector<Missing> missing;
+  std::vector<Loss> losses;  // by time, also of the time before the period
 };
 
-// The period in equal parts of a day at most, by the end of each.
+// The period in equal parts of a day at most, by the end of each. The first one has the last sample before the period,
+// too, which is of what was open when it began. `interval`: between two samples.
 struct Parts {
-  explicit Parts(TimeRange period)
-      : count((period.length() + kDay - Duration(1)) / kDay), length(period.length() / count) {
+  Parts(TimeRange period, Duration interval) : begin(period.begin) {
+    const Duration whole = period.length() + interval * 3 / 2;
+    count = (whole + kDay - Duration(1)) / kDay;
+    length = whole / count;
     ends = {period.end - (count - 1) * length, period.end};
   }
-  TimeRange PartAt(Time end) const { return {end - length, end}; }
+  // What is in it of the period.
+  TimeRange PartAt(Time end) const { return {std::max(begin, end - length), end}; }
 
+  Time begin;
   Duration::rep count;
-  Duration length;
+  Duration length{0};
   TimeRange ends;
 };
 
@@ -96,43 +112,83 @@ class Follower {
   std::vector<Point>::const_iterator end_;
 };
 
-void AddGood(const std::vector<Point>& good, const std::vector<Point>& collections, const std::vector<Point>& processes,
+void AddGood(const std::vector<Point>& good, const std::vector<Point>& collections, const std::vector<Point>& starts,
              std::vector<GoodSample>& samples) {
   Follower collection_of(collections);
-  Follower process_of(processes);
+  Follower start_of(starts);
   for (const Point& point : good) {
     const std::optional<double> collection = collection_of.At(point.time);
-    const std::optional<double> process = process_of.At(point.time);
-    if (!collection || !process) continue;
+    const std::optional<double> start = start_of.At(point.time);
+    if (!collection || !start) continue;
     const Time sample = TimeOf(point.value);
-    samples.push_back({point.time, sample, std::min(sample, TimeOf(*collection)), *process});
+    samples.push_back({point.time, sample, std::min(sample, TimeOf(*collection)), *start});
   }
+}
+
+// Follows how often each reason was counted, from one answer to the next.
+class LossFinder {
+ public:
+  void Add(const std::vector<Series>& counters, const std::vector<Point>& collections, std::vector<Loss>& losses) {
+    for (const Series& counter : counters) {
+      const std::string reason(counter.label("reason"));
+      Follower collection_of(collections);
+      for (const Point& point : counter.points) {
+        const auto [last, is_first] = counts_.try_emplace(reason, point.value);
+        if (!is_first && point.value > last->second) {
+          const std::optional<double> collection = collection_of.At(point.time);
+          losses.push_back({reason, point.time, collection ? TimeOf(*collection) : point.time});
+        }
+        last->second = point.value;
+      }
+    }
+  }
+
+ private:
+  std::map<std::string, double> counts_;
+};
+
+std::vector<Time>& TimesOf(const Reason& reason, Watch& watch) {
+  const auto found = std::ranges::find(watch.missing, reason, &Missing::reason);
+  return found == watch.missing.end() ? watch.missing.emplace_back(reason).at : found->at;
 }
 
 void AddMissing(const std::vector<Series>& answer, Watch& watch) {
   for (const Series& series : answer) {
     const Reason reason{std::string(series.label("why")), watch.exporter, std::string(series.label("part")),
                         std::string(series.label("reason"))};
-    auto found = std::ranges::find(watch.missing, reason, &Missing::reason);
-    if (found == watch.missing.end()) found = watch.missing.insert(found, {reason, {}});
-    std::ranges::transform(series.points, std::back_inserter(found->at), &Point::time);
+    std::ranges::transform(series.points, std::back_inserter(TimesOf(reason, watch)), &Point::time);
   }
 }
 
-TimeRanges Observe(Source& source, const Queries& queries, bool counted, Watch& watch) {
+// What was lost before a sample is lost for it.
+void AddLosses(bool follows_log, std::vector<GoodSample>& samples, Watch& watch) {
+  std::ranges::sort(watch.losses, {}, &Loss::step);
+  for (const Loss& loss : watch.losses) {
+    if (follows_log && IsInLog(loss)) continue;
+    TimesOf({loss.reason, watch.exporter, "", ""}, watch).push_back(loss.collected);
+    for (GoodSample& sample : samples) sample.losses += sample.at >= loss.step ? 1 : 0;
+  }
+}
+
+TimeRanges Observe(Source& source, const Queries& queries, bool counted, bool follows_log, Watch& watch) {
   std::vector<GoodSample> samples;
-  std::vector<Point> processes;
+  std::vector<Point> starts;
+  LossFinder losses;
+  const TimeRange before{watch.extent.begin - kLossesBefore, watch.extent.begin - watch.step};
+  losses.Add(source.QueryRange(queries.Losses(), before, watch.step), {}, watch.losses);
   ForEachPage(watch, [&](TimeRange page) {
-    const auto process = Points(source.QueryRange(queries.Process(), page, watch.step));
+    const auto start = Points(source.QueryRange(queries.CountedSince(), page, watch.step));
     const auto collected = Points(source.QueryRange(queries.Collected(), page, watch.step));
-    AddGood(Points(source.QueryRange(queries.Good(counted), page, watch.step)), collected, process, samples);
+    AddGood(Points(source.QueryRange(queries.Good(counted), page, watch.step)), collected, start, samples);
     AddMissing(source.QueryRange(queries.WhyNot(), page, watch.step), watch);
-    processes.insert(processes.end(), process.begin(), process.end());
+    losses.Add(source.QueryRange(queries.Losses(), page, watch.step), collected, watch.losses);
+    starts.insert(starts.end(), start.begin(), start.end());
     return true;
   });
-  watch.runs = RunsOf(processes);
+  AddLosses(follows_log, samples, watch);
+  watch.runs = RunsOf(starts);
   watch.interval = UsualDistance(samples);
-  // Without the time of its start: as one process, from before the period on.
+  // Without the time of its start: as one that counted before the period.
   if (watch.runs.empty()) watch.runs = {{watch.extent, 0}};
   return Observed(samples, watch.step, watch.extent);
 }
@@ -155,7 +211,9 @@ ExporterEvidence CollectFrom(Source& source, const std::string& server, TimeRang
     return !source.Query(queries.Has(metric, watch.extent.length()), watch.extent.end).empty();
   };
   const bool counted = has("pg_tls_established_sessions_total");
-  evidence.observed = Clipped(Observe(source, queries, counted, watch), period);
+  const bool is_logged = has("pg_tls_logged_unencrypted_sessions_total");
+  evidence.follows_log = is_logged && FollowsLog(source, queries, counted, watch);
+  evidence.observed = Clipped(Observe(source, queries, counted, evidence.follows_log, watch), period);
 
   const auto sum = [&](const std::string& counter, std::string_view by = "") {
     return Increase(source, queries, counter, by, watch.runs, period);
@@ -170,15 +228,18 @@ ExporterEvidence CollectFrom(Source& source, const std::string& server, TimeRang
   if (counted) {
     for (const Series& series : sum("pg_tls_established_sessions_total"))
       evidence.established = Whole(series.points.back().value);
-    evidence.missed = MissedSessions(source, queries, watch.runs, period, watch.step);
+    std::vector<Time> losses;
+    std::ranges::transform(watch.losses, std::back_inserter(losses), &Loss::step);
+    evidence.missed = MissedSessions(source, queries, watch.runs, losses, period, watch.step);
+    evidence.losses = static_cast<std::uint64_t>(std::ranges::count_if(
+        watch.losses, [&](const Loss& loss) { return IsInLog(loss) && loss.step >= watch.extent.begin; }));
   }
   evidence.seen = counts("pg_tls_sessions_total", "network", "encryption");
   evidence.unencrypted = counts("pg_tls_unencrypted_sessions_total", "network", "allowed");
-  const Parts parts(period);
+  const Parts parts(period, watch.interval);
   for (const Point& point : Points(source.QueryRange(queries.MostOpen(parts.length), parts.ends, parts.length)))
     evidence.most_open = std::max(evidence.most_open, Whole(point.value));
-  if (has("pg_tls_logged_unencrypted_sessions_total")) {
-    evidence.follows_log = FollowsLog(source, queries, counted, watch);
+  if (is_logged) {
     evidence.logged = 0;
     for (const Series& series : sum("pg_tls_logged_sessions_total", "encryption")) {
       const std::uint64_t sessions = Whole(series.points.back().value);
@@ -324,7 +385,7 @@ ServerEvidence Collect(Source& source, const std::string& server, TimeRange peri
     evidence.gaps.push_back({gap, ReasonsOf(gap, watches)});
 
   const Queries queries(server, {});
-  const Parts parts(period);
+  const Parts parts(period, evidence.resolution);
   AddClients(source, queries, false, parts, evidence.clients);
   // Without a session in the log, the gauge has those of the time before the period.
   const auto has_logged = [](const ExporterEvidence& exporter) {

@@ -53,13 +53,18 @@ void AddMissing(const ExporterEvidence& exporter, std::vector<std::string>& grou
     grounds.push_back(fmt::format("{}: {} of {} were in no sample: whether they were encrypted is not known.", who,
                                   exporter.missed, Counted(*exporter.established, "session")));
   }
+  if (exporter.losses > 0) {
+    grounds.push_back(fmt::format(
+        "{}: {} the server's own count may have lost sessions: its statistics were reset, or a database was dropped.",
+        who, exporter.losses == 1 ? "once" : fmt::format("{} times", exporter.losses)));
+  }
   const std::uint64_t unknown = UnknownEncryption(exporter);
   if (unknown > 0)
     grounds.push_back(fmt::format("{}: the encryption of {} is not known.", who, Counted(unknown, "session")));
   if (exporter.logged_unknown > 0) {
     grounds.push_back(fmt::format("{}: the log does not prove the encryption of {}.", who,
                                   Counted(exporter.logged_unknown, "session")));
-  } else if (exporter.follows_log && exporter.missed > 0) {
+  } else if (exporter.follows_log && (exporter.missed > 0 || exporter.losses > 0)) {
     grounds.push_back(fmt::format("{}: the log has {}, fewer than the server counted.", who,
                                   Counted(exporter.logged.value_or(0), "session")));
   }
@@ -70,7 +75,11 @@ void AddMissing(const ExporterEvidence& exporter, std::vector<std::string>& grou
 std::string Words(const Reason& reason) {
   if (reason.why == "no_samples") return "Prometheus has no samples";
   if (reason.why == "exporter_down") return "the exporter could not be scraped";
-  if (reason.why == "exporter_restarted") return "the exporter was restarted";
+  if (reason.why == "exporter_restarted") return "the exporter was restarted, or the server was added again";
+  if (reason.why == "server_changed") return "another server answered than before";
+  if (reason.why == "statistics_reset") return "the server's statistics were reset, or it crashed";
+  if (reason.why == "database_dropped") return "a database was dropped, and its count of sessions with it";
+  if (reason.why == "clock_ahead") return "the exporter's clock was ahead of Prometheus'";
   if (reason.why == "server_down") return "the server did not answer";
   if (reason.why == "exporter_ambiguous") return "several exporters have the same job and instance";
   const std::string detail = reason.detail.empty() ? "" : " (" + Printable(reason.detail, 100) + ")";
@@ -85,7 +94,7 @@ std::string Words(const Reason& reason) {
 
 bool ExporterEvidence::KnowsAll() const {
   if (UnknownEncryption(*this) > 0) return false;
-  if (established && missed == 0) return true;
+  if (established && missed == 0 && losses == 0) return true;
   if (!follows_log || !logged || logged_unknown > 0) return false;
   if (!established) return true;
   // A log that has less is another server's. It and the statistics are not read at the same moment: the sessions of a

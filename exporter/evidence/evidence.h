@@ -39,6 +39,7 @@ struct ExporterEvidence {
   TimeRanges observed;
   std::optional<std::uint64_t> established;  // by the server's own count
   std::uint64_t missed = 0;                  // of these, in no sample
+  std::uint64_t losses = 0;                  // how often that count may have lost some
   Counts seen;                               // {network, encryption}
   Counts unencrypted;                        // {network, allowed}
   std::uint64_t most_open = 0;               // connections from other hosts, unencrypted and not allowed, at a time

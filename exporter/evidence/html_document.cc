@@ -155,7 +155,7 @@ void Server(const ServerEvidence& server, Html& html) {
   const Duration observed = Length(server.observed);
   (html << "<h2>").Name(server.server) << " ";
   report::Badge(ColourOf(verdict), ToString(verdict), html);
-  (html << "</h2>\n<p>").Text(Meaning(verdict)) << "</p>\n";
+  (html << "</h2>\n<p>").Text(Meaning(server)) << "</p>\n";
   ListOf(Grounds(server), html);
   (html << "<p>Observed: ")
           .Text(LengthText(observed) + " of " + LengthText(server.period.length()) + " (" +

@@ -22,14 +22,61 @@ Values ValuesOf(const std::vector<Series>& answer) {
   return values;
 }
 
-Time StartOf(const Run& run) { return Time(Duration(std::llround(run.process * 1000))); }
+Time StartOf(const Run& run) { return Time(Duration(std::llround(run.since * 1000))); }
 
-// Whether the process counted before the period began.
+// Whether it counted before the period began.
 bool IsOlder(const Run& run, TimeRange period) { return StartOf(run) < period.begin; }
 
-// How far to look back from the period's begin for a value of this process.
-Duration LookBack(const Run& run, TimeRange period, Duration most) {
-  return std::min(period.begin - StartOf(run), most);
+// A part of a run in which the server's count lost nothing.
+struct Part {
+  TimeRange range;
+  Time begin;           // of the run, or when something was lost
+  bool is_new = false;  // the counters begin at 0 within the period
+};
+
+// `losses`: by time.
+std::vector<Part> PartsOf(const Run& run, const std::vector<Time>& losses, TimeRange period) {
+  std::vector<Part> parts = {{run.range, StartOf(run), !IsOlder(run, period)}};
+  for (const Time loss : losses) {
+    if (loss > run.range.end || loss < parts.back().begin) continue;
+    if (loss <= run.range.begin) {
+      parts.back().begin = loss;
+      continue;
+    }
+    parts.back().range.end = std::max(parts.back().range.begin, loss - Duration(1));
+    parts.push_back({{loss, run.range.end}, loss, false});
+  }
+  return parts;
+}
+
+double MissedIn(Source& source, const Queries& queries, const Part& part, TimeRange period, Duration step) {
+  double missed = 0;
+  Values highest;  // so far
+  if (part.begin < period.begin) {
+    const Duration before = std::min(period.begin - part.begin, kLossesBefore);
+    highest = ValuesOf(source.Query(queries.Missed(before, step), period.begin));
+  }
+  if (!part.is_new && highest.empty()) highest = ValuesOf(source.Query(queries.MissedNow(), part.range.begin));
+  const auto add = [&](const Labels& labels, double value) {
+    double& before = highest[labels];  // 0 for a database that is new
+    missed += std::max(0.0, value - before);
+    before = value;
+  };
+  const auto hours = part.range.length() / kHour;
+  if (hours > 0) {
+    const TimeRange range{part.range.end - hours * kHour + kHour, part.range.end};
+    for (const Series& series : source.QueryRange(queries.Missed(kHour, step), range, kHour)) {
+      for (const Point& point : series.points) add(series.labels, point.value);
+    }
+    for (const auto& [labels, value] : ValuesOf(source.Query(queries.MissedNow(), part.range.end))) add(labels, value);
+  } else {
+    Values last = ValuesOf(source.Query(queries.MissedNow(), part.range.end));
+    for (const auto& [labels, value] :
+         ValuesOf(source.Query(queries.Missed(part.range.length(), step), part.range.end)))
+      last[labels] = std::max(last.contains(labels) ? last[labels] : value, value);
+    for (const auto& [labels, value] : last) add(labels, value);
+  }
+  return missed;
 }
 
 }  // namespace
@@ -45,7 +92,8 @@ std::vector<Series> Increase(Source& source, const Queries& queries, const std::
       last[labels] = std::max(last[labels], value);
     Values first;
     if (IsOlder(run, period)) {
-      first = ValuesOf(source.Query(queries.LastOf(counter, by, LookBack(run, period, kDay)), period.begin));
+      const Duration before = std::min(period.begin - StartOf(run), kDay);
+      first = ValuesOf(source.Query(queries.LastOf(counter, by, before), period.begin));
       if (first.empty()) first = ValuesOf(source.Query(queries.NowOf(counter, by), run.range.begin));
     }
     for (const auto& [labels, value] : last) {
@@ -58,35 +106,11 @@ std::vector<Series> Increase(Source& source, const Queries& queries, const std::
   return series;
 }
 
-std::uint64_t MissedSessions(Source& source, const Queries& queries, const std::vector<Run>& runs, TimeRange period,
-                             Duration step) {
+std::uint64_t MissedSessions(Source& source, const Queries& queries, const std::vector<Run>& runs,
+                             const std::vector<Time>& losses, TimeRange period, Duration step) {
   double missed = 0;
   for (const Run& run : runs) {
-    Values highest;  // so far
-    if (IsOlder(run, period)) {
-      const Duration before = LookBack(run, period, kHour);
-      highest = ValuesOf(source.Query(queries.Missed(before, step), period.begin));
-      if (highest.empty()) highest = ValuesOf(source.Query(queries.MissedNow(), run.range.begin));
-    }
-    const auto add = [&](const Labels& labels, double value) {
-      double& before = highest[labels];  // 0 for a database that is new
-      missed += std::max(0.0, value - before);
-      before = value;
-    };
-    const auto hours = run.range.length() / kHour;
-    if (hours > 0) {
-      const TimeRange range{run.range.end - hours * kHour + kHour, run.range.end};
-      for (const Series& series : source.QueryRange(queries.Missed(kHour, step), range, kHour)) {
-        for (const Point& point : series.points) add(series.labels, point.value);
-      }
-      for (const auto& [labels, value] : ValuesOf(source.Query(queries.MissedNow(), run.range.end))) add(labels, value);
-    } else {
-      Values last = ValuesOf(source.Query(queries.MissedNow(), run.range.end));
-      for (const auto& [labels, value] :
-           ValuesOf(source.Query(queries.Missed(run.range.length(), step), run.range.end)))
-        last[labels] = std::max(last.contains(labels) ? last[labels] : value, value);
-      for (const auto& [labels, value] : last) add(labels, value);
-    }
+    for (const Part& part : PartsOf(run, losses, period)) missed += MissedIn(source, queries, part, period, step);
   }
   return static_cast<std::uint64_t>(std::llround(missed));
 }

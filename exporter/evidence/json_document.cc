@@ -56,6 +56,7 @@ Json AsJson(const ExporterEvidence& exporter) {
           {"knows_all", exporter.KnowsAll()},
           {"established", optional(exporter.established)},
           {"missed", exporter.established ? Json(exporter.missed) : Json(nullptr)},
+          {"losses", exporter.established ? Json(exporter.losses) : Json(nullptr)},
           {"seen", AsJson(exporter.seen, "network", "encryption")},
           {"unencrypted", AsJson(exporter.unencrypted, "network", "allowed")},
           {"follows_log", exporter.follows_log},

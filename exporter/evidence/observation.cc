@@ -48,8 +48,8 @@ TimeRanges Observed(const std::vector<GoodSample>& samples, Duration step, TimeR
   for (std::size_t i = 1; i < distinct.size(); ++i) {
     const GoodSample& before = distinct[i - 1];
     const GoodSample& after = distinct[i];
-    const bool adjacent =
-        !begins[i] && after.process == before.process && after.sample - before.sample <= tolerance.At(i - 1);
+    const bool lost = after.since != before.since || after.losses != before.losses;
+    const bool adjacent = !begins[i] && !lost && after.sample - before.sample <= tolerance.At(i - 1);
     const Time begin = goes_on ? before.collected - kStatisticsDelay : before.collected;
     const Time end = after.collected - kStatisticsDelay;
     if (adjacent && begin < end) ranges.push_back({begin, end});
@@ -72,7 +72,7 @@ Duration UsualDistance(const std::vector<GoodSample>& samples) {
 std::vector<Run> RunsOf(const std::vector<Point>& starts) {
   std::vector<Run> runs;
   for (const Point& point : starts) {
-    if (runs.empty() || runs.back().process != point.value) runs.push_back({{point.time, point.time}, point.value});
+    if (runs.empty() || runs.back().since != point.value) runs.push_back({{point.time, point.time}, point.value});
     runs.back().range.end = point.time;
   }
   return runs;

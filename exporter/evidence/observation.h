@@ -12,31 +12,32 @@ namespace pgtls::evidence {
 
 // At the time `at`, the latest sample was good: the server answered, and its sessions were known as a whole.
 struct GoodSample {
-  Time at;             // a step of the query
-  Time sample;         // when it was scraped, at most 5 minutes (Prometheus' lookback) before `at`
-  Time collected;      // when its sessions were collected, three collector intervals before at most
-  double process = 0;  // when the exporter's process started
+  Time at;            // a step of the query
+  Time sample;        // when it was scraped, at most 5 minutes (Prometheus' lookback) before `at`
+  Time collected;     // when its sessions were collected, three collector intervals before at most
+  double since = 0;   // when the counters of its sessions began at 0
+  double losses = 0;  // how often sessions may have been counted by nobody since then
 };
 
 // PostgreSQL counts a session ten seconds after its end at the latest.
 inline constexpr Duration kStatisticsDelay = std::chrono::seconds(10);
 
-// Where two adjacent samples are good and of one process, the time between their collections was observed; what ended
-// less than kStatisticsDelay before the last of them may be in no counter yet. `samples`: by `at`, of steps that are
-// `step` apart where none is missing. A distance of more than 1.5 scrape intervals is a gap; the interval is the median
-// of the distances around it.
+// Where two adjacent samples are good and nothing was lost from one to the other, the time between their collections
+// was observed; what ended less than kStatisticsDelay before the last of them may be in no counter yet. `samples`: by
+// `at`, of steps that are `step` apart where none is missing. A distance of more than 1.5 scrape intervals is a gap;
+// the interval is the median of the distances around it.
 TimeRanges Observed(const std::vector<GoodSample>& samples, Duration step, TimeRange within);
 
 // The usual distance of two samples; zero with less than two.
 Duration UsualDistance(const std::vector<GoodSample>& samples);
 
-// The time in which one process of an exporter was scraped.
+// The time in which the counters of an exporter that began at 0 together were scraped.
 struct Run {
-  TimeRange range;     // of its points
-  double process = 0;  // when it started, in seconds since the epoch
+  TimeRange range;   // of its points
+  double since = 0;  // when they began, in seconds since the epoch
 };
 
-// `starts`: process_start_time_seconds by step.
+// `starts`: pg_tls_sessions_counted_since_timestamp_seconds by step.
 std::vector<Run> RunsOf(const std::vector<Point>& starts);
 
 }  // namespace pgtls::evidence

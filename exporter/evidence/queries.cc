@@ -8,7 +8,11 @@ namespace pgtls::evidence {
 namespace {
 
 constexpr const char* kSessions = "collector=\"sessions\"";
+constexpr const char* kCountedSince = "pg_tls_sessions_counted_since_timestamp_seconds";
 constexpr const char* kNotAllowed = "network=\"remote\",allowed=\"false\"";
+
+// Seconds that the exporter's clock may be ahead of Prometheus'.
+constexpr int kMostAhead = 10;
 
 std::string Millis(Duration duration) { return fmt::format("{}ms", duration.count()); }
 
@@ -19,8 +23,8 @@ std::string Window(Duration window) { return Millis(std::max(window, Duration(1)
 
 Queries::Queries(std::string_view server, const Exporter& exporter)
     : server_("server=" + Literal(server)),
-      process_(fmt::format("job={},instance={}", Literal(exporter.job), Literal(exporter.instance))) {
-  exporter_ = server_ + "," + process_;
+      target_(fmt::format("job={},instance={}", Literal(exporter.job), Literal(exporter.instance))) {
+  exporter_ = server_ + "," + target_;
 }
 
 std::string Queries::Of(std::string_view metric, std::string_view more) const {
@@ -41,12 +45,13 @@ std::string Queries::Good(bool counted) const {
   return fmt::format(
       "max(timestamp({0}) and on () (count({0}) == 1) and on () ({0} == 1) and on () ({1} == 1)"
       " and on () (max(timestamp({2}) - {2}) <= 3 * max({3}))"
-      " unless on () {4} and on () {5} and on () {6} and on () process_start_time_seconds{{{7}}}{8})",
+      " and on () (min(timestamp({2}) - {2}) >= -{8})"
+      " unless on () {4} and on () {5} and on () {6} and on () {7}{9})",
       Of("pg_tls_up"), Of("pg_tls_collector_success", kSessions), last_success,
       Of("pg_tls_collector_interval_seconds", kSessions),
       Of("pg_tls_collector_incomplete_info", std::string(kSessions) + ",part=~\"encryption|processes\""),
       Of("pg_tls_unencrypted_sessions_total", kNotAllowed),
-      Of("pg_tls_unencrypted_connections_by_network", kNotAllowed), process_,
+      Of("pg_tls_unencrypted_connections_by_network", kNotAllowed), Of(kCountedSince), kMostAhead,
       counted ? " and on () " + Of("pg_tls_established_sessions_total") : "");
 }
 
@@ -70,7 +75,11 @@ std::string Queries::MostOpen(Duration window) const {
                      Window(window));
 }
 
-std::string Queries::Process() const { return fmt::format("max(process_start_time_seconds{{{}}})", process_); }
+std::string Queries::CountedSince() const { return fmt::format("max({})", Of(kCountedSince)); }
+
+std::string Queries::Losses() const {
+  return fmt::format("max by (reason) ({})", Of("pg_tls_session_count_losses_total"));
+}
 
 std::string Queries::WhyNot() const {
   const std::string last_success = Of("pg_tls_collector_last_success_timestamp_seconds", kSessions);
@@ -79,7 +88,7 @@ std::string Queries::WhyNot() const {
   };
   std::string any;
   const auto add = [&](const std::string& expression) { any += (any.empty() ? "" : " or ") + expression; };
-  add(labelled(fmt::format("up{{{}}} == 0", process_), "exporter_down"));
+  add(labelled(fmt::format("up{{{}}} == 0", target_), "exporter_down"));
   add(labelled(Of("pg_tls_up") + " == 0", "server_down"));
   add(labelled(fmt::format("count({}) > 1", Of("pg_tls_up")), "exporter_ambiguous"));
   add(labelled(Of("pg_tls_collector_failure_info", kSessions), "sessions_failed"));
@@ -89,9 +98,10 @@ std::string Queries::WhyNot() const {
   add(labelled(fmt::format("max(timestamp({0}) - {0}) > 3 * max({1})", last_success,
                            Of("pg_tls_collector_interval_seconds", kSessions)),
                "sessions_stale"));
-  add(labelled(fmt::format("max({}) unless on () ({} and on () {})", Of("pg_tls_up"),
+  add(labelled(fmt::format("min(timestamp({0}) - {0}) < -{1}", last_success, kMostAhead), "clock_ahead"));
+  add(labelled(fmt::format("max({}) unless on () ({} and on () {} and on () {})", Of("pg_tls_up"),
                            Of("pg_tls_unencrypted_sessions_total", kNotAllowed),
-                           Of("pg_tls_unencrypted_connections_by_network", kNotAllowed)),
+                           Of("pg_tls_unencrypted_connections_by_network", kNotAllowed), Of(kCountedSince)),
                "sessions_absent"));
   return fmt::format("max by (why, part, reason) ({})", any);
 }
@@ -158,7 +168,8 @@ std::vector<std::pair<std::string, std::string>> QueryList(std::string_view serv
       {"exporters of the server", Queries::Exporters(server, hour)},
       {"when all sessions were known (the value is the time of the sample)", of.Good(true)},
       {"when its sessions were last collected", of.Collected()},
-      {"when the exporter was started", of.Process()},
+      {"when it began to count its sessions", of.CountedSince()},
+      {"when sessions may have been counted by nobody", of.Losses()},
       {"why not all sessions were known", of.WhyNot()},
       {"sessions that the server counted", of.LastOf("pg_tls_established_sessions_total", "", day)},
       {"sessions that samples had", of.LastOf("pg_tls_sessions_total", "network, encryption", day)},

@@ -37,8 +37,10 @@ class Queries {
   std::string Collected() const;
   // Unencrypted connections from other hosts that are not allowed, at most at a time.
   std::string MostOpen(Duration window) const;
-  // When the exporter's process started.
-  std::string Process() const;
+  // When the counters of its sessions began at 0.
+  std::string CountedSince() const;
+  // By reason: how often sessions may have been counted by nobody.
+  std::string Losses() const;
   // The labels why, part and reason: what was missing for Good().
   std::string WhyNot() const;
 
@@ -70,7 +72,7 @@ class Queries {
 
   std::string server_;    // a matcher
   std::string exporter_;  // of this server
-  std::string process_;   // of the exporter itself
+  std::string target_;    // of all that is scraped with it
 };
 
 // How each figure is obtained: {what, query}, as the document lists them.

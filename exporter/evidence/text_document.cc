@@ -47,8 +47,7 @@ std::vector<std::string> ExemptionLines(const std::vector<ExemptionInForce>& exe
 }
 
 void AddServer(const ServerEvidence& server, std::string& text) {
-  const Verdict verdict = Judge(server);
-  text += fmt::format("\n{}: {}\n  {}\n", Printable(server.server), ToString(verdict), Meaning(verdict));
+  text += fmt::format("\n{}: {}\n  {}\n", Printable(server.server), ToString(Judge(server)), Meaning(server));
   AddLines("Why", Grounds(server), text);
   const Duration observed = Length(server.observed);
   text += fmt::format("  Observed: {} of {} ({})\n", LengthText(observed), LengthText(server.period.length()),

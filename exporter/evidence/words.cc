@@ -32,6 +32,10 @@ std::string UnencryptedText(const Counts& counts) {
   return CountsText(words);
 }
 
+bool IsLogged(const ServerEvidence& server) {
+  return std::ranges::any_of(server.exporters, &ExporterEvidence::follows_log);
+}
+
 std::string ClientText(const std::string& user, const std::string& database, const std::string& address) {
   return Printable(fmt::format("user {}, {}, from {}", user, database.empty() ? "replication" : "database " + database,
                                address.empty() ? "an unknown address" : address));
@@ -99,6 +103,7 @@ std::vector<std::pair<std::string, std::string>> FiguresOf(const ExporterEvidenc
   figures.emplace_back("Sessions by the server's own count",
                        exporter.established ? std::to_string(*exporter.established) : "not known");
   if (exporter.established) figures.emplace_back("Of these, in no sample", std::to_string(exporter.missed));
+  if (exporter.losses > 0) figures.emplace_back("Losses of that count", std::to_string(exporter.losses));
   figures.emplace_back("Sessions in samples", CountsText(exporter.seen));
   figures.emplace_back("Unencrypted in samples", UnencryptedText(exporter.unencrypted));
   if (!exporter.logged) {
@@ -124,10 +129,13 @@ std::string ValidityText(const Certificate& certificate) {
   return begin + "until " + DateText(certificate.not_after);
 }
 
-std::string_view Meaning(Verdict verdict) {
-  switch (verdict) {
+std::string_view Meaning(const ServerEvidence& server) {
+  switch (Judge(server)) {
     case Verdict::kProven:
-      return "Every session from another host was encrypted or allowed by an exemption, at all times.";
+      return IsLogged(server)
+                 ? "Every session from another host was encrypted or allowed by an exemption, at all times."
+                 : "Every session from another host that the server counts was encrypted or allowed by an "
+                   "exemption, at all times.";
     case Verdict::kUnencrypted:
       return "Sessions from other hosts were not encrypted, and no exemption allows that.";
     case Verdict::kNotProven:
@@ -144,10 +152,10 @@ std::vector<std::string> Remarks(const ServerEvidence& server) {
                     "in that time are counted all the same.",
                     LengthText(server.resolution)));
   }
-  if (!server.exporters.empty() && std::ranges::none_of(server.exporters, &ExporterEvidence::follows_log)) {
+  if (!server.exporters.empty() && !IsLogged(server)) {
     remarks.emplace_back(
-        "The server's log was not followed: replication sessions that began and ended between two collections are "
-        "not known, nor are other sessions that a crash or a reset of the statistics removed from the server's count.");
+        "The server's log was not followed: what began and ended between two collections is not known of replication "
+        "sessions, nor of a database that was created and dropped meanwhile.");
   }
   if (server.exporters.size() > 1)
     remarks.emplace_back("Several exporters reported a server of this name. It was observed while one of them did.");

@@ -26,8 +26,8 @@ std::string ValidityText(const Certificate& certificate);
 // User, database and address.
 std::string ClientText(const Client& client);
 std::string ClientText(const ExemptedClient& client);
-// What the verdict means, in a sentence.
-std::string_view Meaning(Verdict verdict);
+// What the verdict about it means, in a sentence.
+std::string_view Meaning(const ServerEvidence& server);
 // What the figures mean, and what they do not.
 std::vector<std::string> Remarks(const ServerEvidence& server);
 

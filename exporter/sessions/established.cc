@@ -16,12 +16,16 @@ constexpr minutes kHour{60};
 constexpr minutes kQuarter{15};
 
 // Whether `now` counts from another zero than `before`. The counter of the commits grows with every query: it is lower
-// after a crash, whose time no column has, even if there have been more sessions since. PostgreSQL 14 sets the time of
-// the reset when a database gets its first session.
+// after a reset even if there have been more sessions since.
 bool IsReset(const DatabaseStatistics& before, const DatabaseStatistics& now) {
+  return now.sessions < before.sessions || now.commits < before.commits;
+}
+
+// PostgreSQL also sets the time when the statistics of one table are reset, and 14 when a database gets its first
+// session.
+bool MayBeReset(const DatabaseStatistics& before, const DatabaseStatistics& now) {
   const bool was_empty = before.sessions == 0 && before.commits == 0;
-  return now.sessions < before.sessions || now.commits < before.commits ||
-         (now.reset_us != before.reset_us && !was_empty);
+  return IsReset(before, now) || (now.reset_us != before.reset_us && !was_empty);
 }
 
 }  // namespace
@@ -54,6 +58,7 @@ void EstablishedCounter::Read(const Collection& collection, const Statistics& st
     series.exact += NewSessions(server, statistics, now, own, series);
   }
   std::ranges::sort(databases, {}, [](const Database& database) { return database.statistics.oid; });
+  CountLosses(server, statistics, databases);
   server.databases = std::move(databases);
   server.began_us = statistics.began_us;
   for (EstablishedSeries& series : series_) {
@@ -80,6 +85,7 @@ EstablishedCounter::Server& EstablishedCounter::ServerOf(const Statistics& stati
     ContinueAfterRestart(server, own_of(servers_.back().postmaster_start_us));
   } else {
     Settle();
+    if (is_restart) ++losses_.resets;
     // After a crash the statistics begin with the new postmaster. Otherwise they have sessions of another time.
     server.is_first = !is_restart || statistics.began_us < collection_.postmaster_start_us;
     if (server.is_first) server.baseline = statistics.taken_us ? TimeOf(*statistics.taken_us) : collection_.answered;
@@ -118,6 +124,24 @@ void EstablishedCounter::Settle() {
   for (EstablishedSeries& series : series_) {
     series.exact = static_cast<std::int64_t>(series.established);
   }
+}
+
+// `now`: by oid.
+void EstablishedCounter::CountLosses(const Server& server, const Statistics& statistics,
+                                     const std::vector<Database>& now) {
+  bool is_reset = statistics.began_us != server.began_us;  // by a crash
+  bool is_dropped = false;
+  for (const Database& before : server.databases) {
+    const auto at = std::ranges::lower_bound(now, before.statistics.oid, {},
+                                             [](const Database& database) { return database.statistics.oid; });
+    if (at == now.end() || at->statistics.oid != before.statistics.oid) {
+      is_dropped = true;
+    } else if (MayBeReset(before.statistics, at->statistics)) {
+      is_reset = true;
+    }
+  }
+  if (is_reset) ++losses_.resets;
+  if (is_dropped) ++losses_.dropped_databases;
 }
 
 // Since the last collection, without the exporter's own.
@@ -228,6 +252,8 @@ void EstablishedCounter::DigestRead(Digester& digester) const {
     digester.Number(series.established);
   }
   digester.Number(past_minutes_);
+  digester.Number(losses_.resets);
+  digester.Number(losses_.dropped_databases);
   digester.Number(last_hour_.observed.count());
 }
 

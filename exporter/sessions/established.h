@@ -31,9 +31,16 @@ struct EstablishedSeries {
   bool exists = true;       // the database, at the last collection
 };
 
+// How often the server's statistics may have lost sessions that no collection had counted.
+struct StatisticsLosses {
+  std::uint64_t resets = 0;  // also by a crash
+  std::uint64_t dropped_databases = 0;
+};
+
 // Counts from the first collection on, at which every database begins with 0. No series ever decreases, and the
 // exporter's own sessions are in none. A reset of the statistics, or a crash, which has the same effect, costs the
-// sessions between the last collection and the reset, and nothing else. Servers are told apart as by SessionCounter.
+// sessions between the last collection and the reset, and nothing else, unless there were more since than ever before.
+// Servers are told apart as by SessionCounter, which counts their changes.
 //
 // Lives as long as the server is configured. Not thread-safe.
 class EstablishedCounter {
@@ -50,6 +57,7 @@ class EstablishedCounter {
   // By database.
   const std::vector<EstablishedSeries>& series() const { return series_; }
   const SeenSessions& last_hour() const { return last_hour_; }
+  const StatisticsLosses& losses() const { return losses_; }
   // Of all that the last Read() determined.
   void DigestRead(Digester& digester) const;
 
@@ -85,6 +93,7 @@ class EstablishedCounter {
   void ContinueAfterRestart(Server& server, const OwnSessionsByDatabase& own_before);
   std::uint64_t Misplaced(const OwnSessions& own) const;
   void Settle();
+  void CountLosses(const Server& server, const Statistics& statistics, const std::vector<Database>& now);
   std::int64_t NewSessions(const Server& server, const Statistics& statistics, Database& now, const OwnSessions& own,
                            EstablishedSeries& series) const;
   TimePoint TimeOf(std::int64_t server_us) const;
@@ -100,6 +109,7 @@ class EstablishedCounter {
   std::deque<Minute> minutes_;      // of the last hour, without those that had no session
   std::uint64_t past_minutes_ = 0;  // that left `minutes_`
   SeenSessions last_hour_;
+  StatisticsLosses losses_;
 };
 
 }  // namespace pgtls::sessions

@@ -35,6 +35,8 @@ void SessionCounter::StartCollection(const Collection& collection) {
   collection_ = collection;
   const auto known = std::ranges::find(servers_, collection.postmaster_start_us, &Seen::postmaster_start_us);
   is_first_ = known == servers_.end() && !StartedSince(collection);
+  const bool is_former = collection.servers == 1 && known != servers_.end() && known + 1 != servers_.end();
+  if (collection.previous && (is_first_ || is_former)) ++server_changes_;
   if (known != servers_.end()) {
     std::rotate(known, known + 1, servers_.end());
   } else {

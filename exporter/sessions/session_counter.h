@@ -55,6 +55,10 @@ bool StartedSince(const Collection& collection);
 // the open sessions, and the label sets within the cap plus the folded ones. Not thread-safe.
 class SessionCounter {
  public:
+  // `since`: the counters are 0 then.
+  explicit SessionCounter(std::chrono::system_clock::time_point since = std::chrono::system_clock::now())
+      : since_(since) {}
+
   // One collection: StartCollection, Count for each authenticated session, EndCollection.
   void StartCollection(const Collection& collection);
   // `allowed` matters for unencrypted TCP only. Returns whether the session counts, which is once.
@@ -69,6 +73,9 @@ class SessionCounter {
   std::size_t folded() const { return folded_; }
   // Unencrypted TCP by (network, allowed); all four are there.
   const std::map<std::pair<Network, bool>, std::size_t>& unencrypted() const { return unencrypted_; }
+  std::chrono::system_clock::time_point since() const { return since_; }
+  // How often another server answered than at the collection before: what sessions either had in between is not known.
+  std::uint64_t server_changes() const { return server_changes_; }
 
   static constexpr std::chrono::hours kIdle{7 * 24};
 
@@ -89,8 +96,10 @@ class SessionCounter {
   SessionSeries& Series(const Session& session, Network network, std::optional<Encryption> encryption);
   bool MakeRoom(bool unencrypted);
 
+  std::chrono::system_clock::time_point since_;
   std::vector<Seen> servers_;  // the one of this collection last
   bool is_first_ = true;       // collection from this server
+  std::uint64_t server_changes_ = 0;
   Collection collection_;
   std::vector<Open> new_;  // of this collection; in `open` before the next one, even if this one did not finish
   std::vector<SessionSeries> series_;  // sorted: the most compact form, because every server has one

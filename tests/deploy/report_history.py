@@ -9,6 +9,7 @@ import sys
 NOW = int(sys.argv[1])
 HOUR = 3600
 AFTER = 1800
+GLIMPSE = (NOW // 240 - 75) * 240
 families = {}
 
 
@@ -34,7 +35,8 @@ class Exporter:
         self.instance = instance or f"{server}:9743"
         self.interval = interval
         self.begin = ago(since)
-        self.start = start or (lambda time: ago(100))
+        self.start = start or (lambda time: ago(100))  # of its counters
+        self.losses = {}  # reason: value
         self.scraped = lambda time: True
         self.failed = lambda time: False  # the scrape, as Prometheus noticed
         self.up = lambda time: 1
@@ -54,7 +56,10 @@ class Exporter:
         there = lambda value: lambda time: value(time) if self.scraped(time) and not self.failed(time) else None
         sql = lambda value: there(lambda time: value(time) if self.up(time) and self.sessions(time) else None)
         add("up", exporter, times, lambda time: (0 if self.failed(time) else 1) if self.scraped(time) else None)
-        add("process_start_time_seconds", exporter, times, there(self.start))
+        add("pg_tls_sessions_counted_since_timestamp_seconds", of, times, sql(self.start))
+        for reason in ("server_changed", *(("statistics_reset", "database_dropped") if self.established else ())):
+            value = self.losses.get(reason, lambda time: 3)
+            add("pg_tls_session_count_losses_total", {**of, "reason": reason}, times, sql(value), "counter")
         add("pg_tls_up", of, times, there(self.up))
         add("pg_tls_collector_success", collector, times, there(lambda time: self.sessions(time) if self.up(time) else 0))
         add("pg_tls_collector_last_success_timestamp_seconds", collector, times, there(lambda time: time - self.age(time)))
@@ -145,6 +150,8 @@ story("unencrypted", scraped=lambda time: not within(3, 2.5)(time), unencrypted=
       more=[client("bob", "192.0.2.7", "false", within(2, 1.5))])
 # Open when the period began: no counter has it.
 story("open_before", more=[client("bob", "192.0.2.7", "false", within(7, 5))])
+# In one sample alone.
+story("glimpse", interval=240, open=lambda time: 1 if time == GLIMPSE else 0)
 # Prometheus does not have who it was, or not even that.
 story("nameless", open=lambda time: 1 if within(3, 2)(time) else 0)
 story("dropped", open=lambda time: None if within(3, 2.5)(time) else 0)
@@ -154,12 +161,24 @@ story("ambiguous", more=[("pg_tls_up", {"cluster": "us"}, lambda time: 1 if with
 story("restarted", start=lambda time: ago(100) if time < ago(3) else ago(3) - 5,
       established=lambda time: (time - ago(100)) // 60 if time < ago(3) else (time - ago(3)) // 60,
       unencrypted={("remote", "false"): lambda time: (5 if time < ago(4) else 6) if time < ago(3) else (0 if time < ago(2) else 1)})
+# By a reload, the server was removed and added again: the exporter's process went on.
+story("readded", start=lambda time: ago(100) if time < ago(3) else ago(3) - 5, established=lambda time: (time - ago(100)) // 60)
+story("reset", losses={"statistics_reset": since(3, 5, before=4)})
+story("reset_before", losses={"statistics_reset": since(6.5, 5, before=4)})
+story("dropped_database", losses={"database_dropped": since(3, 4, before=3)})
+story("switchover", losses={"server_changed": since(3, 4, before=3)})
+story("clock_ahead", age=lambda time: -60 if within(3, 2.5)(time) else 2)
+# Of an exporter that does not say since when it counts.
+story("older", start=lambda time: None, unencrypted={("remote", "false"): lambda time: 9})
 story("two", instance="mon1:9743", scraped=lambda time: not within(5, 4)(time))
 story("two", instance="mon2:9743", scraped=lambda time: not within(3, 2)(time))
 # For four minutes, each session was too short.
 short = lambda time: (time - ago(8)) // 60 - min(4, max(0, (time - ago(2)) // 60))
 story("missed", sampled=short)
 story("logged", sampled=short, more=log(lambda time: (time - ago(8)) // 60))
+story("logged_reset", losses={"statistics_reset": since(3, 1), "database_dropped": since(3, 1)}, more=log(lambda time: (time - ago(8)) // 60))
+story("less_logged_reset", losses={"statistics_reset": since(3, 1)}, more=log(lambda time: (time - ago(8)) // 90))
+story("logged_switchover", losses={"server_changed": since(3, 1)}, more=log(lambda time: (time - ago(8)) // 60))
 story("log_gap", sampled=short,
       more=log(lambda time: (time - ago(8)) // 60)
       + [("pg_tls_collector_incomplete_info", {"collector": "log", "part": "gap", "reason": "lost"},

@@ -111,5 +111,29 @@ TEST_F(EstablishedSessions, AreThoseOfOthersWhateverTheExporterDoes) {
   exporter.WaitForPage([&](const std::string& now) { return IsExact(now); });
 }
 
+TEST_F(EstablishedSessions, BeginAtZeroAgainWhereAReloadAddsTheServerAgain) {
+  server_.RunSqlFile("deploy/sql/monitoring_role.sql");
+  const support::TempDir dir;
+  const std::string conninfo = server_.Conninfo("user=tls_exporter sslmode=disable");
+  const std::string one = kCollectors + ("  - name: one\n    conninfo: \"" + conninfo + "\"\n");
+  const std::string both = one + "  - name: two\n    conninfo: \"" + conninfo + "\"\n";
+  const auto since = [](const std::string& page, const std::string& server) {
+    return Sum(page, "pg_tls_sessions_counted_since_timestamp_seconds", "server=\"" + server + "\"");
+  };
+  Exporter exporter({"--config.file=" + dir.Write("config.yml", both)});
+  const auto wait_for = [&](auto is_known) {
+    return exporter.WaitForPage([&](const std::string& now) { return since(now, "one") > 0 && is_known(now); });
+  };
+  const std::string before = wait_for([&](const std::string& now) { return since(now, "two") > 0; });
+  dir.Write("config.yml", one);
+  exporter.process().Signal(SIGHUP);
+  wait_for([&](const std::string& now) { return since(now, "two") == 0; });
+  dir.Write("config.yml", both);
+  exporter.process().Signal(SIGHUP);
+  const std::string after = wait_for([&](const std::string& now) { return since(now, "two") > 0; });
+  EXPECT_EQ(since(after, "one"), since(before, "one"));
+  EXPECT_GT(since(after, "two"), since(before, "two"));
+}
+
 }  // namespace
 }  // namespace pgtls::e2e

@@ -56,7 +56,8 @@ class FailoverTest : public testing::Test {
         std::make_unique<Exporter>(std::vector<std::string>{"--config.file=" + files_.Write("config.yml", text)});
     exporter_->WaitForLine(Counter(0));
     const RawClient counted({.port = first_.port(), .user = "app"});
-    exporter_->WaitForLine(Counter(1));
+    const std::string page = exporter_->WaitForLine(Counter(1));
+    EXPECT_TRUE(HasLine(page, R"(pg_tls_session_count_losses_total{server="db",reason="server_changed"} 0)")) << page;
   }
   // The second server has two clients when the first one fails; a third one comes later.
   void FailOver(const std::function<void()>& fail) {
@@ -65,6 +66,7 @@ class FailoverTest : public testing::Test {
     fail();
     const std::string page = exporter_->WaitForLine(Open(2));
     EXPECT_TRUE(HasLine(page, Counter(1))) << page;
+    EXPECT_TRUE(HasLine(page, R"(pg_tls_session_count_losses_total{server="db",reason="server_changed"} 1)")) << page;
     const RawClient three({.port = second_.port(), .user = "app"});
     exporter_->WaitForLine(Open(3));
     exporter_->WaitForLine(Counter(2));

@@ -29,8 +29,10 @@ Evidence Everything() {
                {{"exporter_down", {"pg_tls", "mon1:9743"}, "", ""},
                 {"sessions_failed", {"pg_tls", "mon1:9743"}, "", "timeout"},
                 {"sessions_incomplete", {"pg_tls", "mon2:9743"}, hostile, "error"},
-                {"exporter_restarted", {"pg_tls", "mon2:9743"}, "", ""}}}};
+                {"exporter_restarted", {"pg_tls", "mon2:9743"}, "", ""},
+                {"statistics_reset", {"pg_tls", "mon2:9743"}, "", ""}}}};
   bad.exporters[0].unencrypted[{"remote", "false"}] = 2;
+  bad.exporters[0].losses = 1;
   bad.exporters[0].logged = 41;
   bad.exporters[0].logged_unknown = 1;
   bad.exporters[0].logged_unencrypted = {{{"remote", "false"}, 2}};

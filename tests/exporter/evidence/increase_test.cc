@@ -77,7 +77,7 @@ class Recorded : public Source {
 const TimeRange kWhole = Range(0, kPeriod);
 const Queries kQueries("orders", {"pg_tls", "mon1:9743"});
 
-// A process that started at this second.
+// Its counters began at this second.
 Run RunOf(int begin, int end, int start) {
   return {Range(begin, end), static_cast<double>(At(start).time_since_epoch().count()) / 1000};
 }
@@ -132,8 +132,9 @@ TEST(Increase, BeforeTheFirstSampleIsNotKnown) {
   EXPECT_EQ(Grown(source, {RunOf(600, kPeriod, 500)}), 9);
 }
 
-std::uint64_t Missed(Recorded& source, const std::vector<Run>& runs, TimeRange period = kWhole) {
-  return MissedSessions(source, kQueries, runs, period, std::chrono::seconds(14));
+std::uint64_t Missed(Recorded& source, const std::vector<Run>& runs, TimeRange period = kWhole,
+                     const std::vector<Time>& losses = {}) {
+  return MissedSessions(source, kQueries, runs, losses, period, std::chrono::seconds(14));
 }
 
 TEST(Missed, IsNothingWhereTheServerIsLate) {
@@ -165,6 +166,30 @@ TEST(Missed, AreNotHiddenByALoss) {
   for (int second = 0; second <= 4 * 3600; second += 60)
     source.Add(second, second < 3600 ? 0 : second < 3 * 3600 ? -10 : -7);
   EXPECT_EQ(Missed(source, {RunOf(0, 4 * 3600, 0)}, period), 3u);
+}
+
+// Samples have five sessions that a reset took away from the server's count. Then three are missed.
+TEST(Missed, AreNotHiddenByALossInTheSameHour) {
+  for (const int loss : {600, 4020}) {
+    Recorded source;
+    for (int second = -6000; second <= kPeriod; second += 60) {
+      source.Add(second, second < loss ? 7 : second < loss + 600 ? 2 : 5);
+      source.Add(second, 1, "other");
+    }
+    EXPECT_EQ(Missed(source, {RunOf(0, kPeriod, -9000)}, kWhole, {At(loss)}), 3u) << loss;
+    EXPECT_EQ(Missed(source, {RunOf(0, kPeriod, 0)}, kWhole, {At(loss)}), 3u + 7 + 1) << loss;
+    EXPECT_EQ(Missed(source, {RunOf(0, loss, -9000), RunOf(loss + 60, kPeriod, loss + 50)}, kWhole, {At(loss)}), 5u + 1)
+        << loss;
+  }
+}
+
+TEST(Missed, AreNotHiddenByALossBeforeThePeriod) {
+  Recorded source;
+  for (int second = -6000; second <= kPeriod; second += 60)
+    source.Add(second, second < -1800 ? 7 : second < 600 ? (second % 120 == 0 ? 2 : -9) : 5);
+  EXPECT_EQ(Missed(source, {RunOf(0, kPeriod, -9000)}, kWhole, {At(-9500), At(-1800)}), 3u);
+  // Several, the last one between two samples right before it.
+  EXPECT_EQ(Missed(source, {RunOf(0, kPeriod, -9000)}, kWhole, {At(-1800), At(-700), At(0)}), 3u);
 }
 
 TEST(Missed, OfAShortProcessCountFromNothing) {

@@ -24,10 +24,10 @@ TimeRange Range(int begin, int end) { return {At(begin), At(end)}; }
 
 constexpr seconds kAge{2};  // of a collection, when it is scraped
 
-// What a range query answers about these scrapes of one process: at each step the latest good sample, while it is young
+// What a range query answers about these scrapes of one run: at each step the latest good sample, while it is young
 // enough and no scrape after it failed.
 std::vector<GoodSample> Steps(const std::vector<int>& good, const std::vector<int>& bad, TimeRange range,
-                              double process = 1) {
+                              double since = 1) {
   std::vector<GoodSample> samples;
   for (Time step = range.begin; step <= range.end; step += kStep) {
     const auto latest = [&](const std::vector<int>& scrapes) {
@@ -37,7 +37,7 @@ std::vector<GoodSample> Steps(const std::vector<int>& good, const std::vector<in
     };
     const int sample = latest(good);
     if (sample > latest(bad) && step - At(sample) <= std::chrono::minutes(5))
-      samples.push_back({step, At(sample), At(sample) - kAge, process});
+      samples.push_back({step, At(sample), At(sample) - kAge, since});
   }
   return samples;
 }
@@ -132,6 +132,12 @@ TEST(Observed, ARestartIsAGap) {
   EXPECT_THAT(Observed(samples, kStep, Range(0, 600)), ElementsAre(Range(0, 288), Range(313, 573)));
 }
 
+TEST(Observed, ALossIsAGapUpToTheNextCollection) {
+  auto samples = Steps(Every(15, 0, 600), {}, Range(0, 600));
+  for (GoodSample& sample : samples) sample.losses = sample.sample >= At(300) ? 5 : 4;
+  EXPECT_THAT(Observed(samples, kStep, Range(0, 600)), ElementsAre(Range(0, 273), Range(298, 573)));
+}
+
 TEST(Observed, AnotherScrapeIntervalIsNoGap) {
   auto times = Every(60, 0, 3000);
   const auto faster = Every(15, 3060, 3600);
@@ -149,11 +155,11 @@ TEST(Observed, TheUsualDistanceIsTheScrapeInterval) {
   EXPECT_EQ(UsualDistance(Steps({100}, {}, Range(0, 600))), seconds(0));
 }
 
-TEST(Runs, AreTheProcesses) {
+TEST(Runs, AreWhatBeganAtZeroTogether) {
   const auto runs = RunsOf({{At(0), 5}, {At(15), 5}, {At(30), 25}, {At(45), 25}, {At(300), 25}});
   ASSERT_EQ(runs.size(), 2u);
   EXPECT_EQ(runs[0].range, Range(0, 15));
-  EXPECT_EQ(runs[0].process, 5);
+  EXPECT_EQ(runs[0].since, 5);
   EXPECT_EQ(runs[1].range, Range(30, 300));
   EXPECT_THAT(RunsOf({}), IsEmpty());
 }

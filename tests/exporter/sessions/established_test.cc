@@ -60,7 +60,7 @@ class EstablishedTest : public ::testing::Test {
   }
   int Sampled(std::string_view database = "shop") const { return Number(database, &EstablishedSeries::sampled); }
   // -1: no such series.
-  int Number(std::string_view database, std::uint64_t EstablishedSeries::* member) const {
+  int Number(std::string_view database, std::uint64_t EstablishedSeries::*member) const {
     for (const EstablishedSeries& series : counter_.series()) {
       if (series.database == database) return static_cast<int>(series.*member);
     }
@@ -224,14 +224,39 @@ TEST_F(EstablishedTest, AResetCostsNothingThatWasCountedSince) {
   EXPECT_EQ(Established(), 7);
 }
 
-// More sessions since than before: only the time of the reset shows it.
-TEST_F(EstablishedTest, AResetIsSeenByItsTime) {
+// More sessions since than before: they look as if the statistics of one table had been reset.
+TEST_F(EstablishedTest, AResetThatOnlyItsTimeShowsIsALoss) {
   Read();
   Reset(statistics_.databases[0]);
   Count(50);
   statistics_.databases[0].commits += 100;
   Read();
-  EXPECT_EQ(Established(), 50);
+  EXPECT_EQ(Established(), 10);
+  EXPECT_EQ(counter_.losses().resets, 1);
+}
+
+TEST_F(EstablishedTest, ASessionsLossIsCountedOnceForACollection) {
+  EXPECT_EQ(counter_.losses().resets, 0);
+  Read();
+  Count(2);
+  LogIn();
+  Count(1, 1);
+  Read();
+  EXPECT_EQ(counter_.losses().resets, 0);
+  for (DatabaseStatistics& database : statistics_.databases) Reset(database);
+  Read();
+  EXPECT_EQ(counter_.losses().resets, 1) << "both of them";
+  Read();
+  EXPECT_EQ(counter_.losses().resets, 1);
+  // The statistics of the cluster alone show a crash that came before the first session.
+  statistics_.began_us += kSecond;
+  Read();
+  EXPECT_EQ(counter_.losses().resets, 2);
+  EXPECT_EQ(counter_.losses().dropped_databases, 0);
+  statistics_.databases.clear();
+  Read();
+  EXPECT_EQ(counter_.losses().dropped_databases, 1);
+  EXPECT_EQ(counter_.losses().resets, 2);
 }
 
 // The exporter's session was not in the statistics yet, and is lost with them.
@@ -257,6 +282,7 @@ TEST_F(EstablishedTest, TheFirstSessionOfADatabaseIsNoReset) {
   statistics_.databases[0].reset_us = ServerTime(now_ + seconds(9));  // PostgreSQL 14
   Read();
   EXPECT_EQ(Established(), 2);
+  EXPECT_EQ(counter_.losses().resets, 0);
 }
 
 TEST_F(EstablishedTest, ACrashOfABackendResetsEverything) {
@@ -268,6 +294,7 @@ TEST_F(EstablishedTest, ACrashOfABackendResetsEverything) {
   Count(4);
   Read();
   EXPECT_EQ(Established(), 3);
+  EXPECT_EQ(counter_.losses().resets, 1);
 }
 
 TEST_F(EstablishedTest, ACleanRestartKeepsTheStatistics) {
@@ -283,6 +310,8 @@ TEST_F(EstablishedTest, ACleanRestartKeepsTheStatistics) {
   Count(1);
   Read();
   EXPECT_EQ(Established(), 4);
+  EXPECT_EQ(counter_.losses().resets, 0);
+  EXPECT_EQ(counter_.losses().dropped_databases, 0);
 }
 
 TEST_F(EstablishedTest, AfterACrashOfTheServerTheNewStatisticsCountWhole) {
@@ -296,6 +325,7 @@ TEST_F(EstablishedTest, AfterACrashOfTheServerTheNewStatisticsCountWhole) {
   Count(60);
   Read();
   EXPECT_EQ(Established(), 59);
+  EXPECT_EQ(counter_.losses().resets, 1);
 }
 
 // A probe that does not know yet that there is another postmaster.
@@ -369,9 +399,12 @@ TEST_F(EstablishedTest, AnotherServerBeginsWithABaseline) {
   // And back to the first one, which is known.
   postmaster_ = kStart;
   statistics_ = first;
+  EXPECT_EQ(counter_.losses().resets, 1);
   Count(1);
   Read();
   EXPECT_EQ(Established(), 8);
+  EXPECT_EQ(counter_.losses().resets, 1) << "SessionCounter counts that";
+  EXPECT_EQ(counter_.losses().dropped_databases, 0);
 }
 
 TEST_F(EstablishedTest, ADatabaseThatIsNewCountsWhole) {
@@ -452,7 +485,15 @@ TEST_F(EstablishedTest, TheDigestIsOfAllThatWasRead) {
   Read(minutes(59));
   const Digest third = digest();
   Read(minutes(2));
-  EXPECT_NE(digest(), third) << "the hour has passed";
+  const Digest fourth = digest();
+  EXPECT_NE(fourth, third) << "the hour has passed";
+  statistics_.began_us += kSecond;
+  Read();
+  const Digest fifth = digest();
+  EXPECT_NE(fifth, fourth);
+  statistics_.databases.pop_back();
+  Read();
+  EXPECT_NE(digest(), fifth);
 }
 
 }  // namespace

@@ -57,6 +57,13 @@ TEST(SessionCounter, WhatWasOpenAtTheFirstCollectionIsNotCounted) {
   EXPECT_EQ(Sessions(counter), 0);
 }
 
+TEST(SessionCounter, KnowsSinceWhenItCounts) {
+  const auto before = std::chrono::system_clock::now();
+  const SessionCounter counter;
+  EXPECT_GE(counter.since(), before);
+  EXPECT_LE(counter.since(), std::chrono::system_clock::now());
+}
+
 TEST(SessionCounter, EachLaterSessionOnce) {
   SessionCounter counter;
   Collect(counter, 100, {});
@@ -187,6 +194,7 @@ TEST(SessionCounter, WhatAnotherServerHadOpenIsNotCounted) {
   CollectPlain(counter, From(2, 101 * kHour + 15 * kSecond, 30, 15),
                {Open(7, 100 * kHour + 1), Open(9, 101 * kHour + kSecond)});
   EXPECT_EQ(Unencrypted(counter), 1u) << "what begins there from now on counts";
+  EXPECT_EQ(counter.server_changes(), 1);
 }
 
 TEST(SessionCounter, AServerWhoseClockIsBehindCountsToo) {
@@ -205,6 +213,7 @@ TEST(SessionCounter, AfterARestartEverySessionIsNew) {
                {Open(1, 100 * kHour + 6 * kSecond)});
   EXPECT_EQ(Unencrypted(counter), 1u);
   EXPECT_EQ(Sessions(counter, "app", Network::kRemote, Encryption::kNone), 1);
+  EXPECT_EQ(counter.server_changes(), 0);
 }
 
 TEST(SessionCounter, TheServerBeforeIsRememberedAndCountsOnWhereItWas) {
@@ -215,6 +224,7 @@ TEST(SessionCounter, TheServerBeforeIsRememberedAndCountsOnWhereItWas) {
   CollectPlain(counter, From(1, 100 * kHour + 45 * kSecond, 45, 15),
                {Open(1, 99 * kHour), Open(2, 100 * kHour + 1), Open(3, 100 * kHour + 30 * kSecond)});
   EXPECT_EQ(Unencrypted(counter), 2u) << "one before, one while the other server was asked, none twice";
+  EXPECT_EQ(counter.server_changes(), 2) << "there and back";
   // Many servers in turn: how many are remembered is bounded, and what is forgotten begins anew.
   for (int i = 3; i < 10; ++i) CollectPlain(counter, From(i, 200 * kHour, 15 * i, 15), {Open(i, 199 * kHour)});
   CollectPlain(counter, From(1, 300 * kHour, 200, 15), {Open(4, 299 * kHour)});
@@ -225,25 +235,30 @@ TEST(SessionCounter, TheServerBeforeIsRememberedAndCountsOnWhereItWas) {
 TEST(SessionCounter, SeveralServersInTurnAreCountedTogether) {
   constexpr std::int64_t kMany = 20;
   SessionCounter counter;
+  bool first = true;
   const auto collect = [&](std::int64_t server, std::int64_t now_us, const std::vector<Session>& open) {
     Collect(counter,
             {.now_us = now_us,
              .postmaster_start_us = server,
+             .previous = first ? std::nullopt : std::optional(std::chrono::steady_clock::time_point()),
              .max_series = kNoCap,
              .servers = static_cast<std::size_t>(kMany)},
             open);
   };
   for (std::int64_t server = 1; server <= kMany; ++server) collect(server, 100, {Open(1, 50)});
   EXPECT_EQ(Sessions(counter), 0);
+  first = false;
   for (std::int64_t server = 1; server <= kMany; ++server) collect(server, 200, {Open(1, 50), Open(2, 150)});
   EXPECT_EQ(Sessions(counter), kMany);
   for (std::int64_t server = 2; server <= kMany; ++server) collect(server, 300, {Open(1, 50), Open(2, 150)});
   for (std::int64_t server = 1; server <= kMany; ++server) collect(server, 400, {Open(1, 50), Open(2, 150)});
   EXPECT_EQ(Sessions(counter), kMany);
-  // One was restarted.
+  EXPECT_EQ(counter.server_changes(), 0);
+  // One was exchanged.
   collect(kMany + 1, 500, {Open(1, 450)});
   for (std::int64_t server = 2; server <= kMany; ++server) collect(server, 500, {Open(1, 50), Open(2, 150)});
   EXPECT_EQ(Sessions(counter), kMany);
+  EXPECT_EQ(counter.server_changes(), 1);
 }
 
 // ---- The cap
