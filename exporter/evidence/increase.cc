@@ -10,6 +10,7 @@ namespace pgtls::evidence {
 namespace {
 
 constexpr Duration kHour = std::chrono::hours(1);
+constexpr Duration kLookback = std::chrono::minutes(5);  // of Prometheus
 constexpr Duration kDay = std::chrono::hours(24);
 
 using Values = std::map<Labels, double>;
@@ -30,17 +31,17 @@ bool IsOlder(const Run& run, TimeRange period) { return StartOf(run) < period.be
 // A part of a run in which the server's count lost nothing.
 struct Part {
   TimeRange range;
-  Time begin;           // of the run, or when something was lost
+  Time known;           // since then, no sample of before is asked for
   bool is_new = false;  // the counters begin at 0 within the period
 };
 
-// `losses`: by time.
+// `losses`: by time. Until Prometheus' lookback is over, the last sample of the run before may stand for this one.
 std::vector<Part> PartsOf(const Run& run, const std::vector<Time>& losses, TimeRange period) {
-  std::vector<Part> parts = {{run.range, StartOf(run), !IsOlder(run, period)}};
+  std::vector<Part> parts = {{run.range, StartOf(run) + kLookback, !IsOlder(run, period)}};
   for (const Time loss : losses) {
-    if (loss > run.range.end || loss < parts.back().begin) continue;
+    if (loss > run.range.end) break;
     if (loss <= run.range.begin) {
-      parts.back().begin = loss;
+      parts.back().known = std::max(parts.back().known, loss);
       continue;
     }
     parts.back().range.end = std::max(parts.back().range.begin, loss - Duration(1));
@@ -52,8 +53,8 @@ std::vector<Part> PartsOf(const Run& run, const std::vector<Time>& losses, TimeR
 double MissedIn(Source& source, const Queries& queries, const Part& part, TimeRange period, Duration step) {
   double missed = 0;
   Values highest;  // so far
-  if (part.begin < period.begin) {
-    const Duration before = std::min(period.begin - part.begin, kLossesBefore);
+  if (part.known < period.begin) {
+    const Duration before = std::min(period.begin - part.known, kLossesBefore);
     highest = ValuesOf(source.Query(queries.Missed(before, step), period.begin));
   }
   if (!part.is_new && highest.empty()) highest = ValuesOf(source.Query(queries.MissedNow(), part.range.begin));

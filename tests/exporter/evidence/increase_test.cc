@@ -192,6 +192,31 @@ TEST(Missed, AreNotHiddenByALossBeforeThePeriod) {
   EXPECT_EQ(Missed(source, {RunOf(0, kPeriod, -9000)}, kWhole, {At(-1800), At(-700), At(0)}), 3u);
 }
 
+// More than the loss took away.
+TEST(Missed, AreCountedOnceAfterALoss) {
+  Recorded source;
+  for (int second = -6000; second <= kPeriod; second += 60)
+    source.Add(second, second < 600 ? 7 : second < 1200 ? 2 : 12);
+  EXPECT_EQ(Missed(source, {RunOf(0, kPeriod, -9000)}, kWhole, {At(600)}), 10u);
+}
+
+TEST(Missed, AreNotHiddenByThoseOfTheRunBefore) {
+  Recorded source;
+  for (int second = -6000; second < -1000; second += 60) source.Add(second, 7);
+  for (int second = -960; second <= kPeriod; second += 60) source.Add(second, second < 600 ? 2 : 5);
+  EXPECT_EQ(Missed(source, {RunOf(0, kPeriod, -1000)}, kWhole, {At(-1800)}), 3u);
+}
+
+TEST(Missed, OfTwoRunsAndALossInTheSecond) {
+  Recorded source;
+  for (int second = 0; second <= kPeriod; second += 60) {
+    const double first = second < 600 ? 0 : 2;
+    const double later = second < 4020 ? 0 : second < 5000 ? -3 : 1;
+    source.Add(second, second < 3060 ? first : later);
+  }
+  EXPECT_EQ(Missed(source, {RunOf(0, 3000, -10), RunOf(3060, kPeriod, 3050)}, kWhole, {At(4020)}), 2u + 4u);
+}
+
 TEST(Missed, OfAShortProcessCountFromNothing) {
   Recorded source;
   for (int second = 3000; second <= 3600; second += 60) source.Add(second, 6);
