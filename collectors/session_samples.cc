@@ -60,16 +60,17 @@ constexpr Desc kUnencryptedSessions = {"pg_tls_unencrypted_sessions_total",
                                        "TCP sessions with neither TLS nor GSS encryption that began after the first "
                                        "collection and were observed, each counted once.",
                                        {"server", "network", "allowed"}};
-constexpr Desc kCountedSince = {"pg_tls_sessions_counted_since_timestamp_seconds",
-                                Type::kGauge,
-                                "When the counters of the server's sessions began at 0: at the exporter's start, or "
-                                "when a reload added the server; in seconds since the epoch.",
-                                {"server"}};
+constexpr Desc kCountedSince = {
+    "pg_tls_sessions_counted_since_timestamp_seconds",
+    Type::kGauge,
+    "When the counters of the server's sessions were 0, before their first collection: at "
+    "the exporter's start, or when a reload or /sd added the server; in seconds since the epoch.",
+    {"server"}};
 constexpr Desc kLosses = {"pg_tls_session_count_losses_total",
                           Type::kCounter,
                           "Collections before which sessions may have been counted by nobody: another server answered "
-                          "(server_changed), the server's statistics were reset, also by a crash (statistics_reset), "
-                          "or a database was dropped (database_dropped).",
+                          "(server_changed), or one that was restarted with other statistics (server_restarted), "
+                          "statistics were reset (statistics_reset), or a database was dropped (database_dropped).",
                           {"server", "reason"}};
 constexpr Desc kOldestUnencrypted = {"pg_tls_oldest_unencrypted_connection_start_timestamp_seconds",
                                      Type::kGauge,
@@ -231,6 +232,7 @@ void RenderEstablished(const sessions::EstablishedCounter& counter, Sink& sink) 
     folded_established += series.established;
     folded_sampled += series.sampled;
   }
+  sink.Add(kLosses, {"server_restarted"}, static_cast<double>(counter.losses().restarts));
   sink.Add(kLosses, {"statistics_reset"}, static_cast<double>(counter.losses().resets));
   sink.Add(kLosses, {"database_dropped"}, static_cast<double>(counter.losses().dropped_databases));
   sink.Add(kFolded, {kEstablished.name}, static_cast<double>(folded_established));

@@ -117,9 +117,9 @@ p.dashboard(
         ),
         p.table(
           "Losses of the servers' own count",
-          'How often sessions may have been counted by nobody: another server answered, the statistics were reset (also by a crash), or a database was dropped. What '
-          + 'came in between only the log collector can show.',
-          [p.instant('round(sum by (server, reason) (increase(%s[$__range]))) > 0' % of('pg_tls_session_count_losses_total'))],
+          'How often sessions may have been counted by nobody: another server answered, or one that was restarted after a crash; statistics were reset, or a database '
+          + 'was dropped. What the last two lost, the log collector has.',
+          [p.instant('round(max by (server, reason) (increase(%s[$__range]))) > 0' % of('pg_tls_session_count_losses_total'))],
           [
             server_column,
             { label: 'reason', name: 'reason' },

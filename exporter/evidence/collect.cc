@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "exporter/evidence/increase.h"
+#include "exporter/evidence/losses.h"
 #include "exporter/evidence/observation.h"
 
 namespace pgtls::evidence {
@@ -25,16 +26,6 @@ struct Missing {
   std::vector<Time> at;
 };
 
-// When sessions may have been counted by nobody.
-struct Loss {
-  std::string reason;
-  Time step;       // at which it was known
-  Time collected;  // the sessions, for the first time since
-};
-
-// Only a change of the server loses what the server's log has, too.
-bool IsInLog(const Loss& loss) { return loss.reason != "server_changed"; }
-
 // One exporter as it watched the server.
 struct Watch {
   Exporter exporter;
@@ -43,24 +34,21 @@ struct Watch {
   Duration interval{0};  // between two good samples
   std::vector<Run> runs;
   std::vector<Missing> missing;
-  std::vector<Loss> losses;  // by time, also of the time before the period
+  std::vector<Loss> losses;  // by step, also of the time before the period
 };
 
-// The period in equal parts of a day at most, by the end of each. The first one has the last sample before the period,
-// too, which is of what was open when it began. `interval`: between two samples.
+// The period in equal parts of a day at most, by the end of each.
 struct Parts {
-  Parts(TimeRange period, Duration interval) : begin(period.begin) {
-    const Duration whole = period.length() + interval * 3 / 2;
-    count = (whole + kDay - Duration(1)) / kDay;
-    length = whole / count;
-    ends = {period.end - (count - 1) * length, period.end};
-  }
-  // What is in it of the period.
+  explicit Parts(TimeRange period)
+      : begin(period.begin),
+        count((period.length() + kDay - Duration(1)) / kDay),
+        length(period.length() / count),
+        ends{period.end - (count - 1) * length, period.end} {}
   TimeRange PartAt(Time end) const { return {std::max(begin, end - length), end}; }
 
   Time begin;
   Duration::rep count;
-  Duration length{0};
+  Duration length;
   TimeRange ends;
 };
 
@@ -95,23 +83,6 @@ std::vector<Point> Points(std::vector<Series> answer) {
   return answer.empty() ? std::vector<Point>() : std::move(answer.front().points);
 }
 
-Time TimeOf(double seconds) { return Time(Duration(std::llround(seconds * 1000))); }
-
-// Goes through the points of one series in the order of their times.
-class Follower {
- public:
-  explicit Follower(const std::vector<Point>& points) : point_(points.begin()), end_(points.end()) {}
-
-  std::optional<double> At(Time time) {
-    while (point_ != end_ && point_->time < time) ++point_;
-    return point_ != end_ && point_->time == time ? std::optional(point_->value) : std::nullopt;
-  }
-
- private:
-  std::vector<Point>::const_iterator point_;
-  std::vector<Point>::const_iterator end_;
-};
-
 void AddGood(const std::vector<Point>& good, const std::vector<Point>& collections, const std::vector<Point>& starts,
              std::vector<GoodSample>& samples) {
   Follower collection_of(collections);
@@ -124,28 +95,6 @@ void AddGood(const std::vector<Point>& good, const std::vector<Point>& collectio
     samples.push_back({point.time, sample, std::min(sample, TimeOf(*collection)), *start});
   }
 }
-
-// Follows how often each reason was counted, from one answer to the next.
-class LossFinder {
- public:
-  void Add(const std::vector<Series>& counters, const std::vector<Point>& collections, std::vector<Loss>& losses) {
-    for (const Series& counter : counters) {
-      const std::string reason(counter.label("reason"));
-      Follower collection_of(collections);
-      for (const Point& point : counter.points) {
-        const auto [last, is_first] = counts_.try_emplace(reason, point.value);
-        if (!is_first && point.value > last->second) {
-          const std::optional<double> collection = collection_of.At(point.time);
-          losses.push_back({reason, point.time, collection ? TimeOf(*collection) : point.time});
-        }
-        last->second = point.value;
-      }
-    }
-  }
-
- private:
-  std::map<std::string, double> counts_;
-};
 
 std::vector<Time>& TimesOf(const Reason& reason, Watch& watch) {
   const auto found = std::ranges::find(watch.missing, reason, &Missing::reason);
@@ -162,35 +111,54 @@ void AddMissing(const std::vector<Series>& answer, Watch& watch) {
 
 // What was lost before a sample is lost for it.
 void AddLosses(bool follows_log, std::vector<GoodSample>& samples, Watch& watch) {
-  std::ranges::sort(watch.losses, {}, &Loss::step);
-  for (const Loss& loss : watch.losses) {
-    if (follows_log && IsInLog(loss)) continue;
-    TimesOf({loss.reason, watch.exporter, "", ""}, watch).push_back(loss.collected);
-    for (GoodSample& sample : samples) sample.losses += sample.at >= loss.step ? 1 : 0;
+  auto loss = watch.losses.begin();
+  const auto counts = [&](const Loss& one) { return !follows_log || !IsInLog(one); };
+  double losses = 0;
+  for (GoodSample& sample : samples) {
+    for (; loss != watch.losses.end() && loss->step <= sample.at; ++loss) losses += counts(*loss) ? 1 : 0;
+    sample.losses = losses;
+  }
+  for (const Loss& one : watch.losses) {
+    if (counts(one)) TimesOf({one.reason, watch.exporter, "", ""}, watch).push_back(RangeOf(one, samples).end);
   }
 }
 
-TimeRanges Observe(Source& source, const Queries& queries, bool counted, bool follows_log, Watch& watch) {
+void Observe(Source& source, const Queries& queries, bool counted, TimeRange period, Watch& watch,
+             ExporterEvidence& evidence) {
   std::vector<GoodSample> samples;
   std::vector<Point> starts;
-  LossFinder losses;
   const TimeRange before{watch.extent.begin - kLossesBefore, watch.extent.begin - watch.step};
-  losses.Add(source.QueryRange(queries.Losses(), before, watch.step), {}, watch.losses);
+  LossFinder finder(before.begin);
+  const auto find_losses = [&](TimeRange range, const std::vector<Point>& start) {
+    finder.Add(source.QueryRange(queries.Losses(), range, watch.step), start);
+  };
+  find_losses(before, Points(source.QueryRange(queries.CountedSince(), before, watch.step)));
   ForEachPage(watch, [&](TimeRange page) {
     const auto start = Points(source.QueryRange(queries.CountedSince(), page, watch.step));
     const auto collected = Points(source.QueryRange(queries.Collected(), page, watch.step));
     AddGood(Points(source.QueryRange(queries.Good(counted), page, watch.step)), collected, start, samples);
-    AddMissing(source.QueryRange(queries.WhyNot(), page, watch.step), watch);
-    losses.Add(source.QueryRange(queries.Losses(), page, watch.step), collected, watch.losses);
+    AddMissing(source.QueryRange(queries.WhyNot(counted), page, watch.step), watch);
+    find_losses(page, start);
     starts.insert(starts.end(), start.begin(), start.end());
     return true;
   });
-  AddLosses(follows_log, samples, watch);
+  watch.losses = finder.Take();
+  AddLosses(evidence.follows_log, samples, watch);
+  for (const Loss& loss : watch.losses) {
+    const TimeRange range = RangeOf(loss, samples);
+    if (IsInLog(loss) && range.end > period.begin && range.begin < period.end) ++evidence.losses;
+  }
   watch.runs = RunsOf(starts);
   watch.interval = UsualDistance(samples);
-  // Without the time of its start: as one that counted before the period.
-  if (watch.runs.empty()) watch.runs = {{watch.extent, 0}};
-  return Observed(samples, watch.step, watch.extent);
+  evidence.observed = Clipped(Observed(samples, watch.step, watch.extent), period);
+}
+
+// With what was counted by an exporter that did not say since when: as if from before the period on.
+std::vector<Run> AllRuns(const Watch& watch) {
+  std::vector<Run> runs = watch.runs;
+  const Time end = runs.empty() ? watch.extent.end : runs.front().range.begin - watch.step;
+  if (end > watch.extent.begin) runs.insert(runs.begin(), {{watch.extent.begin, end}, 0});
+  return runs;
 }
 
 bool FollowsLog(Source& source, const Queries& queries, bool counted, const Watch& watch) {
@@ -213,10 +181,11 @@ ExporterEvidence CollectFrom(Source& source, const std::string& server, TimeRang
   const bool counted = has("pg_tls_established_sessions_total");
   const bool is_logged = has("pg_tls_logged_unencrypted_sessions_total");
   evidence.follows_log = is_logged && FollowsLog(source, queries, counted, watch);
-  evidence.observed = Clipped(Observe(source, queries, counted, evidence.follows_log, watch), period);
+  Observe(source, queries, counted, period, watch, evidence);
+  const std::vector<Run> runs = AllRuns(watch);
 
   const auto sum = [&](const std::string& counter, std::string_view by = "") {
-    return Increase(source, queries, counter, by, watch.runs, period);
+    return Increase(source, queries, counter, by, runs, period);
   };
   const auto counts = [&](const std::string& counter, const char* first, const char* second) {
     Counts result;
@@ -230,13 +199,14 @@ ExporterEvidence CollectFrom(Source& source, const std::string& server, TimeRang
       evidence.established = Whole(series.points.back().value);
     std::vector<Time> losses;
     std::ranges::transform(watch.losses, std::back_inserter(losses), &Loss::step);
-    evidence.missed = MissedSessions(source, queries, watch.runs, losses, period, watch.step);
-    evidence.losses = static_cast<std::uint64_t>(std::ranges::count_if(
-        watch.losses, [&](const Loss& loss) { return IsInLog(loss) && loss.step >= watch.extent.begin; }));
+    evidence.missed = MissedSessions(source, queries, runs, losses, period, watch.step);
   }
   evidence.seen = counts("pg_tls_sessions_total", "network", "encryption");
   evidence.unencrypted = counts("pg_tls_unencrypted_sessions_total", "network", "allowed");
-  const Parts parts(period, watch.interval);
+  const Parts parts(period);
+  // What was open when the period began is in the last sample before it.
+  for (const Point& point : Points(source.Query(queries.OpenNow(), period.begin)))
+    evidence.most_open = Whole(point.value);
   for (const Point& point : Points(source.QueryRange(queries.MostOpen(parts.length), parts.ends, parts.length)))
     evidence.most_open = std::max(evidence.most_open, Whole(point.value));
   if (is_logged) {
@@ -280,9 +250,25 @@ TimeRange SeenIn(const Series& series, const Parts& parts) {
   return {parts.PartAt(series.points.front().time).begin, series.points.back().time};
 }
 
-void AddClients(Source& source, const Queries& queries, bool logged, const Parts& parts, std::vector<Client>& clients) {
-  const char* const gauge = logged ? "pg_tls_logged_unencrypted_clients" : "pg_tls_unencrypted_connections";
-  for (Series& series : source.QueryRange(queries.Clients(gauge, parts.length), parts.ends, parts.length)) {
+// With what was open when the period began, which is in the last sample before it.
+std::vector<Series> OpenClients(Source& source, const Queries& queries, const Parts& parts) {
+  constexpr std::string_view kGauge = "pg_tls_unencrypted_connections";
+  std::vector<Series> clients = source.QueryRange(queries.Clients(kGauge, parts.length), parts.ends, parts.length);
+  for (const Series& open : source.Query(queries.ClientsNow(kGauge), parts.begin)) {
+    auto client = std::ranges::find(clients, open.labels, &Series::labels);
+    if (client == clients.end()) client = clients.insert(clients.end(), {open.labels, {}});
+    client->points.insert(client->points.begin(), open.points.begin(), open.points.end());
+  }
+  return clients;
+}
+
+std::vector<Series> LoggedClients(Source& source, const Queries& queries, const Parts& parts) {
+  return source.QueryRange(queries.Clients("pg_tls_logged_unencrypted_clients", parts.length), parts.ends,
+                           parts.length);
+}
+
+void AddClients(std::vector<Series> found, bool logged, const Parts& parts, std::vector<Client>& clients) {
+  for (Series& series : found) {
     std::erase_if(series.points, [](const Point& point) { return !(point.value > 0); });
     if (series.points.empty()) continue;
     const auto label = [&](const char* name) { return std::string(series.label(name)); };
@@ -385,13 +371,14 @@ ServerEvidence Collect(Source& source, const std::string& server, TimeRange peri
     evidence.gaps.push_back({gap, ReasonsOf(gap, watches)});
 
   const Queries queries(server, {});
-  const Parts parts(period, evidence.resolution);
-  AddClients(source, queries, false, parts, evidence.clients);
+  const Parts parts(period);
+  AddClients(OpenClients(source, queries, parts), false, parts, evidence.clients);
   // Without a session in the log, the gauge has those of the time before the period.
   const auto has_logged = [](const ExporterEvidence& exporter) {
     return std::ranges::any_of(exporter.logged_unencrypted, [](const auto& count) { return count.second > 0; });
   };
-  if (std::ranges::any_of(evidence.exporters, has_logged)) AddClients(source, queries, true, parts, evidence.clients);
+  if (std::ranges::any_of(evidence.exporters, has_logged))
+    AddClients(LoggedClients(source, queries, parts), true, parts, evidence.clients);
   evidence.exemptions = Exemptions(source, queries, period);
   evidence.in_force = ExemptionsInForce(source, queries, parts, evidence.exemptions);
   evidence.certificates = Certificates(source, queries, parts);

@@ -64,7 +64,7 @@ void AddMissing(const ExporterEvidence& exporter, std::vector<std::string>& grou
   if (exporter.logged_unknown > 0) {
     grounds.push_back(fmt::format("{}: the log does not prove the encryption of {}.", who,
                                   Counted(exporter.logged_unknown, "session")));
-  } else if (exporter.follows_log && (exporter.missed > 0 || exporter.losses > 0)) {
+  } else if (exporter.follows_log && !exporter.LogHasAll()) {
     grounds.push_back(fmt::format("{}: the log has {}, fewer than the server counted.", who,
                                   Counted(exporter.logged.value_or(0), "session")));
   }
@@ -76,6 +76,7 @@ std::string Words(const Reason& reason) {
   if (reason.why == "no_samples") return "Prometheus has no samples";
   if (reason.why == "exporter_down") return "the exporter could not be scraped";
   if (reason.why == "exporter_restarted") return "the exporter was restarted, or the server was added again";
+  if (reason.why == "server_restarted") return "the server was restarted after a crash, or another one answered";
   if (reason.why == "server_changed") return "another server answered than before";
   if (reason.why == "statistics_reset") return "the server's statistics were reset, or it crashed";
   if (reason.why == "database_dropped") return "a database was dropped, and its count of sessions with it";
@@ -93,14 +94,21 @@ std::string Words(const Reason& reason) {
 }
 
 bool ExporterEvidence::KnowsAll() const {
-  if (UnknownEncryption(*this) > 0) return false;
-  if (established && missed == 0 && losses == 0) return true;
+  return UnknownEncryption(*this) == 0 && ((established && missed == 0 && losses == 0) || LogHasAll());
+}
+
+bool ExporterEvidence::LogHasAll() const {
   if (!follows_log || !logged || logged_unknown > 0) return false;
   if (!established) return true;
   // A log that has less is another server's. It and the statistics are not read at the same moment: the sessions of a
   // minute may be missing, but never more than one in a hundred.
   const auto minutes = static_cast<std::uint64_t>(Length(observed) / std::chrono::minutes(1));
   return *logged + *established / std::max<std::uint64_t>(minutes, 100) >= *established;
+}
+
+bool IsLogged(const ServerEvidence& server) {
+  return std::ranges::any_of(server.exporters,
+                             [&](const auto& exporter) { return IsWhole(exporter, server) && exporter.LogHasAll(); });
 }
 
 std::string_view ToString(Verdict verdict) {

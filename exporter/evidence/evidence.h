@@ -50,6 +50,8 @@ struct ExporterEvidence {
 
   // Whether every session of the time in `observed` is known.
   bool KnowsAll() const;
+  // Whether the log alone has all of them.
+  bool LogHasAll() const;
 };
 
 // Unencrypted sessions of one client.
@@ -107,6 +109,8 @@ struct ServerEvidence {
 
 // Unencrypted sessions from other hosts that no exemption allows decide, whatever else is missing.
 Verdict Judge(const ServerEvidence& server);
+// Whether the server's log had every session while it was observed.
+bool IsLogged(const ServerEvidence& server);
 // In sentences: why it is not proven, and what the unencrypted sessions are.
 std::vector<std::string> Grounds(const ServerEvidence& server);
 

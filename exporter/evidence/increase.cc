@@ -11,6 +11,8 @@ namespace {
 
 constexpr Duration kHour = std::chrono::hours(1);
 constexpr Duration kLookback = std::chrono::minutes(5);  // of Prometheus
+// Where more was lost, each loss is a gap, and the figure matters little.
+constexpr std::size_t kMostParts = 100;
 constexpr Duration kDay = std::chrono::hours(24);
 
 using Values = std::map<Labels, double>;
@@ -23,7 +25,7 @@ Values ValuesOf(const std::vector<Series>& answer) {
   return values;
 }
 
-Time StartOf(const Run& run) { return Time(Duration(std::llround(run.since * 1000))); }
+Time StartOf(const Run& run) { return TimeOf(run.since); }
 
 // Whether it counted before the period began.
 bool IsOlder(const Run& run, TimeRange period) { return StartOf(run) < period.begin; }
@@ -32,16 +34,18 @@ bool IsOlder(const Run& run, TimeRange period) { return StartOf(run) < period.be
 struct Part {
   TimeRange range;
   Time known;           // since then, no sample of before is asked for
-  bool is_new = false;  // the counters begin at 0 within the period
+  bool is_new = false;  // the counters begin at 0 within the period, and nothing was lost before its first sample
 };
 
 // `losses`: by time. Until Prometheus' lookback is over, the last sample of the run before may stand for this one.
 std::vector<Part> PartsOf(const Run& run, const std::vector<Time>& losses, TimeRange period) {
   std::vector<Part> parts = {{run.range, StartOf(run) + kLookback, !IsOlder(run, period)}};
   for (const Time loss : losses) {
-    if (loss > run.range.end) break;
+    if (loss < StartOf(run)) continue;
+    if (loss > run.range.end || parts.size() == kMostParts) break;
     if (loss <= run.range.begin) {
       parts.back().known = std::max(parts.back().known, loss);
+      parts.back().is_new = false;
       continue;
     }
     parts.back().range.end = std::max(parts.back().range.begin, loss - Duration(1));

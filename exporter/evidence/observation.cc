@@ -44,16 +44,18 @@ TimeRanges Observed(const std::vector<GoodSample>& samples, Duration step, TimeR
 
   const Tolerance tolerance(distinct);
   std::vector<TimeRange> ranges;
-  bool goes_on = false;
+  Time begin = distinct.empty() ? Time() : distinct.front().collected;
   for (std::size_t i = 1; i < distinct.size(); ++i) {
     const GoodSample& before = distinct[i - 1];
     const GoodSample& after = distinct[i];
     const bool lost = after.since != before.since || after.losses != before.losses;
     const bool adjacent = !begins[i] && !lost && after.sample - before.sample <= tolerance.At(i - 1);
-    const Time begin = goes_on ? before.collected - kStatisticsDelay : before.collected;
     const Time end = after.collected - kStatisticsDelay;
-    if (adjacent && begin < end) ranges.push_back({begin, end});
-    goes_on = adjacent;
+    if (!adjacent) {
+      begin = after.collected;
+    } else if (begin < end) {
+      ranges.push_back({begin, end});
+    }
   }
   return Clipped(Union(std::move(ranges)), within);
 }

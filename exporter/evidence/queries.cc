@@ -1,6 +1,7 @@
 #include "exporter/evidence/queries.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -8,7 +9,7 @@ namespace pgtls::evidence {
 namespace {
 
 constexpr const char* kSessions = "collector=\"sessions\"";
-constexpr const char* kCountedSince = "pg_tls_sessions_counted_since_timestamp_seconds";
+constexpr const char* kClient = "database, user, client_addr, network, allowed";
 constexpr const char* kNotAllowed = "network=\"remote\",allowed=\"false\"";
 
 // Seconds that the exporter's clock may be ahead of Prometheus'.
@@ -45,14 +46,28 @@ std::string Queries::Good(bool counted) const {
   return fmt::format(
       "max(timestamp({0}) and on () (count({0}) == 1) and on () ({0} == 1) and on () ({1} == 1)"
       " and on () (max(timestamp({2}) - {2}) <= 3 * max({3}))"
-      " and on () (min(timestamp({2}) - {2}) >= -{8})"
-      " unless on () {4} and on () {5} and on () {6} and on () {7}{9})",
+      " and on () (min(timestamp({2}) - {2}) >= -{4})"
+      " unless on () {5} and on () {6})",
       Of("pg_tls_up"), Of("pg_tls_collector_success", kSessions), last_success,
-      Of("pg_tls_collector_interval_seconds", kSessions),
+      Of("pg_tls_collector_interval_seconds", kSessions), kMostAhead,
       Of("pg_tls_collector_incomplete_info", std::string(kSessions) + ",part=~\"encryption|processes\""),
-      Of("pg_tls_unencrypted_sessions_total", kNotAllowed),
-      Of("pg_tls_unencrypted_connections_by_network", kNotAllowed), Of(kCountedSince), kMostAhead,
-      counted ? " and on () " + Of("pg_tls_established_sessions_total") : "");
+      Counts(counted));
+}
+
+std::string Queries::Counts(bool counted) const {
+  const auto loss = [&](std::string_view reason) {
+    return Of("pg_tls_session_count_losses_total", fmt::format("reason=\"{}\"", reason));
+  };
+  std::vector<std::string> series = {Of("pg_tls_unencrypted_sessions_total", kNotAllowed),
+                                     Of("pg_tls_unencrypted_connections_by_network", kNotAllowed),
+                                     Of("pg_tls_sessions_counted_since_timestamp_seconds"), loss("server_changed")};
+  if (counted) {
+    for (const char* const reason : {"server_restarted", "statistics_reset", "database_dropped"})
+      series.push_back(loss(reason));
+    series.push_back(Of("pg_tls_established_sessions_total"));
+    series.push_back(Of("pg_tls_sampled_sessions_total"));
+  }
+  return fmt::format("{}", fmt::join(series, " and on () "));
 }
 
 std::string Queries::NotLogged(bool counted) const {
@@ -75,13 +90,19 @@ std::string Queries::MostOpen(Duration window) const {
                      Window(window));
 }
 
-std::string Queries::CountedSince() const { return fmt::format("max({})", Of(kCountedSince)); }
+std::string Queries::OpenNow() const {
+  return fmt::format("max({})", Of("pg_tls_unencrypted_connections_by_network", kNotAllowed));
+}
+
+std::string Queries::CountedSince() const {
+  return fmt::format("max({})", Of("pg_tls_sessions_counted_since_timestamp_seconds"));
+}
 
 std::string Queries::Losses() const {
   return fmt::format("max by (reason) ({})", Of("pg_tls_session_count_losses_total"));
 }
 
-std::string Queries::WhyNot() const {
+std::string Queries::WhyNot(bool counted) const {
   const std::string last_success = Of("pg_tls_collector_last_success_timestamp_seconds", kSessions);
   const auto labelled = [](const std::string& expression, const char* why) {
     return fmt::format(R"(label_replace({}, "why", "{}", "", ""))", expression, why);
@@ -99,10 +120,7 @@ std::string Queries::WhyNot() const {
                            Of("pg_tls_collector_interval_seconds", kSessions)),
                "sessions_stale"));
   add(labelled(fmt::format("min(timestamp({0}) - {0}) < -{1}", last_success, kMostAhead), "clock_ahead"));
-  add(labelled(fmt::format("max({}) unless on () ({} and on () {} and on () {})", Of("pg_tls_up"),
-                           Of("pg_tls_unencrypted_sessions_total", kNotAllowed),
-                           Of("pg_tls_unencrypted_connections_by_network", kNotAllowed), Of(kCountedSince)),
-               "sessions_absent"));
+  add(labelled(fmt::format("max({}) unless on () ({})", Of("pg_tls_up"), Counts(counted)), "sessions_absent"));
   return fmt::format("max by (why, part, reason) ({})", any);
 }
 
@@ -128,8 +146,11 @@ std::string Queries::Has(std::string_view metric, Duration window) const {
 }
 
 std::string Queries::Clients(std::string_view gauge, Duration window) const {
-  return fmt::format("max by (database, user, client_addr, network, allowed) (max_over_time({}{{{}}}[{}]))", gauge,
-                     server_, Window(window));
+  return fmt::format("max by ({}) (max_over_time({}{{{}}}[{}]))", kClient, gauge, server_, Window(window));
+}
+
+std::string Queries::ClientsNow(std::string_view gauge) const {
+  return fmt::format("max by ({}) ({}{{{}}})", kClient, gauge, server_);
 }
 
 std::string Queries::Certificates(std::string_view bound, Duration window, Duration step) const {
@@ -170,7 +191,7 @@ std::vector<std::pair<std::string, std::string>> QueryList(std::string_view serv
       {"when its sessions were last collected", of.Collected()},
       {"when it began to count its sessions", of.CountedSince()},
       {"when sessions may have been counted by nobody", of.Losses()},
-      {"why not all sessions were known", of.WhyNot()},
+      {"why not all sessions were known", of.WhyNot(true)},
       {"sessions that the server counted", of.LastOf("pg_tls_established_sessions_total", "", day)},
       {"sessions that samples had", of.LastOf("pg_tls_sessions_total", "network, encryption", day)},
       {"sessions that no sample had", of.Missed(hour, minutes)},

@@ -37,12 +37,13 @@ class Queries {
   std::string Collected() const;
   // Unencrypted connections from other hosts that are not allowed, at most at a time.
   std::string MostOpen(Duration window) const;
+  std::string OpenNow() const;
   // When the counters of its sessions began at 0.
   std::string CountedSince() const;
   // By reason: how often sessions may have been counted by nobody.
   std::string Losses() const;
   // The labels why, part and reason: what was missing for Good().
-  std::string WhyNot() const;
+  std::string WhyNot(bool counted) const;
 
   // The last value in the `window` of a counter whose name or matchers are `counter`, summed up by these labels.
   std::string LastOf(const std::string& counter, std::string_view by, Duration window) const;
@@ -57,6 +58,7 @@ class Queries {
 
   // Whom this gauge had within the `window`, and how many at most.
   std::string Clients(std::string_view gauge, Duration window) const;
+  std::string ClientsNow(std::string_view gauge) const;
   // The certificates that were served within the `window`; the value is the `bound` of their validity: not_before or
   // not_after.
   std::string Certificates(std::string_view bound, Duration window, Duration step) const;
@@ -69,6 +71,8 @@ class Queries {
 
  private:
   std::string Of(std::string_view metric, std::string_view more = "") const;
+  // All that sessions are counted in.
+  std::string Counts(bool counted) const;
 
   std::string server_;    // a matcher
   std::string exporter_;  // of this server

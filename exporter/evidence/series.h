@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,21 @@ struct Series {
 
   // Empty where there is none, as in PromQL.
   std::string_view label(std::string_view name) const;
+};
+
+// Goes through the points of one series in the order of their times. REQUIRES: `points` lives as long.
+class Follower {
+ public:
+  explicit Follower(const std::vector<Point>& points) : point_(points.begin()), end_(points.end()) {}
+
+  std::optional<double> At(Time time) {
+    while (point_ != end_ && point_->time < time) ++point_;
+    return point_ != end_ && point_->time == time ? std::optional(point_->value) : std::nullopt;
+  }
+
+ private:
+  std::vector<Point>::const_iterator point_;
+  std::vector<Point>::const_iterator end_;
 };
 
 // Where series come from.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cmath>
 #include <vector>
 
 namespace pgtls::evidence {
@@ -9,6 +10,8 @@ namespace pgtls::evidence {
 // As precise as Prometheus.
 using Duration = std::chrono::milliseconds;
 using Time = std::chrono::sys_time<Duration>;
+
+inline Time TimeOf(double seconds_since_epoch) { return Time(Duration(std::llround(seconds_since_epoch * 1000))); }
 
 struct TimeRange {
   Time begin;

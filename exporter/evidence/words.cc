@@ -32,10 +32,6 @@ std::string UnencryptedText(const Counts& counts) {
   return CountsText(words);
 }
 
-bool IsLogged(const ServerEvidence& server) {
-  return std::ranges::any_of(server.exporters, &ExporterEvidence::follows_log);
-}
-
 std::string ClientText(const std::string& user, const std::string& database, const std::string& address) {
   return Printable(fmt::format("user {}, {}, from {}", user, database.empty() ? "replication" : "database " + database,
                                address.empty() ? "an unknown address" : address));
@@ -154,7 +150,8 @@ std::vector<std::string> Remarks(const ServerEvidence& server) {
   }
   if (!server.exporters.empty() && !IsLogged(server)) {
     remarks.emplace_back(
-        "The server's log was not followed: what began and ended between two collections is not known of replication "
+        "The server's log was not followed all the time: what began and ended between two collections is not known of "
+        "replication "
         "sessions, nor of a database that was created and dropped meanwhile.");
   }
   if (server.exporters.size() > 1)

@@ -85,7 +85,7 @@ EstablishedCounter::Server& EstablishedCounter::ServerOf(const Statistics& stati
     ContinueAfterRestart(server, own_of(servers_.back().postmaster_start_us));
   } else {
     Settle();
-    if (is_restart) ++losses_.resets;
+    if (is_restart) ++losses_.restarts;
     // After a crash the statistics begin with the new postmaster. Otherwise they have sessions of another time.
     server.is_first = !is_restart || statistics.began_us < collection_.postmaster_start_us;
     if (server.is_first) server.baseline = statistics.taken_us ? TimeOf(*statistics.taken_us) : collection_.answered;
@@ -129,7 +129,7 @@ void EstablishedCounter::Settle() {
 // `now`: by oid.
 void EstablishedCounter::CountLosses(const Server& server, const Statistics& statistics,
                                      const std::vector<Database>& now) {
-  bool is_reset = statistics.began_us != server.began_us;  // by a crash
+  bool is_reset = statistics.began_us != server.began_us;
   bool is_dropped = false;
   for (const Database& before : server.databases) {
     const auto at = std::ranges::lower_bound(now, before.statistics.oid, {},
@@ -165,9 +165,10 @@ std::int64_t EstablishedCounter::NewSessions(const Server& server, const Statist
   now.own_misplaced = std::max(now.own_misplaced, misplaced_before);
   own_new += static_cast<std::int64_t>(now.own_misplaced - misplaced_before);
   if (before == server.databases.end()) return now.statistics.sessions - own_new;
-  if (is_known && !IsReset(before->statistics, now.statistics))
-    return now.statistics.sessions - before->statistics.sessions - own_new;
+  const std::int64_t growth = now.statistics.sessions - before->statistics.sessions - own_new;
+  if (is_known && !MayBeReset(before->statistics, now.statistics)) return growth;
   if (series.database != metrics::kOther) series.exact = static_cast<std::int64_t>(series.established);
+  if (is_known && !IsReset(before->statistics, now.statistics)) return std::max<std::int64_t>(0, growth);
   std::optional<std::int64_t> reset_us;
   if (is_known && now.statistics.reset_us != before->statistics.reset_us) reset_us = now.statistics.reset_us;
   if (is_known && !reset_us && statistics.began_us != server.began_us) reset_us = statistics.began_us;
@@ -252,6 +253,7 @@ void EstablishedCounter::DigestRead(Digester& digester) const {
     digester.Number(series.established);
   }
   digester.Number(past_minutes_);
+  digester.Number(losses_.restarts);
   digester.Number(losses_.resets);
   digester.Number(losses_.dropped_databases);
   digester.Number(last_hour_.observed.count());

@@ -33,13 +33,14 @@ struct EstablishedSeries {
 
 // How often the server's statistics may have lost sessions that no collection had counted.
 struct StatisticsLosses {
-  std::uint64_t resets = 0;  // also by a crash
+  std::uint64_t restarts = 0;  // after a crash; another server that has just been started looks the same
+  std::uint64_t resets = 0;    // also by the crash of a session
   std::uint64_t dropped_databases = 0;
 };
 
 // Counts from the first collection on, at which every database begins with 0. No series ever decreases, and the
 // exporter's own sessions are in none. A reset of the statistics, or a crash, which has the same effect, costs the
-// sessions between the last collection and the reset, and nothing else, unless there were more since than ever before.
+// sessions between the last collection and the reset, and nothing else, unless only the time of the reset shows it.
 // Servers are told apart as by SessionCounter, which counts their changes.
 //
 // Lives as long as the server is configured. Not thread-safe.

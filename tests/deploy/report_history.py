@@ -42,6 +42,7 @@ class Exporter:
         self.up = lambda time: 1
         self.sessions = lambda time: 1  # the collector's success
         self.age = lambda time: 2
+        self.collects = 15
         self.established = lambda time: (time - self.begin) // 60
         self.sampled = None
         self.unencrypted = {}  # (network, allowed): value
@@ -57,13 +58,13 @@ class Exporter:
         sql = lambda value: there(lambda time: value(time) if self.up(time) and self.sessions(time) else None)
         add("up", exporter, times, lambda time: (0 if self.failed(time) else 1) if self.scraped(time) else None)
         add("pg_tls_sessions_counted_since_timestamp_seconds", of, times, sql(self.start))
-        for reason in ("server_changed", *(("statistics_reset", "database_dropped") if self.established else ())):
-            value = self.losses.get(reason, lambda time: 3)
-            add("pg_tls_session_count_losses_total", {**of, "reason": reason}, times, sql(value), "counter")
+        for reason in ("server_changed", *(("server_restarted", "statistics_reset", "database_dropped") if self.established else ())):
+            value = self.losses.get(reason, lambda time: None if self.start(time) is None else 3 if self.start(time) == ago(100) else 0)
+            add("pg_tls_session_count_losses_total", {**of, "reason": reason}, times, sql(value or (lambda time: None)), "counter")
         add("pg_tls_up", of, times, there(self.up))
         add("pg_tls_collector_success", collector, times, there(lambda time: self.sessions(time) if self.up(time) else 0))
         add("pg_tls_collector_last_success_timestamp_seconds", collector, times, there(lambda time: time - self.age(time)))
-        add("pg_tls_collector_interval_seconds", collector, times, there(lambda time: 15))
+        add("pg_tls_collector_interval_seconds", collector, times, there(lambda time: self.collects))
         for network in ("remote", "loopback"):
             for allowed in ("true", "false"):
                 value = self.unencrypted.get((network, allowed), lambda time: 0)
@@ -167,6 +168,21 @@ story("reset", losses={"statistics_reset": since(3, 5, before=4)})
 story("reset_before", losses={"statistics_reset": since(6.5, 5, before=4)})
 story("dropped_database", losses={"database_dropped": since(3, 4, before=3)})
 story("switchover", losses={"server_changed": since(3, 4, before=3)})
+story("crash", losses={"server_restarted": since(3, 4, before=3)})
+# Prometheus keeps no series that would show a loss, or a session that is missed.
+story("losses_dropped", losses={"statistics_reset": None})
+story("sampled_dropped", sampled=lambda time: None)
+# Several scrapes for each collection.
+aligned = ago(3) - ago(3) % 60
+fast = {"interval": 20, "since": 7, "collects": 60}
+story("fast_loss", **fast, age=lambda time: time % 60, losses={"statistics_reset": lambda time: 1 if time >= aligned else 0})
+# One is restarted after the other: for five seconds, neither knows all.
+story("rolling", instance="mon3:9743", **fast, age=lambda time: time % 60, start=lambda time: ago(100) if time < aligned else aligned)
+story("rolling", instance="mon4:9743", **fast, age=lambda time: (time - 5) % 60,
+      start=lambda time: ago(100) if time < aligned + 65 else aligned + 65)
+# Before it was upgraded, it did not say since when it counts.
+story("upgraded", start=lambda time: None if time < ago(3) else ago(3),
+      unencrypted={("remote", "false"): lambda time: (0 if time < ago(5) else 7) if time < ago(3) else 0})
 story("clock_ahead", age=lambda time: -60 if within(3, 2.5)(time) else 2)
 # Of an exporter that does not say since when it counts.
 story("older", start=lambda time: None, unencrypted={("remote", "false"): lambda time: 9})
@@ -178,6 +194,7 @@ story("missed", sampled=short)
 story("logged", sampled=short, more=log(lambda time: (time - ago(8)) // 60))
 story("logged_reset", losses={"statistics_reset": since(3, 1), "database_dropped": since(3, 1)}, more=log(lambda time: (time - ago(8)) // 60))
 story("less_logged_reset", losses={"statistics_reset": since(3, 1)}, more=log(lambda time: (time - ago(8)) // 90))
+story("logged_crash", losses={"server_restarted": since(3, 1)}, more=log(lambda time: (time - ago(8)) // 60))
 story("logged_switchover", losses={"server_changed": since(3, 1)}, more=log(lambda time: (time - ago(8)) // 60))
 story("log_gap", sampled=short,
       more=log(lambda time: (time - ago(8)) // 60)

@@ -100,7 +100,7 @@ story 3 not_proven stale 'between(3, 2.5) and why() == ["sessions_stale"]'
 # A series of the history has no end before Prometheus' lookback is over.
 story 3 not_proven incomplete 'any(between(3, 2.5 - minutes / 60) for minutes in (4, 5)) and why() == ["sessions_incomplete"] and gap()["reasons"][0]["part"] == "encryption"'
 story 0 proven policy
-story 3 not_proven late 'at(gap()["begin"]) == at(d["period"]["begin"]) and ago(3) - 60 <= at(gap()["end"]) <= ago(3) + 60' 'why() == ["no_samples"]'
+story 3 not_proven late 'at(gap()["begin"]) == at(d["period"]["begin"]) and ago(3) - 62 <= at(gap()["end"]) <= ago(3)' 'why() == ["no_samples"]'
 story 3 not_proven nonesuch 'not s["known"] and s["observed_seconds"] == 0 and gap()["seconds"] == 6 * 3600'
 
 story 0 proven allowed 'count(e["unencrypted"], "remote", "true") == [3] and count(e["unencrypted"], "remote", "false") == [0]' \
@@ -116,7 +116,7 @@ glimpse=$(((now / 240 - 75) * 240))
 since() { echo "$((($(date +%s) - 300 - glimpse - $1) / 60))m"; }
 report 1 --since="$(since 30)" --format=json --server=glimpse
 holds 's["verdict"] == "unencrypted" and count(e["unencrypted"], "remote", "false") == [0]'
-report 0 --since="$(since 400)" --format=json --server=glimpse
+report 0 --since="$(since 270)" --format=json --server=glimpse
 # A series of the history has no end before Prometheus' lookback is over.
 story 3 not_proven dropped 'why() == ["sessions_absent"] and ago(2.5) - 2 <= at(gap()["end"]) <= ago(2.5) + 58 and ago(3) - 12 < at(gap()["begin"]) <= ago(3) + 300'
 story 3 not_proven ambiguous 'any(between(3, 2.5 - minutes / 60) for minutes in (4, 5)) and why() == ["exporter_ambiguous"]'
@@ -127,6 +127,12 @@ story 3 not_proven reset 'gap()["seconds"] == 70 and why() == ["statistics_reset
 story 0 proven reset_before 'e["losses"] == 0'
 story 3 not_proven dropped_database 'gap()["seconds"] == 70 and why() == ["database_dropped"] and e["losses"] == 1'
 story 3 not_proven switchover 'gap()["seconds"] == 70 and why() == ["server_changed"] and e["losses"] == 0'
+story 3 not_proven crash 'gap()["seconds"] == 70 and why() == ["server_restarted"] and e["losses"] == 0'
+story 3 not_proven losses_dropped 's["observed_seconds"] == 0 and why() == ["sessions_absent"]'
+story 3 not_proven sampled_dropped 's["observed_seconds"] == 0 and why() == ["sessions_absent"]'
+story 3 not_proven fast_loss 'gap()["seconds"] == 70 and why() == ["statistics_reset"] and at(gap()["end"]) == ago(3) - ago(3) % 60'
+story 3 not_proven rolling 'gap()["seconds"] == 5 and at(gap()["end"]) == ago(3) - ago(3) % 60'
+story 1 unencrypted upgraded 'count(e["unencrypted"], "remote", "false") == [7]'
 story 3 not_proven clock_ahead 'why() == ["clock_ahead"] and abs(gap()["seconds"] - 1870) <= 120'
 story 3 not_proven older 's["observed_seconds"] == 0 and why() == ["sessions_absent"]' 'count(e["unencrypted"], "remote", "false") == [0]'
 story 0 proven two 'len(s["exporters"]) == 2 and all(one["observed_seconds"] < s["observed_seconds"] for one in s["exporters"])'
@@ -136,6 +142,7 @@ story 0 proven logged 'e["missed"] == 4 and e["follows_log"] and e["logged"] >= 
 # The log has what the server's count lost, unless it is another server's.
 story 0 proven logged_reset 's["gaps"] == [] and e["losses"] == 2 and e["missed"] == 0 and e["follows_log"]'
 story 3 not_proven less_logged_reset 's["gaps"] == [] and e["losses"] == 1 and e["follows_log"] and not e["knows_all"]'
+story 3 not_proven logged_crash 'gap()["seconds"] == 70 and why() == ["server_restarted"]'
 story 3 not_proven logged_switchover 'gap()["seconds"] == 70 and why() == ["server_changed"]'
 story 3 not_proven log_gap 'e["missed"] == 4 and not e["follows_log"]'
 story 1 unencrypted logged_unencrypted 'count(e["logged_unencrypted"], "remote", "false") == [1]'
@@ -149,7 +156,7 @@ holds 'all(370 <= one["seconds"] <= 415 for one in s["gaps"])'
 
 # All servers; unencrypted sessions are worse than gaps. Two, both proven.
 report 1 --since=6h --format=json
-holds 'len(d["servers"]) == 35'
+holds 'len(d["servers"]) == 42'
 report 0 --since=6h --server=proven --server=allowed --server=proven
 [[ $(grep -c ': proven$' "$work/out") == 2 ]] || fail 'not two servers'
 report 3 --since=6h --server=proven --server=gap

@@ -77,6 +77,18 @@ TEST(Judge, ACountThatLostSessionsIsNoProof) {
   EXPECT_THAT(Grounds(server), ElementsAre(HasSubstr("once the server's own count"), HasSubstr("the log has 30")));
 }
 
+TEST(IsLogged, OnlyWhereTheLogHasEverySessionOfAllTheTime) {
+  EXPECT_FALSE(IsLogged(Proven()));
+  EXPECT_TRUE(IsLogged(WithLog()));
+  ServerEvidence server = WithLog();
+  server.exporters[0].logged = 3;
+  EXPECT_FALSE(IsLogged(server));
+  server = WithLog();
+  server.exporters.push_back(Proven().exporters[0]);
+  server.exporters[0].observed = {Range(0, 600)};
+  EXPECT_FALSE(IsLogged(server));
+}
+
 TEST(Judge, WithoutTheServersCountNothingIsKnownBetweenSamples) {
   ServerEvidence server = Proven();
   server.exporters[0].established.reset();

@@ -217,6 +217,23 @@ TEST(Missed, OfTwoRunsAndALossInTheSecond) {
   EXPECT_EQ(Missed(source, {RunOf(0, 3000, -10), RunOf(3060, kPeriod, 3050)}, kWhole, {At(4020)}), 2u + 4u);
 }
 
+// Its first sample has sessions that the loss took away from the server's count.
+TEST(Missed, AreNotHiddenByALossBeforeTheFirstSample) {
+  Recorded source;
+  for (int second = 3060; second <= kPeriod; second += 60) source.Add(second, second < 5000 ? -5 : -1);
+  EXPECT_EQ(Missed(source, {RunOf(3060, kPeriod, 3050)}, kWhole, {At(3060)}), 4u);
+}
+
+TEST(Missed, AreCountedWhereMoreWasLostThanCanBeFollowed) {
+  Recorded source;
+  std::vector<Time> losses;
+  for (int second = 0; second <= kPeriod; second += 60) {
+    source.Add(second, second < 7000 ? 0 : 1);
+    losses.push_back(At(second));
+  }
+  EXPECT_EQ(Missed(source, {RunOf(0, kPeriod, -9000)}, kWhole, losses), 1u);
+}
+
 TEST(Missed, OfAShortProcessCountFromNothing) {
   Recorded source;
   for (int second = 3000; second <= 3600; second += 60) source.Add(second, 6);

@@ -138,6 +138,16 @@ TEST(Observed, ALossIsAGapUpToTheNextCollection) {
   EXPECT_THAT(Observed(samples, kStep, Range(0, 600)), ElementsAre(Range(0, 273), Range(298, 573)));
 }
 
+// Three scrapes for each collection.
+TEST(Observed, ACollectionMayBeOlderThanAScrape) {
+  std::vector<GoodSample> samples;
+  for (int second = 0; second <= 600; second += 5) {
+    const int collected = second / 15 * 15;
+    samples.push_back({At(second), At(second), At(collected), 1, collected >= 300 ? 1.0 : 0.0});
+  }
+  EXPECT_THAT(Observed(samples, seconds(5), Range(0, 600)), ElementsAre(Range(0, 275), Range(300, 590)));
+}
+
 TEST(Observed, AnotherScrapeIntervalIsNoGap) {
   auto times = Every(60, 0, 3000);
   const auto faster = Every(15, 3060, 3600);

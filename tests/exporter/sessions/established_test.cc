@@ -60,7 +60,7 @@ class EstablishedTest : public ::testing::Test {
   }
   int Sampled(std::string_view database = "shop") const { return Number(database, &EstablishedSeries::sampled); }
   // -1: no such series.
-  int Number(std::string_view database, std::uint64_t EstablishedSeries::*member) const {
+  int Number(std::string_view database, std::uint64_t EstablishedSeries::* member) const {
     for (const EstablishedSeries& series : counter_.series()) {
       if (series.database == database) return static_cast<int>(series.*member);
     }
@@ -235,7 +235,24 @@ TEST_F(EstablishedTest, AResetThatOnlyItsTimeShowsIsALoss) {
   EXPECT_EQ(counter_.losses().resets, 1);
 }
 
-TEST_F(EstablishedTest, ASessionsLossIsCountedOnceForACollection) {
+// As if fewer sessions had come than the exporter's own: that must not be made up for by later ones.
+TEST_F(EstablishedTest, AResetThatOnlyItsTimeShowsHidesNoLaterSession) {
+  statistics_.databases[0].sessions = 2;
+  statistics_.databases[0].commits = 10;
+  Read();
+  LogIn(seconds(1));
+  Reset(statistics_.databases[0]);
+  LogIn(seconds(6));
+  statistics_.databases[0].sessions = 3;
+  statistics_.databases[0].commits = 12;
+  Read();
+  EXPECT_EQ(Established(), 0);
+  Count(1);
+  Read();
+  EXPECT_EQ(Established(), 1);
+}
+
+TEST_F(EstablishedTest, ALossIsCountedOncePerCollection) {
   EXPECT_EQ(counter_.losses().resets, 0);
   Read();
   Count(2);
@@ -310,6 +327,7 @@ TEST_F(EstablishedTest, ACleanRestartKeepsTheStatistics) {
   Count(1);
   Read();
   EXPECT_EQ(Established(), 4);
+  EXPECT_EQ(counter_.losses().restarts, 0);
   EXPECT_EQ(counter_.losses().resets, 0);
   EXPECT_EQ(counter_.losses().dropped_databases, 0);
 }
@@ -325,7 +343,8 @@ TEST_F(EstablishedTest, AfterACrashOfTheServerTheNewStatisticsCountWhole) {
   Count(60);
   Read();
   EXPECT_EQ(Established(), 59);
-  EXPECT_EQ(counter_.losses().resets, 1);
+  EXPECT_EQ(counter_.losses().restarts, 1);
+  EXPECT_EQ(counter_.losses().resets, 0);
 }
 
 // A probe that does not know yet that there is another postmaster.
@@ -399,11 +418,11 @@ TEST_F(EstablishedTest, AnotherServerBeginsWithABaseline) {
   // And back to the first one, which is known.
   postmaster_ = kStart;
   statistics_ = first;
-  EXPECT_EQ(counter_.losses().resets, 1);
+  EXPECT_EQ(counter_.losses().restarts, 1);
   Count(1);
   Read();
   EXPECT_EQ(Established(), 8);
-  EXPECT_EQ(counter_.losses().resets, 1) << "SessionCounter counts that";
+  EXPECT_EQ(counter_.losses().restarts, 1) << "SessionCounter counts that";
   EXPECT_EQ(counter_.losses().dropped_databases, 0);
 }
 
@@ -493,7 +512,12 @@ TEST_F(EstablishedTest, TheDigestIsOfAllThatWasRead) {
   EXPECT_NE(fifth, fourth);
   statistics_.databases.pop_back();
   Read();
-  EXPECT_NE(digest(), fifth);
+  const Digest sixth = digest();
+  EXPECT_NE(sixth, fifth);
+  RestartPostmaster();
+  statistics_.began_us = postmaster_ + kSecond;
+  Read();
+  EXPECT_NE(digest(), sixth);
 }
 
 }  // namespace
