@@ -130,41 +130,75 @@ class Channel {
   std::unique_ptr<char[]> received_ = std::make_unique_for_overwrite<char[]>(kReceived);
 };
 
-// Runs a probe: `work` until the deadline, then a clean end if the connection is still open. After a timeout the result
-// has what the probe found before.
-asio::awaitable<void> Run(Channel& channel, asio::awaitable<void> work, Deadline deadline) {
+// Whether `work` ended before the deadline.
+asio::awaitable<bool> EndsInTime(asio::awaitable<void> work, Deadline deadline) {
   bool in_time = true;
   try {
     co_await Within(deadline, "probe", std::move(work));
   } catch (const TimeoutError&) {
     in_time = false;
   }
-  if (!in_time) co_return;
-  try {
-    co_await Within(std::min(deadline, After(kLinger)), "close", channel.Close());
-  } catch (const TimeoutError&) {
-    co_return;  // closed anyway by the channel's end
-  }
+  co_return in_time;
 }
 
-// Sends a StartupMessage and reads until the outcome is known; sends Terminate if the server admitted it.
-asio::awaitable<void> LogIn(Channel& channel, const Login& login, std::optional<Admission>& admission) {
+asio::awaitable<void> CloseWithin(Channel& channel, Deadline deadline) {
+  auto close = channel.Close();
+  co_await EndsInTime(std::move(close), std::min(deadline, After(kLinger)));  // closed anyway by the channel's end
+}
+
+// Runs a probe: `work` until the deadline, then a clean end if the connection is still open. After a timeout the result
+// has what the probe found before.
+asio::awaitable<void> Run(Channel& channel, asio::awaitable<void> work, Deadline deadline) {
+  const bool in_time = co_await EndsInTime(std::move(work), deadline);
+  if (in_time) co_await CloseWithin(channel, deadline);
+}
+
+// A probe that may go on when its caller has left.
+struct LoginProbe {
+  LoginProbe(const asio::any_io_executor& executor, OnConnect on_connect)
+      : channel(executor, std::move(on_connect)), over(executor) {}
+
+  TlsProbe probe;
+  std::optional<TlsSession> session;
+  Channel channel;
   StartupReader reader;
+  std::optional<Admission> admission;
+  asio::steady_timer over;  // expires at the deadline; cancelled at the end of the login
+};
+
+// Sends a StartupMessage and reads until the outcome is known; sends Terminate if the server admitted it.
+asio::awaitable<void> LogIn(LoginProbe& state) {
+  const Login& login = *state.probe.login;
+  StartupReader& reader = state.reader;
   // A server that has already refused may have closed: its alert can still be read.
-  co_await channel.Send(StartupMessage(login.user, login.database));
+  co_await state.channel.Send(StartupMessage(login.user, login.database));
   bool reported = false;
-  for (auto state = reader.state();
-       state == StartupReader::State::kReading || state == StartupReader::State::kLoggedIn;) {
-    const std::optional<std::string> bytes = co_await channel.Receive();
-    state = bytes ? reader.Feed(*bytes) : reader.End();
-    if (state != StartupReader::State::kReading) admission = reader.admission();
+  for (auto now = reader.state(); now == StartupReader::State::kReading || now == StartupReader::State::kLoggedIn;) {
+    const std::optional<std::string> bytes = co_await state.channel.Receive();
+    now = bytes ? reader.Feed(*bytes) : reader.End();
+    if (now != StartupReader::State::kReading) state.admission = reader.admission();
     if (reader.backend_pid() && !reported && login.on_backend) login.on_backend(*reader.backend_pid());
     reported = reader.backend_pid().has_value();
   }
-  if (reader.request() && login.on_request) login.on_request(*reader.request(), reader.mechanisms());
-  if (reader.state() == StartupReader::State::kReady) co_await channel.Send(Terminate());
+  if (reader.state() == StartupReader::State::kReady) co_await state.channel.Send(Terminate());
 }
 
+asio::awaitable<void> Follow(std::shared_ptr<LoginProbe> state, Deadline deadline) {
+  co_await Run(state->channel, LogIn(*state), deadline + kFollowed);
+  state->over.cancel();
+}
+
+// The login goes on without its caller after the deadline: until then the server has not said whether it counts it.
+asio::awaitable<void> LogInUntil(std::shared_ptr<LoginProbe> state, Deadline deadline) {
+  state->over.expires_at(deadline);
+  asio::co_spawn(co_await asio::this_coro::executor, Follow(state, deadline), asio::detached);
+  co_await state->over.async_wait(kAsTuple);
+  const Login& login = *state->probe.login;
+  if (state->reader.request() && login.on_request)
+    login.on_request(*state->reader.request(), state->reader.mechanisms());
+}
+
+// Up to the login.
 asio::awaitable<void> RunTls(Channel& channel, const WireTarget& target, const TlsProbe& probe, TlsSession& session,
                              TlsResult& result) {
   const auto start = Clock::now();
@@ -195,12 +229,7 @@ asio::awaitable<void> RunTls(Channel& channel, const WireTarget& target, const T
   if (probe.direct && result.facts.alpn != kAlpn) {  // TLS 1.3 looks finished to the client, and then the server closes
     result.handshake = Handshake::kBroken;
     result.failure = "the server did not select the ALPN protocol postgresql";
-    co_return;
   }
-  if (!probe.login) co_return;
-  co_await LogIn(channel, *probe.login, result.admission);
-  result.alert = session.alert();
-  result.cut_off = result.admission == Admission::kLost && session.alert().has_value();
 }
 
 asio::awaitable<void> RunGroup(Channel& channel, const WireTarget& target, std::string_view group,
@@ -231,19 +260,27 @@ asio::awaitable<void> RunGss(Channel& channel, const WireTarget& target, std::op
   result = GssAnswer(byte);
 }
 
-asio::awaitable<void> RunPlaintext(Channel& channel, const WireTarget& target, const Login& login,
-                                   std::optional<Admission>& result) {
-  const bool connected = co_await channel.Connect(target.address);
-  if (connected) co_await LogIn(channel, login, result);
+asio::awaitable<void> Connect(Channel& channel, const WireTarget& target, bool& connected) {
+  connected = co_await channel.Connect(target.address);
 }
 
 }  // namespace
 
 asio::awaitable<TlsResult> ProbeTls(WireTarget target, TlsProbe probe, Deadline deadline, OnConnect on_connect) {
   TlsResult result;
-  TlsSession session(probe.context, target.host, probe.identity.get());
-  Channel channel(co_await asio::this_coro::executor, std::move(on_connect));
-  co_await Run(channel, RunTls(channel, target, probe, session, result), deadline);
+  const auto state = std::make_shared<LoginProbe>(co_await asio::this_coro::executor, std::move(on_connect));
+  state->probe = std::move(probe);
+  TlsSession& session = state->session.emplace(state->probe.context, target.host, state->probe.identity.get());
+  const bool in_time = co_await EndsInTime(RunTls(state->channel, target, state->probe, session, result), deadline);
+  if (!in_time) co_return result;
+  if (!state->probe.login || result.handshake != Handshake::kFinished) {
+    co_await CloseWithin(state->channel, deadline);
+    co_return result;
+  }
+  co_await LogInUntil(state, deadline);
+  result.admission = state->admission;
+  result.alert = session.alert();
+  result.cut_off = result.admission == Admission::kLost && session.alert().has_value();
   co_return result;
 }
 
@@ -256,10 +293,12 @@ asio::awaitable<std::optional<Answer>> ProbeGss(WireTarget target, Deadline dead
 
 asio::awaitable<std::optional<Admission>> ProbePlaintext(WireTarget target, Login login, Deadline deadline,
                                                          OnConnect on_connect) {
-  std::optional<Admission> result;
-  Channel channel(co_await asio::this_coro::executor, std::move(on_connect));
-  co_await Run(channel, RunPlaintext(channel, target, login, result), deadline);
-  co_return result;
+  const auto state = std::make_shared<LoginProbe>(co_await asio::this_coro::executor, std::move(on_connect));
+  state->probe.login = std::move(login);
+  bool connected = false;
+  co_await EndsInTime(Connect(state->channel, target, connected), deadline);
+  if (connected) co_await LogInUntil(state, deadline);
+  co_return state->admission;
 }
 
 asio::awaitable<std::optional<bool>> ProbeGroup(WireTarget target, std::string_view group, Deadline deadline,

@@ -33,9 +33,15 @@ struct WireTarget {
 // In a list of names: a handshake without SNI. PostgreSQL's pg_hosts.conf has it, and it is no valid host name.
 inline constexpr std::string_view kWithoutSni = "/no_sni/";
 
+// How long after its deadline a login is read on without a caller: the server that admits it counts a session, whether
+// or not anybody waits for the answer.
+inline constexpr std::chrono::seconds kFollowed{10};
+
 // A StartupMessage to send. `on_backend`: called with this backend's pid as soon as it is known, if the server admits
-// the login without asking for credentials. `on_request`: the code of the server's authentication request, 0 for
-// AuthenticationOk, and the mechanisms that it names if it asks for SASL. Both may be empty.
+// the login without asking for credentials; up to kFollowed after the probe's deadline, also if the probe was
+// cancelled, and kept until then: it owns what it uses. `on_request`: the code of the server's authentication request,
+// 0 for AuthenticationOk, and the mechanisms that it names if it asks for SASL; only before the probe returns. Both may
+// be empty.
 struct Login {
   std::string user;
   std::string database;

@@ -1,7 +1,9 @@
 #include "exporter/wire/enforcement.h"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
+#include <memory>
 
 #include "exporter/tls/client_hello.h"
 
@@ -18,6 +20,13 @@ std::optional<bool> Accepts(const tls::TlsResult& result) {
   // all-clear.
   if (result.handshake == Handshake::kRefusedByServer) return false;
   return std::nullopt;
+}
+
+// Registers the exporter's login until the probe has let go of it.
+std::function<void(int)> OnBackend(const WireClient& client, sampling::OwnBackends& own) {
+  const sampling::LoginPlace place{client.cluster, client.database};
+  return
+      [login = std::make_shared<sampling::OwnBackends::Login>(own, client.user, place)](int pid) { login->Known(pid); };
 }
 
 asio::awaitable<std::map<std::string_view, bool>> AskGroups(const WireClient& client,
@@ -59,14 +68,12 @@ asio::awaitable<Enforcement> Enforce(const WireClient& client, const ServerHands
   const auto& versions = tls::TriableVersions();
   int steps = static_cast<int>(versions.size()) + 4;
   {
-    sampling::OwnBackends::Login own_login(own, client.user, {client.cluster, client.database});
-    const tls::Login login = {client.user, client.database, [&own_login](int pid) { own_login.Known(pid); },
+    const tls::Login login = {client.user, client.database, OnBackend(client, own),
                               [&result](std::uint32_t request, const auto&) { result.plaintext_request = request; }};
     result.plaintext = co_await tls::ProbePlaintext(target, login, SplitDeadline(deadline, steps--), client.on_connect);
   }
   if (client.usable && (client.direct || result.answer == Answer::kYes)) {
-    sampling::OwnBackends::Login own_login(own, client.user, {client.cluster, client.database});
-    const tls::Login login = {client.user, client.database, [&own_login](int pid) { own_login.Known(pid); },
+    const tls::Login login = {client.user, client.database, OnBackend(client, own),
                               [&result](std::uint32_t request, const auto& mechanisms) {
                                 result.tls_request = request;
                                 result.tls_mechanisms = mechanisms;

@@ -43,7 +43,8 @@ struct Enforcement {
   bool groups_asked = false;
 };
 
-// If the server admits a login, its backend is registered in `own` while it lives.
+// If the server admits a login, its backend is registered in `own` while it lives, also if that is after the deadline
+// (tls::kFollowed). REQUIRES: `own` outlives what is on the executor.
 asio::awaitable<Enforcement> Enforce(const WireClient& client, const ServerHandshakes& handshakes,
                                      sampling::OwnBackends& own, Deadline deadline);
 

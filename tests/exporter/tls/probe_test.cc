@@ -335,6 +335,33 @@ TEST_F(ProbeTest, PlaintextTerminatesWhereItIsLetIn) {
   EXPECT_EQ(pid_, 4096);
 }
 
+// The server counts a session then, whether or not the prober has left.
+TEST_F(ProbeTest, ALoginIsReadToItsEndWhenItsCallerHasLeft) {
+  asio::io_context loop;
+  asio::cancellation_signal leave;
+  asio::steady_timer left(loop, asio::steady_timer::time_point::max());
+  std::string rest;
+  Peer peer(loop, [&](Socket& socket) -> asio::awaitable<void> {
+    co_await Receive(socket, StartupMessage("ann", "shop").size());
+    leave.emit(asio::cancellation_type::terminal);
+    co_await left.async_wait(kAsTuple);
+    EXPECT_FALSE(pid_);
+    co_await Send(socket, "R\0\0\0\x08\0\0\0\0K\0\0\0\x0c\0\0\0\x07\0\0\0\0Z\0\0\0\5I"s);
+    rest = co_await ReceiveAll(socket);
+  });
+  const auto run = [&]() -> asio::awaitable<void> {
+    co_await ProbePlaintext({peer.endpoint(), "localhost"}, {"ann", "shop", [this](int pid) { pid_ = pid; }},
+                            After(std::chrono::seconds(20)));
+  };
+  asio::co_spawn(loop, run, asio::bind_cancellation_slot(leave.slot(), [&](const std::exception_ptr&) {
+                   left.cancel();
+                   peer.Stop();
+                 }));
+  loop.run();
+  EXPECT_EQ(pid_, 7);
+  EXPECT_EQ(rest, Terminate());
+}
+
 TEST_F(ProbeTest, PlaintextAnswersThatProveNothing) {
   EXPECT_EQ(RunPlaintext([](Socket&) -> asio::awaitable<void> { co_return; }), Admission::kLost);
   EXPECT_EQ(RunPlaintext([](Socket& socket) { return Send(socket, "SSH-2.0-OpenSSH_9.2\r\n"); }), Admission::kLost);
