@@ -156,7 +156,8 @@ class Collector : public sampling::Collector {
     const auto own = context.own_backends.CountedBy(snapshot.postmaster_start_us());
     return std::ranges::all_of(own, [&](const auto& database) {
       const sessions::OwnSessions& sessions = database.second;
-      return sessions.pending == 0 && (sessions.recent.empty() || sessions.recent.back() + age < snapshot.asked());
+      return sessions.pending == 0 &&
+             (sessions.recent.empty() || sessions.recent.back().known + age < snapshot.asked());
     });
   }
 

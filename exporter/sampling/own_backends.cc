@@ -96,7 +96,7 @@ void OwnBackends::Connected(const db::SocketAddress& local) {
 
 void OwnBackends::CountSession(Entry& entry) {
   if (entry.count != Entry::Count::kUnplaced || entry.place.cluster == 0) return;
-  accounts_.Add(entry.place.cluster, entry.place.database, entry.known);
+  accounts_.Add(entry.place.cluster, entry.place.database, {entry.began, entry.known});
   entry.count = Entry::Count::kDone;
 }
 

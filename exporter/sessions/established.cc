@@ -115,7 +115,7 @@ void EstablishedCounter::ContinueAfterRestart(Server& server, const OwnSessionsB
 std::uint64_t EstablishedCounter::Misplaced(const OwnSessions& own) const {
   const TimePoint start = TimeOf(collection_.postmaster_start_us);
   return static_cast<std::uint64_t>(
-      std::ranges::count_if(own.recent, [start](TimePoint time) { return time >= start; }));
+      std::ranges::count_if(own.recent, [start](const OwnLogin& login) { return login.began >= start; }));
 }
 
 // The statistics are others from here on: what they do not have by now of the exporter's sessions, they will never
@@ -159,7 +159,7 @@ std::int64_t EstablishedCounter::NewSessions(const Server& server, const Statist
   auto own_new = static_cast<std::int64_t>(own.total - (same_account ? before->own_total : 0));
   const auto placed = std::clamp<std::int64_t>(own_new, 0, static_cast<std::int64_t>(own.recent.size()));
   own_new -= std::count_if(own.recent.end() - placed, own.recent.end(),
-                           [&server](TimePoint time) { return time <= server.baseline; });
+                           [&server](const OwnLogin& login) { return login.began <= server.baseline; });
   // They are forgotten after a while.
   const std::uint64_t misplaced_before = before != server.databases.end() ? before->own_misplaced : 0;
   now.own_misplaced = std::max(now.own_misplaced, misplaced_before);
@@ -174,7 +174,8 @@ std::int64_t EstablishedCounter::NewSessions(const Server& server, const Statist
   if (is_known && !reset_us && statistics.began_us != server.began_us) reset_us = statistics.began_us;
   if (!reset_us) return std::max<std::int64_t>(0, now.statistics.sessions - own_new);
   const TimePoint reset = TimeOf(*reset_us);
-  const auto own_since = std::ranges::count_if(own.recent, [reset](TimePoint time) { return time >= reset; });
+  const auto own_since =
+      std::ranges::count_if(own.recent, [reset](const OwnLogin& login) { return login.began >= reset; });
   return now.statistics.sessions - std::min<std::int64_t>(own_new, own_since);
 }
 
@@ -190,7 +191,8 @@ OwnSessions EstablishedCounter::OwnAt(const Statistics& statistics, const OwnSes
   OwnSessions result = *own;
   if (!statistics.taken_us) return result;
   const TimePoint taken = TimeOf(*statistics.taken_us);
-  const std::size_t later = std::erase_if(result.recent, [taken](TimePoint time) { return time > taken; });
+  const std::size_t later =
+      std::erase_if(result.recent, [taken](const OwnLogin& login) { return login.known > taken; });
   result.total -= later;
   result.pending += later;
   return result;

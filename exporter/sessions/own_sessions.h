@@ -11,13 +11,19 @@
 
 namespace pgtls::sessions {
 
+// The server counted it between the two.
+struct OwnLogin {
+  std::chrono::steady_clock::time_point began;
+  std::chrono::steady_clock::time_point known;
+};
+
 // In one database of one server.
 struct OwnSessions {
   // Identifies this count: a server and database that were forgotten begin a new one at 0.
   std::uint64_t account = 0;
   std::uint64_t total = 0;
-  // When the latest of them logged in, in order.
-  std::deque<std::chrono::steady_clock::time_point> recent;
+  // The latest of them, in the order in which they became known.
+  std::deque<OwnLogin> recent;
   // Logins in progress that may belong here: the server may have counted them already.
   std::size_t pending = 0;
 };
@@ -34,8 +40,8 @@ class OwnSessionAccounts {
   // A server with no session of the exporter for that long is forgotten.
   static constexpr std::chrono::hours kIdle{26};
 
-  // A session at `now`. `cluster`: the start of the postmaster in microseconds since the epoch.
-  void Add(std::int64_t cluster, std::string_view database, TimePoint now);
+  // A session that is known now. `cluster`: the start of the postmaster in microseconds since the epoch.
+  void Add(std::int64_t cluster, std::string_view database, OwnLogin login);
   OwnSessionsByDatabase Of(std::int64_t cluster) const;
 
  private:

@@ -42,12 +42,12 @@ class EstablishedTest : public ::testing::Test {
     statistics_.databases[database].sessions += sessions;
     statistics_.databases[database].commits += sessions;
   }
-  // The exporter logs in, so long after the last collection.
-  void LogIn(seconds after = seconds(1), const std::string& database = "shop") {
+  // The exporter logs in, so long after the last collection, and knows it so much later.
+  void LogIn(seconds after = seconds(1), const std::string& database = "shop", seconds late = seconds(0)) {
     OwnSessions& own = own_[postmaster_][database];
     if (own.account == 0) own.account = ++accounts_;
     ++own.total;
-    own.recent.push_back(now_ + after);
+    own.recent.push_back({now_ + after, now_ + after + late});
   }
   void Reset(DatabaseStatistics& database, seconds after = seconds(5)) {
     database.sessions = 0;
@@ -291,6 +291,35 @@ TEST_F(EstablishedTest, WhatAResetLosesOfTheExportersDoesNotMaskOthers) {
   EXPECT_EQ(Established(), 2);
 }
 
+// The server counted it before, and lost it.
+TEST_F(EstablishedTest, ALoginThatBecomesKnownAfterAResetDoesNotMaskOthers) {
+  Read();
+  LogIn(seconds(1), "shop", seconds(8));
+  Reset(statistics_.databases[0]);
+  Count(2);
+  Read();
+  EXPECT_EQ(Established(), 2);
+}
+
+TEST_F(EstablishedTest, ALoginThatBecomesKnownAfterARestartDoesNotMaskOthers) {
+  Read();
+  LogIn(seconds(1), "shop", seconds(8));
+  RestartPostmaster();
+  statistics_.began_us = postmaster_ + kSecond;
+  for (DatabaseStatistics& database : statistics_.databases) database.sessions = database.commits = 0;
+  Count(2);
+  Read();
+  EXPECT_EQ(Established(), 2);
+}
+
+TEST_F(EstablishedTest, ALoginThatBecomesKnownAfterTheFirstStatisticsDoesNotMaskOthers) {
+  Read();
+  LogIn(seconds(-1), "shop", seconds(2));
+  Count(2);
+  Read();
+  EXPECT_EQ(Established(), 2);
+}
+
 TEST_F(EstablishedTest, TheFirstSessionOfADatabaseIsNoReset) {
   statistics_.databases[0] = {.oid = 5, .name = "shop"};
   Read();
@@ -363,7 +392,7 @@ TEST_F(EstablishedTest, LoginsAfterARestartMayBeExpectedBeforeIt) {
     const auto misplace = [&](seconds after) {
       OwnSessions& own = own_[old]["shop"];
       ++own.total;
-      own.recent.push_back(now_ + after);
+      own.recent.push_back({now_ + after, now_ + after});
       Count(1);
     };
     misplace(seconds(7));
@@ -516,6 +545,7 @@ TEST_F(EstablishedTest, TheDigestIsOfAllThatWasRead) {
   EXPECT_NE(sixth, fifth);
   RestartPostmaster();
   statistics_.began_us = postmaster_ + kSecond;
+  for (DatabaseStatistics& database : statistics_.databases) database.sessions = database.commits = 0;
   Read();
   EXPECT_NE(digest(), sixth);
 }
