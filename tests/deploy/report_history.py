@@ -204,7 +204,7 @@ story("logged_unencrypted", more=log(lambda time: (time - ago(8)) // 60, unencry
 story("pooler", established=None)
 story('odd"name\\', since=7)
 # More steps than one answer has.
-story("paged", interval=15, since=50, scraped=lambda time: not within(30, 29.9)(time) and not within(5, 4.9)(time))
+story("paged", interval=5, since=15, scraped=lambda time: not within(12, 11.9)(time) and not within(5, 4.9)(time))
 
 for name, (kind, lines) in families.items():
     print(f"# TYPE {name.removesuffix('_total') if kind == 'counter' else name} {kind}")
