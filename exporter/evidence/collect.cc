@@ -34,7 +34,8 @@ struct Watch {
   Duration interval{0};  // between two good samples
   std::vector<Run> runs;
   std::vector<Missing> missing;
-  std::vector<Loss> losses;  // by step, also of the time before the period
+  std::vector<Loss> losses;                        // by step, also of the time before the period
+  std::vector<std::pair<Reason, TimeRange>> lost;  // what may have been lost in it
 };
 
 // The period in equal parts of a day at most, by the end of each.
@@ -96,21 +97,18 @@ void AddGood(const std::vector<Point>& good, const std::vector<Point>& collectio
   }
 }
 
-std::vector<Time>& TimesOf(const Reason& reason, Watch& watch) {
-  const auto found = std::ranges::find(watch.missing, reason, &Missing::reason);
-  return found == watch.missing.end() ? watch.missing.emplace_back(reason).at : found->at;
-}
-
 void AddMissing(const std::vector<Series>& answer, Watch& watch) {
   for (const Series& series : answer) {
     const Reason reason{std::string(series.label("why")), watch.exporter, std::string(series.label("part")),
                         std::string(series.label("reason"))};
-    std::ranges::transform(series.points, std::back_inserter(TimesOf(reason, watch)), &Point::time);
+    auto found = std::ranges::find(watch.missing, reason, &Missing::reason);
+    if (found == watch.missing.end()) found = watch.missing.insert(found, {reason, {}});
+    std::ranges::transform(series.points, std::back_inserter(found->at), &Point::time);
   }
 }
 
-// What was lost before a sample is lost for it.
-void AddLosses(bool follows_log, std::vector<GoodSample>& samples, Watch& watch) {
+// What was lost before a sample is lost for it. Returns how often the server's count lost some in the period.
+std::uint64_t AddLosses(bool follows_log, TimeRange period, std::vector<GoodSample>& samples, Watch& watch) {
   auto loss = watch.losses.begin();
   const auto counts = [&](const Loss& one) { return !follows_log || !IsInLog(one); };
   double losses = 0;
@@ -118,9 +116,14 @@ void AddLosses(bool follows_log, std::vector<GoodSample>& samples, Watch& watch)
     for (; loss != watch.losses.end() && loss->step <= sample.at; ++loss) losses += counts(*loss) ? 1 : 0;
     sample.losses = losses;
   }
+  std::uint64_t in_period = 0;
   for (const Loss& one : watch.losses) {
-    if (counts(one)) TimesOf({one.reason, watch.exporter, "", ""}, watch).push_back(RangeOf(one, samples).end);
+    if (one.step < watch.extent.begin) continue;
+    const TimeRange range = RangeOf(one, samples);
+    if (counts(one)) watch.lost.push_back({{one.reason, watch.exporter, "", ""}, range});
+    if (IsInLog(one) && range.end > period.begin && range.begin < period.end) ++in_period;
   }
+  return in_period;
 }
 
 void Observe(Source& source, const Queries& queries, bool counted, TimeRange period, Watch& watch,
@@ -132,7 +135,8 @@ void Observe(Source& source, const Queries& queries, bool counted, TimeRange per
   const auto find_losses = [&](TimeRange range, const std::vector<Point>& start) {
     finder.Add(source.QueryRange(queries.Losses(), range, watch.step), start);
   };
-  find_losses(before, Points(source.QueryRange(queries.CountedSince(), before, watch.step)));
+  const auto earlier = Points(source.QueryRange(queries.CountedSince(), before, watch.step));
+  find_losses(before, earlier);
   ForEachPage(watch, [&](TimeRange page) {
     const auto start = Points(source.QueryRange(queries.CountedSince(), page, watch.step));
     const auto collected = Points(source.QueryRange(queries.Collected(), page, watch.step));
@@ -143,12 +147,12 @@ void Observe(Source& source, const Queries& queries, bool counted, TimeRange per
     return true;
   });
   watch.losses = finder.Take();
-  AddLosses(evidence.follows_log, samples, watch);
-  for (const Loss& loss : watch.losses) {
-    const TimeRange range = RangeOf(loss, samples);
-    if (IsInLog(loss) && range.end > period.begin && range.begin < period.end) ++evidence.losses;
-  }
+  evidence.losses = AddLosses(evidence.follows_log, period, samples, watch);
   watch.runs = RunsOf(starts);
+  if (!watch.runs.empty()) {
+    const auto same = std::ranges::find(earlier, watch.runs.front().since, &Point::value);
+    if (same != earlier.end()) watch.runs.front().first = same->time;
+  }
   watch.interval = UsualDistance(samples);
   evidence.observed = Clipped(Observed(samples, watch.step, watch.extent), period);
 }
@@ -157,7 +161,7 @@ void Observe(Source& source, const Queries& queries, bool counted, TimeRange per
 std::vector<Run> AllRuns(const Watch& watch) {
   std::vector<Run> runs = watch.runs;
   const Time end = runs.empty() ? watch.extent.end : runs.front().range.begin - watch.step;
-  if (end > watch.extent.begin) runs.insert(runs.begin(), {{watch.extent.begin, end}, 0});
+  if (end > watch.extent.begin) runs.insert(runs.begin(), {{watch.extent.begin, end}, 0, watch.extent.begin});
   return runs;
 }
 
@@ -232,6 +236,10 @@ std::vector<Reason> ReasonsOf(TimeRange gap, const std::vector<Watch>& watches) 
     std::vector<Reason> own;
     for (const Missing& missing : watch.missing) {
       if (AnyIn(missing.at, gap)) own.push_back(missing.reason);
+    }
+    for (const auto& [reason, range] : watch.lost) {
+      const bool meets = range.begin < gap.end && range.end >= gap.begin;
+      if (meets && std::ranges::find(own, reason) == own.end()) own.push_back(reason);
     }
     // Where nothing answers, nothing is counted.
     if (own.size() > 1) std::erase_if(own, [](const Reason& reason) { return reason.why == "sessions_absent"; });

@@ -99,7 +99,8 @@ bool ExporterEvidence::KnowsAll() const {
 
 bool ExporterEvidence::LogHasAll() const {
   if (!follows_log || !logged || logged_unknown > 0) return false;
-  if (!established) return true;
+  // Without any session, Prometheus may drop them.
+  if (!established) return *logged > 0 || seen.empty();
   // A log that has less is another server's. It and the statistics are not read at the same moment: the sessions of a
   // minute may be missing, but never more than one in a hundred.
   const auto minutes = static_cast<std::uint64_t>(Length(observed) / std::chrono::minutes(1));

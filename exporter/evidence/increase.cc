@@ -10,7 +10,6 @@ namespace pgtls::evidence {
 namespace {
 
 constexpr Duration kHour = std::chrono::hours(1);
-constexpr Duration kLookback = std::chrono::minutes(5);  // of Prometheus
 // Where more was lost, each loss is a gap, and the figure matters little.
 constexpr std::size_t kMostParts = 100;
 constexpr Duration kDay = std::chrono::hours(24);
@@ -37,9 +36,9 @@ struct Part {
   bool is_new = false;  // the counters begin at 0 within the period, and nothing was lost before its first sample
 };
 
-// `losses`: by time. Until Prometheus' lookback is over, the last sample of the run before may stand for this one.
+// `losses`: by time.
 std::vector<Part> PartsOf(const Run& run, const std::vector<Time>& losses, TimeRange period) {
-  std::vector<Part> parts = {{run.range, StartOf(run) + kLookback, !IsOlder(run, period)}};
+  std::vector<Part> parts = {{run.range, run.first, !IsOlder(run, period)}};
   for (const Time loss : losses) {
     if (loss < StartOf(run)) continue;
     if (loss > run.range.end || parts.size() == kMostParts) break;

@@ -74,7 +74,8 @@ Duration UsualDistance(const std::vector<GoodSample>& samples) {
 std::vector<Run> RunsOf(const std::vector<Point>& starts) {
   std::vector<Run> runs;
   for (const Point& point : starts) {
-    if (runs.empty() || runs.back().since != point.value) runs.push_back({{point.time, point.time}, point.value});
+    if (runs.empty() || runs.back().since != point.value)
+      runs.push_back({{point.time, point.time}, point.value, point.time});
     runs.back().range.end = point.time;
   }
   return runs;

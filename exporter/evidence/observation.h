@@ -35,6 +35,7 @@ Duration UsualDistance(const std::vector<GoodSample>& samples);
 struct Run {
   TimeRange range;   // of its points
   double since = 0;  // when they began, in seconds since the epoch
+  Time first{};      // a point that is known to be of it, maybe before `range`
 };
 
 // `starts`: pg_tls_sessions_counted_since_timestamp_seconds by step.

@@ -150,9 +150,9 @@ std::vector<std::string> Remarks(const ServerEvidence& server) {
   }
   if (!server.exporters.empty() && !IsLogged(server)) {
     remarks.emplace_back(
-        "The server's log was not followed all the time: what began and ended between two collections is not known of "
-        "replication "
-        "sessions, nor of a database that was created and dropped meanwhile.");
+        "The server's log was not followed all the time, or does not have every session: what began and ended between "
+        "two collections is not known of replication sessions, nor of a database that was created and dropped "
+        "meanwhile.");
   }
   if (server.exporters.size() > 1)
     remarks.emplace_back("Several exporters reported a server of this name. It was observed while one of them did.");
@@ -163,7 +163,7 @@ std::vector<std::string> Remarks(const ServerEvidence& server) {
         "Who used an exemption is known from samples of open connections: shorter ones may be missing.");
   const auto was_allowed = [](const Client& client) { return client.allowed && !client.logged; };
   if (server.in_force.empty() && std::ranges::any_of(server.clients, was_allowed))
-    remarks.emplace_back("Which exemptions were in force is not known: the exporter did not report it.");
+    remarks.emplace_back("Which exemptions were in force is not known.");
   return remarks;
 }
 

@@ -88,7 +88,7 @@ EstablishedCounter::Server& EstablishedCounter::ServerOf(const Statistics& stati
     if (is_restart) ++losses_.restarts;
     // After a crash the statistics begin with the new postmaster. Otherwise they have sessions of another time.
     server.is_first = !is_restart || statistics.began_us < collection_.postmaster_start_us;
-    if (server.is_first) server.baseline = statistics.taken_us ? TimeOf(*statistics.taken_us) : collection_.answered;
+    if (server.is_first) server.baseline = TimeOfStatistics(statistics);
   }
   if (is_restart && !server.is_first) server.predecessor_us = servers_.back().postmaster_start_us;
   if (servers_.size() == kRememberedServers) servers_.erase(servers_.begin());
@@ -158,8 +158,10 @@ std::int64_t EstablishedCounter::NewSessions(const Server& server, const Statist
   const bool same_account = before != server.databases.end() && before->own_account == own.account;
   auto own_new = static_cast<std::int64_t>(own.total - (same_account ? before->own_total : 0));
   const auto placed = std::clamp<std::int64_t>(own_new, 0, static_cast<std::int64_t>(own.recent.size()));
+  if (is_known) now.baseline = before->baseline;
+  const TimePoint baseline = std::max(server.baseline, now.baseline);
   own_new -= std::count_if(own.recent.end() - placed, own.recent.end(),
-                           [&server](const OwnLogin& login) { return login.began <= server.baseline; });
+                           [baseline](const OwnLogin& login) { return login.began <= baseline; });
   // They are forgotten after a while.
   const std::uint64_t misplaced_before = before != server.databases.end() ? before->own_misplaced : 0;
   now.own_misplaced = std::max(now.own_misplaced, misplaced_before);
@@ -167,6 +169,7 @@ std::int64_t EstablishedCounter::NewSessions(const Server& server, const Statist
   if (before == server.databases.end()) return now.statistics.sessions - own_new;
   const std::int64_t growth = now.statistics.sessions - before->statistics.sessions - own_new;
   if (is_known && !MayBeReset(before->statistics, now.statistics)) return growth;
+  now.baseline = TimeOfStatistics(statistics);
   if (series.database != metrics::kOther) series.exact = static_cast<std::int64_t>(series.established);
   if (is_known && !IsReset(before->statistics, now.statistics)) return std::max<std::int64_t>(0, growth);
   std::optional<std::int64_t> reset_us;
@@ -182,6 +185,10 @@ std::int64_t EstablishedCounter::NewSessions(const Server& server, const Statist
 // By the exporter's clock.
 EstablishedCounter::TimePoint EstablishedCounter::TimeOf(std::int64_t server_us) const {
   return collection_.asked - microseconds(collection_.now_us - server_us);
+}
+
+EstablishedCounter::TimePoint EstablishedCounter::TimeOfStatistics(const Statistics& statistics) const {
+  return statistics.taken_us ? TimeOf(*statistics.taken_us) : collection_.answered;
 }
 
 // The statistics may be older than a login. The server counts it a moment before its answer arrives here, so they may

@@ -71,6 +71,8 @@ class EstablishedCounter {
     std::uint64_t own_account = 0;
     std::uint64_t own_total = 0;
     std::uint64_t own_misplaced = 0;  // of the exporter's, under the postmaster before this one
+    // A reset may have lost what began before: it is not subtracted, even if it becomes known later.
+    TimePoint baseline = TimePoint::min();
   };
   struct Server {
     std::int64_t postmaster_start_us;
@@ -98,6 +100,7 @@ class EstablishedCounter {
   std::int64_t NewSessions(const Server& server, const Statistics& statistics, Database& now, const OwnSessions& own,
                            EstablishedSeries& series) const;
   TimePoint TimeOf(std::int64_t server_us) const;
+  TimePoint TimeOfStatistics(const Statistics& statistics) const;
   OwnSessions OwnAt(const Statistics& statistics, const OwnSessions* own) const;
   EstablishedSeries& SeriesOf(std::string_view database);
   Minute& CurrentMinute();

@@ -131,6 +131,27 @@ TEST(Collect, ALossCountsWhereItMeetsThePeriod) {
   }
 }
 
+TEST(Collect, ALossBeforeThePeriodIsNoReasonForAGapAtItsBegin) {
+  const Queries of("orders", {"pg_tls", "mon1:9743"});
+  Scripted source;
+  source.Lose(-3000);
+  source.Answer(of.Good(true),
+                [](int second) { return second < 600 ? std::nullopt : std::optional(Scripted::Scrape(second)); });
+  const ServerEvidence server = CollectFrom(source);
+  ASSERT_THAT(server.gaps, SizeIs(1));
+  EXPECT_EQ(server.gaps[0].reasons.at(0).why, "no_samples");
+  EXPECT_EQ(server.exporters.at(0).losses, 0);
+}
+
+// At the period's begin, the server's count is late.
+TEST(Collect, WhatWasMissedIsComparedWithTheHourBefore) {
+  const Queries of("orders", {"pg_tls", "mon1:9743"});
+  Scripted source;
+  source.AnswerAll("max_over_time((sum by (database)", [](int /*second*/) { return 0; }, {{"database", "app"}});
+  source.Answer(of.MissedNow(), [](int second) { return second < 60 ? -3 : 0; }, {{"database", "app"}});
+  EXPECT_EQ(CollectFrom(source).exporters.at(0).missed, 0);
+}
+
 // The exporter did not say since when it counts before it was upgraded.
 TEST(Collect, WhatWasCountedBeforeAnUpgradeCounts) {
   const Queries of("orders", {"pg_tls", "mon1:9743"});

@@ -96,6 +96,10 @@ TEST(Judge, WithoutTheServersCountNothingIsKnownBetweenSamples) {
   server.exporters[0].follows_log = true;
   server.exporters[0].logged = 40;
   EXPECT_EQ(JudgeAndExplain(server), Verdict::kProven);
+  server.exporters[0].logged = 0;
+  EXPECT_EQ(JudgeAndExplain(server), Verdict::kNotProven);
+  server.exporters[0].seen.clear();
+  EXPECT_EQ(JudgeAndExplain(server), Verdict::kProven);
 }
 
 TEST(Judge, TheLogHasWhatNoSampleHas) {

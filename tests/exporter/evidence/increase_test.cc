@@ -77,9 +77,10 @@ class Recorded : public Source {
 const TimeRange kWhole = Range(0, kPeriod);
 const Queries kQueries("orders", {"pg_tls", "mon1:9743"});
 
-// Its counters began at this second.
+// Its counters began at this second, and were scraped within a minute.
 Run RunOf(int begin, int end, int start) {
-  return {Range(begin, end), static_cast<double>(At(start).time_since_epoch().count()) / 1000};
+  return {Range(begin, end), static_cast<double>(At(start).time_since_epoch().count()) / 1000,
+          At(std::min(begin, std::max(start + 60, -3600)))};
 }
 
 double Grown(Recorded& source, const std::vector<Run>& runs) {
@@ -205,6 +206,14 @@ TEST(Missed, AreNotHiddenByThoseOfTheRunBefore) {
   for (int second = -6000; second < -1000; second += 60) source.Add(second, 7);
   for (int second = -960; second <= kPeriod; second += 60) source.Add(second, second < 600 ? 2 : 5);
   EXPECT_EQ(Missed(source, {RunOf(0, kPeriod, -1000)}, kWhole, {At(-1800)}), 3u);
+}
+
+// A restart right before the period.
+TEST(Missed, IsNothingWhereAServerIsLateAtTheBegin) {
+  Recorded source;
+  for (int second = -120; second <= kPeriod; second += 60)
+    source.Add(second, second % 120 == 0 && second != 0 ? 0 : -3);
+  EXPECT_EQ(Missed(source, {RunOf(0, kPeriod, -180)}), 0u);
 }
 
 TEST(Missed, OfTwoRunsAndALossInTheSecond) {

@@ -301,6 +301,22 @@ TEST_F(EstablishedTest, ALoginThatBecomesKnownAfterAResetDoesNotMaskOthers) {
   EXPECT_EQ(Established(), 2);
 }
 
+// It is still in progress at the first collection after the reset, which lost it.
+TEST_F(EstablishedTest, ALoginThatBecomesKnownLongAfterAResetDoesNotMaskOthers) {
+  for (const bool only_time_shows_it : {false, true}) {
+    Read();
+    const int before = Established();
+    Reset(statistics_.databases[0]);
+    if (only_time_shows_it) statistics_.databases[0].sessions = statistics_.databases[0].commits = 1000;
+    Read();
+    const int after = Established();
+    LogIn(seconds(-12), "shop", seconds(14));
+    Count(1);
+    Read();
+    EXPECT_EQ(Established() - after, 1) << before;
+  }
+}
+
 TEST_F(EstablishedTest, ALoginThatBecomesKnownAfterARestartDoesNotMaskOthers) {
   Read();
   LogIn(seconds(1), "shop", seconds(8));
