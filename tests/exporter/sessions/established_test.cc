@@ -55,6 +55,11 @@ class EstablishedTest : public ::testing::Test {
     database.reset_us = ServerTime(now_ + after);
   }
   void RestartPostmaster(seconds after = seconds(5)) { postmaster_ = ServerTime(now_ + after); }
+  void CrashPostmaster() {
+    RestartPostmaster();
+    statistics_.began_us = postmaster_ + kSecond;
+    for (DatabaseStatistics& database : statistics_.databases) database.sessions = database.commits = 0;
+  }
   int Established(std::string_view database = "shop") const {
     return Number(database, &EstablishedSeries::established);
   }
@@ -320,9 +325,7 @@ TEST_F(EstablishedTest, ALoginThatBecomesKnownLongAfterAResetDoesNotMaskOthers) 
 TEST_F(EstablishedTest, ALoginThatBecomesKnownAfterARestartDoesNotMaskOthers) {
   Read();
   LogIn(seconds(1), "shop", seconds(8));
-  RestartPostmaster();
-  statistics_.began_us = postmaster_ + kSecond;
-  for (DatabaseStatistics& database : statistics_.databases) database.sessions = database.commits = 0;
+  CrashPostmaster();
   Count(2);
   Read();
   EXPECT_EQ(Established(), 2);
@@ -381,9 +384,7 @@ TEST_F(EstablishedTest, AfterACrashOfTheServerTheNewStatisticsCountWhole) {
   Read();
   Count(5);
   LogIn();
-  RestartPostmaster();
-  statistics_.began_us = postmaster_ + kSecond;
-  for (DatabaseStatistics& database : statistics_.databases) database.sessions = database.commits = 0;
+  CrashPostmaster();
   LogIn(seconds(7));
   Count(60);
   Read();
@@ -434,9 +435,7 @@ TEST_F(EstablishedTest, ALoginThatWasInProgressAtACrashIsNoOtherClient) {
   Read();
   own_[postmaster_]["shop"].pending = 0;
   LogIn(seconds(-1));
-  RestartPostmaster();
-  statistics_.began_us = postmaster_ + kSecond;
-  for (DatabaseStatistics& database : statistics_.databases) database.sessions = database.commits = 0;
+  CrashPostmaster();
   Count(2);
   Read();
   EXPECT_EQ(Established(), 2);
@@ -559,9 +558,7 @@ TEST_F(EstablishedTest, TheDigestIsOfAllThatWasRead) {
   Read();
   const Digest sixth = digest();
   EXPECT_NE(sixth, fifth);
-  RestartPostmaster();
-  statistics_.began_us = postmaster_ + kSecond;
-  for (DatabaseStatistics& database : statistics_.databases) database.sessions = database.commits = 0;
+  CrashPostmaster();
   Read();
   EXPECT_NE(digest(), sixth);
 }
