@@ -126,15 +126,20 @@ void EstablishedCounter::Settle() {
   }
 }
 
-// `now`: by oid.
+std::vector<EstablishedCounter::Database>::const_iterator EstablishedCounter::Find(
+    const std::vector<Database>& databases, std::int64_t oid) {
+  const auto at =
+      std::ranges::lower_bound(databases, oid, {}, [](const Database& database) { return database.statistics.oid; });
+  return at != databases.end() && at->statistics.oid == oid ? at : databases.end();
+}
+
 void EstablishedCounter::CountLosses(const Server& server, const Statistics& statistics,
                                      const std::vector<Database>& now) {
   bool is_reset = statistics.began_us != server.began_us;
   bool is_dropped = false;
   for (const Database& before : server.databases) {
-    const auto at = std::ranges::lower_bound(now, before.statistics.oid, {},
-                                             [](const Database& database) { return database.statistics.oid; });
-    if (at == now.end() || at->statistics.oid != before.statistics.oid) {
+    const auto at = Find(now, before.statistics.oid);
+    if (at == now.end()) {
       is_dropped = true;
     } else if (MayBeReset(before.statistics, at->statistics)) {
       is_reset = true;
@@ -148,9 +153,8 @@ void EstablishedCounter::CountLosses(const Server& server, const Statistics& sta
 std::int64_t EstablishedCounter::NewSessions(const Server& server, const Statistics& statistics, Database& now,
                                              const OwnSessions& own, EstablishedSeries& series) const {
   if (server.is_first) return 0;
-  const auto at = std::ranges::lower_bound(server.databases, now.statistics.oid, {},
-                                           [](const Database& database) { return database.statistics.oid; });
-  const bool is_known = at != server.databases.end() && at->statistics.oid == now.statistics.oid;
+  const auto at = Find(server.databases, now.statistics.oid);
+  const bool is_known = at != server.databases.end();
   // One that was dropped and created again has another oid.
   const auto before = is_known ? at : std::ranges::find(server.databases, now.statistics.name, [](const Database& one) {
     return std::string_view(one.statistics.name);

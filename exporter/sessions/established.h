@@ -96,6 +96,8 @@ class EstablishedCounter {
   void ContinueAfterRestart(Server& server, const OwnSessionsByDatabase& own_before);
   std::uint64_t Misplaced(const OwnSessions& own) const;
   void Settle();
+  // By oid; end() if it is not there.
+  static std::vector<Database>::const_iterator Find(const std::vector<Database>& databases, std::int64_t oid);
   void CountLosses(const Server& server, const Statistics& statistics, const std::vector<Database>& now);
   std::int64_t NewSessions(const Server& server, const Statistics& statistics, Database& now, const OwnSessions& own,
                            EstablishedSeries& series) const;
