@@ -60,18 +60,18 @@ constexpr Desc kUnencryptedSessions = {"pg_tls_unencrypted_sessions_total",
                                        "TCP sessions with neither TLS nor GSS encryption that began after the first "
                                        "collection and were observed, each counted once.",
                                        {"server", "network", "allowed"}};
-constexpr Desc kCountedSince = {
-    "pg_tls_sessions_counted_since_timestamp_seconds",
-    Type::kGauge,
-    "When the counters of the server's sessions were 0, before their first collection: at "
-    "the exporter's start, or when a reload or /sd added the server; in seconds since the epoch.",
-    {"server"}};
-constexpr Desc kLosses = {"pg_tls_session_count_losses_total",
-                          Type::kCounter,
-                          "Collections before which sessions may have been counted by nobody: another server answered "
-                          "(server_changed), or one that was restarted with other statistics (server_restarted), "
-                          "statistics were reset (statistics_reset), or a database was dropped (database_dropped).",
-                          {"server", "reason"}};
+constexpr Desc kCountedSince = {"pg_tls_sessions_counted_since_timestamp_seconds",
+                                Type::kGauge,
+                                "When the session counters of the server started at 0: when the exporter started, or "
+                                "when a reload added the server; in seconds since the epoch.",
+                                {"server"}};
+constexpr Desc kLosses = {
+    "pg_tls_session_count_losses_total",
+    Type::kCounter,
+    "Events after which sessions may be missing from all counters: a different server answered (server_changed), the "
+    "server restarted with other statistics (server_restarted), statistics were reset (statistics_reset), or a "
+    "database was dropped (database_dropped).",
+    {"server", "reason"}};
 constexpr Desc kOldestUnencrypted = {"pg_tls_oldest_unencrypted_connection_start_timestamp_seconds",
                                      Type::kGauge,
                                      "When the oldest open remote connection began that is unencrypted and not allowed "

@@ -116,9 +116,9 @@ p.dashboard(
           width=14,
         ),
         p.table(
-          "Losses of the servers' own count",
-          'How often sessions may have been counted by nobody: another server answered, or one that was restarted after a crash; statistics were reset, or a database '
-          + 'was dropped. What the last two lost, the log collector has.',
+          'Losses of the session counters',
+          'Events after which sessions may be missing from all counters: a different server answered, a restart after a crash, a reset of the statistics, or a dropped '
+          + 'database. After the last two, the log collector still has the sessions.',
           [p.instant('round(max by (server, reason) (increase(%s[$__range]))) > 0' % of('pg_tls_session_count_losses_total'))],
           [
             server_column,
@@ -129,7 +129,7 @@ p.dashboard(
         ),
         p.table(
           'Sessions counted for',
-          'Since the exporter began to count the sessions of each server: when it was started, or when a reload added the server.',
+          'Time since the session counters of each server started at 0: when the exporter started, or when a reload added the server.',
           [p.instant('time() - max by (server) (%s)' % of('pg_tls_sessions_counted_since_timestamp_seconds'))],
           [server_column, { value: 'A', name: 'counted for', unit: 'dtdurations' }],
           width=10,

@@ -35,7 +35,7 @@ struct Watch {
   std::vector<Run> runs;
   std::vector<Missing> missing;
   std::vector<Loss> losses;                        // by step, also of the time before the period
-  std::vector<std::pair<Reason, TimeRange>> lost;  // what may have been lost in it
+  std::vector<std::pair<Reason, TimeRange>> lost;  // the losses that are gaps
 };
 
 // The period in equal parts of a day at most, by the end of each.
@@ -107,7 +107,7 @@ void AddMissing(const std::vector<Series>& answer, Watch& watch) {
   }
 }
 
-// What was lost before a sample is lost for it. Returns how often the server's count lost some in the period.
+// Sets GoodSample::losses. Returns the number of losses of the server's own count in the period.
 std::uint64_t AddLosses(bool follows_log, TimeRange period, std::vector<GoodSample>& samples, Watch& watch) {
   auto loss = watch.losses.begin();
   const auto counts = [&](const Loss& one) { return !follows_log || !IsInLog(one); };
@@ -157,7 +157,7 @@ void Observe(Source& source, const Queries& queries, bool counted, TimeRange per
   evidence.observed = Clipped(Observed(samples, watch.step, watch.extent), period);
 }
 
-// With what was counted by an exporter that did not say since when: as if from before the period on.
+// Samples without the start of the counters (of an earlier version) are a run that started before the period.
 std::vector<Run> AllRuns(const Watch& watch) {
   std::vector<Run> runs = watch.runs;
   const Time end = runs.empty() ? watch.extent.end : runs.front().range.begin - watch.step;

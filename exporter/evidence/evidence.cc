@@ -55,7 +55,7 @@ void AddMissing(const ExporterEvidence& exporter, std::vector<std::string>& grou
   }
   if (exporter.losses > 0) {
     grounds.push_back(fmt::format(
-        "{}: {} the server's own count may have lost sessions: its statistics were reset, or a database was dropped.",
+        "{}: the server's own count may have lost sessions {}: its statistics were reset, or a database was dropped.",
         who, exporter.losses == 1 ? "once" : fmt::format("{} times", exporter.losses)));
   }
   const std::uint64_t unknown = UnknownEncryption(exporter);
@@ -76,10 +76,10 @@ std::string Words(const Reason& reason) {
   if (reason.why == "no_samples") return "Prometheus has no samples";
   if (reason.why == "exporter_down") return "the exporter could not be scraped";
   if (reason.why == "exporter_restarted") return "the exporter was restarted, or the server was added again";
-  if (reason.why == "server_restarted") return "the server was restarted after a crash, or another one answered";
-  if (reason.why == "server_changed") return "another server answered than before";
-  if (reason.why == "statistics_reset") return "the server's statistics were reset, or it crashed";
-  if (reason.why == "database_dropped") return "a database was dropped, and its count of sessions with it";
+  if (reason.why == "server_restarted") return "the server restarted after a crash, or a different server answered";
+  if (reason.why == "server_changed") return "a different server answered";
+  if (reason.why == "statistics_reset") return "the server's statistics were reset, or one of its processes crashed";
+  if (reason.why == "database_dropped") return "a database was dropped, and its session count with it";
   if (reason.why == "clock_ahead") return "the exporter's clock was ahead of Prometheus'";
   if (reason.why == "server_down") return "the server did not answer";
   if (reason.why == "exporter_ambiguous") return "several exporters have the same job and instance";
@@ -99,7 +99,7 @@ bool ExporterEvidence::KnowsAll() const {
 
 bool ExporterEvidence::LogHasAll() const {
   if (!follows_log || !logged || logged_unknown > 0) return false;
-  // Without any session, Prometheus may drop them.
+  // A log without sessions may be one whose series Prometheus drops.
   if (!established) return *logged > 0 || seen.empty();
   // A log that has less is another server's. It and the statistics are not read at the same moment: the sessions of a
   // minute may be missing, but never more than one in a hundred.

@@ -10,7 +10,7 @@ namespace pgtls::evidence {
 namespace {
 
 constexpr Duration kHour = std::chrono::hours(1);
-// Where more was lost, each loss is a gap, and the figure matters little.
+// With more losses, later parts contain several: they are gaps, or the log is required.
 constexpr std::size_t kMostParts = 100;
 constexpr Duration kDay = std::chrono::hours(24);
 
@@ -32,7 +32,7 @@ bool IsOlder(const Run& run, TimeRange period) { return StartOf(run) < period.be
 // A part of a run in which the server's count lost nothing.
 struct Part {
   TimeRange range;
-  Time known;           // since then, no sample of before is asked for
+  Time known;           // samples before it are of another part
   bool is_new = false;  // the counters begin at 0 within the period, and nothing was lost before its first sample
 };
 

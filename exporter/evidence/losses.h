@@ -1,4 +1,4 @@
-// When sessions may have been counted by nobody, as the exporter itself counts it.
+// When sessions may be missing from all counters, from pg_tls_session_count_losses_total.
 #pragma once
 
 #include <map>
@@ -16,16 +16,16 @@ struct Loss {
   Time step;           // at which it was known
 };
 
-// Whether the server's log has the sessions all the same, if it was followed.
+// Whether the server's log contains the sessions that are missing.
 bool IsInLog(const Loss& loss);
 
-// Follows how often each reason was counted, from one answer to the next.
+// Finds the increases of the counter of each reason, over consecutive range queries.
 class LossFinder {
  public:
-  // What counters had at `begin` that had begun before is of the time before.
+  // Counters that started before `begin` have counted losses of that time: their first value is no increase.
   explicit LossFinder(Time begin) : begin_(begin) {}
 
-  // `counters`: by reason. `starts`: when they began at 0, at the same steps.
+  // `counters`: by reason. `starts`: when the counters started at 0, at the same steps.
   void Add(const std::vector<Series>& counters, const std::vector<Point>& starts);
   // By step.
   std::vector<Loss> Take();

@@ -15,8 +15,8 @@ struct GoodSample {
   Time at;            // a step of the query
   Time sample;        // when it was scraped, at most 5 minutes (Prometheus' lookback) before `at`
   Time collected;     // when its sessions were collected, three collector intervals before at most
-  double since = 0;   // when the counters of its sessions began at 0
-  double losses = 0;  // how often sessions may have been counted by nobody since then
+  double since = 0;   // when the session counters started at 0
+  double losses = 0;  // losses until then, since the first sample
 };
 
 // PostgreSQL counts a session ten seconds after its end at the latest.
@@ -31,11 +31,11 @@ TimeRanges Observed(const std::vector<GoodSample>& samples, Duration step, TimeR
 // The usual distance of two samples; zero with less than two.
 Duration UsualDistance(const std::vector<GoodSample>& samples);
 
-// The time in which the counters of an exporter that began at 0 together were scraped.
+// The time from the first to the last scrape of session counters that started at 0 at one time.
 struct Run {
   TimeRange range;   // of its points
-  double since = 0;  // when they began, in seconds since the epoch
-  Time first{};      // a point that is known to be of it, maybe before `range`
+  double since = 0;  // when they started, in seconds since the epoch
+  Time first{};      // the first known point, which may be before `range`
 };
 
 // `starts`: pg_tls_sessions_counted_since_timestamp_seconds by step.

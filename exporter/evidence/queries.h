@@ -38,9 +38,9 @@ class Queries {
   // Unencrypted connections from other hosts that are not allowed, at most at a time.
   std::string MostOpen(Duration window) const;
   std::string OpenNow() const;
-  // When the counters of its sessions began at 0.
+  // When the session counters started at 0.
   std::string CountedSince() const;
-  // By reason: how often sessions may have been counted by nobody.
+  // pg_tls_session_count_losses_total by reason.
   std::string Losses() const;
   // The labels why, part and reason: what was missing for Good().
   std::string WhyNot(bool counted) const;
@@ -71,12 +71,12 @@ class Queries {
 
  private:
   std::string Of(std::string_view metric, std::string_view more = "") const;
-  // All that sessions are counted in.
+  // The session counters; each is required.
   std::string Counts(bool counted) const;
 
   std::string server_;    // a matcher
   std::string exporter_;  // of this server
-  std::string target_;    // of all that is scraped with it
+  std::string target_;    // of all series of the exporter's scrape
 };
 
 // How each figure is obtained: {what, query}, as the document lists them.

@@ -130,7 +130,8 @@ std::string_view Meaning(const ServerEvidence& server) {
     case Verdict::kProven:
       return IsLogged(server)
                  ? "Every session from another host was encrypted or allowed by an exemption, at all times."
-                 : "Every session from another host that the server counts was encrypted or allowed by an "
+                 : "Every session from another host that is in the server's session count was encrypted or allowed by "
+                   "an "
                    "exemption, at all times.";
     case Verdict::kUnencrypted:
       return "Sessions from other hosts were not encrypted, and no exemption allows that.";
@@ -150,9 +151,9 @@ std::vector<std::string> Remarks(const ServerEvidence& server) {
   }
   if (!server.exporters.empty() && !IsLogged(server)) {
     remarks.emplace_back(
-        "The server's log was not followed all the time, or does not have every session: what began and ended between "
-        "two collections is not known of replication sessions, nor of a database that was created and dropped "
-        "meanwhile.");
+        "The server's log was not followed all the time, or does not contain every session. Replication sessions, and "
+        "sessions in a database that was created and dropped, are unknown if they began and ended between two "
+        "collections.");
   }
   if (server.exporters.size() > 1)
     remarks.emplace_back("Several exporters reported a server of this name. It was observed while one of them did.");

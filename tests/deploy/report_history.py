@@ -9,7 +9,7 @@ import sys
 NOW = int(sys.argv[1])
 HOUR = 3600
 AFTER = 1800
-GLIMPSE = (NOW // 240 - 75) * 240
+GLIMPSE = (NOW // 120 - 150) * 120
 families = {}
 
 
@@ -152,7 +152,7 @@ story("unencrypted", scraped=lambda time: not within(3, 2.5)(time), unencrypted=
 # Open when the period began: no counter has it.
 story("open_before", more=[client("bob", "192.0.2.7", "false", within(7, 5))])
 # In one sample alone.
-story("glimpse", interval=240, open=lambda time: 1 if time == GLIMPSE else 0)
+story("glimpse", interval=120, open=lambda time: 1 if time == GLIMPSE else 0)
 # Prometheus does not have who it was, or not even that.
 story("nameless", open=lambda time: 1 if within(3, 2)(time) else 0)
 story("dropped", open=lambda time: None if within(3, 2.5)(time) else 0)

@@ -111,12 +111,12 @@ story 1 unencrypted unencrypted 'between(3, 2.5)' 'count(e["unencrypted"], "remo
 story 1 unencrypted open_before 's["gaps"] == [] and count(e["unencrypted"], "remote", "false") == [0]' 'clients() == [("samples", "bob", "192.0.2.7", False)]'
 story 1 unencrypted nameless 's["gaps"] == [] and clients() == [] and count(e["unencrypted"], "remote", "false") == [0]'
 # What was open when the period began is in the last sample before it.
-glimpse=$(((now / 240 - 75) * 240))
+glimpse=$(((now / 120 - 150) * 120))
 # since SECONDS: the period that begins up to a minute more than that after the sample
 since() { echo "$((($(date +%s) - 300 - glimpse - $1) / 60))m"; }
 report 1 --since="$(since 30)" --format=json --server=glimpse
 holds 's["verdict"] == "unencrypted" and count(e["unencrypted"], "remote", "false") == [0]'
-report 0 --since="$(since 270)" --format=json --server=glimpse
+report 0 --since="$(since 150)" --format=json --server=glimpse
 # A series of the history has no end before Prometheus' lookback is over.
 story 3 not_proven dropped 'why() == ["sessions_absent"] and ago(2.5) - 2 <= at(gap()["end"]) <= ago(2.5) + 58 and ago(3) - 12 < at(gap()["begin"]) <= ago(3) + 300'
 story 3 not_proven ambiguous 'any(between(3, 2.5 - minutes / 60) for minutes in (4, 5)) and why() == ["exporter_ambiguous"]'
