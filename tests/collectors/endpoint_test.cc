@@ -17,23 +17,18 @@
 namespace pgtls::collectors {
 namespace {
 
-using std::string_literals::operator""s;
 using support::Families;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::string kSasl = "R\0\0\0\x2a\0\0\0\x0aSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"s;
 const std::string kSaslOfAProxy = "R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0"s;
 const std::string kOauth = "R\0\0\0\x15\0\0\0\x0aOAUTHBEARER\0\0"s;
 const std::string kMd5 = "R\0\0\0\x0c\0\0\0\5salt"s;
 const std::string kTooMany = "E\0\0\0\x27SFATAL\0C53300\0Msorry\0RInitProcess\0\0"s;
-const std::string kRefused = "E\0\0\0\x33SFATAL\0C28000\0Mno entry\0RClientAuthentication\0\0"s;
 
 class EndpointTest : public testing::Test {
  protected:
   void SetUp() override {
-    peer_.behaviour.plaintext_answer = kRefused;
-    peer_.behaviour.tls_answer = kSasl;
     harness_.peer = db::Peer{IpAddress::V4(0x7F000001), peer_.port(), "localhost", "ann", "shop"};
     harness_.target.options = {{"host", "localhost"},
                                {"sslrootcert", files_.Write("root.crt", ca_.certificate())},

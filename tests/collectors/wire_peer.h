@@ -11,15 +11,21 @@
 
 namespace pgtls::collectors {
 
+using std::string_literals::operator""s;
+
+// PostgreSQL's request for a password over TLS, and its refusal.
+const std::string kSasl = "R\0\0\0\x2a\0\0\0\x0aSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0"s;
+const std::string kRefused = "E\0\0\0\x33SFATAL\0C28000\0Mno entry\0RClientAuthentication\0\0"s;
+
 class WirePeer {
  public:
   struct Behaviour {
     std::atomic<char> ssl_answer = 'S';                              // 0: none, and silence
     std::atomic<int> ssl_answers = std::numeric_limits<int>::max();  // after these it is silent
     std::string gss_answer = "N";
-    std::string plaintext_answer;  // to a StartupMessage; empty: hang up
-    std::string tls_answer;
-    std::string admits;  // a StartupMessage with this in it is answered as over TLS; empty: none
+    std::string plaintext_answer = kRefused;  // to a StartupMessage; empty: hang up
+    std::string tls_answer = kSasl;           // empty: silence
+    std::string admits;                       // a StartupMessage with this in it is answered as over TLS; empty: none
     std::atomic<int> handshakes = std::numeric_limits<int>::max();  // after these it hangs up in the next
     std::atomic<bool> silent_to_direct_tls = false;                 // else it hangs up
   };
