@@ -1,3 +1,21 @@
+# pgtls_precompile(target owner HEADER…): `target` is compiled with the precompiled headers of `owner`, a target of the same kind
+# (library or program), which makes them of HEADER…. ccache takes their place where it is installed: it has no hits in another
+# checkout with them.
+option(PGTLS_PRECOMPILE "Precompile the headers of libraries" OFF)
+function(pgtls_precompile target owner)
+  if(NOT PGTLS_PRECOMPILE OR PGTLS_CCACHE)
+    return()
+  endif()
+  if(target STREQUAL owner)
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+  else()
+    target_precompile_headers(${target} REUSE_FROM ${owner})
+  endif()
+endfunction()
+set(pgtls_common_headers
+  <algorithm> <asio.hpp> <chrono> <filesystem> <fmt/format.h> <fmt/ranges.h> <functional> <map> <memory> <optional> <random> <set> <span>
+  <sstream> <string> <string_view> <thread> <utility> <variant> <vector>)
+
 # pgtls_library(base DEPS fmt::fmt): the library of this folder, from all its .cc files. A folder is a target; it links only
 # what stands below it, so an include that points upward does not link.
 function(pgtls_library name)
@@ -6,6 +24,7 @@ function(pgtls_library name)
   if(sources)
     add_library(pgtls_${name} STATIC ${sources})
     target_link_libraries(pgtls_${name} PUBLIC pgtls_options ${arg_DEPS})
+    pgtls_precompile(pgtls_${name} pgtls_base ${pgtls_common_headers})
   else()
     add_library(pgtls_${name} INTERFACE)
     target_link_libraries(pgtls_${name} INTERFACE pgtls_options ${arg_DEPS})
@@ -50,6 +69,11 @@ function(pgtls_fuzz_target file libraries)
   set_tests_properties(${target} PROPERTIES LABELS ${label} TIMEOUT 900)
 endfunction()
 
+# pgtls_precompile_test(hba_test): a test program's headers, with GoogleTest's.
+function(pgtls_precompile_test program)
+  pgtls_precompile(${program} support_pgtest ${pgtls_common_headers} <gmock/gmock.h> <gtest/gtest.h>)
+endfunction()
+
 # pgtls_tests(hba DEPS pgtls_hba [THREADS]): the tests of this folder, by the suffix of the file.
 #   *_test.cc    hermetic, label unit
 #   *_pgtest.cc  against real PostgreSQL servers, label pg, once for each major version
@@ -63,6 +87,7 @@ function(pgtls_tests name)
   if(unit)
     add_executable(${name}_test ${unit})
     target_link_libraries(${name}_test PRIVATE ${arg_DEPS} GTest::gmock GTest::gtest_main)
+    pgtls_precompile_test(${name}_test)
     add_dependencies(unit_tests ${name}_test)
     set(label unit)
     if(arg_THREADS)
@@ -76,6 +101,7 @@ function(pgtls_tests name)
   if(pg)
     add_executable(${name}_pgtest ${pg})
     target_link_libraries(${name}_pgtest PRIVATE ${arg_DEPS} pgtls_support GTest::gmock GTest::gtest_main)
+    pgtls_precompile_test(${name}_pgtest)
     add_dependencies(pg_tests ${name}_pgtest)
     pgtls_pgtest_entries(${name}_pgtest ${name} pg)
   endif()

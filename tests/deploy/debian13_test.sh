@@ -8,7 +8,6 @@ root=$(tests/support/debian-root.sh trixie)
 inside() { tests/support/in-root.sh "$root" "$@"; }
 
 [[ $(inside cat /etc/debian_version) == 13.* ]]
-inside sh -c 'command -v ccache || { apt-get update -q && apt-get install -y -q ccache; }' >/dev/null
 # What promtool makes of the rules is the same everywhere, and takes minutes.
 inside env PGTLS_WITHOUT='^(rules|alert_parts)_test$' tests/run.sh unit
 # What the demo would build as well, in another build type.
