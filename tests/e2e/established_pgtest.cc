@@ -32,12 +32,14 @@ constexpr const char* kCollectors =
 
 // Logins that were not the exporter's.
 int Authorized(const std::string& log, const std::string& database) {
+  const std::string authorized = "LOG:  connection authorized: user=";
   int logins = 0;
-  std::istringstream lines(log);
-  for (std::string line; std::getline(lines, line);) {
-    const bool own = line.find(": user=tls_exporter ") != std::string::npos;
-    const bool authorized = line.find("LOG:  connection authorized: user=") != std::string::npos;
-    if (authorized && !own && (line + " ").find(" database=" + database + " ") != std::string::npos) ++logins;
+  for (std::size_t at = log.find(authorized); at != std::string::npos; at = log.find(authorized, at + 1)) {
+    std::istringstream words(log.substr(at + authorized.size(), 100));
+    std::string user;
+    std::string where;
+    words >> user >> where;
+    if (user != "tls_exporter" && where == "database=" + database) ++logins;
   }
   return logins;
 }
